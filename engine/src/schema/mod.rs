@@ -1,0 +1,1 @@
+//! Collections: the immutable snapshot, validation, differences and their application.

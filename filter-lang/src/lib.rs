@@ -1,0 +1,7 @@
+//! The filter language: text → AST → typed plan, and evaluation in memory.
+#![allow(missing_docs)]
+
+pub mod plan;
+pub mod schema;
+pub mod scope;
+pub mod value;
