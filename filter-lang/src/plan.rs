@@ -36,6 +36,11 @@ pub struct Plan {
     pub cond: Cond,
     /// Sort keys, first is most significant. A key on a multi-valued path sorts by the first tuple (spec §2.3).
     pub sort: Vec<SortKey>,
+    /// Milliseconds since the Unix epoch: what a `strftime` without a time value (or with `'now'`) reads.
+    pub now_ms: i64,
+    /// Set if the expression is accepted but the reference always fails to *run* it (spec §4.3, §6.3).
+    /// Saving a rule ignores it; whoever executes the plan must fail instead.
+    pub broken: Option<&'static str>,
 }
 
 /// Where the plain columns of the base row come from.
@@ -57,6 +62,10 @@ pub struct Node {
     /// True if this node or an ancestor can have several rows per base row *and* the language treats the
     /// path as multi-valued (spec §8: multi relation, non-unique back relation, `@collection`, multi `:each`).
     pub multi: bool,
+    /// Where value lists of operands on this node start: [`NodeId::BASE`], or the joined row whose list rule
+    /// brought the node in (spec §10.3). A value list re-runs the path from `root` (exclusive, its row is the one
+    /// of the outer tuple) down to this node; paths that start with a parentless node re-run from that node.
+    pub root: NodeId,
 }
 
 /// The condition that joins a node to its parent.
@@ -173,6 +182,12 @@ pub enum NullPref {
 pub enum Expr {
     /// A bound value (literal text or number, macro, `@request.*`): has a parameter.
     Bound(Value),
+    /// A bound boolean: computes 0 or 1, has a parameter, and is `true` / `false` as a LIKE pattern (spec §4.3).
+    Bool(bool),
+    /// A plain column of the caller's record, already fetched: means exactly what a joined column of an
+    /// [`NodeKind::Auth`] node means (no parameter for spec §4.2 and §4.3; affinity in [`Operand::affinity`]).
+    /// TEXT columns hold text or NULL here, NUM columns a number or NULL.
+    AuthColumn(Value),
     /// A literal written into the SQL (`NULL`, `1`, `0`, a folded `:length`): has no parameter.
     Literal(Literal),
     /// A column of a row.
@@ -181,8 +196,10 @@ pub enum Expr {
     Json { node: NodeId, column: String, path: Vec<JsonSeg> },
     /// Number of elements of a select, file or relation column; 0 for NULL.
     Length { node: NodeId, column: String },
-    /// The element of an [`NodeKind::Each`] or [`NodeKind::BodyEach`] node.
+    /// The element of an [`NodeKind::Each`] node.
     Element { node: NodeId },
+    /// The element of a [`NodeKind::BodyEach`] node: carries a parameter, hence "known" (spec §7).
+    BodyElement { node: NodeId },
     /// ASCII lower case of a value's text.
     Lower(Box<Expr>),
     /// `:changed` of a body field: 1 if set and different, else 0, never NULL (spec §7).
