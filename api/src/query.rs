@@ -1,0 +1,118 @@
+//! Query strings: the first value of a name without building a map, and the whole as an ordered form when needed.
+//!
+//! Source: spec records-files-realtime-batch §1.3 (only the first value of a repeated parameter counts).
+
+use std::borrow::Cow;
+
+use crate::error::{ApiError, Result};
+
+/// A raw query string.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Query<'q>(&'q str);
+
+impl<'q> Query<'q> {
+    /// Wraps the part of a URL after `?`.
+    #[must_use]
+    pub fn new(raw: &'q str) -> Self {
+        Self(raw)
+    }
+
+    /// The first value of a parameter.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<Cow<'q, str>> {
+        if self.0.is_empty() {
+            return None;
+        }
+        self.pairs().find(|(key, _)| key == name).map(|(_, value)| value)
+    }
+
+    /// All parameters in order. Pairs with a semicolon are dropped, as Go does.
+    pub fn pairs(&self) -> impl Iterator<Item = (Cow<'q, str>, Cow<'q, str>)> + use<'q> {
+        self.0.split('&').filter(|pair| !pair.is_empty() && !pair.contains(';')).flat_map(|pair| {
+            form_urlencoded::parse(pair.as_bytes())
+        })
+    }
+}
+
+/// Reads an integer parameter; missing or empty is `None`.
+///
+/// # Errors
+/// 400 when it is not an integer.
+pub fn integer(value: Option<&str>) -> Result<Option<i64>> {
+    match value {
+        None | Some("") => Ok(None),
+        Some(text) => text
+            .strip_prefix('+')
+            .unwrap_or(text)
+            .parse()
+            .map(Some)
+            .map_err(|_| ApiError::bad_request("").with_detail("invalid integer query parameter")),
+    }
+}
+
+/// Reads a bool the way Go's `strconv.ParseBool` does; missing or empty is false.
+///
+/// # Errors
+/// 400 when it is not a bool.
+pub fn boolean(value: Option<&str>) -> Result<bool> {
+    match value {
+        None | Some("" | "0" | "f" | "F" | "false" | "FALSE" | "False") => Ok(false),
+        Some("1" | "t" | "T" | "true" | "TRUE" | "True") => Ok(true),
+        Some(_) => Err(ApiError::bad_request("").with_detail("invalid bool query parameter")),
+    }
+}
+
+/// The paging parameters of every list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Paging {
+    /// 1 or more.
+    pub page: i64,
+    /// 1 to 1000.
+    pub per_page: i64,
+    /// No totals wanted.
+    pub skip_total: bool,
+}
+
+impl Paging {
+    /// Reads `page`, `perPage` and `skipTotal`.
+    ///
+    /// # Errors
+    /// 400 when one of them cannot be read.
+    pub fn read(query: Query<'_>) -> Result<Self> {
+        let page = integer(query.get("page").as_deref())?.unwrap_or(1);
+        let per_page = integer(query.get("perPage").as_deref())?.unwrap_or(30);
+        Ok(Self {
+            page: if page <= 0 { 1 } else { page },
+            per_page: if per_page <= 0 { 30 } else { per_page.min(1000) },
+            skip_total: boolean(query.get("skipTotal").as_deref())?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads() {
+        let query = Query::new("a=1&b=x+y%20z&a=2&;=c&empty");
+        assert_eq!(query.get("a").as_deref(), Some("1"));
+        assert_eq!(query.get("b").as_deref(), Some("x y z"));
+        assert_eq!(query.get("empty").as_deref(), Some(""));
+        assert_eq!(query.get("c"), None);
+    }
+
+    #[test]
+    fn paging() {
+        for (raw, want) in [
+            ("", Some((1, 30, false))),
+            ("page=-1&perPage=0&skipTotal=T", Some((1, 30, true))),
+            ("page=2&perPage=5000", Some((2, 1000, false))),
+            ("page=a", None),
+            ("skipTotal=yes", None),
+        ] {
+            let got = Paging::read(Query::new(raw)).ok().map(|p| (p.page, p.per_page, p.skip_total));
+            assert_eq!(got, want, "{raw}");
+        }
+    }
+}
