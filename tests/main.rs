@@ -1,0 +1,3 @@
+//! The whole house in one test binary: structure checks, and the executable driven over HTTP.
+
+mod tidy;
