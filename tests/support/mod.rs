@@ -1,0 +1,249 @@
+//! The executable as users run it: started on a free port with a directory of its own, spoken to over HTTP.
+//!
+//! Blocking and dependency-free on purpose: what the tests say is on the wire is on the wire.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+/// The superuser every test directory has.
+pub(crate) const EMAIL: &str = "root@example.com";
+/// Its password.
+pub(crate) const PASSWORD: &str = "1234567890";
+
+/// A running server and its directory; both end with the value.
+#[derive(Debug)]
+pub(crate) struct Server {
+    child: Child,
+    dir: tempfile::TempDir,
+    flags: Vec<String>,
+    pub(crate) port: u16,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|e| panic!("{e} in {}", String::from_utf8_lossy(&self.body)))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str())
+    }
+}
+
+fn binary() -> &'static str {
+    env!("CARGO_BIN_EXE_pocketbase")
+}
+
+/// Runs a command of the executable to its end.
+pub(crate) fn run(dir: &Path, args: &[&str]) -> std::process::Output {
+    Command::new(binary())
+        .args(args)
+        .current_dir(dir)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .output()
+        .expect("the executable starts")
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port()
+}
+
+impl Server {
+    /// A fresh directory with one superuser, served.
+    pub(crate) fn fresh(flags: &[&str]) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let made = run(dir.path(), &["superuser", "upsert", EMAIL, PASSWORD, "--dir", "pb_data"]);
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        Self::on(dir, flags)
+    }
+
+    /// Serves an existing directory (`<dir>/pb_data`).
+    pub(crate) fn on(dir: tempfile::TempDir, flags: &[&str]) -> Self {
+        let flags: Vec<String> = flags.iter().map(ToString::to_string).collect();
+        let (child, port) = start(dir.path(), &flags);
+        Self { child, dir, flags, port }
+    }
+
+    pub(crate) fn data_dir(&self) -> PathBuf {
+        self.dir.path().join("pb_data")
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// `kill -9`, then a new process on the same directory.
+    pub(crate) fn kill_and_restart(&mut self) {
+        self.child.kill().expect("kill");
+        self.child.wait().expect("wait");
+        (self.child, self.port) = start(self.dir.path(), &self.flags);
+    }
+
+    /// One request on a connection of its own.
+    pub(crate) fn send(&self, method: &str, path: &str, token: &str, body: &Value) -> Answer {
+        Client::connect(self.port)
+            .and_then(|mut c| c.send(method, path, token, "application/json", &text(body)))
+            .expect("an answer")
+    }
+
+    /// An auth token of the test superuser.
+    pub(crate) fn superuser(&self) -> String {
+        let body = serde_json::json!({"identity": EMAIL, "password": PASSWORD});
+        let answer =
+            self.send("POST", "/api/collections/_superusers/auth-with-password", "", &body);
+        answer.json()["token"].as_str().expect("a token").to_owned()
+    }
+}
+
+fn text(body: &Value) -> Vec<u8> {
+    if body.is_null() { Vec::new() } else { body.to_string().into_bytes() }
+}
+
+fn start(dir: &Path, flags: &[String]) -> (Child, u16) {
+    let port = free_port();
+    let log = fs::File::create(dir.join("log")).expect("a log file");
+    let mut child = Command::new(binary())
+        .args(["serve", "--dir", "pb_data", "--http", &format!("127.0.0.1:{port}")])
+        .args(flags)
+        .current_dir(dir)
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn()
+        .expect("the executable starts");
+    let end = Instant::now() + Duration::from_secs(20);
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        if let Some(status) = child.try_wait().expect("wait") {
+            panic!(
+                "the server ended with {status}: {}",
+                fs::read_to_string(dir.join("log")).unwrap_or_default()
+            );
+        }
+        assert!(Instant::now() < end, "the server does not listen");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    (child, port)
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// A keep-alive connection.
+#[derive(Debug)]
+pub(crate) struct Client {
+    stream: BufReader<TcpStream>,
+}
+
+impl Client {
+    pub(crate) fn connect(port: u16) -> std::io::Result<Self> {
+        let stream = TcpStream::connect(("127.0.0.1", port))?;
+        stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream: BufReader::new(stream) })
+    }
+
+    pub(crate) fn send(
+        &mut self,
+        method: &str,
+        path: &str,
+        token: &str,
+        content_type: &str,
+        body: &[u8],
+    ) -> std::io::Result<Answer> {
+        let mut head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n",
+            body.len()
+        );
+        if !token.is_empty() {
+            head.push_str(&format!("Authorization: {token}\r\n"));
+        }
+        if !body.is_empty() {
+            head.push_str(&format!("Content-Type: {content_type}\r\n"));
+        }
+        head.push_str("\r\n");
+        let mut bytes = head.into_bytes();
+        bytes.extend_from_slice(body);
+        self.stream.get_mut().write_all(&bytes)?;
+        self.answer(method)
+    }
+
+    fn line(&mut self) -> std::io::Result<String> {
+        let mut line = String::new();
+        if self.stream.read_line(&mut line)? == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(line.trim_end().to_owned())
+    }
+
+    fn answer(&mut self, method: &str) -> std::io::Result<Answer> {
+        let status = self.line()?.split(' ').nth(1).and_then(|s| s.parse().ok()).unwrap_or(0);
+        let mut headers = Vec::new();
+        loop {
+            let line = self.line()?;
+            let Some((name, value)) = line.split_once(':') else { break };
+            headers.push((name.to_owned(), value.trim().to_owned()));
+        }
+        let mut answer = Answer { status, headers, body: Vec::new() };
+        if method == "HEAD" || status == 204 || status == 304 {
+            return Ok(answer);
+        }
+        if answer.header("transfer-encoding").is_some() {
+            loop {
+                let size =
+                    usize::from_str_radix(&self.line()?, 16).map_err(std::io::Error::other)?;
+                let at = answer.body.len();
+                answer.body.resize(at + size, 0);
+                self.stream.read_exact(&mut answer.body[at..])?;
+                self.line()?;
+                if size == 0 {
+                    break;
+                }
+            }
+        } else {
+            let size = answer.header("content-length").and_then(|v| v.parse().ok()).unwrap_or(0);
+            answer.body.resize(size, 0);
+            self.stream.read_exact(&mut answer.body)?;
+        }
+        Ok(answer)
+    }
+}
+
+/// A multipart body of text fields and one file.
+pub(crate) fn multipart(fields: &[(&str, &str)], file: (&str, &str, &[u8])) -> (String, Vec<u8>) {
+    let boundary = "----test-boundary-7d9c";
+    let mut body = Vec::new();
+    for (name, value) in fields {
+        let part = format!(
+            "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+        );
+        body.extend_from_slice(part.as_bytes());
+    }
+    let (name, file_name, content) = file;
+    let part = format!(
+        "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"{file_name}\"\r\nContent-Type: application/octet-stream\r\n\r\n"
+    );
+    body.extend_from_slice(part.as_bytes());
+    body.extend_from_slice(content);
+    body.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
+    (format!("multipart/form-data; boundary={boundary}"), body)
+}
