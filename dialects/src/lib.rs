@@ -1,11 +1,49 @@
 //! Plan → SQL text and parameters, for SQLite and PostgreSQL. Knows no connection.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`statement`] | the statements we issue: page, count, exists, select, insert, update, delete |
+//! | [`ddl`] | tables, columns, indexes, views |
+//! | [`catalog`] | introspection queries |
+//! | [`fault`] | driver codes and messages → facts |
+//! | `emit`, `spell`, `sqlite`, `postgres` | one walk over the lowered plan, and its two spellings |
+//!
+//! The text of a statement depends on the shape of a plan and on the class {null, empty, set} of its values,
+//! never on the values, so prepared-statement caches hit. Values travel in [`Sql::params`], in placeholder
+//! order. On PostgreSQL every placeholder inside an expression carries a cast (`$1::text`, `$2::float8`);
+//! elsewhere (INSERT, UPDATE, LIMIT) its type is the column's: bind [`Value`]s by the statement's parameter type.
+//!
+//! ```
+//! use dialects::{Dialect, Value, statement};
+//!
+//! let sql = statement::insert(
+//!     Dialect::Sqlite,
+//!     "posts",
+//!     &[("id", Value::Text("p1".into())), ("views", Value::Int(3))],
+//! );
+//! assert_eq!(sql.text, r#"INSERT INTO "posts" ("id","views") VALUES (?1,?2)"#);
+//! assert_eq!(sql.params.len(), 2);
+//! ```
+
+pub mod catalog;
+pub mod ddl;
+mod emit;
+pub mod fault;
+mod postgres;
+mod quote;
+mod spell;
+mod sqlite;
+pub mod statement;
 
 pub use filter_lang::value::Value;
+pub use quote::ident;
 
 /// Which database the text is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Dialect {
+    /// SQLite, the default store.
     Sqlite,
+    /// PostgreSQL 14 and later.
     Postgres,
 }
 
@@ -17,3 +55,18 @@ pub struct Sql {
     /// Bound values.
     pub params: Vec<Value>,
 }
+
+impl Sql {
+    /// A statement without parameters.
+    #[must_use]
+    pub fn plain(text: impl Into<String>) -> Self {
+        Self { text: text.into(), params: Vec::new() }
+    }
+}
+
+/// Version of [`POSTGRES_HELPERS`]; reinstall them when the stored mark differs.
+pub const POSTGRES_HELPERS_VERSION: u32 = 1;
+
+/// `CREATE OR REPLACE FUNCTION` statements that PostgreSQL texts rely on (`pb_…`). Run as one simple query,
+/// in the schema of the tables, before any other statement of this crate.
+pub const POSTGRES_HELPERS: &str = include_str!("helpers.sql");

@@ -1,0 +1,127 @@
+//! Introspection queries: what tables, columns, indexes and views a database has. Must not execute anything.
+//!
+//! Every query names its result columns in its documentation; both dialects return the same ones. Names are
+//! matched ignoring ASCII case, as SQLite does. PostgreSQL looks at `current_schema()` only.
+
+use crate::{Dialect, Sql, Value};
+
+fn one(d: Dialect, sqlite: &str, postgres: &str, param: &str) -> Sql {
+    let text = match d {
+        Dialect::Sqlite => sqlite,
+        Dialect::Postgres => postgres,
+    };
+    Sql { text: text.to_owned(), params: vec![Value::Text(param.into())] }
+}
+
+/// `name`, `type` (`table` or `view`) of every table and view, by name.
+#[must_use]
+pub fn tables(d: Dialect) -> Sql {
+    Sql::plain(match d {
+        Dialect::Sqlite => {
+            "SELECT name, type FROM sqlite_master WHERE type IN ('table','view') \
+             AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name"
+        }
+        Dialect::Postgres => {
+            "SELECT c.relname::text AS name, CASE WHEN c.relkind IN ('v','m') THEN 'view' ELSE 'table' END AS type \
+             FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE n.nspname = current_schema() AND c.relkind IN ('r','p','v','m') ORDER BY 1"
+        }
+    })
+}
+
+/// One row (`name`, `type`) if a table or view of that name exists.
+#[must_use]
+pub fn has_table(d: Dialect, name: &str) -> Sql {
+    one(
+        d,
+        "SELECT name, type FROM sqlite_master WHERE type IN ('table','view') AND lower(name) = lower(?1) LIMIT 1",
+        "SELECT c.relname::text AS name, CASE WHEN c.relkind IN ('v','m') THEN 'view' ELSE 'table' END AS type \
+         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         WHERE n.nspname = current_schema() AND c.relkind IN ('r','p','v','m') \
+         AND lower(c.relname::text) = lower($1::text) LIMIT 1",
+        name,
+    )
+}
+
+/// `name`, `type` (declared, upper case on PostgreSQL), `notnull` (0/1), `default` (text or NULL), `pk` (0/1) of
+/// each column in table order. The hidden `_rowid_` of PostgreSQL tables is left out.
+#[must_use]
+pub fn columns(d: Dialect, table: &str) -> Sql {
+    one(
+        d,
+        r#"SELECT name, type, "notnull", dflt_value AS "default", pk > 0 AS pk FROM pragma_table_info(?1)"#,
+        r#"SELECT a.attname::text AS name, upper(format_type(a.atttypid, a.atttypmod)) AS type, a.attnotnull::int AS "notnull",
+ pg_get_expr(d.adbin, d.adrelid) AS "default",
+ COALESCE((SELECT (a.attnum = ANY(i.indkey))::int FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisprimary), 0) AS pk
+ FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+ JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+ WHERE n.nspname = current_schema() AND lower(c.relname::text) = lower($1::text)
+ AND a.attnum > 0 AND NOT a.attisdropped AND a.attname <> '_rowid_' ORDER BY a.attnum"#,
+        table,
+    )
+}
+
+/// `name`, `sql` of each index of a table that was created by a statement (no automatic ones).
+#[must_use]
+pub fn indexes(d: Dialect, table: &str) -> Sql {
+    one(
+        d,
+        "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL \
+         AND lower(tbl_name) = lower(?1) ORDER BY name",
+        "SELECT indexname::text AS name, indexdef AS sql FROM pg_catalog.pg_indexes \
+         WHERE schemaname = current_schema() AND lower(tablename::text) = lower($1::text) \
+         AND indexname NOT LIKE '%\\_pkey' ORDER BY 1",
+        table,
+    )
+}
+
+/// `name`, `table` of the index of that name, if there is one.
+#[must_use]
+pub fn has_index(d: Dialect, index: &str) -> Sql {
+    one(
+        d,
+        r#"SELECT name, tbl_name AS "table" FROM sqlite_master WHERE type = 'index' AND lower(name) = lower(?1) LIMIT 1"#,
+        r#"SELECT indexname::text AS name, tablename::text AS "table" FROM pg_catalog.pg_indexes
+ WHERE schemaname = current_schema() AND lower(indexname::text) = lower($1::text) LIMIT 1"#,
+        index,
+    )
+}
+
+/// `column` of each indexed column, in order; for `lower(col)` the column inside. Resolves
+/// [`crate::fault::Fault::Unique`] where the database names only the index.
+#[must_use]
+pub fn index_columns(d: Dialect, index: &str) -> Sql {
+    one(
+        d,
+        r#"SELECT name AS "column" FROM pragma_index_info(?1) WHERE name IS NOT NULL ORDER BY seqno"#,
+        r#"SELECT trim(BOTH '"' FROM regexp_replace(pg_get_indexdef(c.oid, k.n::int, true), '^lower\(\(?("?[^")]+"?)\)?(::text)?\)$', '\1')) AS "column"
+ FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace s ON s.oid = c.relnamespace
+ JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid
+ CROSS JOIN LATERAL generate_series(1, i.indnkeyatts) AS k(n)
+ WHERE s.nspname = current_schema() AND c.relname::text = $1::text ORDER BY k.n"#,
+        index,
+    )
+}
+
+/// `name`, `sql` of every view, in creation order (dependants after what they read).
+#[must_use]
+pub fn views(d: Dialect) -> Sql {
+    Sql::plain(match d {
+        Dialect::Sqlite => {
+            "SELECT name, sql FROM sqlite_master WHERE type = 'view' AND sql IS NOT NULL ORDER BY rowid"
+        }
+        Dialect::Postgres => {
+            "SELECT c.relname::text AS name, \
+             'CREATE VIEW ' || quote_ident(c.relname::text) || ' AS ' || pg_get_viewdef(c.oid) AS sql \
+             FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE n.nspname = current_schema() AND c.relkind = 'v' ORDER BY c.oid"
+        }
+    })
+}
+
+/// `count` of rows in a table.
+#[must_use]
+pub fn row_count(table: &str) -> Sql {
+    Sql::plain(format!("SELECT COUNT(*) AS count FROM {}", crate::ident(table)))
+}

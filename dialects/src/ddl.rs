@@ -1,0 +1,532 @@
+//! Schema changes → statements for the running dialect. Must not execute them, nor know collections.
+//!
+//! SQLite texts are what the reference leaves in `sqlite_master` (spec collections-and-fields §1.3, §1.5, §4.7);
+//! PostgreSQL types are those of spec extensions §1.4, plus a hidden `_rowid_` that keeps insertion order.
+
+use crate::{
+    Dialect, ident,
+    quote::{push_literal, tick},
+};
+
+/// Physical type of a field's column (spec collections-and-fields §1.5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ColumnType {
+    /// The primary key text.
+    TextPk,
+    /// Text, never NULL: text, email, url, editor, date, autodate, password, single select/file/relation.
+    Text,
+    /// A number, 0 when unset.
+    Number,
+    /// A boolean.
+    Bool,
+    /// Any JSON, NULL when unset.
+    Json,
+    /// `{"lon":…,"lat":…}`.
+    Geo,
+    /// A JSON array: select, file, relation with several values.
+    JsonList,
+}
+
+impl ColumnType {
+    /// Type, default and constraints as they stand in `CREATE TABLE`.
+    #[must_use]
+    pub fn definition(self, d: Dialect) -> &'static str {
+        match d {
+            Dialect::Sqlite => match self {
+                Self::TextPk => {
+                    "TEXT PRIMARY KEY DEFAULT ('r'||lower(hex(randomblob(7)))) NOT NULL"
+                }
+                Self::Text => "TEXT DEFAULT '' NOT NULL",
+                Self::Number => "NUMERIC DEFAULT 0 NOT NULL",
+                Self::Bool => "BOOLEAN DEFAULT FALSE NOT NULL",
+                Self::Json => "JSON DEFAULT NULL",
+                Self::Geo => r#"JSON DEFAULT '{"lon":0,"lat":0}' NOT NULL"#,
+                Self::JsonList => "JSON DEFAULT '[]' NOT NULL",
+            },
+            Dialect::Postgres => match self {
+                Self::TextPk => {
+                    "TEXT COLLATE \"C\" PRIMARY KEY DEFAULT \
+                     ('r'||substr(replace(gen_random_uuid()::text,'-',''),1,14)) NOT NULL"
+                }
+                Self::Text => "TEXT COLLATE \"C\" DEFAULT '' NOT NULL",
+                Self::Number => "DOUBLE PRECISION DEFAULT 0 NOT NULL",
+                Self::Bool => "BOOLEAN DEFAULT FALSE NOT NULL",
+                Self::Json => "JSONB DEFAULT NULL",
+                Self::Geo => r#"JSONB DEFAULT '{"lon":0,"lat":0}' NOT NULL"#,
+                Self::JsonList => "JSONB DEFAULT '[]' NOT NULL",
+            },
+        }
+    }
+
+    fn indexable_json(self) -> bool {
+        matches!(self, Self::Json | Self::JsonList)
+    }
+}
+
+fn name(d: Dialect, n: &str) -> String {
+    match d {
+        Dialect::Sqlite => tick(n),
+        Dialect::Postgres => ident(n),
+    }
+}
+
+/// `CREATE TABLE`, columns sorted by name in byte order; on PostgreSQL also the automatic GIN indexes.
+#[must_use]
+pub fn create_table(d: Dialect, table: &str, columns: &[(&str, ColumnType)]) -> Vec<String> {
+    let mut sorted = columns.to_vec();
+    sorted.sort_by(|a, b| a.0.cmp(b.0));
+    let mut defs: Vec<String> =
+        sorted.iter().map(|(n, t)| format!("{} {}", name(d, n), t.definition(d))).collect();
+    if d == Dialect::Postgres {
+        defs.push("\"_rowid_\" BIGINT GENERATED ALWAYS AS IDENTITY".to_owned());
+    }
+    let mut out = vec![format!("CREATE TABLE {} ({})", name(d, table), defs.join(", "))];
+    out.extend(sorted.iter().filter_map(|(n, t)| gin(d, table, n, *t)));
+    out
+}
+
+/// Adds a column (goes last).
+#[must_use]
+pub fn add_column(d: Dialect, table: &str, column: &str, ty: ColumnType) -> Vec<String> {
+    let mut out = vec![format!(
+        "ALTER TABLE {} ADD COLUMN {} {}",
+        name(d, table),
+        name(d, column),
+        ty.definition(d)
+    )];
+    out.extend(gin(d, table, column, ty));
+    out
+}
+
+/// Renames a column. On PostgreSQL its automatic GIN index follows.
+#[must_use]
+pub fn rename_column(d: Dialect, table: &str, from: &str, to: &str) -> Vec<String> {
+    let mut out = vec![format!(
+        "ALTER TABLE {} RENAME COLUMN {} TO {}",
+        name(d, table),
+        name(d, from),
+        name(d, to)
+    )];
+    if d == Dialect::Postgres {
+        out.push(rename_index(&gin_name(table, from), &gin_name(table, to)));
+    }
+    out
+}
+
+/// Drops a column (and with it, on PostgreSQL, its indexes).
+#[must_use]
+pub fn drop_column(d: Dialect, table: &str, column: &str) -> String {
+    format!("ALTER TABLE {} DROP COLUMN {}", name(d, table), name(d, column))
+}
+
+/// Renames a table; `json_columns` are those with an automatic GIN index on PostgreSQL.
+#[must_use]
+pub fn rename_table(d: Dialect, from: &str, to: &str, json_columns: &[&str]) -> Vec<String> {
+    let mut out = vec![format!("ALTER TABLE {} RENAME TO {}", name(d, from), name(d, to))];
+    if d == Dialect::Postgres {
+        out.extend(json_columns.iter().map(|c| rename_index(&gin_name(from, c), &gin_name(to, c))));
+    }
+    out
+}
+
+/// Drops a table if it exists.
+#[must_use]
+pub fn drop_table(d: Dialect, table: &str) -> String {
+    format!("DROP TABLE IF EXISTS {}", name(d, table))
+}
+
+/// Turns a text column into a list column, keeping values: empty → `[]`, a JSON array stays, else one element.
+///
+/// On SQLite the old column is set aside as `temp` (spec §4.7: `_<name>` + 5 random characters) and the new one
+/// goes last; views over the table must have been dropped. Source: spec collections-and-fields §4.7 step 5.
+#[must_use]
+pub fn single_to_multiple(d: Dialect, table: &str, column: &str, temp: &str) -> Vec<String> {
+    match d {
+        Dialect::Sqlite => {
+            let old = tick(temp);
+            swap_column(
+                table,
+                column,
+                temp,
+                ColumnType::JsonList,
+                &format!(
+                    "CASE WHEN COALESCE({old}, '') = '' THEN '[]' ELSE (CASE WHEN json_valid({old}) AND json_type({old}) = 'array' \
+                     THEN {old} ELSE json_array({old}) END) END"
+                ),
+            )
+        }
+        Dialect::Postgres => {
+            let c = ident(column);
+            let mut out = retype(table, column, "JSONB", &format!("pb_to_list({c})"), "'[]'");
+            out.extend(gin(d, table, column, ColumnType::JsonList));
+            out
+        }
+    }
+}
+
+/// Turns a list column into a text column, keeping values: `[]` → `''`, an array → its last element.
+///
+/// See [`single_to_multiple`] for `temp` and views.
+#[must_use]
+pub fn multiple_to_single(d: Dialect, table: &str, column: &str, temp: &str) -> Vec<String> {
+    match d {
+        Dialect::Sqlite => {
+            let old = tick(temp);
+            swap_column(
+                table,
+                column,
+                temp,
+                ColumnType::Text,
+                &format!(
+                    "CASE WHEN COALESCE({old}, '[]') = '[]' THEN '' ELSE (CASE WHEN json_valid({old}) AND json_type({old}) = 'array' \
+                     THEN COALESCE(json_extract({old}, '$[#-1]'), '') ELSE {old} END) END"
+                ),
+            )
+        }
+        Dialect::Postgres => {
+            let c = ident(column);
+            let mut out = vec![format!("DROP INDEX IF EXISTS {}", ident(&gin_name(table, column)))];
+            out.extend(retype(table, column, "TEXT COLLATE \"C\"", &format!("pb_last({c})"), "''"));
+            out
+        }
+    }
+}
+
+fn swap_column(table: &str, column: &str, temp: &str, ty: ColumnType, copy: &str) -> Vec<String> {
+    let d = Dialect::Sqlite;
+    vec![
+        format!("ALTER TABLE {} RENAME COLUMN {} TO {}", tick(table), tick(column), tick(temp)),
+        format!("ALTER TABLE {} ADD COLUMN {} {}", tick(table), tick(column), ty.definition(d)),
+        format!("UPDATE {} SET {} = ({copy})", tick(table), tick(column)),
+        drop_column(d, table, temp),
+    ]
+}
+
+fn retype(table: &str, column: &str, ty: &str, using: &str, default: &str) -> Vec<String> {
+    let (t, c) = (ident(table), ident(column));
+    vec![
+        format!("ALTER TABLE {t} ALTER COLUMN {c} DROP DEFAULT"),
+        format!("ALTER TABLE {t} ALTER COLUMN {c} TYPE {ty} USING {using}"),
+        format!("ALTER TABLE {t} ALTER COLUMN {c} SET DEFAULT {default}"),
+        format!("ALTER TABLE {t} ALTER COLUMN {c} SET NOT NULL"),
+    ]
+}
+
+/// `CREATE VIEW name AS SELECT * FROM (query)`.
+#[must_use]
+pub fn create_view(d: Dialect, view: &str, query: &str) -> String {
+    match d {
+        Dialect::Sqlite => format!("CREATE VIEW {} AS SELECT * FROM ({query})", tick(view)),
+        Dialect::Postgres => {
+            format!("CREATE VIEW {} AS SELECT * FROM ({query}) AS q", ident(view))
+        }
+    }
+}
+
+/// Drops a view if it exists.
+#[must_use]
+pub fn drop_view(d: Dialect, view: &str) -> String {
+    format!("DROP VIEW IF EXISTS {}", name(d, view))
+}
+
+/// Drops an index if it exists.
+#[must_use]
+pub fn drop_index(d: Dialect, index: &str) -> String {
+    format!("DROP INDEX IF EXISTS {}", name(d, index))
+}
+
+/// The text the database gets for a canonical index definition (spec collections-and-fields §4.8).
+///
+/// SQLite takes it as it stands. PostgreSQL gets double quotes, `lower(col)` for `COLLATE NOCASE`, no other
+/// collation, and no schema.
+#[must_use]
+pub fn create_index(d: Dialect, canonical: &str) -> String {
+    match d {
+        Dialect::Sqlite => canonical.to_owned(),
+        Dialect::Postgres => postgres_index(canonical),
+    }
+}
+
+fn postgres_index(canonical: &str) -> String {
+    let Some((head, columns, tail)) = split_index(canonical) else {
+        return canonical.replace('`', "\"");
+    };
+    let mut head = head.replace('`', "\"");
+    // CREATE INDEX "schema"."name": an index lives in the schema of its table.
+    if let Some(on) = head.find(" ON ")
+        && let Some(dot) = head[..on].find("\".\"")
+    {
+        let start = head[..dot].rfind('"').unwrap_or(dot);
+        head.replace_range(start..dot + 2, "");
+    }
+    let columns: Vec<String> = split_top_level(columns).iter().map(|c| postgres_index_column(c)).collect();
+    format!("{head}({}){}", columns.join(", "), tail.replace('`', "\""))
+}
+
+fn postgres_index_column(column: &str) -> String {
+    let column = column.trim();
+    let (body, sort) = match column.rsplit_once(' ') {
+        Some((b, s)) if s.eq_ignore_ascii_case("asc") || s.eq_ignore_ascii_case("desc") => {
+            (b.trim_end(), format!(" {s}"))
+        }
+        _ => (column, String::new()),
+    };
+    let lower = body.to_ascii_lowercase();
+    let (body, nocase) = match lower.rfind(" collate ") {
+        Some(at) => (body[..at].trim_end(), lower[at + 9..].trim() == "nocase"),
+        None => (body, false),
+    };
+    let body = body.replace('`', "\"");
+    if nocase { format!("lower({body}){sort}") } else { format!("{body}{sort}") }
+}
+
+/// Head up to the column list, the list, and what follows it.
+fn split_index(text: &str) -> Option<(&str, &str, &str)> {
+    let open = text.find('(')?;
+    let mut depth = 0usize;
+    let mut quote = None;
+    for (at, c) in text.char_indices().skip_while(|(at, _)| *at < open) {
+        match (quote, c) {
+            (Some(q), c) if q == c => quote = None,
+            (Some(_), _) => {}
+            (None, '`' | '"' | '\'') => quote = Some(c),
+            (None, '(') => depth += 1,
+            (None, ')') => {
+                depth -= 1;
+                if depth == 0 {
+                    return Some((&text[..open], &text[open + 1..at], &text[at + 1..]));
+                }
+            }
+            (None, _) => {}
+        }
+    }
+    None
+}
+
+fn split_top_level(list: &str) -> Vec<&str> {
+    let (mut depth, mut quote, mut start) = (0i32, None, 0);
+    let mut out = Vec::new();
+    for (at, c) in list.char_indices() {
+        match (quote, c) {
+            (Some(q), c) if q == c => quote = None,
+            (Some(_), _) => {}
+            (None, '`' | '"' | '\'') => quote = Some(c),
+            (None, '(') => depth += 1,
+            (None, ')') => depth -= 1,
+            (None, ',') if depth == 0 => {
+                out.push(&list[start..at]);
+                start = at + 1;
+            }
+            (None, _) => {}
+        }
+    }
+    out.push(&list[start..]);
+    out
+}
+
+fn gin(d: Dialect, table: &str, column: &str, ty: ColumnType) -> Option<String> {
+    (d == Dialect::Postgres && ty.indexable_json()).then(|| {
+        format!(
+            "CREATE INDEX IF NOT EXISTS {} ON {} USING gin ({})",
+            ident(&gin_name(table, column)),
+            ident(table),
+            ident(column)
+        )
+    })
+}
+
+fn rename_index(from: &str, to: &str) -> String {
+    format!("ALTER INDEX IF EXISTS {} RENAME TO {}", ident(from), ident(to))
+}
+
+/// Name of the automatic GIN index; PostgreSQL names hold 63 bytes (spec extensions §1.8).
+#[must_use]
+pub fn gin_name(table: &str, column: &str) -> String {
+    let full = format!("idx_{table}_{column}_gin");
+    if full.len() <= 63 {
+        return full;
+    }
+    let hash = full.bytes().fold(0x811c_9dc5_u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193));
+    let mut cut = 54;
+    while !full.is_char_boundary(cut) {
+        cut -= 1;
+    }
+    format!("{}_{hash:08x}", &full[..cut])
+}
+
+/// The tables every data directory has before its first migration: `_migrations`, `_params`, `_collections`
+/// (spec collections-and-fields §1.3). Each statement is safe to repeat.
+#[must_use]
+pub fn system_tables(d: Dialect) -> Vec<String> {
+    let t = SystemTypes::of(d);
+    let SystemTypes { id, stamp, json, text, bool_, int, quote, .. } = t;
+    let sql = |s: String| s.replace('`', quote);
+    let dflt = |v: &str| t.text_default(v);
+    vec![
+        sql(format!("CREATE TABLE IF NOT EXISTS `_migrations` (`file` VARCHAR(255) PRIMARY KEY NOT NULL, `applied` {int} NOT NULL)")),
+        sql(format!("CREATE TABLE IF NOT EXISTS `_params` (`id` {id}, `value` {json} DEFAULT NULL, `created` {stamp}, `updated` {stamp})")),
+        sql(format!(
+            "CREATE TABLE IF NOT EXISTS `_collections` (`id` {id}, `system` {bool_} DEFAULT FALSE NOT NULL, `type` {text} DEFAULT {} NOT NULL, \
+             `name` {text} UNIQUE NOT NULL, `fields` {json} DEFAULT {} NOT NULL, `indexes` {json} DEFAULT {} NOT NULL, \
+             `listRule` {text} DEFAULT NULL, `viewRule` {text} DEFAULT NULL, `createRule` {text} DEFAULT NULL, \
+             `updateRule` {text} DEFAULT NULL, `deleteRule` {text} DEFAULT NULL, `options` {json} DEFAULT {} NOT NULL, \
+             `created` {stamp}, `updated` {stamp}{})",
+            dflt("base"), dflt("[]"), dflt("[]"), dflt("{}"), t.rowid
+        )),
+        sql("CREATE INDEX IF NOT EXISTS `idx__collections_type` ON `_collections` (`type`)".to_owned()),
+    ]
+}
+
+/// The request log and its indexes (`auxiliary.db` on SQLite).
+#[must_use]
+pub fn log_tables(d: Dialect) -> Vec<String> {
+    let t = SystemTypes::of(d);
+    let SystemTypes { id, stamp, json, text, int, quote, .. } = t;
+    let hour = match d {
+        Dialect::Sqlite => "strftime('%Y-%m-%d %H:00:00', `created`)",
+        Dialect::Postgres => "(substr(`created`, 1, 13))",
+    };
+    let level = int;
+    vec![
+        format!(
+            "CREATE TABLE IF NOT EXISTS `_logs` (`id` {id}, `level` {level} DEFAULT 0 NOT NULL, `message` {text} DEFAULT {} NOT NULL, \
+             `data` {json} DEFAULT {} NOT NULL, `created` {stamp}{})",
+            t.text_default(""), t.text_default("{}"), t.rowid
+        ),
+        "CREATE INDEX IF NOT EXISTS `idx_logs_level` ON `_logs` (`level`)".to_owned(),
+        "CREATE INDEX IF NOT EXISTS `idx_logs_message` ON `_logs` (`message`)".to_owned(),
+        format!("CREATE INDEX IF NOT EXISTS `idx_logs_created_hour` ON `_logs` ({hour})"),
+    ]
+    .into_iter()
+    .map(|s| s.replace('`', quote))
+    .collect()
+}
+
+struct SystemTypes {
+    id: &'static str,
+    stamp: &'static str,
+    json: &'static str,
+    text: &'static str,
+    bool_: &'static str,
+    int: &'static str,
+    quote: &'static str,
+    rowid: &'static str,
+}
+
+impl SystemTypes {
+    fn of(d: Dialect) -> Self {
+        match d {
+            Dialect::Sqlite => Self {
+                id: "TEXT PRIMARY KEY DEFAULT ('r'||lower(hex(randomblob(7)))) NOT NULL",
+                stamp: "TEXT DEFAULT (strftime('%Y-%m-%d %H:%M:%fZ')) NOT NULL",
+                json: "JSON",
+                text: "TEXT",
+                bool_: "BOOLEAN",
+                int: "INTEGER",
+                quote: "`",
+                rowid: "",
+            },
+            Dialect::Postgres => Self {
+                id: "TEXT COLLATE \"C\" PRIMARY KEY DEFAULT \
+                     ('r'||substr(replace(gen_random_uuid()::text,'-',''),1,14)) NOT NULL",
+                stamp: "TEXT COLLATE \"C\" DEFAULT \
+                        (to_char(now() AT TIME ZONE 'UTC','YYYY-MM-DD HH24:MI:SS.MS')||'Z') NOT NULL",
+                json: "JSONB",
+                text: "TEXT COLLATE \"C\"",
+                bool_: "BOOLEAN",
+                int: "BIGINT",
+                quote: "\"",
+                rowid: ", `_rowid_` BIGINT GENERATED ALWAYS AS IDENTITY",
+            },
+        }
+    }
+
+    fn text_default(&self, value: &str) -> String {
+        // The reference writes double-quoted defaults here; SQLite reads them as text.
+        if self.quote == "`" {
+            return format!("\"{value}\"");
+        }
+        let mut out = String::new();
+        push_literal(&mut out, value);
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COLUMNS: [(&str, ColumnType); 8] = [
+        ("title", ColumnType::Text),
+        ("id", ColumnType::TextPk),
+        ("n", ColumnType::Number),
+        ("B", ColumnType::Bool),
+        ("j", ColumnType::Json),
+        ("geo", ColumnType::Geo),
+        ("tags", ColumnType::JsonList),
+        ("created", ColumnType::Text),
+    ];
+
+    #[test]
+    fn tables_are_the_references() {
+        assert_eq!(
+            create_table(Dialect::Sqlite, "demo", &COLUMNS),
+            ["CREATE TABLE `demo` (`B` BOOLEAN DEFAULT FALSE NOT NULL, `created` TEXT DEFAULT '' NOT NULL, \
+              `geo` JSON DEFAULT '{\"lon\":0,\"lat\":0}' NOT NULL, \
+              `id` TEXT PRIMARY KEY DEFAULT ('r'||lower(hex(randomblob(7)))) NOT NULL, `j` JSON DEFAULT NULL, \
+              `n` NUMERIC DEFAULT 0 NOT NULL, `tags` JSON DEFAULT '[]' NOT NULL, `title` TEXT DEFAULT '' NOT NULL)"]
+        );
+        let pg = create_table(Dialect::Postgres, "demo", &COLUMNS);
+        assert!(pg[0].starts_with("CREATE TABLE \"demo\" (\"B\" BOOLEAN DEFAULT FALSE NOT NULL, "));
+        assert_eq!(pg[1], "CREATE INDEX IF NOT EXISTS \"idx_demo_j_gin\" ON \"demo\" USING gin (\"j\")");
+        assert_eq!(pg.len(), 3);
+    }
+
+    #[test]
+    fn indexes_are_translated() {
+        for (canonical, want) in [
+            (
+                "CREATE UNIQUE INDEX `i` ON `t` (`a`) WHERE `a` != ''",
+                "CREATE UNIQUE INDEX \"i\" ON \"t\" (\"a\") WHERE \"a\" != ''",
+            ),
+            (
+                "CREATE INDEX IF NOT EXISTS `main`.`i` ON `t` (\n  `a` COLLATE NOCASE DESC,\n  lower(b)\n)",
+                "CREATE INDEX IF NOT EXISTS \"i\" ON \"t\" (lower(\"a\") DESC, lower(b))",
+            ),
+            (
+                "CREATE INDEX `i` ON `t` (`a` COLLATE BINARY, substr(b, 1, 2))",
+                "CREATE INDEX \"i\" ON \"t\" (\"a\", substr(b, 1, 2))",
+            ),
+        ] {
+            assert_eq!(create_index(Dialect::Postgres, canonical), want);
+            assert_eq!(create_index(Dialect::Sqlite, canonical), canonical);
+        }
+    }
+
+    #[test]
+    fn long_gin_names_are_cut() {
+        let long = gin_name(&"t".repeat(60), "column");
+        assert_eq!(long.len(), 63);
+        assert_ne!(long, gin_name(&"t".repeat(60), "columm"));
+    }
+
+    #[test]
+    fn conversions_keep_values() {
+        let up = single_to_multiple(Dialect::Sqlite, "t", "s", "_sabcde");
+        assert_eq!(up.len(), 4);
+        assert_eq!(up[0], "ALTER TABLE `t` RENAME COLUMN `s` TO `_sabcde`");
+        assert_eq!(up[3], "ALTER TABLE `t` DROP COLUMN `_sabcde`");
+        assert!(multiple_to_single(Dialect::Postgres, "t", "s", "x")[2].contains("pb_last(\"s\")"));
+    }
+
+    #[test]
+    fn system_tables_repeat_safely() {
+        for d in [Dialect::Sqlite, Dialect::Postgres] {
+            for s in system_tables(d).iter().chain(&log_tables(d)) {
+                assert!(s.contains("IF NOT EXISTS"), "{s}");
+                assert_eq!(s.contains('`'), d == Dialect::Sqlite, "{s}");
+                assert_eq!(s.matches('(').count(), s.matches(')').count(), "{s}");
+            }
+        }
+    }
+}
