@@ -259,7 +259,8 @@ fn postgres_index(canonical: &str) -> String {
         let start = head[..dot].rfind('"').unwrap_or(dot);
         head.replace_range(start..dot + 2, "");
     }
-    let columns: Vec<String> = split_top_level(columns).iter().map(|c| postgres_index_column(c)).collect();
+    let columns: Vec<String> =
+        split_top_level(columns).iter().map(|c| postgres_index_column(c)).collect();
     format!("{head}({}){}", columns.join(", "), tail.replace('`', "\""))
 }
 
@@ -346,7 +347,8 @@ pub fn gin_name(table: &str, column: &str) -> String {
     if full.len() <= 63 {
         return full;
     }
-    let hash = full.bytes().fold(0x811c_9dc5_u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193));
+    let hash =
+        full.bytes().fold(0x811c_9dc5_u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193));
     let mut cut = 54;
     while !full.is_char_boundary(cut) {
         cut -= 1;
@@ -363,17 +365,26 @@ pub fn system_tables(d: Dialect) -> Vec<String> {
     let sql = |s: String| s.replace('`', quote);
     let dflt = |v: &str| t.text_default(v);
     vec![
-        sql(format!("CREATE TABLE IF NOT EXISTS `_migrations` (`file` VARCHAR(255) PRIMARY KEY NOT NULL, `applied` {int} NOT NULL)")),
-        sql(format!("CREATE TABLE IF NOT EXISTS `_params` (`id` {id}, `value` {json} DEFAULT NULL, `created` {stamp}, `updated` {stamp})")),
+        sql(format!(
+            "CREATE TABLE IF NOT EXISTS `_migrations` (`file` VARCHAR(255) PRIMARY KEY NOT NULL, `applied` {int} NOT NULL)"
+        )),
+        sql(format!(
+            "CREATE TABLE IF NOT EXISTS `_params` (`id` {id}, `value` {json} DEFAULT NULL, `created` {stamp}, `updated` {stamp})"
+        )),
         sql(format!(
             "CREATE TABLE IF NOT EXISTS `_collections` (`id` {id}, `system` {bool_} DEFAULT FALSE NOT NULL, `type` {text} DEFAULT {} NOT NULL, \
              `name` {text} UNIQUE NOT NULL, `fields` {json} DEFAULT {} NOT NULL, `indexes` {json} DEFAULT {} NOT NULL, \
              `listRule` {text} DEFAULT NULL, `viewRule` {text} DEFAULT NULL, `createRule` {text} DEFAULT NULL, \
              `updateRule` {text} DEFAULT NULL, `deleteRule` {text} DEFAULT NULL, `options` {json} DEFAULT {} NOT NULL, \
              `created` {stamp}, `updated` {stamp}{})",
-            dflt("base"), dflt("[]"), dflt("[]"), dflt("{}"), t.rowid
+            dflt("base"),
+            dflt("[]"),
+            dflt("[]"),
+            dflt("{}"),
+            t.rowid
         )),
-        sql("CREATE INDEX IF NOT EXISTS `idx__collections_type` ON `_collections` (`type`)".to_owned()),
+        sql("CREATE INDEX IF NOT EXISTS `idx__collections_type` ON `_collections` (`type`)"
+            .to_owned()),
     ]
 }
 
@@ -471,14 +482,19 @@ mod tests {
     fn tables_are_the_references() {
         assert_eq!(
             create_table(Dialect::Sqlite, "demo", &COLUMNS),
-            ["CREATE TABLE `demo` (`B` BOOLEAN DEFAULT FALSE NOT NULL, `created` TEXT DEFAULT '' NOT NULL, \
+            [
+                "CREATE TABLE `demo` (`B` BOOLEAN DEFAULT FALSE NOT NULL, `created` TEXT DEFAULT '' NOT NULL, \
               `geo` JSON DEFAULT '{\"lon\":0,\"lat\":0}' NOT NULL, \
               `id` TEXT PRIMARY KEY DEFAULT ('r'||lower(hex(randomblob(7)))) NOT NULL, `j` JSON DEFAULT NULL, \
-              `n` NUMERIC DEFAULT 0 NOT NULL, `tags` JSON DEFAULT '[]' NOT NULL, `title` TEXT DEFAULT '' NOT NULL)"]
+              `n` NUMERIC DEFAULT 0 NOT NULL, `tags` JSON DEFAULT '[]' NOT NULL, `title` TEXT DEFAULT '' NOT NULL)"
+            ]
         );
         let pg = create_table(Dialect::Postgres, "demo", &COLUMNS);
         assert!(pg[0].starts_with("CREATE TABLE \"demo\" (\"B\" BOOLEAN DEFAULT FALSE NOT NULL, "));
-        assert_eq!(pg[1], "CREATE INDEX IF NOT EXISTS \"idx_demo_j_gin\" ON \"demo\" USING gin (\"j\")");
+        assert_eq!(
+            pg[1],
+            "CREATE INDEX IF NOT EXISTS \"idx_demo_j_gin\" ON \"demo\" USING gin (\"j\")"
+        );
         assert_eq!(pg.len(), 3);
     }
 

@@ -55,9 +55,7 @@ fn sqlite_unique(message: &str) -> Option<Fault> {
 #[must_use]
 pub fn postgres(sqlstate: &str, constraint: Option<&str>) -> Fault {
     match sqlstate {
-        "23505" => {
-            Fault::Unique { columns: Vec::new(), index: constraint.map(str::to_owned) }
-        }
+        "23505" => Fault::Unique { columns: Vec::new(), index: constraint.map(str::to_owned) },
         "40001" | "40P01" | "55P03" => Fault::Busy,
         "57014" => Fault::Timeout,
         "57P01" | "57P02" | "57P03" => Fault::Disconnected,

@@ -38,6 +38,9 @@ pub struct Collection {
     pub fields: Vec<Field>,
     /// Names (lower case) of fields that alone carry a UNIQUE index; partial indexes count.
     pub unique_fields: Vec<String>,
+    /// Names (lower case) of fields that an index starts with. Never changes what an expression means, only
+    /// which SQL is chosen for it.
+    pub indexed_fields: Vec<String>,
 }
 
 /// One field of a collection.

@@ -1,0 +1,1 @@
+-- pb helpers, version 1
