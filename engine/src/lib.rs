@@ -2,7 +2,10 @@
 
 pub mod error;
 pub mod field;
+pub mod json;
+pub mod lanes;
 pub mod schema;
 pub mod store;
+pub mod time;
 
 pub use error::{Error, FieldError, FieldErrors, Result};

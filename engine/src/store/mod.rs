@@ -1,35 +1,213 @@
 //! Connections, lanes, group commit, transactions. Statements come from `dialects`; rows leave through visitors.
 //!
 //! The only room that holds SQL literals and connections; it must not know collections, records or rules.
+//!
+//! | door | for |
+//! |---|---|
+//! | [`Database::query`] | any read: cheap statements run on the calling thread, statements known to be slow on the reader lane |
+//! | [`Database::write`] | a typed [`Job`], atomic by itself, committed together with others that wait |
+//! | [`Database::begin`] | a lease on the writer: [`Tx`] |
+//! | [`Db`] | either of them, so that callers need not care |
+//! | [`raw`] | SQL that users wrote |
+
+mod conn;
+mod error;
+mod held;
+pub mod logs;
+mod maintain;
+pub mod raw;
+mod read;
+mod rows;
+mod tx;
+mod write;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
 pub use dialects::{Sql, Value};
 
-/// What the driver reported.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Error {
-    /// A UNIQUE constraint: the columns named by the database (`table.column` split), empty for expression indexes.
-    #[error("{message}")]
-    Unique { columns: Vec<String>, message: String },
-    /// A statement or transaction took too long and was cancelled.
-    #[error("timeout")]
-    Timeout,
-    /// The queue in front of the database is full, or it is shutting down.
-    #[error("busy")]
-    Busy,
-    /// Anything else; the text is the compatible driver message (spec collections-and-fields §1.2).
-    #[error("{0}")]
-    Driver(String),
-}
-/// Result of store operations.
-pub type Result<T, E = Error> = std::result::Result<T, E>;
+pub use error::{Error, Result};
+pub use read::{Database, Stats};
+pub use rows::{OwnedRows, RowRef, Rows, ValueRef};
+pub use tx::{Savepoint, Tx};
+pub use write::{Done, Job, Step};
 
-/// One borrowed column of a row.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum ValueRef<'a> {
-    Null,
-    Int(i64),
-    Real(f64),
-    Text(&'a str),
-    Blob(&'a [u8]),
+/// Sees every statement with its bound values and duration (`--dev`).
+pub type Trace = Arc<dyn Fn(&str, &[Value], Duration) + Send + Sync>;
+
+/// What an acknowledged write survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// A crash of the process (`synchronous=NORMAL`, as the reference).
+    #[default]
+    Normal,
+    /// A loss of power: one fsync per commit group (`synchronous=FULL`).
+    Full,
+}
+
+/// How to open the two databases of a data directory.
+#[derive(Clone)]
+pub struct StoreConfig {
+    /// The directory with `data.db` and `auxiliary.db`.
+    pub dir: PathBuf,
+    /// See [`Durability`].
+    pub durability: Durability,
+    /// Threads for slow reads.
+    pub readers: usize,
+    /// Longest time a statement, job or transaction may take.
+    pub query_timeout: Duration,
+    /// Statement listener of `--dev`.
+    pub trace: Option<Trace>,
+    /// Create missing files and directories.
+    pub create_if_missing: bool,
+}
+
+impl std::fmt::Debug for StoreConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StoreConfig")
+            .field("dir", &self.dir)
+            .field("durability", &self.durability)
+            .field("readers", &self.readers)
+            .field("query_timeout", &self.query_timeout)
+            .field("trace", &self.trace.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+impl StoreConfig {
+    /// The defaults for a directory: NORMAL, clamp(2 × cores, 2, 8) readers, 30 s, created when missing.
+    #[must_use]
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self {
+            dir: dir.into(),
+            durability: Durability::Normal,
+            readers: (2 * crate::lanes::cores()).clamp(2, 8),
+            query_timeout: Duration::from_secs(30),
+            trace: None,
+            create_if_missing: true,
+        }
+    }
+}
+
+/// The two databases of a data directory. Clones share them; [`Store::close`] or the last clone closes the files.
+#[derive(Debug, Clone)]
+pub struct Store(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    data: Database,
+    aux: Database,
+}
+
+impl Store {
+    /// Opens (or creates) `data.db` and `auxiliary.db`; nothing in them is rewritten.
+    ///
+    /// # Errors
+    /// [`Error::Open`]: one line that names the file and what to do.
+    pub fn open(config: &StoreConfig) -> Result<Self> {
+        if config.create_if_missing {
+            std::fs::create_dir_all(&config.dir).map_err(|e| Error::Open {
+                path: config.dir.clone(),
+                reason: format!("cannot create the directory: {e}"),
+            })?;
+        }
+        let data = Database::open(config, "data.db")?;
+        let aux = Database::open(config, "auxiliary.db")?;
+        Ok(Self(Arc::new(Inner { data, aux })))
+    }
+    /// `data.db`: everything except logs.
+    #[must_use]
+    pub fn data(&self) -> &Database {
+        &self.0.data
+    }
+    /// `auxiliary.db`: logs.
+    #[must_use]
+    pub fn aux(&self) -> &Database {
+        &self.0.aux
+    }
+    /// Finishes queued writes, ends all threads and closes both files (no `-wal` stays behind). Blocks; idempotent.
+    pub fn close(&self) {
+        self.0.data.close();
+        self.0.aux.close();
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.data.close();
+        self.aux.close();
+    }
+}
+
+/// Where an operation runs: the pool, or one open transaction.
+#[derive(Debug, Clone)]
+pub enum Db {
+    Pool(Database),
+    Tx(Tx),
+}
+
+impl Db {
+    /// [`Database::query`] or [`Tx::query`].
+    ///
+    /// # Errors
+    /// As those.
+    pub async fn query<T, F>(&self, sql: Sql, visit: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Rows<'_>) -> T + Send + 'static,
+    {
+        match self {
+            Self::Pool(database) => database.query(sql, visit).await,
+            Self::Tx(tx) => tx.query(sql, visit).await,
+        }
+    }
+    /// [`Database::query_now`] or [`Tx::query`].
+    ///
+    /// # Errors
+    /// As those.
+    pub async fn query_now<T, F>(&self, sql: Sql, visit: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Rows<'_>) -> T + Send + 'static,
+    {
+        match self {
+            Self::Pool(database) => database.query_now(sql, visit).await,
+            Self::Tx(tx) => tx.query(sql, visit).await,
+        }
+    }
+    /// [`Database::write`] or [`Tx::write`].
+    ///
+    /// # Errors
+    /// As those.
+    pub async fn write(&self, job: Job) -> Result<Done> {
+        match self {
+            Self::Pool(database) => database.write(job).await,
+            Self::Tx(tx) => tx.write(job).await,
+        }
+    }
+    /// The open transaction, if this is one.
+    #[must_use]
+    pub fn tx(&self) -> Option<&Tx> {
+        if let Self::Tx(tx) = self { Some(tx) } else { None }
+    }
+    /// The database behind it.
+    #[must_use]
+    pub fn database(&self) -> &Database {
+        match self {
+            Self::Pool(database) => database,
+            Self::Tx(tx) => tx.database(),
+        }
+    }
+}
+
+impl From<Database> for Db {
+    fn from(database: Database) -> Self {
+        Self::Pool(database)
+    }
+}
+impl From<Tx> for Db {
+    fn from(tx: Tx) -> Self {
+        Self::Tx(tx)
+    }
 }

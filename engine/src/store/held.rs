@@ -1,0 +1,243 @@
+//! Who has the writer connection: nobody, a caller's thread, a transaction, or the writer thread draining the queue.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex, MutexGuard};
+use tokio::sync::oneshot;
+
+use super::conn::Conn;
+use super::read::{Database, Inner};
+use super::write::{Pending, run_group};
+use super::{Error, Result};
+
+/// Waiting jobs and leases; more are refused as busy.
+const QUEUE: usize = 4096;
+/// Jobs per commit group.
+const GROUP: usize = 64;
+/// WAL frames after which a background checkpoint starts.
+const CHECKPOINT_FRAMES: u32 = 1000;
+
+tokio::task_local! {
+    /// Ids of the databases whose writer the running task holds.
+    static HOLDING: Vec<u64>;
+}
+
+/// What waits for the writer connection.
+pub(super) enum Item {
+    Job(Pending),
+    Lease(oneshot::Sender<Held>),
+}
+
+/// The writer connection and its queue.
+pub(super) struct Writer {
+    state: Mutex<State>,
+    wake: Condvar,
+}
+
+struct State {
+    conn: Option<Box<Conn>>,
+    queue: VecDeque<Item>,
+    closed: bool,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    pub(super) fn new(conn: Conn) -> Self {
+        Self {
+            state: Mutex::new(State {
+                conn: Some(Box::new(conn)),
+                queue: VecDeque::new(),
+                closed: false,
+                thread: None,
+            }),
+            wake: Condvar::new(),
+        }
+    }
+}
+
+/// The writer connection, given back when dropped; a transaction left open is rolled back.
+pub(super) struct Held {
+    conn: Option<Box<Conn>>,
+    inner: Arc<Inner>,
+}
+
+impl Held {
+    pub(super) fn conn(&mut self) -> Result<&mut Conn> {
+        self.conn.as_deref_mut().ok_or(Error::Ended)
+    }
+}
+
+impl std::fmt::Debug for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Held").finish_non_exhaustive()
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let Some(conn) = self.conn.take() else { return };
+        conn.guard.arm(0, None);
+        if !conn.raw.is_autocommit() {
+            // If even ROLLBACK fails, the next BEGIN reports it.
+            let _ = conn.control("ROLLBACK");
+        }
+        if conn.wal_frames.load(Relaxed) >= CHECKPOINT_FRAMES {
+            conn.wal_frames.store(0, Relaxed);
+            Database(self.inner.clone()).checkpoint_soon();
+        }
+        let mut state = self.inner.writer.state.lock();
+        state.conn = Some(conn);
+        if !state.queue.is_empty() || state.closed {
+            self.inner.writer.wake.notify_all();
+        }
+    }
+}
+
+impl Database {
+    /// Runs `future`, in which waiting for this database's writer is an error instead of a deadlock.
+    pub(super) async fn holding<F: Future>(&self, future: F) -> F::Output {
+        let mut ids = HOLDING.try_with(Clone::clone).unwrap_or_default();
+        ids.push(self.0.id);
+        HOLDING.scope(ids, future).await
+    }
+
+    /// True inside [`Tx::scope`](super::Tx::scope) of a transaction on this database.
+    #[must_use]
+    pub fn held_by_this_task(&self) -> bool {
+        HOLDING.try_with(|ids| ids.contains(&self.0.id)).unwrap_or(false)
+    }
+
+    pub(super) fn refuse_nested(&self) -> Result<()> {
+        if self.held_by_this_task() { Err(Error::Held) } else { Ok(()) }
+    }
+
+    /// The writer, if nobody has it or waits for it.
+    pub(super) fn try_hold(&self) -> Option<Held> {
+        let mut state = self.0.writer.state.lock();
+        if state.closed || !state.queue.is_empty() {
+            return None;
+        }
+        self.take(&mut state)
+    }
+
+    fn take(&self, state: &mut MutexGuard<'_, State>) -> Option<Held> {
+        let mut conn = state.conn.take()?;
+        conn.refresh(self.0.generation.load(Relaxed));
+        Some(Held { conn: Some(conn), inner: self.0.clone() })
+    }
+
+    /// The writer, waiting for it in line.
+    ///
+    /// # Errors
+    /// [`Error::Held`] when it is not given back within `wait`, or the calling task holds it itself.
+    pub(super) async fn hold(&self, wait: Duration) -> Result<Held> {
+        self.refuse_nested()?;
+        if let Some(held) = self.try_hold() {
+            return Ok(held);
+        }
+        let (lend, lent) = oneshot::channel();
+        self.enqueue(Item::Lease(lend))?;
+        match tokio::time::timeout(wait, lent).await {
+            Ok(Ok(held)) => Ok(held),
+            Ok(Err(_)) => Err(Error::Busy),
+            Err(_) => Err(Error::Held),
+        }
+    }
+
+    pub(super) fn enqueue(&self, item: Item) -> Result<()> {
+        let writer = &self.0.writer;
+        let mut state = writer.state.lock();
+        if state.closed || state.queue.len() >= QUEUE {
+            return Err(Error::Busy);
+        }
+        if state.thread.is_none() {
+            let database = self.clone();
+            let thread = std::thread::Builder::new().name("pb-write".into());
+            let handle = thread.spawn(move || database.serve_writes()).map_err(|_| Error::Busy)?;
+            state.thread = Some(handle);
+        }
+        state.queue.push_back(item);
+        if state.conn.is_some() {
+            writer.wake.notify_one();
+        }
+        Ok(())
+    }
+
+    /// The writer thread.
+    fn serve_writes(&self) {
+        let writer = &self.0.writer;
+        loop {
+            let (held, first, group) = {
+                let mut state = writer.state.lock();
+                while !(state.conn.is_some() && !state.queue.is_empty()) {
+                    if state.closed && state.queue.is_empty() {
+                        return;
+                    }
+                    writer.wake.wait(&mut state);
+                }
+                let Some(first) = state.queue.pop_front() else { continue };
+                let mut group = Vec::new();
+                if matches!(first, Item::Job(_)) {
+                    while group.len() + 1 < GROUP
+                        && matches!(state.queue.front(), Some(Item::Job(_)))
+                    {
+                        let Some(Item::Job(job)) = state.queue.pop_front() else { break };
+                        group.push(job);
+                    }
+                }
+                let Some(held) = self.take(&mut state) else { continue };
+                (held, first, group)
+            };
+            match first {
+                // A caller that went away drops `held`, which gives the connection back.
+                Item::Lease(lend) => drop(lend.send(held)),
+                Item::Job(job) => {
+                    let mut jobs = vec![job];
+                    jobs.extend(group);
+                    run_group(self, held, jobs);
+                }
+            }
+        }
+    }
+
+    /// Waits for the writer to come back, ends its thread and closes it. Open transactions get five seconds.
+    pub(super) fn close_writer(&self) {
+        let writer = &self.0.writer;
+        let thread = {
+            let mut state = writer.state.lock();
+            state.closed = true;
+            state.queue.retain(|item| matches!(item, Item::Job(_)));
+            writer.wake.notify_all();
+            state.thread.take()
+        };
+        if let Some(thread) = thread {
+            self.join_or_give_up(thread);
+        }
+        let until = Instant::now() + Duration::from_secs(5);
+        let mut state = writer.state.lock();
+        while state.conn.is_none() {
+            if writer.wake.wait_until(&mut state, until).timed_out() {
+                return;
+            }
+        }
+        let conn = state.conn.take();
+        drop(state);
+        drop(conn);
+    }
+
+    fn join_or_give_up(&self, thread: JoinHandle<()>) {
+        let until = Instant::now() + Duration::from_secs(5);
+        while !thread.is_finished() && Instant::now() < until {
+            self.0.writer.wake.notify_all();
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        if thread.is_finished() {
+            // It ends by returning; a panic in it was reported when it happened.
+            let _ = thread.join();
+        }
+    }
+}
