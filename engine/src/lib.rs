@@ -1,11 +1,14 @@
 //! Schema, storage, records, rules, hooks, settings: everything a server does, without HTTP.
 
+pub mod check;
 pub mod error;
 pub mod field;
 pub mod json;
 pub mod lanes;
 pub mod schema;
+mod shim;
 pub mod store;
 pub mod time;
+pub mod wire;
 
 pub use error::{Error, FieldError, FieldErrors, Result};

@@ -1,0 +1,556 @@
+//! The validation vocabulary: one function per rule, `None` when it passes.
+//!
+//! Codes, messages and skipped zero values are those of spec collections-and-fields §0.2 and
+//! server-settings-operations §3.2. Chain rules with `or_else`: the first failure of a property wins.
+
+use std::sync::{Arc, LazyLock};
+
+use quick_cache::sync::Cache;
+use regex::Regex;
+
+use crate::error::FieldError;
+
+/// The outcome of a rule.
+pub type Check = Option<FieldError>;
+
+/// The largest integer a client can represent.
+pub const MAX_SAFE: i64 = 9_007_199_254_740_991;
+
+/// Compiles a constant pattern.
+macro_rules! pattern {
+    ($text:expr) => {{
+        static RE: LazyLock<Regex> =
+            LazyLock::new(|| Regex::new($text).expect("constant pattern compiles"));
+        &*RE
+    }};
+}
+pub(crate) use pattern;
+
+fn fail(code: &str, message: &str) -> Check {
+    Some(FieldError::new(code, message))
+}
+
+/// Fails if `blank`.
+#[must_use]
+pub fn required(blank: bool) -> Check {
+    if blank { fail("validation_required", "cannot be blank") } else { None }
+}
+
+/// Fails unless `empty`.
+#[must_use]
+pub fn empty(empty: bool) -> Check {
+    if empty { None } else { fail("validation_empty", "must be blank") }
+}
+
+/// Fails if there is a value, even an empty one.
+#[must_use]
+pub fn nil<T>(value: Option<&T>) -> Check {
+    if value.is_none() { None } else { fail("validation_nil", "must be blank") }
+}
+
+/// Fails for `Some("")`.
+#[must_use]
+pub fn nil_or_not_empty(value: Option<&str>) -> Check {
+    if value == Some("") {
+        fail("validation_nil_or_not_empty_required", "cannot be blank")
+    } else {
+        None
+    }
+}
+
+/// Byte length between `min` and `max`; empty passes.
+#[must_use]
+pub fn length(text: &str, min: usize, max: usize) -> Check {
+    if text.is_empty() || (min..=max).contains(&text.len()) {
+        return None;
+    }
+    let (code, message) = if min == max {
+        ("validation_length_invalid", format!("the length must be exactly {min}"))
+    } else if min == 0 {
+        ("validation_length_too_long", format!("the length must be no more than {max}"))
+    } else {
+        ("validation_length_out_of_range", format!("the length must be between {min} and {max}"))
+    };
+    Some(FieldError::new(code, message).param("min", min).param("max", max))
+}
+
+/// Not below `threshold`; zero passes.
+#[must_use]
+pub fn min(value: i64, threshold: i64) -> Check {
+    if value == 0 || value >= threshold {
+        return None;
+    }
+    Some(
+        FieldError::new(
+            "validation_min_greater_equal_than_required",
+            format!("must be no less than {threshold}"),
+        )
+        .param("threshold", threshold),
+    )
+}
+
+/// Not above `threshold`; zero passes.
+#[must_use]
+pub fn max(value: i64, threshold: i64) -> Check {
+    if value == 0 || value <= threshold {
+        return None;
+    }
+    Some(
+        FieldError::new(
+            "validation_max_less_equal_than_required",
+            format!("must be no greater than {threshold}"),
+        )
+        .param("threshold", threshold),
+    )
+}
+
+/// `min` and `max` of one value.
+#[must_use]
+pub fn range(value: i64, low: i64, high: i64) -> Check {
+    min(value, low).or_else(|| max(value, high))
+}
+
+/// Matches a pattern; empty passes.
+#[must_use]
+pub fn matches(text: &str, pattern: &Regex) -> Check {
+    if text.is_empty() || pattern.is_match(text) {
+        None
+    } else {
+        fail("validation_match_invalid", "must be in a valid format")
+    }
+}
+
+/// Is one of `allowed`; empty passes.
+#[must_use]
+pub fn one_of(text: &str, allowed: &[&str]) -> Check {
+    if text.is_empty() || allowed.contains(&text) {
+        None
+    } else {
+        fail("validation_in_invalid", "must be a valid value")
+    }
+}
+
+/// Is none of `denied`; empty passes.
+#[must_use]
+pub fn none_of(text: &str, denied: &[&str]) -> Check {
+    if text.is_empty() || !denied.contains(&text) {
+        None
+    } else {
+        fail("validation_not_in_invalid", "must not be in list")
+    }
+}
+
+/// Both values are the same.
+#[must_use]
+pub fn same(equal: bool) -> Check {
+    if equal { None } else { fail("validation_values_mismatch", "Values don't match.") }
+}
+
+/// Contains no `_via_` in any case.
+#[must_use]
+pub fn no_via(text: &str) -> Check {
+    if text.to_ascii_lowercase().contains("_via_") {
+        fail("validation_found_via", "The value cannot contain \"_via_\".")
+    } else {
+        None
+    }
+}
+
+/// ASCII word characters only.
+#[must_use]
+pub fn word(text: &str) -> Check {
+    if text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+        None
+    } else {
+        fail("validation_match_invalid", "must be in a valid format")
+    }
+}
+
+/// A DNS name with at least two labels; empty passes.
+#[must_use]
+pub fn domain(text: &str) -> Check {
+    let re = pattern!(
+        r"^(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-z0-9])?\.)+(?:[a-zA-Z]{1,63}| xn--[a-z0-9]{1,59})$"
+    );
+    if text.is_empty() || (text.len() <= 255 && re.is_match(text)) {
+        None
+    } else {
+        fail("validation_is_domain", "must be a valid domain")
+    }
+}
+
+/// An e-mail address; empty passes.
+#[must_use]
+pub fn email(text: &str) -> Check {
+    if text.is_empty() || is_email(text) {
+        None
+    } else {
+        fail("validation_is_email", "must be a valid email address")
+    }
+}
+
+/// True for e-mail addresses; no MX lookup.
+#[must_use]
+pub fn is_email(text: &str) -> bool {
+    const U: &str = r"\x{00A0}-\x{D7FF}\x{F900}-\x{FDCF}\x{FDF0}-\x{FFEF}";
+    static RE: LazyLock<Regex> = LazyLock::new(|| {
+        let atom = format!(r"[a-zA-Z0-9!#$%&'*+\-/=?^_`{{|}}~{U}]+");
+        let quoted = format!(
+            r#""(?:[\x01-\x08\x0b\x0c\x0e-\x1f\x20\x21\x23-\x5b\x5d-\x7f\t{U}]|\\[\x01-\x09\x0b\x0c\x0d-\x7f{U}])*""#
+        );
+        let label = format!(
+            r"(?:[a-zA-Z0-9{U}]|[a-zA-Z0-9{U}][a-zA-Z0-9\-._~{U}]*[a-zA-Z0-9{U}])"
+        );
+        let tld = format!(r"(?:[a-zA-Z{U}]|[a-zA-Z{U}][a-zA-Z0-9\-_~{U}]*[a-zA-Z{U}])");
+        Regex::new(&format!(r"^(?:{atom}(?:\.{atom})*|{quoted})@(?:{label}\.)+{tld}\.?$"))
+            .expect("constant pattern compiles")
+    });
+    RE.is_match(text)
+}
+
+/// A URL; empty passes.
+#[must_use]
+pub fn url(text: &str) -> Check {
+    if text.is_empty() || is_url(text) {
+        None
+    } else {
+        fail("validation_is_url", "must be a valid URL")
+    }
+}
+
+const IPV4: &str = r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\.){3}(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])";
+
+/// True for URLs; a scheme is not required (spec §0.2).
+#[must_use]
+pub fn is_url(text: &str) -> bool {
+    static RE: LazyLock<Regex> = LazyLock::new(|| {
+        let ip = format!(r"(?:{IPV4}|[0-9a-fA-F:]*:[0-9a-fA-F:]*(?:{IPV4})?)");
+        let sub = r"(?:(?:www\.)|(?:[a-zA-Z0-9]+(?:[-_\.]?[a-zA-Z0-9])*[a-zA-Z0-9]\.[a-zA-Z0-9]+))";
+        let host = format!(
+            concat!(
+                r"(?:(?:(?:[a-zA-Z0-9](?:[a-zA-Z0-9-_]+)?[a-zA-Z0-9](?:[-\.][a-zA-Z0-9]+)*)|(?:{sub}?))?",
+                r"(?:(?:[a-zA-Z\x{{00a1}}-\x{{ffff}}0-9]+-?-?)*[a-zA-Z\x{{00a1}}-\x{{ffff}}0-9]+)",
+                r"(?:\.(?:[a-zA-Z\x{{00a1}}-\x{{ffff}}]{{1,}}))?)"
+            ),
+            sub = sub
+        );
+        Regex::new(&format!(
+            r"^(?:(?:ftp|tcp|udp|wss?|https?)://)?(?:\S+(?::\S*)?@)?(?:{ip}|\[{ip}\]|{host})\.?(?::\d{{1,5}})?(?:[/?#]\S*)?$"
+        ))
+        .expect("constant pattern compiles")
+    });
+    if text.len() <= 3 || text.starts_with('.') || text.chars().count() >= 2083 {
+        return false;
+    }
+    let with_scheme = if text.contains(':') && !text.contains("://") {
+        format!("http://{text}")
+    } else {
+        text.to_owned()
+    };
+    let (host, path) = url_parts(&with_scheme);
+    if host.starts_with('.') || (host.is_empty() && !path.is_empty() && !path.contains('.')) {
+        return false;
+    }
+    RE.is_match(text)
+}
+
+/// Host (with port) and path as a lenient URL parser sees them; no scheme means no host.
+#[must_use]
+pub fn url_parts(text: &str) -> (&str, &str) {
+    let Some((_, rest)) = text.split_once("://") else {
+        let end = text.find(['?', '#']).unwrap_or(text.len());
+        return match text.strip_prefix("//") {
+            Some(rest) => url_parts_after_scheme(rest),
+            None => ("", &text[..end]),
+        };
+    };
+    url_parts_after_scheme(rest)
+}
+
+fn url_parts_after_scheme(rest: &str) -> (&str, &str) {
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, tail) = rest.split_at(end);
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let path = &tail[..tail.find(['?', '#']).unwrap_or(tail.len())];
+    (host, path)
+}
+
+/// An IP address or DNS name without port; empty passes.
+#[must_use]
+pub fn host(text: &str) -> Check {
+    let dns = pattern!(
+        r"^([a-zA-Z0-9_]{1}[a-zA-Z0-9_-]{0,62}){1}(\.[a-zA-Z0-9_]{1}[a-zA-Z0-9_-]{0,62})*[\._]?$"
+    );
+    let is_ip = text.parse::<std::net::IpAddr>().is_ok();
+    let is_dns = !text.is_empty() && text.replace('.', "").len() <= 255 && dns.is_match(text);
+    if text.is_empty() || is_ip || is_dns {
+        None
+    } else {
+        fail("validation_is_host", "must be a valid IP address or DNS name")
+    }
+}
+
+/// `#rgb` or `#rrggbb`, `#` optional; empty passes.
+#[must_use]
+pub fn hex_color(text: &str) -> Check {
+    let re = pattern!("^#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$");
+    if text.is_empty() || re.is_match(text) {
+        None
+    } else {
+        fail("validation_is_hex_color", "must be a valid hexadecimal color code")
+    }
+}
+
+/// An IP address or a CIDR subnet; empty is required elsewhere.
+#[must_use]
+pub fn ip_or_subnet(text: &str) -> Check {
+    let ok = match text.split_once('/') {
+        None => text.parse::<std::net::IpAddr>().is_ok(),
+        Some((ip, bits)) => match (ip.parse::<std::net::IpAddr>(), bits.parse::<u8>()) {
+            (Ok(std::net::IpAddr::V4(_)), Ok(bits)) => bits <= 32,
+            (Ok(std::net::IpAddr::V6(_)), Ok(bits)) => bits <= 128,
+            _ => false,
+        },
+    };
+    if text.is_empty() || ok {
+        None
+    } else {
+        // Sic: the misspelled code is a wire contract (spec server-settings-operations §3.2).
+        fail("validation_invlaid_ip_or_subnet", "Invalid IP or CIDR subnet.")
+    }
+}
+
+/// A user pattern that compiles; empty passes.
+#[must_use]
+pub fn regex(text: &str) -> Check {
+    match crate::check::compile(text) {
+        Ok(_) => None,
+        Err(message) => Some(FieldError::new("validation_invalid_regex", message)),
+    }
+}
+
+/// Compiles a user's RE2 pattern within limits.
+///
+/// # Errors
+/// The compile error in the words of the reference, as close as the regex crate allows.
+pub fn compile(text: &str) -> Result<Regex, String> {
+    // RE2's `\w`, `\d`, `\s`, `\b` and POSIX classes are ASCII; code points still match whole.
+    let translated = ascii_classes(text);
+    regex::RegexBuilder::new(&translated)
+        .size_limit(1 << 20)
+        .dfa_size_limit(1 << 20)
+        .nest_limit(200)
+        .build()
+        .map_err(|error| compile_message(text, &error))
+}
+
+/// [`compile`] through a small cache; `None` when the pattern is broken.
+#[must_use]
+pub fn compiled(text: &str) -> Option<Arc<Regex>> {
+    static CACHE: LazyLock<Cache<String, Option<Arc<Regex>>>> = LazyLock::new(|| Cache::new(512));
+    if let Some(hit) = CACHE.get(text) {
+        return hit;
+    }
+    let regex = compile(text).ok().map(Arc::new);
+    CACHE.insert(text.to_owned(), regex.clone());
+    regex
+}
+
+/// Rewrites Perl classes to their ASCII meaning and RE2 spellings the regex crate lacks.
+fn ascii_classes(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 8);
+    let mut chars = text.chars().peekable();
+    let mut in_class = false;
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => match chars.next() {
+                Some('w') => out.push_str(if in_class { "0-9A-Za-z_" } else { "[0-9A-Za-z_]" }),
+                Some('d') => out.push_str(if in_class { "0-9" } else { "[0-9]" }),
+                Some('s') => out.push_str(if in_class { r"\t\n\f\r " } else { r"[\t\n\f\r ]" }),
+                Some('W') => out.push_str("[^0-9A-Za-z_]"),
+                Some('D') => out.push_str("[^0-9]"),
+                Some('S') => out.push_str(r"[^\t\n\f\r ]"),
+                Some('b') => out.push_str(r"(?-u:\b)"),
+                Some('Q') => {
+                    let mut quoted = String::new();
+                    while let Some(q) = chars.next() {
+                        if q == '\\' && chars.peek() == Some(&'E') {
+                            chars.next();
+                            break;
+                        }
+                        quoted.push(q);
+                    }
+                    out.push_str(&regex::escape(&quoted));
+                }
+                Some(other) => {
+                    out.push('\\');
+                    out.push(other);
+                }
+                None => out.push('\\'),
+            },
+            '[' if !in_class => {
+                in_class = true;
+                out.push('[');
+                if chars.peek() == Some(&'^') {
+                    chars.next();
+                    out.push('^');
+                }
+                if chars.peek() == Some(&']') {
+                    chars.next();
+                    out.push_str(r"\]");
+                }
+            }
+            // Only POSIX classes nest in RE2; any other bracket is literal there.
+            '[' if chars.peek() == Some(&':') => {
+                out.push('[');
+                for inner in chars.by_ref() {
+                    out.push(inner);
+                    if inner == ']' {
+                        break;
+                    }
+                }
+            }
+            '[' => out.push_str(r"\["),
+            ']' if in_class => {
+                in_class = false;
+                out.push(']');
+            }
+            // Set operators of the regex crate are plain characters in RE2.
+            '&' | '~' if in_class => {
+                out.push('\\');
+                out.push(c);
+            }
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+/// The reference's wording for a pattern that does not compile.
+fn compile_message(text: &str, error: &regex::Error) -> String {
+    let detail = error.to_string();
+    let has = |needle: &str| detail.contains(needle);
+    let kind = if has("unclosed character class") {
+        let from = text.rfind('[').unwrap_or(0);
+        format!("missing closing ]: `{}`", &text[from..])
+    } else if has("unclosed group") {
+        format!("missing closing ): `{text}`")
+    } else if has("unopened group") {
+        format!("unexpected ): `{text}`")
+    } else if has("repetition operator missing expression") {
+        let at = text.find(['*', '+', '?', '{']).unwrap_or(0);
+        format!("missing argument to repetition operator: `{}`", &text[at..=at])
+    } else if has("look-around") {
+        let at = text.find("(?").unwrap_or(0);
+        let end = text[at..].char_indices().nth(3).map_or(text.len(), |(i, _)| at + i);
+        format!("invalid or unsupported Perl syntax: `{}`", &text[at..end])
+    } else if has("invalid character class range") {
+        format!("invalid character class range: `{text}`")
+    } else if has("incomplete escape sequence") {
+        "trailing backslash at end of expression: ``".to_owned()
+    } else if has("unrecognized escape sequence") || has("backreferences") {
+        let at = text.find('\\').unwrap_or(0);
+        let end = text[at..].char_indices().nth(2).map_or(text.len(), |(i, _)| at + i);
+        format!("invalid escape sequence: `{}`", &text[at..end])
+    } else if has("repetition range") || has("invalid repetition count") {
+        format!("invalid repeat count: `{text}`")
+    } else if has("size limit") {
+        "expression too large".to_owned()
+    } else {
+        format!("invalid expression: `{text}`")
+    };
+    format!("error parsing regexp: {kind}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn domains() {
+        for (text, ok) in [
+            ("example.com", true),
+            ("a.b", true),
+            ("a-b.example.com", true),
+            ("", true),
+            ("EXAMPLE.COM", false),
+            ("localhost", false),
+            ("-a.com", false),
+            ("exa mple.com", false),
+        ] {
+            assert_eq!(domain(text).is_none(), ok, "{text}");
+        }
+    }
+
+    #[test]
+    fn emails() {
+        for (text, ok) in [
+            ("test@example.com", true),
+            ("a.b+c@sub.example.co", true),
+            ("\"a b\"@example.com", true),
+            ("тест@пример.рф", true),
+            ("a@b.c.", true),
+            ("a@localhost", false),
+            (".a@example.com", false),
+            ("a..b@example.com", false),
+            ("a@example.c0", false),
+            ("a@@example.com", false),
+            ("a", false),
+        ] {
+            assert_eq!(is_email(text), ok, "{text}");
+        }
+    }
+
+    #[test]
+    fn urls() {
+        for (text, ok) in [
+            ("https://example.com/a?b#c", true),
+            ("example.com", true),
+            ("localhost:8090", true),
+            ("127.0.0.1", true),
+            ("http://localhost", true),
+            ("http://user:pass@example.com:99/x", true),
+            ("http://[::1]:80/", true),
+            ("localhost", false),
+            ("a.b", false),
+            ("/x.y", false),
+            ("//x.y", false),
+            (".example.com", false),
+            ("http://a b.com", false),
+            ("invalid", false),
+        ] {
+            assert_eq!(is_url(text), ok, "{text}");
+        }
+    }
+
+    #[test]
+    fn hosts_and_subnets() {
+        for (text, ok) in
+            [("a_b", true), ("smtp.example.com", true), ("::1", true), ("a:1", false), ("[::1]", false)]
+        {
+            assert_eq!(host(text).is_none(), ok, "{text}");
+        }
+        for (text, ok) in
+            [("10.0.0.1", true), ("10.0.0.0/8", true), ("::/64", true), ("10.0.0.0/33", false), ("x", false)]
+        {
+            assert_eq!(ip_or_subnet(text).is_none(), ok, "{text}");
+        }
+    }
+
+    #[test]
+    fn patterns() {
+        for text in [r"^\w+$", "[[:alpha:]]", r"\Qa.b\E", "[a&&b]", "(?i)x", "[]a]", r"\pL", "[[]"] {
+            assert!(compile(text).is_ok(), "{text}");
+        }
+        for (text, message) in [
+            ("[", "error parsing regexp: missing closing ]: `[`"),
+            ("(", "error parsing regexp: missing closing ): `(`"),
+            ("a)", "error parsing regexp: unexpected ): `a)`"),
+            ("*", "error parsing regexp: missing argument to repetition operator: `*`"),
+            ("(?=a)", "error parsing regexp: invalid or unsupported Perl syntax: `(?=`"),
+        ] {
+            assert_eq!(compile(text).unwrap_err(), message);
+        }
+        assert!(!compile(r"^\w+$").unwrap().is_match("é"));
+    }
+}

@@ -1,0 +1,149 @@
+//! `geoPoint`: a longitude and a latitude; 0/0 is empty.
+
+use filter_lang::{schema::Class, value::Affinity};
+use serde_json::Value;
+
+use super::{
+    Column, Corrupt, DbCheck, Field, FieldType, RecordCheck, Val, cell_text, field_type_basics,
+};
+use crate::{check, error::FieldError, shim::json, store::ValueRef, wire};
+
+/// The wire name.
+pub const KIND: &str = "geoPoint";
+
+wire! {
+    /// Options of `geoPoint`: none of its own.
+    #[derive(Default)]
+    pub struct GeoPoint {}
+}
+
+pub(super) fn blank() -> GeoPoint {
+    GeoPoint::default()
+}
+
+fn value(val: &Val) -> (f64, f64) {
+    if let Val::Geo { lon, lat } = val { (*lon, *lat) } else { (0.0, 0.0) }
+}
+
+/// Decodes an object; `None` if it is not one or a member is not a number.
+fn decode(json: &Value) -> Option<(f64, f64)> {
+    let map = match json {
+        Value::Null => return Some((0.0, 0.0)),
+        Value::Object(map) => map,
+        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => return None,
+    };
+    let (mut lon, mut lat) = (0.0, 0.0);
+    for (key, item) in map {
+        let slot = match key.to_ascii_lowercase().as_str() {
+            "lon" => &mut lon,
+            "lat" => &mut lat,
+            _ => continue,
+        };
+        if !item.is_null() {
+            *slot = item.as_f64()?;
+        }
+    }
+    Some((lon, lat))
+}
+
+fn decode_text(text: &str) -> Option<(f64, f64)> {
+    if text.is_empty() {
+        return Some((0.0, 0.0));
+    }
+    decode(&serde_json::from_str(text).ok()?)
+}
+
+fn write(lon: f64, lat: f64, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"{\"lon\":");
+    json::write_f64(out, lon);
+    out.extend_from_slice(b",\"lat\":");
+    json::write_f64(out, lat);
+    out.push(b'}');
+}
+
+/// A cell that is not an object breaks the whole query (spec §3.10).
+fn read_cell(cell: ValueRef<'_>) -> Result<(f64, f64), Corrupt> {
+    let text = cell_text(cell);
+    decode_text(&text)
+        .ok_or_else(|| Corrupt(format!("{} is not a geo point", text.chars().take(50).collect::<String>())))
+}
+
+impl FieldType for GeoPoint {
+    field_type_basics!(KIND);
+
+    fn class(&self) -> Class {
+        Class::GeoPoint
+    }
+
+    fn affinity(&self) -> Affinity {
+        Affinity::Num
+    }
+
+    fn column(&self) -> Column {
+        Column::Geo
+    }
+
+    fn zero(&self) -> Val {
+        Val::Geo { lon: 0.0, lat: 0.0 }
+    }
+
+    fn is_empty(&self, val: &Val) -> bool {
+        value(val) == (0.0, 0.0)
+    }
+
+    fn normalise(&self, json: &Value) -> Val {
+        let point = match json {
+            Value::String(text) => decode_text(text),
+            other => decode(other),
+        };
+        let (lon, lat) = point.unwrap_or_default();
+        Val::Geo { lon, lat }
+    }
+
+    fn read(&self, cell: ValueRef<'_>) -> Result<Val, Corrupt> {
+        read_cell(cell).map(|(lon, lat)| Val::Geo { lon, lat })
+    }
+
+    fn to_db(&self, val: &Val) -> dialects::Value {
+        let (lon, lat) = value(val);
+        let mut out = Vec::with_capacity(32);
+        write(lon, lat, &mut out);
+        dialects::Value::Text(String::from_utf8_lossy(&out).as_ref().into())
+    }
+
+    fn write_json(&self, cell: ValueRef<'_>, out: &mut Vec<u8>) -> Result<(), Corrupt> {
+        let (lon, lat) = read_cell(cell)?;
+        write(lon, lat, out);
+        Ok(())
+    }
+
+    fn write_val_json(&self, val: &Val, out: &mut Vec<u8>) {
+        let (lon, lat) = value(val);
+        write(lon, lat, out);
+    }
+
+    fn check(
+        &self,
+        field: &Field,
+        val: &Val,
+        _: &RecordCheck<'_>,
+    ) -> Result<Option<DbCheck>, FieldError> {
+        let (lon, lat) = value(val);
+        if let Some(error) = check::required(field.required && self.is_empty(val)) {
+            return Err(error);
+        }
+        if !(-90.0..=90.0).contains(&lat) {
+            return Err(FieldError::new(
+                "validation_invalid_latitude",
+                "Latitude must be between -90 and 90 degrees.",
+            ));
+        }
+        if !(-180.0..=180.0).contains(&lon) {
+            return Err(FieldError::new(
+                "validation_invalid_longitude",
+                "Longitude must be between -180 and 180 degrees.",
+            ));
+        }
+        Ok(None)
+    }
+}
