@@ -19,8 +19,9 @@ pub const MAX_SAFE: i64 = 9_007_199_254_740_991;
 /// Compiles a constant pattern.
 macro_rules! pattern {
     ($text:expr) => {{
-        static RE: LazyLock<Regex> =
-            LazyLock::new(|| Regex::new($text).expect("constant pattern compiles"));
+        static RE: std::sync::LazyLock<regex::Regex> = std::sync::LazyLock::new(|| {
+            regex::Regex::new($text).expect("constant pattern compiles")
+        });
         &*RE
     }};
 }

@@ -153,7 +153,7 @@ macro_rules! wire {
                 key: &str,
                 json: &serde_json::Value,
             ) -> Result<bool, $crate::wire::DecodeError> {
-                let _ = json;
+                let _ = (key, json);
                 $( if key.eq_ignore_ascii_case($key) {
                     $crate::wire::Wire::decode(&mut self.$field, json)?;
                     return Ok(true);

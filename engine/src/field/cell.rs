@@ -23,7 +23,7 @@ pub fn cell_text(cell: ValueRef<'_>) -> Cow<'_, str> {
 
 /// Go's shortest `%g`: exponent form below 1e-4 and from 1e+6 (`1.2345675e+06`).
 #[must_use]
-pub fn real_text(real: f64) -> String {
+fn real_text(real: f64) -> String {
     if real.is_nan() {
         return "NaN".to_owned();
     }

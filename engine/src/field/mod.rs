@@ -349,6 +349,12 @@ pub struct Field {
     pub kind: Box<dyn FieldType>,
 }
 
+impl Default for Field {
+    fn default() -> Self {
+        Self::new("", text::blank())
+    }
+}
+
 impl Clone for Field {
     fn clone(&self) -> Self {
         Self {
