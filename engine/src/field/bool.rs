@@ -4,7 +4,7 @@ use filter_lang::{schema::Class, value::Affinity};
 use serde_json::Value;
 
 use super::{
-    Column, Corrupt, DbCheck, Field, FieldType, RecordCheck, Val, cell_text, field_type_basics,
+    ColumnType, Corrupt, DbCheck, Field, FieldType, RecordCheck, Val, cell_text, field_type_basics,
 };
 use crate::{check, error::FieldError, shim::json, store::ValueRef, wire};
 
@@ -44,8 +44,8 @@ impl FieldType for Bool {
         Affinity::Num
     }
 
-    fn column(&self) -> Column {
-        Column::Bool
+    fn column(&self) -> ColumnType {
+        ColumnType::Bool
     }
 
     fn zero(&self) -> Val {

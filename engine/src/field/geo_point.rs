@@ -4,7 +4,7 @@ use filter_lang::{schema::Class, value::Affinity};
 use serde_json::Value;
 
 use super::{
-    Column, Corrupt, DbCheck, Field, FieldType, RecordCheck, Val, cell_text, field_type_basics,
+    ColumnType, Corrupt, DbCheck, Field, FieldType, RecordCheck, Val, cell_text, field_type_basics,
 };
 use crate::{check, error::FieldError, shim::json, store::ValueRef, wire};
 
@@ -79,8 +79,8 @@ impl FieldType for GeoPoint {
         Affinity::Num
     }
 
-    fn column(&self) -> Column {
-        Column::Geo
+    fn column(&self) -> ColumnType {
+        ColumnType::Geo
     }
 
     fn zero(&self) -> Val {

@@ -6,7 +6,7 @@ use filter_lang::{schema::Class, value::Affinity};
 use serde_json::Value;
 
 use super::{
-    Column, Corrupt, DbCheck, Field, FieldType, RecordCheck, SettingsCheck, Val, cell_text,
+    ColumnType, Corrupt, DbCheck, Field, FieldType, RecordCheck, SettingsCheck, Val, cell_text,
     editor::exceeds, field_type_basics,
 };
 use crate::{
@@ -99,8 +99,8 @@ impl FieldType for Json {
         Affinity::Num
     }
 
-    fn column(&self) -> Column {
-        Column::Json
+    fn column(&self) -> ColumnType {
+        ColumnType::Json
     }
 
     fn max_body_bytes(&self) -> u64 {

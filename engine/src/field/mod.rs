@@ -19,6 +19,7 @@ use crate::{
 };
 
 pub use cell::{Corrupt, cell_text};
+pub use dialects::ddl::ColumnType;
 pub use file::Upload;
 
 /// Declares the modules of the field types and the registry over them.
@@ -93,25 +94,6 @@ impl Val {
             | Self::Password { .. } => &[],
         }
     }
-}
-
-/// What the column of a field looks like (spec §1.5); `dialects` spells it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Column {
-    /// The text primary key.
-    Key,
-    /// Text, default `''`.
-    Text,
-    /// A number, default 0.
-    Number,
-    /// A bool, default false.
-    Bool,
-    /// Any JSON, default NULL.
-    Json,
-    /// A geo point, default zero.
-    Geo,
-    /// A JSON array of strings, default `[]`.
-    List,
 }
 
 /// The key suffixes and prefixes of record bodies (spec §3.14).
@@ -256,8 +238,8 @@ pub trait FieldType: WireStruct + Any + Debug + Send + Sync {
         Affinity::Text
     }
     /// The column.
-    fn column(&self) -> Column {
-        Column::Text
+    fn column(&self) -> ColumnType {
+        ColumnType::Text
     }
     /// For relations: the id of the collection it points to.
     fn target(&self) -> Option<&str> {

@@ -4,7 +4,7 @@ use filter_lang::{schema::Class, value::Affinity};
 use serde_json::Value;
 
 use super::{
-    Column, Corrupt, DbCheck, Field, FieldType, Modifier, RecordCheck, SettingsCheck, Val, cell_text,
+    ColumnType, Corrupt, DbCheck, Field, FieldType, Modifier, RecordCheck, SettingsCheck, Val, cell_text,
     field_type_basics,
 };
 use crate::{
@@ -92,8 +92,8 @@ impl FieldType for Number {
         Affinity::Num
     }
 
-    fn column(&self) -> Column {
-        Column::Number
+    fn column(&self) -> ColumnType {
+        ColumnType::Number
     }
 
     fn zero(&self) -> Val {

@@ -4,7 +4,7 @@ use filter_lang::{schema::Class, value::Affinity};
 use serde_json::Value;
 
 use super::{
-    Column, Corrupt, DbCheck, Field, FieldType, Modifier, RecordCheck, SettingsCheck, Val,
+    ColumnType, Corrupt, DbCheck, Field, FieldType, Modifier, RecordCheck, SettingsCheck, Val,
     field_type_basics, list,
 };
 use crate::{
@@ -53,8 +53,8 @@ macro_rules! list_type_methods {
             if self.multiple() { Affinity::Num } else { Affinity::Text }
         }
 
-        fn column(&self) -> Column {
-            if self.multiple() { Column::List } else { Column::Text }
+        fn column(&self) -> ColumnType {
+            if self.multiple() { ColumnType::JsonList } else { ColumnType::Text }
         }
 
         fn zero(&self) -> Val {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{
-    Column, DbCheck, Field, FieldType, Fill, Modifier, Moment, RecordCheck, SettingsCheck, Val,
+    ColumnType, DbCheck, Field, FieldType, Fill, Modifier, Moment, RecordCheck, SettingsCheck, Val,
     field_type_basics,
 };
 use crate::{
@@ -141,8 +141,8 @@ fn check_key_characters(text: &str) -> Option<FieldError> {
 impl FieldType for Text {
     field_type_basics!(KIND);
 
-    fn column(&self) -> Column {
-        if self.primary_key { Column::Key } else { Column::Text }
+    fn column(&self) -> ColumnType {
+        if self.primary_key { ColumnType::TextPk } else { ColumnType::Text }
     }
 
     fn is_empty(&self, val: &Val) -> bool {

@@ -18,6 +18,7 @@ mod maintain;
 pub mod raw;
 mod read;
 mod rows;
+pub mod system;
 mod tx;
 mod write;
 
