@@ -216,10 +216,14 @@ impl plan::Schema for Snapshot {
 /// What the filter compiler sees of a collection.
 #[must_use]
 pub fn to_plan(collection: &Collection) -> plan::Collection {
-    let mut unique_fields = Vec::new();
+    let (mut unique_fields, mut indexed_fields) = (Vec::new(), Vec::new());
     for text in &collection.indexes {
-        if let Some(column) = Index::parse(text).single_unique_column() {
+        let index = Index::parse(text);
+        if let Some(column) = index.single_unique_column() {
             unique_fields.push(column.to_ascii_lowercase());
+        }
+        if let Some(column) = index.columns.first().filter(|_| index.condition.is_empty()) {
+            indexed_fields.push(column.name.to_ascii_lowercase());
         }
     }
     plan::Collection {
@@ -233,6 +237,7 @@ pub fn to_plan(collection: &Collection) -> plan::Collection {
         list_rule: collection.list_rule.clone(),
         fields: collection.fields.iter().map(Field::to_filter).collect(),
         unique_fields,
+        indexed_fields,
     }
 }
 
