@@ -43,6 +43,14 @@ pub struct Collection {
     pub indexed_fields: Vec<String>,
 }
 
+impl Collection {
+    /// A field by its exact name.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|field| field.name == name)
+    }
+}
+
 /// One field of a collection.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Field {
