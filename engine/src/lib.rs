@@ -1,6 +1,7 @@
 //! Schema, storage, records, rules, hooks, settings: everything a server does, without HTTP.
 
 pub mod check;
+pub mod collections;
 pub mod error;
 pub mod field;
 pub mod json;
