@@ -2,10 +2,13 @@
 
 pub mod check;
 pub mod collections;
+pub mod crypto;
 pub mod error;
 pub mod field;
+pub mod id;
 pub mod json;
 pub mod lanes;
+pub mod log;
 pub mod schema;
 mod shim;
 pub mod store;

@@ -19,6 +19,8 @@ pub mod raw;
 mod read;
 mod rows;
 pub mod system;
+#[cfg(test)]
+mod tests;
 mod tx;
 mod write;
 

@@ -1,0 +1,303 @@
+//! The activity log: a bounded buffer that requests push into, and a task that stores it in batches.
+//!
+//! Knows neither requests nor records: callers bring level, message and ready-made JSON.
+//! Source: spec server-settings-operations §2.12, §5.2.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use tokio::sync::{Notify, oneshot};
+
+use crate::id;
+use crate::store::{Database, Error, Value, logs};
+use crate::time::{self, Timestamp};
+
+/// Entries that make a batch.
+const BATCH: usize = 200;
+/// Quiet time after the last entry that makes a batch.
+const QUIET: Duration = Duration::from_secs(3);
+/// Entries kept while the database is slow; more are dropped and counted.
+const LIMIT: usize = 20_000;
+
+/// The levels of the product; any other number is stored as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(i8)]
+pub enum Level {
+    Debug = -4,
+    Info = 0,
+    Warn = 4,
+    Error = 8,
+}
+
+/// One entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// See [`Level`].
+    pub level: i64,
+    /// For requests `METHOD URI`.
+    pub message: String,
+    /// A JSON object with sorted keys, built by the caller.
+    pub data: String,
+    /// When it happened.
+    pub created: Timestamp,
+}
+
+/// The activity log. Clones share it. Start it inside a tokio runtime.
+#[derive(Debug, Clone)]
+pub struct Log(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    aux: Database,
+    buffer: Mutex<Buffer>,
+    wake: Notify,
+    min_level: AtomicI64,
+    max_days: AtomicU32,
+    dropped: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Buffer {
+    entries: Vec<Entry>,
+    last: Option<Instant>,
+    flush: Vec<oneshot::Sender<()>>,
+    closed: bool,
+    /// The task took its last batch.
+    ended: bool,
+}
+
+impl Log {
+    /// Starts the log on the auxiliary database; its table is created if missing.
+    ///
+    /// # Errors
+    /// What the driver says.
+    pub async fn start(aux: Database) -> Result<Self, Error> {
+        logs::ensure_table(&aux).await?;
+        let log = Self(Arc::new(Inner {
+            aux,
+            buffer: Mutex::default(),
+            wake: Notify::new(),
+            min_level: AtomicI64::new(0),
+            max_days: AtomicU32::new(5),
+            dropped: AtomicU64::new(0),
+        }));
+        tokio::spawn(log.clone().store_batches());
+        Ok(log)
+    }
+
+    /// True if an entry of this level would be stored; ask before building one.
+    #[must_use]
+    #[inline]
+    pub fn enabled(&self, level: i64) -> bool {
+        self.0.max_days.load(Relaxed) > 0 && level >= self.0.min_level.load(Relaxed)
+    }
+
+    /// Adds an entry. Never waits; drops it when the log is off, the level too low or the buffer full.
+    pub fn push(&self, entry: Entry) {
+        if !self.enabled(entry.level) {
+            return;
+        }
+        let mut buffer = self.0.buffer.lock();
+        let count = buffer.entries.len();
+        if count >= LIMIT || buffer.closed {
+            drop(buffer);
+            self.0.dropped.fetch_add(1, Relaxed);
+            return;
+        }
+        if count == 0 {
+            buffer.entries.reserve(BATCH);
+        }
+        buffer.entries.push(entry);
+        buffer.last = Some(Instant::now());
+        drop(buffer);
+        // The task only needs to hear of the first entry and of a full batch.
+        if count == 0 || count + 1 == BATCH {
+            self.0.wake.notify_one();
+        }
+    }
+
+    /// Entries that were dropped because the buffer was full.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.0.dropped.load(Relaxed)
+    }
+
+    /// Takes over the settings, then prunes what they no longer keep; vacuums when nothing is kept (spec §5.2).
+    ///
+    /// # Errors
+    /// What the driver says.
+    pub async fn configure(&self, max_days: u32, min_level: i64) -> Result<(), Error> {
+        self.0.max_days.store(max_days, Relaxed);
+        self.0.min_level.store(min_level, Relaxed);
+        let pruned = logs::prune(&self.0.aux, oldest(max_days), Some(min_level)).await?;
+        if max_days == 0 && pruned > 0 {
+            self.0.aux.vacuum().await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes what is older than the settings allow (cron, every six hours).
+    ///
+    /// # Errors
+    /// What the driver says.
+    pub async fn prune(&self) -> Result<u64, Error> {
+        logs::prune(&self.0.aux, oldest(self.0.max_days.load(Relaxed)), None).await
+    }
+
+    /// Waits until everything pushed so far is stored.
+    pub async fn flush(&self) {
+        let (done, stored) = oneshot::channel();
+        {
+            let mut buffer = self.0.buffer.lock();
+            if buffer.ended {
+                return;
+            }
+            buffer.flush.push(done);
+        }
+        self.0.wake.notify_one();
+        // An error means that the runtime ended the task; nothing can be stored then.
+        let _ = stored.await;
+    }
+
+    /// Stores what is buffered and stops; later entries are dropped.
+    pub async fn close(&self) {
+        self.0.buffer.lock().closed = true;
+        self.flush().await;
+    }
+
+    async fn store_batches(self) {
+        loop {
+            self.0.wake.notified().await;
+            self.fill_a_batch().await;
+            let (entries, waiting, closed) = {
+                let mut buffer = self.0.buffer.lock();
+                buffer.ended = buffer.closed;
+                let entries = std::mem::take(&mut buffer.entries);
+                (entries, std::mem::take(&mut buffer.flush), buffer.closed)
+            };
+            self.store(entries).await;
+            for done in waiting {
+                // Whoever asked may have stopped waiting.
+                let _ = done.send(());
+            }
+            if closed {
+                return;
+            }
+        }
+    }
+
+    /// Waits until the batch is full, somebody asks for it, or nothing came for a while.
+    async fn fill_a_batch(&self) {
+        loop {
+            let until = {
+                let buffer = self.0.buffer.lock();
+                let Some(last) = buffer.last else { return };
+                let until = last + QUIET;
+                let enough = buffer.entries.len() >= BATCH || !buffer.flush.is_empty();
+                if enough || buffer.closed || until <= Instant::now() {
+                    return;
+                }
+                until
+            };
+            // Re-armed while entries arrive; a full batch or a flush ends the wait at once.
+            let _ = tokio::time::timeout_at(until.into(), self.0.wake.notified()).await;
+        }
+    }
+
+    async fn store(&self, entries: Vec<Entry>) {
+        let mut entries = entries.into_iter().peekable();
+        while entries.peek().is_some() {
+            let rows: Vec<_> = entries.by_ref().take(BATCH).map(row).collect();
+            let count = rows.len() as u64;
+            if let Err(error) = self.0.aux.write(logs::insert(rows)).await {
+                self.0.dropped.fetch_add(count, Relaxed);
+                tracing::warn!(%error, "cannot store log entries");
+            }
+        }
+    }
+}
+
+fn row(entry: Entry) -> Vec<Value> {
+    vec![
+        Value::Text(id::record_id().into()),
+        Value::Int(entry.level),
+        Value::Text(entry.message.into()),
+        Value::Text(entry.data.into()),
+        Value::Text(entry.created.to_string().into()),
+    ]
+}
+
+fn oldest(max_days: u32) -> Timestamp {
+    time::now().minus(Duration::from_secs(u64::from(max_days) * 86_400))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Sql, Store, StoreConfig};
+
+    async fn count(store: &Store) -> i64 {
+        let sql = Sql { text: "SELECT count(*) FROM _logs".into(), params: vec![] };
+        store.aux().query(sql, |rows| rows.scalar_i64()).await.unwrap().unwrap()
+    }
+
+    fn entry(level: i64) -> Entry {
+        Entry {
+            level,
+            message: "GET /x".into(),
+            data: r#"{"type":"request"}"#.into(),
+            created: time::now(),
+        }
+    }
+
+    #[tokio::test]
+    async fn batches_levels_and_pruning() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&StoreConfig::new(dir.path())).unwrap();
+        let log = Log::start(store.aux().clone()).await.unwrap();
+        for _ in 0..BATCH {
+            log.push(entry(0));
+        }
+        for _ in 0..100 {
+            if count(&store).await == BATCH as i64 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert_eq!(count(&store).await, BATCH as i64, "a full batch is stored at once");
+        log.push(entry(-4));
+        log.push(entry(8));
+        log.push(Entry { created: time::now().minus(Duration::from_secs(6 * 86_400)), ..entry(8) });
+        log.flush().await;
+        assert_eq!(count(&store).await, BATCH as i64 + 2, "below the minimum level is not stored");
+        assert_eq!(log.prune().await.unwrap(), 1);
+        log.configure(5, 4).await.unwrap();
+        assert_eq!(count(&store).await, 1);
+        assert!(!log.enabled(0) && log.enabled(8));
+        log.configure(0, 0).await.unwrap();
+        assert_eq!(count(&store).await, 0);
+        assert!(!log.enabled(8));
+        log.configure(1, 0).await.unwrap();
+        log.push(entry(0));
+        log.close().await;
+        assert_eq!(count(&store).await, 1);
+        log.push(entry(0));
+        assert_eq!(log.dropped(), 1);
+        log.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_push_costs_little() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&StoreConfig::new(dir.path())).unwrap();
+        let log = Log::start(store.aux().clone()).await.unwrap();
+        let entries: Vec<_> = (0..5000).map(|_| entry(0)).collect();
+        let started = std::time::Instant::now();
+        entries.into_iter().for_each(|e| log.push(e));
+        assert!(started.elapsed() < Duration::from_millis(200), "{:?}", started.elapsed());
+        log.close().await;
+        assert_eq!(count(&store).await, 5000);
+    }
+}
