@@ -150,7 +150,10 @@ pub(crate) mod id {
     pub(crate) fn random(n: usize) -> String {
         let mut bytes = vec![0u8; n];
         let _ = getrandom::fill(&mut bytes);
-        bytes.into_iter().map(|b| char::from(b"abcdefghijklmnopqrstuvwxyz012345"[usize::from(b & 31)])).collect()
+        bytes
+            .into_iter()
+            .map(|b| char::from(b"abcdefghijklmnopqrstuvwxyz012345"[usize::from(b & 31)]))
+            .collect()
     }
     pub(crate) fn random_alnum(n: usize) -> String {
         random(n)

@@ -22,7 +22,12 @@ pub(super) fn normalise(json: &Value, multiple: bool) -> Val {
 }
 
 /// Applies `f+`, `+f` and `f-`.
-pub(super) fn modify(modifier: Modifier, current: &Val, json: &Value, multiple: bool) -> Option<Val> {
+pub(super) fn modify(
+    modifier: Modifier,
+    current: &Val,
+    json: &Value,
+    multiple: bool,
+) -> Option<Val> {
     let given = json::to_unique_strings(json);
     let old = current.items();
     let merged = match modifier {

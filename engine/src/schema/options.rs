@@ -5,7 +5,8 @@
 use serde_json::{Map, Value};
 
 use crate::{
-    shim::id, wire,
+    shim::id,
+    wire,
     wire::{Audience, DecodeError, Wire},
 };
 
@@ -238,9 +239,7 @@ impl AuthOptions {
 fn template(subject: &str, middle: &str) -> Template {
     Template {
         subject: subject.to_owned(),
-        body: format!(
-            "<p>Hello,</p>\n{middle}\n<p>\n  Thanks,<br/>\n  {{APP_NAME}} team\n</p>"
-        ),
+        body: format!("<p>Hello,</p>\n{middle}\n<p>\n  Thanks,<br/>\n  {{APP_NAME}} team\n</p>"),
     }
 }
 

@@ -88,7 +88,10 @@ impl Database {
     /// # Errors
     /// What the driver says.
     pub async fn checkpoint_truncate(&self) -> Result<()> {
-        self.alone(|conn| {
+        let database = self.clone();
+        self.alone(move |conn| {
+            // SQLite does not wait for a checkpoint that is already running.
+            let _background = database.0.checkpoint.conn.lock();
             Ok(conn.raw.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
         })
         .await
