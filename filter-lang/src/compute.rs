@@ -6,7 +6,7 @@
 use std::cmp::Ordering;
 
 use crate::{
-    form::{EqForm, LikeForm, Side, equality_form, like_form},
+    form::{EqForm, LikeForm, Seat, Side, equality_form, like_form, value_check},
     func, json,
     plan::{Cmp, Cond, Expr, Literal, NodeId, Op},
     value::{Affinity, Value, compare, is_same, like},
@@ -132,5 +132,52 @@ fn matches_like(lv: &Value, right: Side<'_>, rv: &Value, env: &dyn Env) -> Optio
     match like_form(right) {
         LikeForm::Contains(_) => Some(like(&text, &format!("%{}%", rv.text()?))),
         LikeForm::Pattern(expr) => Some(like(&text, &value(&expr, env).text()?)),
+    }
+}
+
+/// A comparison as a whole: on the tuple, and for every value of multi-valued operands (spec §8).
+/// `values` gives the value list of an operand.
+pub(crate) fn compare_all(cmp: &Cmp, env: &dyn Env, values: &dyn Fn(&Expr) -> Vec<Value>) -> bool {
+    if on_tuple(cmp, env) != Some(true) {
+        return false;
+    }
+    let Some((left, right)) = value_check(cmp) else { return true };
+    let list = |side: Side<'_>| match side.seat {
+        Seat::Value => values(&side.operand.expr),
+        Seat::Tuple | Seat::Fixed => vec![value(&side.operand.expr, env)],
+    };
+    let rights = list(right);
+    !list(left)
+        .iter()
+        .any(|lv| rights.iter().any(|rv| test(cmp.op, left, lv, right, rv, env) == Some(false)))
+}
+
+/// Calls `visit` for every node an expression reads.
+pub(crate) fn visit_nodes(expr: &Expr, visit: &mut dyn FnMut(NodeId)) {
+    match expr {
+        Expr::Bound(_) | Expr::Bool(_) | Expr::AuthColumn(_) | Expr::Literal(_) => {}
+        Expr::Column { node, .. }
+        | Expr::Json { node, .. }
+        | Expr::Length { node, .. }
+        | Expr::Element { node }
+        | Expr::BodyElement { node } => visit(*node),
+        Expr::Lower(inner) => visit_nodes(inner, visit),
+        Expr::Changed(cond) => visit_cond(cond, visit),
+        Expr::GeoDistance(args) => args.iter().for_each(|arg| visit_nodes(arg, visit)),
+        Expr::Strftime(args) => args.iter().for_each(|arg| visit_nodes(arg, visit)),
+    }
+}
+
+/// Calls `visit` for every node a condition reads.
+pub(crate) fn visit_cond(cond: &Cond, visit: &mut dyn FnMut(NodeId)) {
+    match cond {
+        Cond::Const(_) => {}
+        Cond::And(conds) | Cond::Or(conds) => {
+            conds.iter().for_each(|cond| visit_cond(cond, visit));
+        }
+        Cond::Cmp(cmp) => {
+            visit_nodes(&cmp.left.expr, visit);
+            visit_nodes(&cmp.right.expr, visit);
+        }
     }
 }

@@ -6,12 +6,15 @@ mod civil;
 mod compute;
 pub mod date_macro;
 pub mod error;
+pub mod eval;
 mod fold;
 pub mod form;
 pub mod func;
 mod json;
+pub mod judge;
 mod lex;
 mod parse;
+mod placeholder;
 pub mod plan;
 mod resolve;
 pub mod schema;
@@ -22,7 +25,9 @@ pub mod value;
 pub use crate::{
     ast::Ast,
     error::{Error, ErrorKind},
+    eval::{Row, Unsupported, eval},
     parse::parse,
+    placeholder::bind_placeholders,
     resolve::{Flags, Resolver, resolve, resolve_simple},
 };
 
