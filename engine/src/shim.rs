@@ -137,9 +137,9 @@ pub(crate) mod json {
     }
 }
 pub(crate) mod id {
-    pub(crate) fn crc32(bytes: &[u8]) -> u32 {
+    pub(crate) fn crc32(text: &str) -> u32 {
         let mut crc = !0u32;
-        for b in bytes {
+        for b in text.as_bytes() {
             crc ^= u32::from(*b);
             for _ in 0..8 {
                 crc = if crc & 1 == 1 { (crc >> 1) ^ 0xEDB8_8320 } else { crc >> 1 };

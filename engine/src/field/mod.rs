@@ -438,7 +438,7 @@ impl Field {
     /// The id derived from type and name (spec §1.4).
     #[must_use]
     pub fn default_id(&self) -> String {
-        format!("{}{}", self.type_name(), crate::shim::id::crc32(self.name.as_bytes()))
+        format!("{}{}", self.type_name(), crate::shim::id::crc32(&self.name))
     }
 
     /// Validates a record's value.
