@@ -10,7 +10,6 @@ pub mod json;
 pub mod lanes;
 pub mod log;
 pub mod schema;
-mod shim;
 pub mod store;
 pub mod time;
 pub mod wire;

@@ -194,7 +194,7 @@ impl Wire for String {
         }
     }
     fn encode(&self, out: &mut Vec<u8>, _: Audience) {
-        crate::shim::json::write_str(out, self);
+        crate::json::write_str(out, self);
     }
     fn is_blank(&self) -> bool {
         self.is_empty()
@@ -248,7 +248,7 @@ impl Wire for f64 {
         }
     }
     fn encode(&self, out: &mut Vec<u8>, _: Audience) {
-        crate::shim::json::write_f64(out, *self);
+        crate::json::write_f64(out, *self);
     }
 }
 
@@ -316,7 +316,7 @@ impl Wire for serde_json::Map<String, Value> {
         }
     }
     fn encode(&self, out: &mut Vec<u8>, _: Audience) {
-        crate::shim::json::write_map(out, self);
+        crate::json::write_sorted(out, &Value::Object(self.clone()));
     }
     fn is_blank(&self) -> bool {
         self.is_empty()

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     check,
     error::{FieldError, FieldErrors},
-    shim::json,
+    json,
     store::ValueRef,
     wire,
 };

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{
     ColumnType, Corrupt, DbCheck, Field, FieldType, RecordCheck, Val, cell_text, field_type_basics,
 };
-use crate::{check, error::FieldError, shim::json, store::ValueRef, wire};
+use crate::{check, error::FieldError, json, store::ValueRef, wire};
 
 /// The wire name.
 pub const KIND: &str = "bool";
@@ -29,7 +29,7 @@ fn value(val: &Val) -> bool {
 fn read_cell(cell: ValueRef<'_>) -> bool {
     match cell {
         ValueRef::Int(int) => int == 1,
-        _ => json::text_to_bool(&cell_text(cell)),
+        _ => matches!(&*cell_text(cell), "1" | "t" | "T" | "TRUE" | "true" | "True"),
     }
 }
 

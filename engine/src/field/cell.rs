@@ -16,32 +16,9 @@ pub fn cell_text(cell: ValueRef<'_>) -> Cow<'_, str> {
         ValueRef::Null => Cow::Borrowed(""),
         ValueRef::Text(text) => Cow::Borrowed(text),
         ValueRef::Int(int) => Cow::Owned(itoa::Buffer::new().format(int).to_owned()),
-        ValueRef::Real(real) => Cow::Owned(real_text(real)),
+        ValueRef::Real(real) => Cow::Owned(crate::json::format_g(real)),
         ValueRef::Blob(bytes) => String::from_utf8_lossy(bytes),
     }
-}
-
-/// Go's shortest `%g`: exponent form below 1e-4 and from 1e+6 (`1.2345675e+06`).
-#[must_use]
-fn real_text(real: f64) -> String {
-    if real.is_nan() {
-        return "NaN".to_owned();
-    }
-    if real.is_infinite() {
-        return if real > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
-    }
-    if real == 0.0 {
-        return if real.is_sign_negative() { "-0" } else { "0" }.to_owned();
-    }
-    // `{:e}` gives the shortest digits as d.ddde<exp>.
-    let text = format!("{real:e}");
-    let (digits, exp) = text.split_once('e').unwrap_or((&text, "0"));
-    let exp: i32 = exp.parse().unwrap_or(0);
-    if (-4..6).contains(&exp) {
-        return format!("{real}");
-    }
-    let sign = if exp < 0 { '-' } else { '+' };
-    format!("{digits}e{sign}{:02}", exp.abs())
 }
 
 #[cfg(test)]
@@ -61,7 +38,7 @@ mod tests {
             (12_345_678_901_234_567_890.0, "1.2345678901234567e+19"),
             (1e100, "1e+100"),
         ] {
-            assert_eq!(real_text(real), want);
+            assert_eq!(cell_text(ValueRef::Real(real)), want);
         }
         assert_eq!(cell_text(ValueRef::Int(-3)), "-3");
         assert_eq!(cell_text(ValueRef::Null), "");

@@ -6,9 +6,9 @@ use super::{Corrupt, DbCheck, Field, FieldType, RecordCheck, Val, cell_text, fie
 use crate::{
     check,
     error::FieldError,
-    shim::json,
+    json,
     store::ValueRef,
-    shim::time, wire,
+    time, wire,
     wire::{Audience, DecodeError, Wire},
 };
 
@@ -24,7 +24,7 @@ impl Wire for DateText {
         match json {
             Value::Null => Ok(()),
             Value::String(text) => {
-                self.0 = time::normalise(text);
+                self.0 = time::to_text(time::parse(text));
                 Ok(())
             }
             _ => Err(DecodeError::new("date string")),
@@ -50,19 +50,25 @@ pub(super) fn blank() -> Date {
     Date::default()
 }
 
+/// True for a valid date that is already in the wire format.
+fn is_wire_format(text: &str) -> bool {
+    let b = text.as_bytes();
+    b.len() == 24 && b[10] == b' ' && b[19] == b'.' && b[23] == b'Z' && time::parse(text).is_some()
+}
+
 /// Reads a stored date cell as the wire text.
 pub(super) fn cell_date(cell: ValueRef<'_>) -> std::borrow::Cow<'_, str> {
     let text = cell_text(cell);
-    if text.is_empty() || time::is_wire_format(&text) {
+    if text.is_empty() || is_wire_format(&text) {
         return text;
     }
-    time::normalise(&text).into()
+    time::to_text(time::parse(&text)).into()
 }
 
 /// A submitted value as a date; JSON numbers are never dates (spec §0.3).
 pub(super) fn normalise(json: &Value) -> Val {
     Val::Text(match json {
-        Value::String(text) => time::normalise(text),
+        Value::String(text) => time::to_text(time::parse(text)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
             String::new()
         }

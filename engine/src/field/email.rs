@@ -6,7 +6,7 @@ use super::{DbCheck, Field, FieldType, RecordCheck, SettingsCheck, Val, field_ty
 use crate::{
     check,
     error::{FieldError, FieldErrors},
-    shim::json, wire,
+    json, wire,
 };
 
 /// The wire name.
@@ -68,7 +68,7 @@ impl FieldType for Email {
     }
 
     fn normalise(&self, json: &Value) -> Val {
-        Val::Text(json::to_text(json))
+        Val::Text(json::to_string(json).into_owned())
     }
 
     fn check(

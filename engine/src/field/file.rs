@@ -11,7 +11,7 @@ use super::{
 use crate::{
     check::{self, MAX_SAFE, pattern},
     error::{FieldError, FieldErrors},
-    shim::id,
+    id,
     store::ValueRef,
     wire,
 };
@@ -79,7 +79,7 @@ pub fn stored_name(original: &str, detected_ext: &str) -> String {
 }
 
 fn random_suffix() -> String {
-    id::random(10)
+    id::random(10, id::LOWER_ALNUM)
 }
 
 /// At most the last `max` bytes, on a character boundary.

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{
     ColumnType, Corrupt, DbCheck, Field, FieldType, RecordCheck, Val, cell_text, field_type_basics,
 };
-use crate::{check, error::FieldError, shim::json, store::ValueRef, wire};
+use crate::{check, error::FieldError, json, store::ValueRef, wire};
 
 /// The wire name.
 pub const KIND: &str = "geoPoint";

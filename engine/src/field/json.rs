@@ -12,7 +12,7 @@ use super::{
 use crate::{
     check::{self, MAX_SAFE},
     error::{FieldError, FieldErrors},
-    shim::json,
+    json,
     store::ValueRef,
     wire,
 };
@@ -121,7 +121,7 @@ impl FieldType for Json {
             Value::String(text) => Some(text_to_json(text).into_owned()),
             Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
                 let mut out = Vec::new();
-                json::write_value(&mut out, json);
+                json::write_sorted(&mut out, json);
                 Some(String::from_utf8_lossy(&out).into_owned())
             }
         })
@@ -142,14 +142,14 @@ impl FieldType for Json {
         if cell == ValueRef::Null {
             out.extend_from_slice(b"null");
         } else {
-            json::write_raw(out, &text_to_json(&cell_text(cell)));
+            json::compact_raw(out, &text_to_json(&cell_text(cell)));
         }
         Ok(())
     }
 
     fn write_val_json(&self, val: &Val, out: &mut Vec<u8>) {
         match raw(val) {
-            Some(text) => json::write_raw(out, text),
+            Some(text) => json::compact_raw(out, text),
             None => out.extend_from_slice(b"null"),
         }
     }

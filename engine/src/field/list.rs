@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::{Modifier, Val, cell_text};
-use crate::{shim::json, store::ValueRef};
+use crate::{json, store::ValueRef};
 
 /// Makes a value of the right shape; a single one keeps the last item (spec §3.8).
 pub(super) fn to_val(items: Vec<String>, multiple: bool) -> Val {
@@ -59,7 +59,7 @@ pub(super) fn read(cell: ValueRef<'_>, multiple: bool) -> Val {
     if let Some(items) = plain_items(&text) {
         return to_val(items.into_iter().map(str::to_owned).collect(), multiple);
     }
-    to_val(json::text_to_unique_strings(&text), multiple)
+    to_val(json::to_unique_strings(&Value::String(text.into_owned())), multiple)
 }
 
 /// The value to store.
@@ -82,7 +82,7 @@ pub(super) fn write_json(cell: ValueRef<'_>, multiple: bool, out: &mut Vec<u8>) 
     } else if let Some(items) = plain_items(&text) {
         write_borrowed(&items, multiple, out);
     } else {
-        let items = json::text_to_unique_strings(&text);
+        let items = json::to_unique_strings(&Value::String(text.into_owned()));
         let items: Vec<&str> = items.iter().map(String::as_str).collect();
         write_borrowed(&items, multiple, out);
     }

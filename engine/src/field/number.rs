@@ -10,7 +10,7 @@ use super::{
 use crate::{
     check,
     error::{FieldError, FieldErrors},
-    shim::json,
+    json,
     store::ValueRef,
     wire,
 };
@@ -77,7 +77,7 @@ fn read_cell(cell: ValueRef<'_>) -> f64 {
         ValueRef::Real(real) => real,
         #[expect(clippy::cast_precision_loss, reason = "the wire type is a double")]
         ValueRef::Int(int) => int as f64,
-        ValueRef::Null | ValueRef::Text(_) | ValueRef::Blob(_) => json::text_to_f64(&cell_text(cell)),
+        ValueRef::Null | ValueRef::Text(_) | ValueRef::Blob(_) => json::parse_float(&cell_text(cell)).unwrap_or(0.0),
     }
 }
 
@@ -105,13 +105,13 @@ impl FieldType for Number {
     }
 
     fn normalise(&self, json: &Value) -> Val {
-        Val::Number(json::to_f64(json))
+        Val::Number(json::to_float(json))
     }
 
     fn modify(&self, modifier: Modifier, current: &Val, json: &Value) -> Option<Val> {
         match modifier {
-            Modifier::Append => Some(Val::Number(value(current) + json::to_f64(json))),
-            Modifier::Remove => Some(Val::Number(value(current) - json::to_f64(json))),
+            Modifier::Append => Some(Val::Number(value(current) + json::to_float(json))),
+            Modifier::Remove => Some(Val::Number(value(current) - json::to_float(json))),
             Modifier::Prepend | Modifier::Autogenerate => None,
         }
     }

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     check,
     error::{FieldError, FieldErrors},
-    shim::json,
+    json,
     store::ValueRef,
     wire,
 };
@@ -62,7 +62,7 @@ impl FieldType for Password {
     }
 
     fn normalise(&self, json: &Value) -> Val {
-        plain(json::to_text(json))
+        plain(json::to_string(json).into_owned())
     }
 
     fn read(&self, cell: ValueRef<'_>) -> Result<Val, Corrupt> {

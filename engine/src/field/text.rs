@@ -9,7 +9,7 @@ use super::{
 use crate::{
     check::{self, MAX_SAFE},
     error::{FieldError, FieldErrors},
-    shim::id, shim::json, wire,
+    id, json, wire,
 };
 
 /// The wire name.
@@ -150,14 +150,14 @@ impl FieldType for Text {
     }
 
     fn normalise(&self, json: &Value) -> Val {
-        Val::Text(json::to_text(json))
+        Val::Text(json::to_string(json).into_owned())
     }
 
     fn modify(&self, modifier: Modifier, _: &Val, json: &Value) -> Option<Val> {
         if modifier != Modifier::Autogenerate {
             return None;
         }
-        let mut text = json::to_text(json);
+        let mut text = json::to_string(json).into_owned();
         if !self.autogenerate.is_empty() {
             text.push_str(&id::from_pattern(&self.autogenerate).unwrap_or_default());
         }

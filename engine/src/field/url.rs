@@ -10,7 +10,7 @@ use super::{
 use crate::{
     check,
     error::{FieldError, FieldErrors},
-    shim::json, wire,
+    json, wire,
 };
 
 /// The wire name.
@@ -39,7 +39,7 @@ impl FieldType for Url {
     }
 
     fn normalise(&self, json: &Value) -> Val {
-        Val::Text(json::to_text(json))
+        Val::Text(json::to_string(json).into_owned())
     }
 
     fn check(

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::options::AuthOptions;
 use crate::{
     field::Field,
-    shim::json,
+    json,
     wire::{Audience, DecodeError, Wire, WireStruct},
 };
 

@@ -5,7 +5,7 @@
 use serde_json::{Map, Value};
 
 use crate::{
-    shim::id,
+    id,
     wire,
     wire::{Audience, DecodeError, Wire},
 };
@@ -182,7 +182,7 @@ impl Token {
 /// A fresh token secret: 50 random letters and digits.
 #[must_use]
 pub fn fresh_secret() -> String {
-    id::random_alnum(50)
+    id::random(50, id::ALNUM)
 }
 
 impl AuthOptions {

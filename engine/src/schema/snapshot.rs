@@ -18,7 +18,7 @@ use filter_lang::schema as plan;
 use super::{Collection, Kind, index::Index};
 use crate::{
     field::{Field, relation::Relation},
-    shim::json,
+    json,
     store::{Db, RowRef, system},
     wire::Wire,
 };
