@@ -44,6 +44,7 @@ pub(crate) enum Token {
 }
 
 /// A recognised but not yet checked token.
+#[derive(Clone, Copy)]
 struct Raw<'t> {
     rule: Rule,
     text: &'t str,
@@ -91,7 +92,7 @@ impl<'t> Lexer<'t> {
                     Token::Group { inner: Span { start: span.end, end } }
                 }
                 Rule::close | Rule::comma => return Err(unexpected(text, span)),
-                _ => Token::Term(self.term(raw_again(rule, text, span), window, 1)?),
+                _ => Token::Term(self.term(raw, window, 1)?),
             }));
         }
         Ok(None)
@@ -247,10 +248,6 @@ impl<'t> Lexer<'t> {
         }
         Err(Error::new(ErrorKind::MissingBrackets(open.len()), Span { start, end }))
     }
-}
-
-fn raw_again<'t>(rule: Rule, text: &'t str, span: Span) -> Raw<'t> {
-    Raw { rule, text, span }
 }
 
 /// Position of the quote that closes the text opened at `at`.

@@ -143,7 +143,7 @@ fn overflow(year: i64, month: i64, day: i64) -> i64 {
 }
 
 /// Takes exactly `n` digits.
-fn digits<'a>(text: &'a str, n: usize, max: i64) -> Option<(i64, &'a str)> {
+fn digits(text: &str, n: usize, max: i64) -> Option<(i64, &str)> {
     let part = text.get(..n)?;
     if !part.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
