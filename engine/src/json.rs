@@ -249,21 +249,24 @@ pub fn write_sorted(out: &mut Vec<u8>, value: &Value) {
             }
             out.push(b']');
         }
-        Value::Object(map) => {
-            let mut entries: Vec<_> = map.iter().collect();
-            entries.sort_unstable_by(|a, b| a.0.cmp(b.0));
-            out.push(b'{');
-            for (i, (key, item)) in entries.into_iter().enumerate() {
-                if i > 0 {
-                    out.push(b',');
-                }
-                write_str(out, key);
-                out.push(b':');
-                write_sorted(out, item);
-            }
-            out.push(b'}');
-        }
+        Value::Object(map) => write_map(out, map),
     }
+}
+
+/// Writes an object as [`write_sorted`] does.
+pub fn write_map(out: &mut Vec<u8>, map: &serde_json::Map<String, Value>) {
+    let mut entries: Vec<_> = map.iter().collect();
+    entries.sort_unstable_by(|a, b| a.0.cmp(b.0));
+    out.push(b'{');
+    for (i, (key, item)) in entries.into_iter().enumerate() {
+        if i > 0 {
+            out.push(b',');
+        }
+        write_str(out, key);
+        out.push(b':');
+        write_sorted(out, item);
+    }
+    out.push(b'}');
 }
 
 /// Numbers of free-form JSON are float64 (precision is lost above 2^53, as in the reference).
@@ -342,9 +345,15 @@ pub fn to_float(value: &Value) -> f64 {
     match value {
         Value::Number(n) => n.as_f64().unwrap_or(0.0),
         Value::Bool(true) => 1.0,
-        Value::String(text) => parse_float(text).unwrap_or(0.0),
+        Value::String(text) => text_to_float(text),
         _ => 0.0,
     }
+}
+
+/// Cast of text to a number: 0 for what is none.
+#[must_use]
+pub fn text_to_float(text: &str) -> f64 {
+    parse_float(text).unwrap_or(0.0)
 }
 
 /// A float in Go's syntax: no trimming, `inf`, `nan`, hexadecimal with `p`, underscores between digits; out of range fails.
@@ -397,9 +406,15 @@ pub fn to_bool(value: &Value) -> bool {
     match value {
         Value::Bool(b) => *b,
         Value::Number(n) => n.as_f64() != Some(0.0),
-        Value::String(text) => matches!(text.as_str(), "1" | "t" | "T" | "TRUE" | "true" | "True"),
+        Value::String(text) => text_to_bool(text),
         _ => false,
     }
+}
+
+/// Cast of text to bool.
+#[must_use]
+pub fn text_to_bool(text: &str) -> bool {
+    matches!(text, "1" | "t" | "T" | "TRUE" | "true" | "True")
 }
 
 /// Cast to a list of distinct non-empty strings, order kept.
@@ -416,6 +431,12 @@ pub fn to_unique_strings(value: &Value) -> Vec<String> {
         scalar => vec![to_string(scalar).into_owned()],
     };
     unique(items)
+}
+
+/// Cast of text to a list of distinct non-empty strings.
+#[must_use]
+pub fn text_to_unique_strings(text: &str) -> Vec<String> {
+    unique(split_text(text))
 }
 
 /// Text with a `[` may be a JSON array of strings.

@@ -182,12 +182,12 @@ mod tests {
     async fn runs_bounded_and_reports_busy() {
         let lane = Lane::new("t", 2, 2);
         assert_eq!(lane.run(|| 40 + 2).await, Ok(42));
-        let gate = Arc::new(Mutex::new(()));
-        let hold = gate.lock();
         let mut waiting = Vec::new();
+        let (hold, gate) = std::sync::mpsc::channel::<()>();
+        let gate = Arc::new(Mutex::new(gate));
         for _ in 0..2 {
             let gate = gate.clone();
-            lane.submit(move || drop(gate.lock())).unwrap();
+            lane.submit(move || drop(gate.lock().recv())).unwrap();
         }
         std::thread::sleep(Duration::from_millis(50));
         for i in 0..2 {

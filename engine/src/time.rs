@@ -74,6 +74,18 @@ pub fn to_text(time: Option<Timestamp>) -> String {
     time.map_or_else(String::new, |t| t.to_string())
 }
 
+/// Any accepted text in the wire form; `""` for the zero date and for what is no date.
+#[must_use]
+pub fn normalise(text: &str) -> String {
+    to_text(parse(text))
+}
+
+/// True for a valid date in exactly the wire form.
+#[must_use]
+pub fn is_wire_format(text: &str) -> bool {
+    parse_wire(text).is_some_and(|t| t.0 != ZERO)
+}
+
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 fn digits(out: &mut [u8], mut n: i64) {
     for slot in out.iter_mut().rev() {

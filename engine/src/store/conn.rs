@@ -277,12 +277,17 @@ fn lacks_math(conn: &Connection) -> bool {
     *LACKS.get_or_init(|| conn.prepare("SELECT acos(1)").is_err())
 }
 
+/// A function of one number, by name.
+type Unary = (&'static str, fn(f64) -> f64);
+/// A function of two numbers, by name.
+type Binary = (&'static str, fn(f64, f64) -> f64);
+
 /// Registers the math functions geoDistance and view queries rely on.
 fn register_math(conn: &Connection) -> rusqlite::Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8
         | FunctionFlags::SQLITE_DETERMINISTIC
         | FunctionFlags::SQLITE_INNOCUOUS;
-    let unary: [(&str, fn(f64) -> f64); 20] = [
+    let unary: [Unary; 20] = [
         ("acos", f64::acos),
         ("asin", f64::asin),
         ("atan", f64::atan),
@@ -310,7 +315,7 @@ fn register_math(conn: &Connection) -> rusqlite::Result<()> {
             Ok(x.map(function).filter(|y| !y.is_nan()))
         })?;
     }
-    let binary: [(&str, fn(f64, f64) -> f64); 4] =
+    let binary: [Binary; 4] =
         [("atan2", f64::atan2), ("pow", f64::powf), ("power", f64::powf), ("mod", |a, b| a % b)];
     for (name, function) in binary {
         conn.create_scalar_function(name, 2, flags, move |ctx| {

@@ -173,7 +173,7 @@ impl Database {
         loop {
             let (held, first, group) = {
                 let mut state = writer.state.lock();
-                while !(state.conn.is_some() && !state.queue.is_empty()) {
+                while state.conn.is_none() || state.queue.is_empty() {
                     if state.closed && state.queue.is_empty() {
                         return;
                     }
