@@ -187,7 +187,7 @@ mod tests {
         let gate = Arc::new(Mutex::new(gate));
         for _ in 0..2 {
             let gate = gate.clone();
-            lane.submit(move || drop(gate.lock().recv())).unwrap();
+            lane.submit(move || assert!(gate.lock().recv().is_err())).unwrap();
         }
         std::thread::sleep(Duration::from_millis(50));
         for i in 0..2 {

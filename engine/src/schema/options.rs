@@ -5,8 +5,7 @@
 use serde_json::{Map, Value};
 
 use crate::{
-    id,
-    wire,
+    id, wire,
     wire::{Audience, DecodeError, Wire},
 };
 
