@@ -1,10 +1,46 @@
-//! The filter language: text → AST → typed plan, and evaluation in memory.
-#![allow(missing_docs)]
+//! The filter language: `title ~ 'x' && author.name = 'y'` as text, as a typed plan, and as an answer.
+//!
+//! | stage | type | module |
+//! |---|---|---|
+//! | parse | `&str` → [`Ast`] | `parse` (tokens: `grammar.pest`, `lex`) |
+//! | resolve | [`Ast`] + [`schema::Schema`] + [`scope::Scope`] → [`plan::Plan`] | `resolve` |
+//! | evaluate | [`plan::Plan`] × one row → `bool`, or [`Unsupported`] | [`mod@eval`] |
+//! | judge | [`plan::Plan`] × tables → rows, slow and obviously right | [`judge`] |
+//! | execute | [`plan::Plan`] → SQL | another crate; it asks [`form`] what a comparison means |
+//!
+//! The plan is where meaning lives: every subtle rule is decided while resolving, and a back end only spells it.
+//! The crate knows no SQL, HTTP, I/O or clock.
+//!
+//! ```
+//! use std::{collections::BTreeMap, sync::Arc};
+//! use filter_lang::{eval, parse, resolve, schema::*, scope::Scope, value::{Affinity, Value}};
+//!
+//! struct Books(Arc<Collection>);
+//! impl Schema for Books {
+//!     fn collection(&self, name: &str) -> Option<Arc<Collection>> {
+//!         (name == self.0.name).then(|| self.0.clone())
+//!     }
+//! }
+//! let field = |name: &str, class, affinity| Field {
+//!     name: name.into(), class, hidden: false, multiple: false, target: None, affinity,
+//! };
+//! let books = Arc::new(Collection {
+//!     id: "b".into(), name: "books".into(), kind: CollectionKind::Base, list_rule: None,
+//!     fields: vec![field("title", Class::Text, Affinity::Text), field("pages", Class::Number, Affinity::Num)],
+//!     unique_fields: vec![], indexed_fields: vec![],
+//! });
+//! let ast = parse("title ~ 'rust' && pages > 100")?;
+//! let plan = resolve(&Books(books.clone()), books, &ast, &Scope::default())?;
+//! let row = BTreeMap::from([("title".into(), Value::from("Rust in Action")), ("pages".into(), Value::Int(456))]);
+//! assert!(eval(&plan, &row)?);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod ast;
 mod civil;
 mod compute;
 pub mod date_macro;
+mod display;
 pub mod error;
 pub mod eval;
 mod fold;

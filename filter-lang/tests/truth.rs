@@ -1,5 +1,7 @@
 //! The measured tables of spec filter-language §14, through the judge and, where it applies, `eval`.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test")]
+
 mod common;
 
 use std::sync::Arc;

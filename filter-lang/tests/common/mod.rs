@@ -1,5 +1,5 @@
 //! In-memory tables for tests: the fixture of the specification and the scratch collection of its §14.4.
-#![allow(dead_code, reason = "each test uses its part")]
+#![allow(dead_code, clippy::unwrap_used, reason = "test support; each test uses its part")]
 
 use std::{collections::BTreeMap, sync::Arc};
 
