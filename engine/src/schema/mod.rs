@@ -4,8 +4,15 @@ pub mod collection;
 pub mod index;
 pub mod normalize;
 pub mod options;
+pub mod rules;
 pub mod snapshot;
 pub mod system;
+pub mod validate;
+mod validate_auth;
+pub mod view;
+mod view_query;
 
 pub use collection::{Collection, Kind};
 pub use snapshot::{BackRef, Loaded, Snapshot, WireKey, WireSource};
+pub use validate::{Validation, validate};
+pub use view_query::original_field;
