@@ -1,11 +1,13 @@
 //! Collections: the immutable snapshot, validation, differences and their application.
 
 pub mod collection;
+pub mod diff;
 pub mod index;
 pub mod normalize;
 pub mod options;
 pub mod rules;
 pub mod snapshot;
+pub mod sync;
 pub mod system;
 pub mod validate;
 mod validate_auth;

@@ -1,0 +1,118 @@
+//! What has to change in the database when a collection changes. Pure.
+//!
+//! The order of the changes is the order they are applied in (spec collections-and-fields §4.7).
+
+use super::{Collection, index::Index};
+use crate::{field::ColumnType, wire::Audience};
+
+/// One step from the old table to the new one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// There is no table yet.
+    Create,
+    /// The listed indexes of the old definition go.
+    DropIndexes(Vec<String>),
+    /// The table gets another name.
+    Rename { from: String, to: String },
+    /// A field is gone.
+    DropColumn(String),
+    /// A field is new; its column is added under a temporary name first.
+    AddColumn { name: String, ty: ColumnType },
+    /// A field has another name; through a temporary name, so that swaps work.
+    RenameColumn { from: String, to: String },
+    /// One value becomes a list.
+    ToMultiple(String),
+    /// A list becomes its last value.
+    ToSingle(String),
+    /// All listed indexes are made.
+    CreateIndexes,
+}
+
+/// The steps from `old` to `new`; views have none.
+#[must_use]
+pub fn diff(old: Option<&Collection>, new: &Collection) -> Vec<Change> {
+    let Some(old) = old else { return vec![Change::Create, Change::CreateIndexes] };
+    let renamed = !old.name.eq_ignore_ascii_case(&new.name);
+    let fields = |c: &Collection| crate::wire::to_string(&c.fields, Audience::Db);
+    if !renamed && fields(old) == fields(new) && old.indexes == new.indexes {
+        return Vec::new();
+    }
+    let mut changes = Vec::new();
+    let names: Vec<String> = old
+        .indexes
+        .iter()
+        .map(|text| Index::parse(text))
+        .filter(Index::is_valid)
+        .map(|index| index.name)
+        .collect();
+    if !names.is_empty() {
+        changes.push(Change::DropIndexes(names));
+    }
+    if renamed {
+        changes.push(Change::Rename { from: old.name.clone(), to: new.name.clone() });
+    }
+    diff_columns(old, new, &mut changes);
+    changes.push(Change::CreateIndexes);
+    changes
+}
+
+fn diff_columns(old: &Collection, new: &Collection, changes: &mut Vec<Change>) {
+    for field in old.fields.iter().filter(|f| new.field_by_id(&f.id).is_none()) {
+        changes.push(Change::DropColumn(field.name.clone()));
+    }
+    let mut conversions = Vec::new();
+    for field in &new.fields {
+        let name = field.name.clone();
+        match old.field_by_id(&field.id) {
+            None => changes.push(Change::AddColumn { name, ty: field.kind.column() }),
+            Some(before) => {
+                if before.name != name {
+                    changes.push(Change::RenameColumn { from: before.name.clone(), to: name.clone() });
+                }
+                match (before.kind.multiple(), field.kind.multiple()) {
+                    (false, true) => conversions.push(Change::ToMultiple(name)),
+                    (true, false) => conversions.push(Change::ToSingle(name)),
+                    _ => {}
+                }
+            }
+        }
+    }
+    changes.append(&mut conversions);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::{Kind, normalize::new_collection};
+    use serde_json::json;
+
+    fn collection(name: &str, fields: &serde_json::Value, indexes: &[&str]) -> Collection {
+        let mut c = new_collection(Kind::Base, name);
+        c.decode_over(&json!({"fields": fields, "indexes": indexes})).unwrap();
+        c
+    }
+
+    #[test]
+    fn steps() {
+        let a = json!([{"id":"1","name":"a","type":"text"},{"id":"2","name":"b","type":"select","values":["x"]}]);
+        let old = collection("t", &a, &["create index i on t (a)", "bad"]);
+        assert_eq!(diff(None, &old), [Change::Create, Change::CreateIndexes]);
+        assert_eq!(diff(Some(&old), &old), []);
+        let cased = collection("T", &a, &["create index i on t (a)", "bad"]);
+        assert_eq!(diff(Some(&old), &cased), []);
+        let b = json!([{"id":"2","name":"a","type":"select","values":["x"],"maxSelect":2},
+            {"id":"3","name":"c","type":"number"}]);
+        assert_eq!(
+            diff(Some(&old), &collection("u", &b, &[])),
+            [
+                Change::DropIndexes(vec!["i".into()]),
+                Change::Rename { from: "t".into(), to: "u".into() },
+                Change::DropColumn("a".into()),
+                Change::RenameColumn { from: "b".into(), to: "a".into() },
+                Change::AddColumn { name: "c".into(), ty: ColumnType::Number },
+                Change::ToMultiple("a".into()),
+                Change::CreateIndexes,
+            ]
+        );
+    }
+}
