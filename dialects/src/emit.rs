@@ -352,7 +352,7 @@ impl<'p> Walk<'p> {
             let before = self.text.len();
             self.push(word);
             let needed = self.plan.nodes.len() > 1;
-            if !self.spell().last_order(self, !lowered.sort.is_empty(), needed) {
+            if !self.spell().last_order(self, needed) {
                 self.text.truncate(before);
             }
         }

@@ -274,7 +274,7 @@ impl Spell for Postgres {
         w.push("random()");
     }
 
-    fn last_order(&self, w: &mut Walk<'_>, _sorted: bool, _needed: bool) -> bool {
+    fn last_order(&self, w: &mut Walk<'_>, _needed: bool) -> bool {
         // Rows move when they are updated: insertion order must be asked for.
         w.push("b._rowid_");
         true

@@ -61,7 +61,7 @@ pub(crate) trait Spell: std::fmt::Debug + Sync {
     /// The random order.
     fn random(&self, w: &mut Walk<'_>);
     /// What a table is ordered by when nothing else decides; `needed` says that the plan reads other rows.
-    fn last_order(&self, w: &mut Walk<'_>, sorted: bool, needed: bool) -> bool;
+    fn last_order(&self, w: &mut Walk<'_>, needed: bool) -> bool;
     /// An element of the list `column` of `node`, as the text of an id.
     fn element_id(&self, w: &mut Walk<'_>, node: NodeId, alias: Alias, column: &str);
     /// `IN (…)` over one parameter with a JSON list.

@@ -162,13 +162,12 @@ impl Spell for Sqlite {
         w.push("RANDOM()");
     }
 
-    fn last_order(&self, w: &mut Walk<'_>, sorted: bool, needed: bool) -> bool {
+    fn last_order(&self, w: &mut Walk<'_>, needed: bool) -> bool {
         // The reference's plans walk the base table; ours may walk a set of related rows.
-        if sorted || !needed {
-            return false;
+        if needed {
+            w.push("b._rowid_");
         }
-        w.push("b._rowid_");
-        true
+        needed
     }
 
     fn element_id(&self, w: &mut Walk<'_>, _node: NodeId, alias: Alias, _column: &str) {
