@@ -1,17 +1,27 @@
 //! Schema, storage, records, rules, hooks, settings: everything a server does, without HTTP.
 
+pub mod app;
+pub mod auth;
 pub mod check;
 pub mod collections;
 pub mod crypto;
+pub mod ctx;
 pub mod error;
+pub mod event;
 pub mod field;
+pub mod files;
+pub mod hook;
 pub mod id;
 pub mod json;
 pub mod lanes;
 pub mod log;
+pub mod record;
+pub mod rule;
 pub mod schema;
 pub mod store;
 pub mod time;
 pub mod wire;
 
+pub use app::App;
+pub use ctx::{Caller, Ctx};
 pub use error::{Error, FieldError, FieldErrors, Result};

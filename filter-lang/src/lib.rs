@@ -55,7 +55,6 @@ pub mod plan;
 mod resolve;
 pub mod schema;
 pub mod scope;
-pub mod semijoin;
 mod sort;
 pub mod value;
 

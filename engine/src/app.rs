@@ -1,0 +1,325 @@
+//! The application: a handle to its services, and how they start and stop (spec server-settings §1.3).
+//!
+//! No behaviour of its own beyond that; operations are functions over [`Ctx`](crate::ctx::Ctx).
+
+use std::{
+    fmt,
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use arc_swap::{ArcSwap, Guard};
+use dialects::Dialect;
+use quick_cache::sync::Cache;
+
+use crate::{
+    Error, Result,
+    auth::password::{self, Scheme, Unhashable},
+    ctx::Ctx,
+    event::{Action, AppEvent, Hooks, TerminateEvent},
+    files::Files,
+    hook::BoxFutureRef,
+    lanes::Lane,
+    log::Log,
+    record::{Record, RecordRef},
+    rule::AstCache,
+    schema::{Loaded, Snapshot},
+    store::{Db, Durability, Store, StoreConfig, Trace},
+};
+
+/// How to start; nothing here is read from the environment.
+#[derive(Clone)]
+pub struct Config {
+    /// `pb_data`.
+    pub data_dir: PathBuf,
+    /// The 32-character key that encrypts the settings, if one is configured.
+    pub encryption_key: Option<String>,
+    /// What an acknowledged write survives.
+    pub durability: Durability,
+    /// How new passwords are hashed.
+    pub password_hash: Scheme,
+    /// `--dev`
+    pub dev: bool,
+    /// Longest time of a statement.
+    pub query_timeout: Duration,
+    /// Statement listener of `--dev`.
+    pub trace: Option<Trace>,
+}
+
+impl Config {
+    /// The defaults for a data directory.
+    #[must_use]
+    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            data_dir: data_dir.into(),
+            encryption_key: None,
+            durability: Durability::default(),
+            password_hash: Scheme::default(),
+            dev: false,
+            query_timeout: Duration::from_secs(30),
+            trace: None,
+        }
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("data_dir", &self.data_dir)
+            .field("dev", &self.dev)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Sees changes of records after they are final (realtime). Asked before any work is done for it.
+pub trait Observer: Send + Sync {
+    /// True if somebody listens to a collection.
+    fn wants(&self, collection: &Loaded) -> bool;
+    /// A record is about to be deleted: the last moment to see it and what it refers to.
+    fn deleting<'a>(&'a self, ctx: &'a Ctx, record: &'a RecordRef) -> BoxFutureRef<'a, ()>;
+    /// A deletion announced by [`Observer::deleting`] did not happen.
+    fn delete_failed(&self, record: &RecordRef);
+    /// A record was created, updated or deleted.
+    fn changed<'a>(
+        &'a self,
+        ctx: &'a Ctx,
+        record: &'a RecordRef,
+        action: Action,
+    ) -> BoxFutureRef<'a, ()>;
+}
+
+/// The application. Cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+struct Inner {
+    config: Config,
+    store: Store,
+    snapshot: ArcSwap<Snapshot>,
+    hooks: Hooks,
+    passwords: Lane,
+    files: Files,
+    log: Log,
+    asts: AstCache,
+    auth: AuthCache,
+    observer: OnceLock<Box<dyn Observer>>,
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").field("data_dir", &self.0.config.data_dir).finish_non_exhaustive()
+    }
+}
+
+impl App {
+    /// Opens the data directory and everything in it, then runs `OnBootstrap`.
+    ///
+    /// # Errors
+    /// A directory or database that cannot be opened, a failed migration, undecryptable settings, a hook's error.
+    pub async fn bootstrap(config: Config, hooks: Hooks) -> Result<Self> {
+        std::fs::create_dir_all(&config.data_dir)?;
+        let mut store_config = StoreConfig::new(&config.data_dir);
+        store_config.durability = config.durability;
+        store_config.query_timeout = config.query_timeout;
+        store_config.trace.clone_from(&config.trace);
+        let store = Store::open(&store_config).map_err(Error::Store)?;
+        let log = Log::start(store.aux().clone()).await.map_err(Error::Store)?;
+        let snapshot = Snapshot::load(&Db::Pool(store.data().clone())).await?;
+        let app = Self(Arc::new(Inner {
+            files: Files::local(config.data_dir.join("storage")),
+            config,
+            store,
+            snapshot: ArcSwap::from_pointee(snapshot),
+            hooks,
+            passwords: Lane::passwords(),
+            log,
+            asts: AstCache::default(),
+            auth: AuthCache::default(),
+            observer: OnceLock::new(),
+        }));
+        let event = AppEvent { app: app.clone() };
+        app.hooks().bootstrap.trigger(event, |_| std::future::ready(Ok(()))).await?;
+        Ok(app)
+    }
+
+    /// Runs `OnTerminate`, then flushes and closes everything.
+    ///
+    /// # Errors
+    /// A hook's error; everything is closed nevertheless.
+    pub async fn shutdown(&self, is_restart: bool) -> Result<()> {
+        let event = TerminateEvent { app: self.clone(), is_restart };
+        let result = self.hooks().terminate.trigger(event, |_| std::future::ready(Ok(()))).await;
+        self.0.log.close().await;
+        self.0.passwords.close();
+        self.0.store.close();
+        result
+    }
+
+    /// How it was started.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.0.config
+    }
+    /// The databases.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.0.store
+    }
+    /// Autocommit access to `data.db`.
+    #[must_use]
+    pub fn db(&self) -> Db {
+        Db::Pool(self.0.store.data().clone())
+    }
+    /// Which SQL the store speaks.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        Dialect::Sqlite
+    }
+    /// The collections at this moment. Hold it only for a short time; [`App::schema`] to keep it.
+    #[must_use]
+    pub fn snapshot(&self) -> Guard<Arc<Snapshot>> {
+        self.0.snapshot.load()
+    }
+    /// The collections at this moment, to keep.
+    #[must_use]
+    pub fn schema(&self) -> Arc<Snapshot> {
+        self.0.snapshot.load_full()
+    }
+    /// Replaces the collections: after a committed change of the schema.
+    pub fn set_schema(&self, snapshot: Snapshot) {
+        self.0.snapshot.store(Arc::new(snapshot));
+        self.0.store.data().bump();
+        self.0.auth.clear();
+    }
+    /// Reads the collections again.
+    ///
+    /// # Errors
+    /// Database errors.
+    pub async fn reload_schema(&self) -> Result<()> {
+        self.set_schema(Snapshot::load(&self.db()).await?);
+        Ok(())
+    }
+    /// All hooks.
+    #[must_use]
+    pub fn hooks(&self) -> &Hooks {
+        &self.0.hooks
+    }
+    /// Files of records.
+    #[must_use]
+    pub fn files(&self) -> &Files {
+        &self.0.files
+    }
+    /// The activity log.
+    #[must_use]
+    pub fn log(&self) -> &Log {
+        &self.0.log
+    }
+    pub(crate) fn asts(&self) -> &AstCache {
+        &self.0.asts
+    }
+
+    /// Sets who sees changes of records; only the first call counts.
+    pub fn observe(&self, observer: Box<dyn Observer>) {
+        let _ = self.0.observer.set(observer);
+    }
+    pub(crate) fn observer(&self) -> Option<&dyn Observer> {
+        self.0.observer.get().map(Box::as_ref)
+    }
+
+    /// Hashes a password on its lane.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] when too many wait.
+    pub async fn hash_password(
+        &self,
+        plain: String,
+        cost: u32,
+    ) -> Result<std::result::Result<String, Unhashable>> {
+        let scheme = self.0.config.password_hash;
+        Ok(self.0.passwords.run(move || password::hash(scheme, &plain, cost)).await?)
+    }
+    /// Verifies a password on its lane.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] when too many wait.
+    pub async fn verify_password(&self, plain: String, hash: String) -> Result<bool> {
+        Ok(self.0.passwords.run(move || password::verify(&plain, &hash)).await?)
+    }
+
+    /// A cached auth record, if nothing has changed since.
+    pub(crate) fn known_auth(&self, collection: &Arc<Loaded>, id: &str) -> Option<Arc<Record>> {
+        self.0.auth.get(self.0.store.data().foreign_version(), collection, id)
+    }
+    pub(crate) fn remember_auth(&self, record: &Arc<Record>, ticket: Ticket) {
+        self.0.auth.put(record, ticket);
+    }
+    /// What [`App::remember_auth`] wants to have been taken before the read.
+    pub(crate) fn auth_ticket(&self) -> Ticket {
+        self.0.auth.ticket(self.0.store.data().foreign_version())
+    }
+    /// An auth record was written or deleted.
+    pub(crate) fn forget_auth(&self, collection_id: &str, id: &str) {
+        self.0.auth.forget(collection_id, id);
+    }
+    /// Anything may have been written (raw SQL).
+    pub fn forget_all_auth(&self) {
+        self.0.auth.clear();
+    }
+}
+
+/// Auth records by collection and id: the database answer to "whose token is this". Writes through the engine remove
+/// entries, foreign writes are noticed by the database's version.
+struct AuthCache {
+    records: Cache<(String, String), (Arc<Record>, Ticket)>,
+    /// Counts removals, so that a record read before a write is not put back after it.
+    epoch: std::sync::atomic::AtomicU64,
+}
+
+/// The state of the world before a read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ticket {
+    epoch: u64,
+    foreign: i64,
+}
+
+impl Default for AuthCache {
+    fn default() -> Self {
+        Self { records: Cache::new(4096), epoch: Default::default() }
+    }
+}
+
+impl AuthCache {
+    fn ticket(&self, foreign: i64) -> Ticket {
+        Ticket { epoch: self.epoch.load(std::sync::atomic::Ordering::Acquire), foreign }
+    }
+    fn get(&self, foreign: i64, collection: &Arc<Loaded>, id: &str) -> Option<Arc<Record>> {
+        let (record, ticket) = self.records.get(&AuthKey(&collection.id, id))?;
+        (ticket.foreign == foreign && Arc::ptr_eq(record.collection(), collection))
+            .then_some(record)
+    }
+    fn put(&self, record: &Arc<Record>, ticket: Ticket) {
+        if self.epoch.load(std::sync::atomic::Ordering::Acquire) == ticket.epoch {
+            let key = (record.collection().id.clone(), record.id().to_owned());
+            self.records.insert(key, (record.clone(), ticket));
+        }
+    }
+    fn forget(&self, collection_id: &str, id: &str) {
+        self.epoch.fetch_add(1, std::sync::atomic::Ordering::AcqRel);
+        self.records.remove(&AuthKey(collection_id, id));
+    }
+    fn clear(&self) {
+        self.epoch.fetch_add(1, std::sync::atomic::Ordering::AcqRel);
+        self.records.clear();
+    }
+}
+
+/// A borrowed key.
+#[derive(Hash, PartialEq, Eq)]
+struct AuthKey<'a>(&'a str, &'a str);
+
+impl quick_cache::Equivalent<(String, String)> for AuthKey<'_> {
+    fn equivalent(&self, key: &(String, String)) -> bool {
+        self.0 == key.0 && self.1 == key.1
+    }
+}

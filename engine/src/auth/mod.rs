@@ -1,0 +1,175 @@
+//! Who a request comes from: tokens, passwords, logins (spec auth.md). Must not know headers or cookies.
+
+pub mod login;
+pub mod password;
+pub mod superusers;
+pub mod token;
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use crate::{
+    Result,
+    ctx::Ctx,
+    record::{Record, find},
+    schema::{Collection, options::Token},
+};
+use token::{Claims, TokenType};
+
+/// Names of the OAuth2 providers of the reference (spec auth §9.2).
+const PROVIDERS: [&str; 32] = [
+    "apple",
+    "bitbucket",
+    "box",
+    "discord",
+    "facebook",
+    "gitea",
+    "gitee",
+    "github",
+    "gitlab",
+    "google",
+    "instagram2",
+    "kakao",
+    "lark",
+    "linear",
+    "livechat",
+    "mailcow",
+    "microsoft",
+    "monday",
+    "notion",
+    "oidc",
+    "oidc2",
+    "oidc3",
+    "patreon",
+    "planningcenter",
+    "spotify",
+    "strava",
+    "trakt",
+    "twitch",
+    "twitter",
+    "vk",
+    "wakatime",
+    "yandex",
+];
+
+/// True for the name of a known OAuth2 provider.
+#[must_use]
+pub fn is_provider(name: &str) -> bool {
+    PROVIDERS.contains(&name)
+}
+
+/// Secret and duration of one kind of token.
+#[must_use]
+pub fn token_options(collection: &Collection, kind: TokenType) -> &Token {
+    let auth = &collection.auth;
+    match kind {
+        TokenType::Auth => &auth.auth_token,
+        TokenType::File => &auth.file_token,
+        TokenType::Verification => &auth.verification_token,
+        TokenType::PasswordReset => &auth.password_reset_token,
+        TokenType::EmailChange => &auth.email_change_token,
+    }
+}
+
+/// A caller found by token: its record and what the token says.
+#[derive(Debug, Clone)]
+pub struct Found {
+    pub record: Arc<Record>,
+    pub claims: Claims,
+}
+
+/// Finds the record a token belongs to, if the token is valid for one of the expected kinds (spec auth §1.2).
+///
+/// # Errors
+/// Database errors; an invalid token is `Ok(None)`.
+pub async fn find_by_token(ctx: &Ctx, text: &str, expected: &[TokenType]) -> Result<Option<Found>> {
+    let Some(claims) = token::read(text) else { return Ok(None) };
+    let now = now_seconds();
+    let kind = claims.token_type().filter(|k| expected.contains(k) && claims.in_time(now));
+    let (Some(kind), id, collection_id) = (kind, claims.text("id"), claims.text("collectionId"))
+    else {
+        return Ok(None);
+    };
+    if id.is_empty() || collection_id.is_empty() {
+        return Ok(None);
+    }
+    let Some(collection) = ctx.app.snapshot().find(collection_id).filter(|c| c.is_auth()).cloned()
+    else {
+        return Ok(None);
+    };
+    let record = match ctx.app.known_auth(&collection, id) {
+        Some(record) => record,
+        None => {
+            let ticket = ctx.app.auth_ticket();
+            let Some(record) = find::by_id(ctx, &collection, id).await? else { return Ok(None) };
+            let record = Arc::new(record);
+            if !ctx.in_transaction() {
+                ctx.app.remember_auth(&record, ticket);
+            }
+            record
+        }
+    };
+    let key = signing_key(&record, kind);
+    Ok(token::signed_by(text, &key).then_some(Found { record, claims }))
+}
+
+fn signing_key(record: &Record, kind: TokenType) -> Vec<u8> {
+    let secret = &token_options(record.collection(), kind).secret;
+    [record.token_key().as_bytes(), secret.as_bytes()].concat()
+}
+
+/// Makes a token of a record. `duration` 0 is the collection's; `extra` are further claims.
+///
+/// # Errors
+/// [`crate::Error::Message`] without a signing key.
+pub fn new_token(
+    record: &Record,
+    kind: TokenType,
+    duration: i64,
+    extra: &[(&str, Value)],
+) -> Result<String> {
+    let options = token_options(record.collection(), kind);
+    let key = signing_key(record, kind);
+    if key.is_empty() {
+        return Err(crate::Error::Message("missing or invalid signing key".into()));
+    }
+    let duration = if duration > 0 { duration } else { options.duration };
+    let mut claims = Map::new();
+    claims.insert("id".into(), record.id().into());
+    claims.insert("collectionId".into(), record.collection().id.clone().into());
+    claims.insert("type".into(), kind.name().into());
+    #[allow(clippy::cast_possible_truncation)]
+    claims.insert("exp".into(), (now_seconds() as i64).saturating_add(duration).into());
+    for (name, value) in extra {
+        claims.insert((*name).to_owned(), value.clone());
+    }
+    Ok(token::sign(&Claims(claims), &key))
+}
+
+/// A token for the `Authorization` header. Static ones (impersonation, installer) are not refreshable.
+///
+/// # Errors
+/// As [`new_token`].
+pub fn new_auth_token(record: &Record, duration: i64, refreshable: bool) -> Result<String> {
+    new_token(record, TokenType::Auth, duration, &[("refreshable", refreshable.into())])
+}
+
+/// A token for protected files.
+///
+/// # Errors
+/// As [`new_token`].
+pub fn new_file_token(record: &Record) -> Result<String> {
+    new_token(record, TokenType::File, 0, &[])
+}
+
+/// Random letters and digits (passwords, token keys, secrets).
+#[must_use]
+pub fn random_alnum(len: usize) -> String {
+    crate::id::random(len, b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
+}
+
+fn now_seconds() -> f64 {
+    use std::time::{SystemTime, UNIX_EPOCH};
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+}

@@ -1,0 +1,336 @@
+//! The first argument of every operation: which app, which database handle, who asks, and what happens afterwards.
+//!
+//! Knows no HTTP: request facts arrive as plain maps, and only when an expression needs them.
+
+use std::{
+    borrow::Cow,
+    collections::BTreeMap,
+    fmt,
+    future::Future,
+    sync::{Arc, OnceLock},
+};
+
+use filter_lang::scope::{self, Datum};
+use parking_lot::Mutex;
+use serde_json::{Map, Value};
+
+use crate::{Error, Result, app::App, hook::BoxFuture, record::Record, store::Db};
+
+/// Who asks.
+#[derive(Debug, Clone, Default)]
+pub enum Caller {
+    /// Nobody in particular.
+    #[default]
+    Guest,
+    /// A record of an auth collection.
+    Record(Arc<Record>),
+    /// A record of `_superusers`: no rule applies. Code of the server itself acts as [`Ctx::system`].
+    Superuser(Arc<Record>),
+}
+
+impl Caller {
+    /// The caller for an auth record, or the guest.
+    #[must_use]
+    pub fn of(record: Option<Arc<Record>>) -> Self {
+        match record {
+            None => Self::Guest,
+            Some(r) if r.is_superuser() => Self::Superuser(r),
+            Some(r) => Self::Record(r),
+        }
+    }
+    /// The auth record.
+    #[must_use]
+    pub fn record(&self) -> Option<&Arc<Record>> {
+        match self {
+            Self::Guest => None,
+            Self::Record(r) | Self::Superuser(r) => Some(r),
+        }
+    }
+    /// True for superusers.
+    #[must_use]
+    pub fn is_superuser(&self) -> bool {
+        matches!(self, Self::Superuser(_))
+    }
+    /// True if the caller is this record.
+    #[must_use]
+    pub fn is(&self, collection_id: &str, id: &str) -> bool {
+        self.record().is_some_and(|r| r.id() == id && r.collection().id == collection_id)
+    }
+}
+
+/// The facts behind `@request.*`, as the layer above knows them.
+#[derive(Debug, Clone, Default)]
+pub struct RequestFacts {
+    /// Upper-case method.
+    pub method: String,
+    /// First value per query parameter.
+    pub query: BTreeMap<String, String>,
+    /// First value per snake-cased header name, without `host`.
+    pub headers: BTreeMap<String, String>,
+    /// The parsed body.
+    pub body: Map<String, Value>,
+}
+
+type MakeFacts = dyn Fn() -> RequestFacts + Send + Sync;
+
+/// A request as rules see it. Facts are made on first use.
+pub struct RequestInfo {
+    context: Cow<'static, str>,
+    make: Arc<MakeFacts>,
+    facts: Arc<OnceLock<RequestFacts>>,
+    method: Option<Cow<'static, str>>,
+    body: Option<Arc<BTreeMap<String, Datum>>>,
+    made: OnceLock<Arc<scope::Request>>,
+}
+
+impl fmt::Debug for RequestInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestInfo").field("context", &self.context).finish_non_exhaustive()
+    }
+}
+
+impl RequestInfo {
+    /// A request of context `default` whose facts are made when an expression asks for them.
+    pub fn lazy(make: impl Fn() -> RequestFacts + Send + Sync + 'static) -> Self {
+        Self {
+            context: Cow::Borrowed("default"),
+            make: Arc::new(make),
+            facts: Arc::default(),
+            method: None,
+            body: None,
+            made: OnceLock::new(),
+        }
+    }
+    /// The same request in another context (`expand`, `batch`, `protectedFile`, …).
+    #[must_use]
+    pub fn in_context(&self, context: impl Into<Cow<'static, str>>) -> Self {
+        Self { context: context.into(), ..self.derive() }
+    }
+    /// The same request under another method (batch upserts).
+    #[must_use]
+    pub fn with_method(&self, method: impl Into<Cow<'static, str>>) -> Self {
+        Self { method: Some(method.into()), ..self.derive() }
+    }
+    /// The same request with a normalised body.
+    #[must_use]
+    pub fn with_body(&self, body: BTreeMap<String, Datum>) -> Self {
+        Self { body: Some(Arc::new(body)), ..self.derive() }
+    }
+    fn derive(&self) -> Self {
+        Self {
+            context: self.context.clone(),
+            make: self.make.clone(),
+            facts: self.facts.clone(),
+            method: self.method.clone(),
+            body: self.body.clone(),
+            made: OnceLock::new(),
+        }
+    }
+    /// `default`, `expand`, …
+    #[must_use]
+    pub fn context(&self) -> &str {
+        &self.context
+    }
+    /// The raw facts.
+    #[must_use]
+    pub fn facts(&self) -> &RequestFacts {
+        self.facts.get_or_init(|| (self.make)())
+    }
+
+    /// The facts as expressions read them.
+    pub(crate) fn scope(&self, caller: &Caller) -> Arc<scope::Request> {
+        self.made
+            .get_or_init(|| {
+                let facts = self.facts();
+                let body = match &self.body {
+                    Some(body) => BTreeMap::clone(body),
+                    None => facts.body.iter().map(|(k, v)| (k.clone(), datum(v))).collect(),
+                };
+                Arc::new(scope::Request {
+                    context: self.context.clone().into_owned(),
+                    method: self
+                        .method
+                        .as_ref()
+                        .map_or_else(|| facts.method.clone(), |m| m.clone().into_owned()),
+                    query: facts.query.clone(),
+                    headers: facts.headers.clone(),
+                    body,
+                    auth: caller.record().map(|r| auth_of(r)),
+                })
+            })
+            .clone()
+    }
+}
+
+/// A JSON value as expressions read it.
+#[must_use]
+pub fn datum(value: &Value) -> Datum {
+    match value {
+        Value::Null => Datum::Null,
+        Value::Bool(b) => Datum::Bool(*b),
+        Value::Number(n) => Datum::Number(n.as_f64().unwrap_or_default()),
+        Value::String(s) => Datum::Text(s.clone()),
+        Value::Array(items) => Datum::List(items.iter().map(datum).collect()),
+        Value::Object(map) => Datum::Map(map.iter().map(|(k, v)| (k.clone(), datum(v))).collect()),
+    }
+}
+
+fn auth_of(record: &Record) -> scope::Auth {
+    let collection = record.collection();
+    let columns = ["email", "emailVisibility", "verified"]
+        .into_iter()
+        .filter_map(|name| {
+            let index = collection.field_at(name).map(|(i, _)| i)?;
+            Some((name.to_owned(), collection.fields[index].kind.to_db(record.value(index))))
+        })
+        .collect();
+    scope::Auth {
+        id: record.id().into(),
+        collection_id: collection.id.as_str().into(),
+        collection_name: collection.name.as_str().into(),
+        columns,
+    }
+}
+
+/// How the outermost transaction ended.
+pub type Outcome = std::result::Result<(), Arc<Error>>;
+type After = Box<dyn FnOnce(Ctx, Outcome) -> BoxFuture<Result<()>> + Send>;
+
+/// Work that waits for the end of the outermost transaction.
+#[derive(Default)]
+pub struct AfterQueue(Mutex<Vec<After>>);
+
+impl fmt::Debug for AfterQueue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("AfterQueue").field(&self.0.lock().len()).finish()
+    }
+}
+
+/// Everything an operation needs. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Ctx {
+    /// The application.
+    pub app: App,
+    /// Autocommit, or one open transaction.
+    pub db: Db,
+    /// Who asks.
+    pub caller: Caller,
+    /// The request, `None` for programmatic use: then `@request.*` is NULL.
+    pub request: Option<Arc<RequestInfo>>,
+    after: Option<Arc<AfterQueue>>,
+}
+
+impl Ctx {
+    /// A request's context.
+    #[must_use]
+    pub fn new(app: &App, caller: Caller, request: Option<Arc<RequestInfo>>) -> Self {
+        Self { app: app.clone(), db: app.db(), caller, request, after: None }
+    }
+    /// Code of the server itself: no request, nobody asks.
+    #[must_use]
+    pub fn system(app: &App) -> Self {
+        Self::new(app, Caller::Guest, None)
+    }
+    /// The same with another caller.
+    #[must_use]
+    pub fn with_caller(&self, caller: Caller) -> Self {
+        // Made facts carry the caller: derive a request that makes its own.
+        let request = self.request.as_ref().map(|r| Arc::new(r.derive()));
+        Self { caller, request, ..self.clone() }
+    }
+    /// The same with another request.
+    #[must_use]
+    pub fn with_request(&self, request: RequestInfo) -> Self {
+        Self { request: Some(Arc::new(request)), ..self.clone() }
+    }
+    /// The same request in another context.
+    #[must_use]
+    pub fn in_context(&self, context: &'static str) -> Self {
+        let request = self.request.as_ref().map(|r| Arc::new(r.in_context(context)));
+        Self { request, ..self.clone() }
+    }
+    /// True inside a transaction.
+    #[must_use]
+    pub fn in_transaction(&self) -> bool {
+        self.after.is_some()
+    }
+
+    /// Runs work in a transaction; joins the open one if there is one. Dropping the future rolls back.
+    ///
+    /// Work queued by [`Ctx::after`] runs once, in order, after the outermost commit or rollback.
+    ///
+    /// # Errors
+    /// What `work` returns (rolled back), what the commit returns, or the joined errors of queued work.
+    pub async fn run_in_transaction<T, F, Fut>(&self, work: F) -> Result<T>
+    where
+        F: FnOnce(Self) -> Fut + Send,
+        Fut: Future<Output = Result<T>> + Send,
+        T: Send,
+    {
+        if self.in_transaction() {
+            return work(self.clone()).await;
+        }
+        let tx = self.app.store().data().begin().await.map_err(Error::Store)?;
+        let queue = Arc::new(AfterQueue::default());
+        let inner = Self { db: Db::Tx(tx.clone()), after: Some(queue.clone()), ..self.clone() };
+        let done = match tx.scope(work(inner)).await {
+            Ok(value) => tx.commit().await.map(|()| value).map_err(Error::Store),
+            Err(error) => {
+                tx.rollback().await;
+                Err(error)
+            }
+        };
+        let outcome = match &done {
+            Ok(_) => Ok(()),
+            Err(error) => Err(Arc::new(error.duplicate())),
+        };
+        let queued = std::mem::take(&mut *queue.0.lock());
+        let mut late = Vec::new();
+        for after in queued {
+            if let Err(error) = after(self.clone(), outcome.clone()).await {
+                late.push(error.to_string());
+            }
+        }
+        match done {
+            Ok(value) if late.is_empty() => Ok(value),
+            Ok(_) => {
+                Err(Error::Message(format!("transaction afterFunc errors: {}", late.join("\n"))))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Runs work after the outermost transaction, or at once (with success) outside of one.
+    ///
+    /// # Errors
+    /// Outside of a transaction: what the work returns.
+    pub async fn after<F, Fut>(&self, work: F) -> Result<()>
+    where
+        F: FnOnce(Self, Outcome) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<()>> + Send + 'static,
+    {
+        match &self.after {
+            None => work(self.clone(), Ok(())).await,
+            Some(queue) => {
+                queue.0.lock().push(Box::new(move |ctx, outcome| Box::pin(work(ctx, outcome))));
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Error {
+    /// A copy for a second audience (error hooks); foreign errors become their text.
+    #[must_use]
+    pub fn duplicate(&self) -> Self {
+        match self {
+            Self::NotFound => Self::NotFound,
+            Self::Refused { locked } => Self::Refused { locked: *locked },
+            Self::Invalid(errors) => Self::Invalid(errors.clone()),
+            Self::Filter(text) => Self::Filter(text.clone()),
+            Self::Busy => Self::Busy,
+            Self::Message(text) => Self::Message(text.clone()),
+            Self::Store(_) | Self::Stopped(_) | Self::Io(_) => Self::Message(self.to_string()),
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Finding records without rules: by id, by ids, by one value. Rules and pages are in `read`.
+
+use std::{collections::HashMap, sync::Arc};
+
+use dialects::statement::{self, Case};
+use filter_lang::value::Value;
+
+use super::{export::values_of_row, record::Record};
+use crate::{
+    Error, Result,
+    ctx::Ctx,
+    schema::Loaded,
+    store::{self, Rows, Sql},
+};
+
+/// The record of an id.
+///
+/// # Errors
+/// Database errors.
+pub async fn by_id(ctx: &Ctx, collection: &Arc<Loaded>, id: &str) -> Result<Option<Record>> {
+    let sql = statement::select_by_id(ctx.app.dialect(), &collection.name, &collection.select, id);
+    one(ctx, collection, sql).await
+}
+
+/// The record of an id.
+///
+/// # Errors
+/// [`Error::NotFound`], or database errors.
+pub async fn by_id_or_404(ctx: &Ctx, collection: &Arc<Loaded>, id: &str) -> Result<Record> {
+    by_id(ctx, collection, id).await?.ok_or(Error::NotFound)
+}
+
+/// The records of some ids, in the order of the ids; missing ones are left out.
+///
+/// # Errors
+/// Database errors.
+pub async fn by_ids(ctx: &Ctx, collection: &Arc<Loaded>, ids: &[&str]) -> Result<Vec<Record>> {
+    let sql =
+        statement::select_by_ids(ctx.app.dialect(), &collection.name, &collection.select, ids);
+    let mut found: HashMap<String, Record> =
+        many(ctx, collection, sql).await?.into_iter().map(|r| (r.id().to_owned(), r)).collect();
+    Ok(ids.iter().filter_map(|id| found.remove(*id)).collect())
+}
+
+/// The first record whose field has a value.
+///
+/// # Errors
+/// Database errors.
+pub async fn by_value(
+    ctx: &Ctx,
+    collection: &Arc<Loaded>,
+    field: &str,
+    value: impl Into<Value>,
+    case: Case,
+) -> Result<Option<Record>> {
+    let dialect = ctx.app.dialect();
+    let sql = statement::select_by_value(
+        dialect,
+        &collection.name,
+        &collection.select,
+        field,
+        value.into(),
+        case,
+    );
+    one(ctx, collection, sql).await
+}
+
+/// Runs a statement over the collection's columns for its first row.
+pub(crate) async fn one(ctx: &Ctx, collection: &Arc<Loaded>, sql: Sql) -> Result<Option<Record>> {
+    let owned = collection.clone();
+    ctx.db.query_now(sql, move |rows| next(&owned, rows)).await.map_err(Error::Store)?
+}
+
+/// Runs a statement over the collection's columns for all its rows.
+pub(crate) async fn many(ctx: &Ctx, collection: &Arc<Loaded>, sql: Sql) -> Result<Vec<Record>> {
+    let owned = collection.clone();
+    ctx.db
+        .query(sql, move |rows| {
+            let mut out = Vec::new();
+            while let Some(record) = next(&owned, rows)? {
+                out.push(record);
+            }
+            Ok(out)
+        })
+        .await
+        .map_err(Error::Store)?
+}
+
+fn next(collection: &Arc<Loaded>, rows: &mut Rows<'_>) -> Result<Option<Record>> {
+    let Some(row) = rows.next().map_err(Error::Store)? else { return Ok(None) };
+    let values = values_of_row(&collection.fields, &row, 0).map_err(|e| corrupt(&e))?;
+    Ok(Some(Record::stored(collection, values)))
+}
+
+/// A stored value that cannot be read fails the statement.
+pub(crate) fn corrupt(error: &crate::field::Corrupt) -> Error {
+    Error::Store(store::Error::Driver(error.to_string()))
+}

@@ -1,0 +1,28 @@
+//! The life cycle of records: body → draft → rules → save, delete; read → expand → export.
+//!
+//! | step | file |
+//! |---|---|
+//! | what a client sends | `body`, `auth_form` |
+//! | saving and deleting, with hooks | `save`, `delete`, `chain`, `refs` |
+//! | reading | `read` (under rules), `find` (without) |
+//! | showing | `enrich`, `expand`, `export` |
+
+pub mod auth_form;
+mod body;
+mod chain;
+pub mod delete;
+mod enrich;
+pub mod expand;
+pub mod export;
+pub mod find;
+pub mod read;
+#[allow(clippy::module_inception)]
+mod record;
+pub mod refs;
+pub mod save;
+
+pub use auth_form::Access;
+pub use body::Submission;
+pub use enrich::enrich;
+pub use record::{Expanded, Record, RecordRef, Show};
+pub use save::Draft;

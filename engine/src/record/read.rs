@@ -1,0 +1,334 @@
+//! Lists, views and the reads of expand, under rules (spec records-files §1.2, §1.3).
+//!
+//! The fast path: when no hook, expand or manage rule needs records, rows are written straight into the response.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+};
+
+use dialects::statement::{self, Only, Select};
+
+use super::{
+    enrich,
+    expand::Paths,
+    export::{self, Viewer, values_of_row},
+    find::corrupt,
+    record::{Record, RecordRef},
+};
+use crate::{
+    Error, Result,
+    ctx::Ctx,
+    rule::{self, Parts},
+    schema::Loaded,
+    store::{self, Rows, Sql},
+};
+
+/// The longest page.
+pub const MAX_PER_PAGE: u32 = 1000;
+
+/// A list request, already parsed.
+#[derive(Debug, Clone)]
+pub struct ListQuery {
+    /// From 1.
+    pub page: u32,
+    /// 1 to [`MAX_PER_PAGE`].
+    pub per_page: u32,
+    /// Do not count.
+    pub skip_total: bool,
+    /// The client's filter; empty for none.
+    pub filter: String,
+    /// The client's sort; empty for none.
+    pub sort: String,
+    /// Wanted relations.
+    pub expand: Paths,
+}
+
+impl Default for ListQuery {
+    fn default() -> Self {
+        Self {
+            page: 1,
+            per_page: 30,
+            skip_total: false,
+            filter: String::new(),
+            sort: String::new(),
+            expand: Paths::default(),
+        }
+    }
+}
+
+/// The answer to a list request.
+#[derive(Debug)]
+pub enum ListOutcome {
+    /// The complete envelope, without a final newline, and how many items it has.
+    Json { body: Vec<u8>, n_items: usize },
+    /// Records that still have to be [enriched](super::enrich()) and written with [`ListPage::to_json`].
+    Page(ListPage),
+}
+
+/// One page of records.
+#[derive(Debug)]
+pub struct ListPage {
+    pub records: Vec<RecordRef>,
+    pub page: u32,
+    pub per_page: u32,
+    /// −1 without a count.
+    pub total_items: i64,
+}
+
+impl ListPage {
+    /// Number of pages, −1 without a count.
+    #[must_use]
+    pub fn total_pages(&self) -> i64 {
+        total_pages(self.total_items, self.per_page)
+    }
+    /// The envelope, without a final newline.
+    #[must_use]
+    pub fn to_json(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(64 + self.records.len() * 512);
+        out.extend_from_slice(OPEN);
+        for (i, record) in self.records.iter().enumerate() {
+            if i > 0 {
+                out.push(b',');
+            }
+            export::write_json(record, &mut out);
+        }
+        close_envelope(&mut out, self.page, self.per_page, self.total_items);
+        out
+    }
+}
+
+const OPEN: &[u8] = b"{\"items\":[";
+
+fn total_pages(total: i64, per_page: u32) -> i64 {
+    let per_page = i64::from(per_page.max(1));
+    if total < 0 { -1 } else { (total + per_page - 1) / per_page }
+}
+
+fn close_envelope(out: &mut Vec<u8>, page: u32, per_page: u32, total: i64) {
+    let mut digits = itoa::Buffer::new();
+    let mut put = |key: &[u8], n: i64| {
+        out.extend_from_slice(key);
+        out.extend_from_slice(digits.format(n).as_bytes());
+    };
+    put(b"],\"page\":", page.into());
+    put(b",\"perPage\":", per_page.into());
+    put(b",\"totalItems\":", total);
+    put(b",\"totalPages\":", total_pages(total, per_page));
+    out.push(b'}');
+}
+
+/// The rule a caller is subject to: empty for superusers and public collections.
+///
+/// # Errors
+/// [`Error::Refused`] when the rule is locked.
+pub(crate) fn effective_rule<'c>(ctx: &Ctx, rule: Option<&'c str>) -> Result<&'c str> {
+    match rule {
+        _ if ctx.caller.is_superuser() => Ok(""),
+        None => Err(Error::Refused { locked: true }),
+        Some(rule) => Ok(rule),
+    }
+}
+
+/// True if rows can be written as they come.
+fn is_plain(ctx: &Ctx, collection: &Loaded, expand: &Paths) -> bool {
+    expand.is_empty()
+        && !enrich::has_hooks(ctx, collection)
+        && (ctx.caller.is_superuser()
+            || ctx.caller.record().is_none()
+            || enrich::manage_rule_of(collection).is_none())
+}
+
+/// Reads one page under the list rule.
+///
+/// # Errors
+/// [`Error::Refused`] when the rule is locked, [`Error::Filter`] for bad expressions, database errors.
+pub async fn list(ctx: &Ctx, collection: &Arc<Loaded>, query: &ListQuery) -> Result<ListOutcome> {
+    let rule = effective_rule(ctx, collection.list_rule.as_deref())?;
+    let plan =
+        rule::compile(ctx, collection, &Parts { rule, filter: &query.filter, sort: &query.sort })?;
+    let (page, per_page) = (query.page.max(1), query.per_page.clamp(1, MAX_PER_PAGE));
+    let select = Select {
+        limit: Some(per_page),
+        offset: u64::from(page - 1) * u64::from(per_page),
+        ..Select::all(&collection.select)
+    };
+    let dialect = ctx.app.dialect();
+    let sql = statement::page(dialect, &plan, &select);
+    let count = (!query.skip_total).then(|| statement::count(dialect, &plan));
+    let has_tag = |tag: &str| tag == collection.name || tag == collection.id;
+    if is_plain(ctx, collection, &query.expand)
+        && !ctx.app.hooks().records_list_request.has_for(has_tag)
+    {
+        let (owned, viewer) = (collection.clone(), Viewer::of(&ctx.caller, collection));
+        let rows = ctx.db.query(sql, move |rows| write_rows(&owned, &viewer, rows));
+        let ((mut body, n_items), total) =
+            with_total(ctx, rows, count, select.offset, per_page, |p| p.1).await?;
+        close_envelope(&mut body, page, per_page, total);
+        return Ok(ListOutcome::Json { body, n_items });
+    }
+    let owned = collection.clone();
+    let rows = ctx.db.query(sql, move |rows| read_rows(&owned, rows, 0));
+    let (rows, total) = with_total(ctx, rows, count, select.offset, per_page, Vec::len).await?;
+    let records = rows.into_iter().map(|(_, record)| record.into()).collect();
+    Ok(ListOutcome::Page(ListPage { records, page, per_page, total_items: total }))
+}
+
+/// Runs a page and, beside it on another reader, its count. A page that ends early needs no count.
+async fn with_total<T>(
+    ctx: &Ctx,
+    page: impl Future<Output = store::Result<Result<T>>>,
+    count: Option<Sql>,
+    offset: u64,
+    per_page: u32,
+    len: impl Fn(&T) -> usize,
+) -> Result<(T, i64)> {
+    let Some(count) = count else { return Ok((page.await.map_err(Error::Store)??, -1)) };
+    let mut page = pin!(page);
+    // Cheap pages are ready at the first poll; slow ones moved to the reader lane.
+    let first = poll_fn(|cx| Poll::Ready(page.as_mut().poll(cx))).await;
+    let count = async {
+        ctx.db
+            .query(count, |rows| rows.scalar_i64())
+            .await
+            .and_then(|total| total)
+            .map_err(Error::Store)
+    };
+    match first {
+        Poll::Ready(found) => {
+            let found = found.map_err(Error::Store)??;
+            let n = len(&found);
+            if n < per_page as usize && (n > 0 || offset == 0) {
+                let total = i64::try_from(offset)
+                    .unwrap_or(i64::MAX)
+                    .saturating_add(i64::try_from(n).unwrap_or(0));
+                return Ok((found, total));
+            }
+            Ok((found, count.await?))
+        }
+        Poll::Pending => {
+            let (found, total) = tokio::join!(page, count);
+            Ok((found.map_err(Error::Store)??, total?))
+        }
+    }
+}
+
+fn write_rows(
+    collection: &Loaded,
+    viewer: &Viewer,
+    rows: &mut Rows<'_>,
+) -> Result<(Vec<u8>, usize)> {
+    let mut out = Vec::with_capacity(8 << 10);
+    out.extend_from_slice(OPEN);
+    let mut n = 0;
+    while let Some(row) = rows.next().map_err(Error::Store)? {
+        if n > 0 {
+            out.push(b',');
+        }
+        n += 1;
+        export::write_row(collection, &row, viewer, &mut out).map_err(|e| corrupt(&e))?;
+    }
+    Ok((out, n))
+}
+
+/// Records of rows; with `from` = 1 the first column is the parent's id.
+fn read_rows(
+    collection: &Arc<Loaded>,
+    rows: &mut Rows<'_>,
+    from: usize,
+) -> Result<Vec<(String, Record)>> {
+    let mut out = Vec::new();
+    while let Some(row) = rows.next().map_err(Error::Store)? {
+        let parent = if from > 0 { row.text(0).to_owned() } else { String::new() };
+        let values = values_of_row(&collection.fields, &row, from).map_err(|e| corrupt(&e))?;
+        out.push((parent, Record::stored(collection, values)));
+    }
+    Ok(out)
+}
+
+/// The answer to a view request.
+#[derive(Debug)]
+pub enum ViewOutcome {
+    /// The record as JSON, without a final newline.
+    Json(Vec<u8>),
+    /// A record that still has to be [enriched](super::enrich()) and written.
+    Record(RecordRef),
+}
+
+/// Reads one record under the view rule.
+///
+/// # Errors
+/// [`Error::Refused`] when the rule is locked, [`Error::NotFound`] when it is missing or refused or the rule fails.
+pub async fn view(
+    ctx: &Ctx,
+    collection: &Arc<Loaded>,
+    id: &str,
+    expand: &Paths,
+) -> Result<ViewOutcome> {
+    let rule = effective_rule(ctx, collection.view_rule.as_deref())?;
+    let dialect = ctx.app.dialect();
+    let sql = if rule.is_empty() {
+        statement::select_by_id(dialect, &collection.name, &collection.select, id)
+    } else {
+        let plan =
+            rule::compile(ctx, collection, &Parts::rule(rule)).map_err(|_| Error::NotFound)?;
+        let select =
+            Select { only: Only::Id(id), limit: Some(1), ..Select::all(&collection.select) };
+        statement::page(dialect, &plan, &select)
+    };
+    let owned = collection.clone();
+    let has_tag = |tag: &str| tag == collection.name || tag == collection.id;
+    if is_plain(ctx, collection, expand) && !ctx.app.hooks().record_view_request.has_for(has_tag) {
+        let viewer = Viewer::of(&ctx.caller, collection);
+        let read = move |rows: &mut Rows<'_>| -> Result<Vec<u8>> {
+            let row = rows.next().map_err(Error::Store)?.ok_or(Error::NotFound)?;
+            let mut out = Vec::with_capacity(1 << 10);
+            export::write_row(&owned, &row, &viewer, &mut out).map_err(|e| corrupt(&e))?;
+            Ok(out)
+        };
+        let body = ctx.db.query_now(sql, read).await.map_err(|_| Error::NotFound)??;
+        return Ok(ViewOutcome::Json(body));
+    }
+    let read = move |rows: &mut Rows<'_>| read_rows(&owned, rows, 0);
+    let found = ctx.db.query_now(sql, read).await.map_err(|_| Error::NotFound)??;
+    let (_, record) = found.into_iter().next().ok_or(Error::NotFound)?;
+    Ok(ViewOutcome::Record(record.into()))
+}
+
+/// Reads records under a rule (`None`: no rule), with the parent's id for [`Only::LinkedTo`].
+pub(crate) async fn fetch(
+    ctx: &Ctx,
+    collection: &Arc<Loaded>,
+    rule: Option<&str>,
+    only: Only<'_>,
+) -> Result<Vec<(String, Record)>> {
+    let plan = rule::compile(ctx, collection, &Parts::rule(rule.unwrap_or("")))?;
+    let from = usize::from(matches!(only, Only::LinkedTo { .. }));
+    let sql = statement::page(
+        ctx.app.dialect(),
+        &plan,
+        &Select { only, ..Select::all(&collection.select) },
+    );
+    let owned = collection.clone();
+    ctx.db.query(sql, move |rows| read_rows(&owned, rows, from)).await.map_err(Error::Store)?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn envelope() {
+        for (page, per_page, total, want) in [
+            (1, 30, 0, r#"],"page":1,"perPage":30,"totalItems":0,"totalPages":0}"#),
+            (3, 2, 5, r#"],"page":3,"perPage":2,"totalItems":5,"totalPages":3}"#),
+            (1, 1000, -1, r#"],"page":1,"perPage":1000,"totalItems":-1,"totalPages":-1}"#),
+        ] {
+            let mut out = Vec::new();
+            close_envelope(&mut out, page, per_page, total);
+            assert_eq!(String::from_utf8(out).expect("utf-8"), want);
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! The four collections that refer to auth records (`_mfas`, `_otps`, `_externalAuths`, `_authOrigins`), and superusers:
+//! extra validation and what a save deletes along (spec auth §1.4, §8, collections-and-fields §3.15).
+
+use std::sync::Arc;
+
+use dialects::statement;
+
+use super::{
+    delete, find,
+    record::{Record, RecordRef},
+    save,
+};
+use crate::{Error, FieldError, FieldErrors, Result, ctx::Ctx, field::Val, schema::Loaded};
+
+/// Name of the collection of superusers.
+pub const SUPERUSERS: &str = "_superusers";
+/// Names of the collections that refer to auth records.
+pub const NAMES: [&str; 4] = ["_mfas", "_otps", "_externalAuths", "_authOrigins"];
+/// The account of the first-run installer.
+pub const INSTALLER_EMAIL: &str = "__pbinstaller@example.com";
+
+/// Checks `collectionRef`, `recordRef` and `provider`; a single error is returned.
+pub(crate) async fn validate(ctx: &Ctx, record: &RecordRef) -> Result<()> {
+    let collection = record.collection();
+    if !collection.system || !NAMES.contains(&collection.name.as_str()) {
+        return Ok(());
+    }
+    let (collection_ref, record_ref, provider) = {
+        let record = record.lock();
+        let text = |name: &str| record.get_str(name).to_owned();
+        (text("collectionRef"), text("recordRef"), text("provider"))
+    };
+    let fail = |key: &str, code: &str, message: &str| {
+        let mut errors = FieldErrors::default();
+        errors.set(key, FieldError::new(code, message));
+        Err(Error::Invalid(errors))
+    };
+    let Some(target) = ctx.app.snapshot().by_id(&collection_ref).cloned() else {
+        return fail(
+            "collectionRef",
+            "validation_invalid_collection_id",
+            "Missing or invalid collection.",
+        );
+    };
+    if !target.is_auth() {
+        let message = "Invalid collection type - must be auth.";
+        return fail("collectionRef", "validation_invalid_collection_type", message);
+    }
+    if find::by_id(ctx, &target, &record_ref).await?.is_none() {
+        return fail("recordRef", "validation_invalid_record", "Missing or invalid record.");
+    }
+    if collection.name == "_externalAuths" && !crate::auth::is_provider(&provider) {
+        return fail("provider", "validation_in_invalid", "Must be a valid value");
+    }
+    Ok(())
+}
+
+/// True if a save sets a new password.
+pub(crate) fn password_changed(record: &Record) -> bool {
+    let hash = |val: Option<&Val>| match val {
+        Some(Val::Password { hash, .. }) => hash.clone(),
+        _ => String::new(),
+    };
+    let plain = matches!(record.get("password"), Some(Val::Password { plain: Some(_), .. }));
+    plain || hash(record.get("password")) != hash(record.original("password"))
+}
+
+/// Rows that a save of an auth record deletes in its transaction.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Cleanup {
+    mfas_and_origins: bool,
+    otps: bool,
+    external_auths: bool,
+    installer: bool,
+}
+
+impl Cleanup {
+    pub(crate) fn of(record: &Record) -> Self {
+        if !record.collection().is_auth() {
+            return Self::default();
+        }
+        if record.is_new() {
+            return Self {
+                installer: record.is_superuser() && record.email() != INSTALLER_EMAIL,
+                ..Self::default()
+            };
+        }
+        Self {
+            mfas_and_origins: password_changed(record),
+            otps: record.changed("tokenKey"),
+            external_auths: record.verified() && record.changed("verified"),
+            installer: false,
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    pub(crate) async fn run(&self, ctx: &Ctx, record: &RecordRef) -> Result<()> {
+        let mut otps = self.otps;
+        if self.external_auths && delete_refs(ctx, "_externalAuths", record).await? > 0 {
+            let mut record = record.lock();
+            if !record.changed("tokenKey") {
+                save::rotate_token_key(&mut record);
+            }
+            otps = true;
+        }
+        if self.mfas_and_origins {
+            delete_refs(ctx, "_mfas", record).await?;
+            delete_refs(ctx, "_authOrigins", record).await?;
+        }
+        if otps {
+            delete_refs(ctx, "_otps", record).await?;
+        }
+        if self.installer {
+            delete_installer(ctx, &record.collection()).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Deletes the rows of one reference collection that point to a record; returns how many.
+pub(crate) async fn delete_refs(ctx: &Ctx, name: &str, record: &RecordRef) -> Result<usize> {
+    let Some(collection) = ctx.app.snapshot().find(name).cloned() else { return Ok(0) };
+    let (owner, id) = {
+        let record = record.lock();
+        (record.collection().id.clone(), record.stored_id().to_owned())
+    };
+    let (dialect, limit) = (ctx.app.dialect(), 4000);
+    let sql = statement::referencing(
+        dialect,
+        &collection.name,
+        &collection.select,
+        "recordRef",
+        false,
+        &id,
+        limit,
+    );
+    let rows = find::many(ctx, &collection, sql).await?;
+    let mut count = 0;
+    for row in rows.into_iter().filter(|r| r.get_str("collectionRef") == owner) {
+        delete::delete_again(ctx, &row.into(), true).await?;
+        count += 1;
+    }
+    Ok(count)
+}
+
+/// The installer account goes when a real superuser is created; the save never fails because of it.
+async fn delete_installer(ctx: &Ctx, superusers: &Arc<Loaded>) -> Result<()> {
+    let email = dialects::Value::Text(INSTALLER_EMAIL.into());
+    let found = find::by_value(ctx, superusers, "email", email, statement::Case::Sensitive).await?;
+    let Some(installer) = found else { return Ok(()) };
+    if let Err(error) = delete::delete_again(ctx, &installer.into(), false).await {
+        tracing::warn!(%error, "failed to delete the installer account");
+    }
+    Ok(())
+}

@@ -1,0 +1,621 @@
+//! Creating and updating records, in the reference's order (spec server-settings §8.2, records-files §1.9, §1.10).
+//!
+//! Without a bound hook no event, boxed future or interactive transaction is made: checks, then one write job.
+
+use std::sync::Arc;
+
+use dialects::statement::{self, Case};
+use serde_json::Value;
+
+use super::{
+    auth_form::{Access, AuthForm, Facts},
+    body::{self, Submission},
+    chain, enrich, find,
+    record::{Record, RecordRef},
+    refs,
+};
+use crate::{
+    Error, FieldError, FieldErrors, Result,
+    auth::password,
+    ctx::{Ctx, Outcome},
+    event::Action,
+    field::{DbCheck, Fill, Modifier, Moment, RecordCheck, Val, password::Password},
+    files::Upload,
+    hook::BoxFutureRef,
+    rule,
+    schema::Loaded,
+    store,
+};
+
+/// A submitted record that passed its rule; [`Draft::commit`] validates and saves it.
+#[derive(Debug)]
+pub struct Draft {
+    /// The record with the submitted data loaded; request hooks may change it.
+    pub record: RecordRef,
+    /// What the submitter may do.
+    pub access: Access,
+    /// `passwordConfirm` and `oldPassword` of auth collections.
+    pub form: Option<AuthForm>,
+}
+
+/// Decodes and checks a creation up to the request hook.
+///
+/// # Errors
+/// [`Error::Refused`] when the create rule does not let it through; database errors.
+pub async fn prepare_create(
+    ctx: &Ctx,
+    collection: &Arc<Loaded>,
+    submission: &Submission,
+) -> Result<Draft> {
+    let superuser = ctx.caller.is_superuser();
+    let Some(create_rule) = rule_for(superuser, collection.create_rule.as_deref()) else {
+        return Err(Error::Refused { locked: true });
+    };
+    let mut record = Record::new(collection);
+    let prepared = body::prepare(&record, submission, superuser);
+    prepared.load(&mut record);
+    let mut access = if superuser { Access::Superuser } else { Access::Default };
+    let manage_rule = manage_rule(ctx, collection);
+    if !create_rule.is_empty() || manage_rule.is_some() {
+        let ctx = with_body(ctx, prepared.request_body(collection));
+        if !create_rule.is_empty()
+            && !rule::draft_matches(&ctx, collection, create_rule, &record).await?
+        {
+            return Err(Error::Refused { locked: false });
+        }
+        if let Some(manage) = manage_rule
+            && rule::draft_matches(&ctx, collection, manage, &record).await.unwrap_or(false)
+        {
+            access = Access::Manager;
+        }
+    }
+    Ok(Draft { form: form_of(collection, &prepared), record: record.into(), access })
+}
+
+/// Decodes and checks an update up to the request hook.
+///
+/// # Errors
+/// [`Error::Refused`] when the rule is locked, [`Error::NotFound`] when the row is missing or refused; database errors.
+pub async fn prepare_update(
+    ctx: &Ctx,
+    collection: &Arc<Loaded>,
+    id: &str,
+    submission: &Submission,
+) -> Result<Draft> {
+    let superuser = ctx.caller.is_superuser();
+    let Some(update_rule) = rule_for(superuser, collection.update_rule.as_deref()) else {
+        return Err(Error::Refused { locked: true });
+    };
+    let mut record = find::by_id_or_404(ctx, collection, id).await?;
+    let prepared = body::prepare(&record, submission, superuser);
+    let mut access = if superuser { Access::Superuser } else { Access::Default };
+    let manage_rule = manage_rule(ctx, collection);
+    if !update_rule.is_empty() || manage_rule.is_some() {
+        let ctx = with_body(ctx, prepared.request_body(collection));
+        if !update_rule.is_empty()
+            && !rule::row_matches(&ctx, update_rule, &record).await.unwrap_or(false)
+        {
+            return Err(Error::NotFound);
+        }
+        if let Some(manage) = manage_rule
+            && rule::row_matches(&ctx, manage, &record).await.unwrap_or(false)
+        {
+            access = Access::Manager;
+        }
+    }
+    prepared.load(&mut record);
+    Ok(Draft { form: form_of(collection, &prepared), record: record.into(), access })
+}
+
+fn rule_for(superuser: bool, rule: Option<&str>) -> Option<&str> {
+    if superuser { Some("") } else { rule }
+}
+
+fn manage_rule<'c>(ctx: &Ctx, collection: &'c Loaded) -> Option<&'c str> {
+    let asks = !ctx.caller.is_superuser() && ctx.caller.record().is_some();
+    enrich::manage_rule_of(collection).filter(|_| asks)
+}
+
+fn with_body(
+    ctx: &Ctx,
+    body: std::collections::BTreeMap<String, filter_lang::scope::Datum>,
+) -> Ctx {
+    match &ctx.request {
+        Some(request) => ctx.with_request(request.with_body(body)),
+        None => ctx.clone(),
+    }
+}
+
+fn form_of(collection: &Loaded, prepared: &body::Prepared) -> Option<AuthForm> {
+    collection.is_auth().then(|| AuthForm {
+        password: String::new(),
+        confirm: prepared.form_text("passwordConfirm"),
+        old: prepared.form_text("oldPassword"),
+    })
+}
+
+/// Creates a record from a submission, without request hooks.
+///
+/// # Errors
+/// As [`prepare_create`] and [`Draft::commit`].
+pub async fn create(
+    ctx: &Ctx,
+    collection: &Arc<Loaded>,
+    submission: &Submission,
+) -> Result<RecordRef> {
+    let draft = prepare_create(ctx, collection, submission).await?;
+    draft.commit(ctx).await?;
+    Ok(draft.record)
+}
+
+/// Updates a record from a submission, without request hooks.
+///
+/// # Errors
+/// As [`prepare_update`] and [`Draft::commit`].
+pub async fn update(
+    ctx: &Ctx,
+    collection: &Arc<Loaded>,
+    id: &str,
+    submission: &Submission,
+) -> Result<RecordRef> {
+    let draft = prepare_update(ctx, collection, id, submission).await?;
+    draft.commit(ctx).await?;
+    Ok(draft.record)
+}
+
+impl Draft {
+    /// Checks the auth form, then validates and saves.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with field errors; what hooks report; database errors.
+    pub async fn commit(&self, ctx: &Ctx) -> Result<()> {
+        if let Some(form) = &self.form {
+            self.check_form(ctx, form).await?;
+        }
+        save(ctx, &self.record).await
+    }
+
+    async fn check_form(&self, ctx: &Ctx, form: &AuthForm) -> Result<()> {
+        let record = self.record.snapshot();
+        let mut form = form.clone();
+        if let Some(Val::Password { plain: Some(plain), .. }) = record.get("password") {
+            form.password.clone_from(plain);
+        }
+        let mut old_matches = false;
+        if form.needs_old(record.is_new(), self.access) && !form.old.is_empty() {
+            let hash = match record.original("password") {
+                Some(Val::Password { hash, .. }) => hash.clone(),
+                _ => String::new(),
+            };
+            old_matches = ctx.app.verify_password(form.old.clone(), hash).await?;
+        }
+        let original = |name: &str| record.original(name);
+        let facts = Facts {
+            is_new: record.is_new(),
+            access: self.access,
+            email: (record.email(), original("email").map_or("", Val::as_str)),
+            verified: (record.verified(), matches!(original("verified"), Some(Val::Bool(true)))),
+            old_matches,
+        };
+        form.check(&facts).into_result()
+    }
+}
+
+/// Validates and saves a record, with all hooks.
+///
+/// # Errors
+/// [`Error::Invalid`] with field errors; what hooks report; database errors.
+pub async fn save(ctx: &Ctx, record: &RecordRef) -> Result<()> {
+    run(ctx, record, true).await
+}
+
+/// Saves a record without validation, with all hooks but the validating ones.
+///
+/// # Errors
+/// What hooks report; database errors.
+pub async fn save_no_validate(ctx: &Ctx, record: &RecordRef) -> Result<()> {
+    run(ctx, record, false).await
+}
+
+/// Validates a record without saving it.
+///
+/// # Errors
+/// [`Error::Invalid`] with field errors; what hooks report; database errors.
+pub async fn validate(ctx: &Ctx, record: &RecordRef) -> Result<()> {
+    validate_stage(ctx, record).await
+}
+
+/// [`save_no_validate`] for cascades, which come back to it.
+pub(crate) fn save_again<'a>(ctx: &'a Ctx, record: &'a RecordRef) -> BoxFutureRef<'a, Result<()>> {
+    Box::pin(run(ctx, record, false))
+}
+
+async fn run(ctx: &Ctx, record: &RecordRef, validated: bool) -> Result<()> {
+    let (collection, is_new) = {
+        let record = record.lock();
+        (record.collection().clone(), record.is_new())
+    };
+    if collection.is_view() {
+        return Err(Error::Message("view records cannot be saved".into()));
+    }
+    let action = if is_new { Action::Create } else { Action::Update };
+    let before = record.lock().original_arc();
+    let result = if chain::is_bound(ctx, &collection, action) {
+        hooked(ctx, record, action, validated).await
+    } else {
+        inner(ctx, record, validated).await
+    };
+    match result {
+        Ok(()) => succeeded(ctx, record, action, before).await,
+        Err(error) => {
+            chain::after(ctx, record, action, Err(Arc::new(error.duplicate()))).await?;
+            Err(error)
+        }
+    }
+}
+
+/// The whole chain: save hooks around validation and execution.
+async fn hooked(ctx: &Ctx, record: &RecordRef, action: Action, validated: bool) -> Result<()> {
+    chain::around(ctx, record, action, move |ctx, record| async move {
+        inner(&ctx, &record, validated).await
+    })
+    .await
+}
+
+async fn inner(ctx: &Ctx, record: &RecordRef, validated: bool) -> Result<()> {
+    if validated {
+        validate_stage(ctx, record).await?;
+    }
+    execute_stage(ctx, record).await
+}
+
+async fn validate_stage(ctx: &Ctx, record: &RecordRef) -> Result<()> {
+    let collection = record.collection();
+    if !chain::is_validation_bound(ctx, &collection) {
+        return validate_fields(ctx, record).await;
+    }
+    chain::around_validation(ctx, record, |ctx, record| async move {
+        validate_fields(&ctx, &record).await
+    })
+    .await
+}
+
+/// Fills what fills itself, then checks every field, then what needs the database.
+async fn validate_fields(ctx: &Ctx, record: &RecordRef) -> Result<()> {
+    let (errors, checks) = {
+        let mut record = record.lock();
+        fill(&mut record, Moment::Validate);
+        if record.is_superuser() {
+            record.set_val("verified", Val::Bool(true));
+        }
+        check_values(&record)
+    };
+    let mut errors = errors;
+    let collection = record.collection();
+    for (field, check) in checks {
+        if let Some(error) = run_check(ctx, &collection, &check).await? {
+            errors.set(field, error);
+        }
+    }
+    errors.into_result()?;
+    refs::validate(ctx, record).await
+}
+
+fn fill(record: &mut Record, moment: Moment) {
+    let now = crate::time::now().to_string();
+    let collection = record.collection().clone();
+    for (index, field) in collection.fields.iter().enumerate() {
+        let fill =
+            Fill { moment, is_new: record.is_new(), touched: record.is_touched(index), now: &now };
+        if let Some(val) = field.kind.fill(record.value(index), &fill) {
+            record.set_at(index, val);
+        }
+    }
+}
+
+fn check_values(record: &Record) -> (FieldErrors, Vec<(String, DbCheck)>) {
+    let mut errors = FieldErrors::default();
+    let mut checks = Vec::new();
+    for (index, field) in record.collection().fields.iter().enumerate() {
+        let uploads: Vec<_> = record.uploads_of(index).iter().map(|u| u.facts()).collect();
+        let old = (!record.is_new()).then(|| &record.originals()[index]);
+        let facts = RecordCheck { is_new: record.is_new(), old, uploads: &uploads };
+        match field.check(record.value(index), &facts) {
+            Ok(None) => {}
+            Ok(Some(check)) => checks.push((field.name.clone(), check)),
+            Err(error) => errors.set(field.name.clone(), error),
+        }
+    }
+    (errors, checks)
+}
+
+/// Runs one check against the database; `Some` is the field's error.
+async fn run_check(ctx: &Ctx, own: &Arc<Loaded>, check: &DbCheck) -> Result<Option<FieldError>> {
+    match check {
+        DbCheck::Relation { collection_id, ids } => {
+            let Some(target) = ctx.app.snapshot().by_id(collection_id).cloned() else {
+                return Ok(Some(DbCheck::missing_collection()));
+            };
+            let mut distinct: Vec<&str> = ids.iter().map(String::as_str).collect();
+            distinct.sort_unstable();
+            distinct.dedup();
+            let sql = statement::ids_exist_count(ctx.app.dialect(), &target.name, &distinct);
+            let found = ctx
+                .db
+                .query_now(sql, |rows| rows.scalar_i64())
+                .await
+                .and_then(|n| n)
+                .map_err(Error::Store)?;
+            Ok((usize::try_from(found) != Ok(distinct.len())).then(|| check.error()))
+        }
+        DbCheck::FreshKey { id } => {
+            let value = dialects::Value::Text(id.as_str().into());
+            let found = find::by_value(ctx, own, "id", value, Case::Ignored).await?;
+            Ok(found.map(|_| check.error()))
+        }
+    }
+}
+
+async fn execute_stage(ctx: &Ctx, record: &RecordRef) -> Result<()> {
+    let (collection, is_new) = {
+        let record = record.lock();
+        (record.collection().clone(), record.is_new())
+    };
+    let action = if is_new { Action::Create } else { Action::Update };
+    if chain::is_execution_bound(ctx, &collection, action) {
+        return chain::around_execution(ctx, record, action, |ctx, record| async move {
+            execute(&ctx, &record).await
+        })
+        .await;
+    }
+    execute(ctx, record).await
+}
+
+/// Field interceptors, files, the statement.
+async fn execute(ctx: &Ctx, record: &RecordRef) -> Result<()> {
+    let collection = record.collection();
+    let is_new = record.lock().is_new();
+    {
+        let mut record = record.lock();
+        let moment = if is_new { Moment::Create } else { Moment::Update };
+        fill(&mut record, moment);
+        record.prune_uploads();
+        if record.is_superuser() {
+            record.set_val("verified", Val::Bool(true));
+        }
+    }
+    hash_passwords(ctx, record).await?;
+    if collection.is_auth() {
+        auth_interceptors(ctx, record, &collection, is_new).await?;
+    }
+    let (uploads, prefix) = {
+        let record = record.lock();
+        let uploads: Vec<Arc<Upload>> = record.uploads().iter().map(|(_, u)| u.clone()).collect();
+        (uploads, format!("{}/{}", collection.id, record.id()))
+    };
+    if !uploads.is_empty() {
+        ctx.app.files().put_all(&prefix, &uploads).await?;
+    }
+    let cleanup = refs::Cleanup::of(&record.lock());
+    let result = if cleanup.is_empty() {
+        statement_stage(ctx, record, is_new).await
+    } else {
+        let record = record.clone();
+        Box::pin(ctx.run_in_transaction(move |ctx| async move {
+            cleanup.run(&ctx, &record).await?;
+            statement_stage(&ctx, &record, is_new).await
+        }))
+        .await
+    };
+    if result.is_err() && !uploads.is_empty() {
+        discard(ctx, &prefix, &uploads, is_new).await;
+    }
+    result
+}
+
+async fn statement_stage(ctx: &Ctx, record: &RecordRef, is_new: bool) -> Result<()> {
+    let action = if is_new { Action::Create } else { Action::Update };
+    if !chain::is_execution_bound(ctx, &record.collection(), action) {
+        return write(ctx, record).await;
+    }
+    chain::around_statement(
+        ctx,
+        record,
+        action,
+        |ctx, record| async move { write(&ctx, &record).await },
+    )
+    .await
+}
+
+/// Removes files that were written for a record that was not.
+async fn discard(ctx: &Ctx, prefix: &str, uploads: &[Arc<Upload>], is_new: bool) {
+    let names: Vec<String> = uploads.iter().map(|u| u.name().to_owned()).collect();
+    if let Err(error) = ctx.app.files().remove_all(prefix, &names).await {
+        tracing::warn!(%error, prefix, "failed to remove new files");
+    }
+    if is_new {
+        ctx.app.files().remove_empty(prefix).await;
+    }
+}
+
+async fn hash_passwords(ctx: &Ctx, record: &RecordRef) -> Result<()> {
+    let collection = record.collection();
+    for (index, field) in collection.fields.iter().enumerate() {
+        let plain = match record.lock().value(index) {
+            Val::Password { plain: Some(plain), hash } if hash.is_empty() => plain.clone(),
+            _ => continue,
+        };
+        let cost = field.options::<Password>().map_or(0, |o| u32::try_from(o.cost).unwrap_or(0));
+        let copy = plain.clone();
+        let hash = match ctx.app.hash_password(copy, cost).await? {
+            Ok(hash) => hash,
+            Err(password::Unhashable) => {
+                let mut errors = FieldErrors::default();
+                errors.set(field.name.clone(), FieldError::Other(password::Unhashable.to_string()));
+                return Err(Error::Invalid(errors));
+            }
+        };
+        record.lock().set_at(index, Val::Password { hash, plain: Some(plain) });
+    }
+    Ok(())
+}
+
+/// Token key and the id's uniqueness over all auth collections.
+async fn auth_interceptors(
+    ctx: &Ctx,
+    record: &RecordRef,
+    collection: &Arc<Loaded>,
+    is_new: bool,
+) -> Result<()> {
+    {
+        let mut record = record.lock();
+        let rotate = !is_new
+            && !record.changed("tokenKey")
+            && (refs::password_changed(&record) || record.changed("email"));
+        if rotate || record.token_key().is_empty() {
+            rotate_token_key(&mut record);
+        }
+    }
+    if !is_new {
+        return Ok(());
+    }
+    let id = record.id();
+    for other in ctx.app.snapshot().iter().filter(|c| c.is_auth() && c.id != collection.id) {
+        if find::by_id(ctx, other, &id).await?.is_some() {
+            let mut errors = FieldErrors::default();
+            errors.set(
+                "id",
+                FieldError::new(
+                    "validation_invalid_auth_id",
+                    "Invalid or duplicated auth record id",
+                ),
+            );
+            return Err(Error::Invalid(errors));
+        }
+    }
+    Ok(())
+}
+
+/// Gives a record a new token key: all its tokens become invalid with the save.
+pub fn rotate_token_key(record: &mut Record) {
+    let Some(index) = record.collection().field_at("tokenKey").map(|(i, _)| i) else { return };
+    let kind = &record.collection().fields[index].kind;
+    let made =
+        kind.modify(Modifier::Autogenerate, record.value(index), &Value::String(String::new()));
+    let val = match made {
+        Some(Val::Text(text)) if !text.is_empty() => Val::Text(text),
+        _ => Val::Text(crate::auth::random_alnum(50)),
+    };
+    record.set_at(index, val);
+}
+
+/// The INSERT or UPDATE; unique violations become field errors.
+async fn write(ctx: &Ctx, record: &RecordRef) -> Result<()> {
+    let collection = record.collection();
+    let sql = {
+        let record = record.lock();
+        let columns: Vec<(&str, dialects::Value)> = collection
+            .fields
+            .iter()
+            .zip(record.values())
+            .map(|(field, val)| (field.name.as_str(), field.kind.to_db(val)))
+            .collect();
+        if record.is_new() {
+            statement::insert(ctx.app.dialect(), &collection.name, &columns)
+        } else {
+            statement::update(ctx.app.dialect(), &collection.name, record.stored_id(), &columns)
+        }
+    };
+    match ctx.db.write(store::Job::from(sql)).await {
+        Ok(_) => {
+            if collection.is_auth() {
+                ctx.app.forget_auth(&collection.id, record.lock().id());
+            }
+            Ok(())
+        }
+        Err(store::Error::Unique { columns, message }) => {
+            let mut errors = FieldErrors::default();
+            for column in &columns {
+                if let Some(field) =
+                    collection.fields.iter().find(|f| f.name.eq_ignore_ascii_case(column))
+                {
+                    errors.set(
+                        field.name.clone(),
+                        FieldError::new("validation_not_unique", "Value must be unique"),
+                    );
+                }
+            }
+            if errors.is_empty() {
+                return Err(Error::Store(store::Error::Unique { columns, message }));
+            }
+            Err(Error::Invalid(errors))
+        }
+        Err(error) => Err(Error::Store(error)),
+    }
+}
+
+/// What follows a successful save: at once, or after the commit.
+async fn succeeded(
+    ctx: &Ctx,
+    record: &RecordRef,
+    action: Action,
+    before: Arc<Vec<Val>>,
+) -> Result<()> {
+    let collection = record.collection();
+    let (uploads, removed, prefix) = {
+        let mut record = record.lock();
+        record.mark_stored();
+        record.untouch();
+        let removed =
+            if action == Action::Update { dropped_files(&record, &before) } else { Vec::new() };
+        (record.take_uploads(), removed, format!("{}/{}", collection.id, record.stored_id()))
+    };
+    if !ctx.in_transaction()
+        && removed.is_empty()
+        && !chain::is_after_bound(ctx, &collection, action)
+    {
+        return Ok(());
+    }
+    let record = record.clone();
+    ctx.after(move |ctx, outcome: Outcome| async move {
+        match &outcome {
+            Ok(()) => {
+                ctx.app.forget_auth(&collection.id, &record.id());
+                if !removed.is_empty()
+                    && let Err(error) = ctx.app.files().remove_all(&prefix, &removed).await
+                {
+                    tracing::warn!(%error, prefix, "failed to remove old files");
+                }
+            }
+            Err(_) => {
+                ctx.app.forget_auth(&collection.id, &record.id());
+                let uploads: Vec<_> = uploads.into_iter().map(|(_, u)| u).collect();
+                if !uploads.is_empty() {
+                    discard(&ctx, &prefix, &uploads, action == Action::Create).await;
+                }
+                let mut record = record.lock();
+                if action == Action::Create {
+                    record.mark_new();
+                } else {
+                    record.restore_original(before);
+                }
+            }
+        }
+        chain::after(&ctx, &record, action, outcome).await
+    })
+    .await
+}
+
+/// Names in file fields before that are not there now.
+fn dropped_files(record: &Record, before: &[Val]) -> Vec<String> {
+    let fields = &record.collection().fields;
+    let mut dropped = Vec::new();
+    for (index, field) in fields.iter().enumerate() {
+        if field.type_name() != crate::field::file::KIND {
+            continue;
+        }
+        let now = record.value(index).items();
+        dropped.extend(before[index].items().iter().filter(|name| !now.contains(name)).cloned());
+    }
+    dropped
+}
