@@ -1,28 +1,610 @@
-//! One walk over a lowered plan.
-use filter_lang::plan::Plan;
+//! One walk over a lowered plan: aliases, parentheses, placeholder order. Must not know which dialect it is.
+//!
+//! Aliases and placeholders are numbered in the order of the text, so equal plans give equal texts.
 
-use crate::{Dialect, Sql, Value, statement::Select};
+use std::fmt::Write;
 
-pub(crate) fn page(_d: Dialect, plan: &Plan, select: &Select<'_>) -> Sql {
-    Sql::plain(format!(
-        "SELECT {} FROM {} AS b",
-        select.columns.as_str(),
-        crate::ident(&plan.base.name)
-    ))
+use filter_lang::{
+    form::{self, Side},
+    plan::{Cond, Node, NodeId, NodeKind, Plan},
+    schema::CollectionKind,
+    semijoin::{self, Exists, Link, Lowered, Reach, Row, Seen, SortTerm, Test},
+};
+
+use crate::{
+    Dialect, Sql, Value,
+    postgres::Postgres,
+    quote::push_ident,
+    spell::{Alias, Half, Part, Spell},
+    sqlite::Sqlite,
+    statement::{self, Only, Select},
+};
+
+/// The text so far, and which row stands for which node.
+#[derive(Debug)]
+pub(crate) struct Walk<'p> {
+    pub(crate) plan: &'p Plan,
+    pub(crate) text: String,
+    dialect: Dialect,
+    params: Vec<Value>,
+    left: Vec<(NodeId, Alias)>,
+    right: Vec<(NodeId, Alias)>,
+    next: u32,
 }
-pub(crate) fn count(_d: Dialect, plan: &Plan) -> Sql {
-    Sql::plain(format!("SELECT COUNT(*) FROM {} AS b", crate::ident(&plan.base.name)))
+
+pub(crate) fn page(d: Dialect, plan: &Plan, select: &Select<'_>) -> Sql {
+    let few = !matches!(select.only, Only::All);
+    let reach = if few { Reach::Few } else { Reach::Many };
+    let lowered = semijoin::lower(plan, reach, true);
+    let mut w = Walk::new(d, plan);
+    let late = !few
+        && select.limit.is_some()
+        && plan.base.kind != CollectionKind::View
+        && sorts_by_scan(&lowered)
+        && w.spell().keys_first(select.columns);
+    if late {
+        w.page_by_keys(&lowered, select);
+    } else {
+        w.page(&lowered, select);
+    }
+    w.finish()
 }
+
+pub(crate) fn count(d: Dialect, plan: &Plan) -> Sql {
+    let lowered = semijoin::lower(plan, Reach::Many, false);
+    let mut w = Walk::new(d, plan);
+    // Ids of a view are not guaranteed to be unique.
+    w.push(match plan.base.kind {
+        CollectionKind::View => "SELECT COUNT(DISTINCT b.\"id\") FROM ",
+        CollectionKind::Base | CollectionKind::Auth => "SELECT COUNT(*) FROM ",
+    });
+    w.base();
+    w.joins(&lowered);
+    w.filter(&lowered.test, &Only::All);
+    w.finish()
+}
+
 pub(crate) fn exists(d: Dialect, plan: &Plan, id: &str) -> Sql {
-    Sql {
-        text: format!(
-            "SELECT 1 FROM {} AS b WHERE b.\"id\" = {}",
-            crate::ident(&plan.base.name),
-            crate::statement::mark(d, 1)
-        ),
-        params: vec![Value::Text(id.into())],
+    let lowered = semijoin::lower(plan, Reach::Few, false);
+    let mut w = Walk::new(d, plan);
+    w.push("SELECT 1 FROM ");
+    w.base();
+    w.joins(&lowered);
+    w.filter(&lowered.test, &Only::Id(id));
+    w.push(" LIMIT 1");
+    w.finish()
+}
+
+pub(crate) fn exists_draft(d: Dialect, plan: &Plan, columns: &[(&str, Value)]) -> Sql {
+    let lowered = semijoin::lower(plan, Reach::Few, false);
+    let mut w = Walk::new(d, plan);
+    w.push("WITH d AS (SELECT ");
+    for (at, (column, value)) in columns.iter().enumerate() {
+        if at > 0 {
+            w.push(", ");
+        }
+        w.spell().draft_column(&mut w, column, value);
+        w.push(" AS ");
+        w.ident(column);
+    }
+    w.push(") SELECT 1 FROM d AS b");
+    w.joins(&lowered);
+    w.filter(&lowered.test, &Only::All);
+    w.push(" LIMIT 1");
+    w.finish()
+}
+
+/// True if the order surely needs all matching rows first: no index starts with the first sort key.
+fn sorts_by_scan(lowered: &Lowered<'_>) -> bool {
+    let base = &lowered.plan.base;
+    match lowered.sort.first() {
+        Some((SortTerm::Value(filter_lang::plan::Expr::Column { node, column }), _)) => {
+            *node != NodeId::BASE
+                || (column != "id"
+                    && ![&base.indexed_fields, &base.unique_fields]
+                        .iter()
+                        .any(|list| list.iter().any(|name| name.eq_ignore_ascii_case(column))))
+        }
+        Some((SortTerm::Value(_) | SortTerm::First { .. } | SortTerm::Random, _)) => true,
+        Some((SortTerm::RowId, _)) | None => false,
     }
 }
-pub(crate) fn exists_draft(_d: Dialect, _plan: &Plan, _columns: &[(&str, Value)]) -> Sql {
-    Sql::plain("SELECT 1")
+
+impl<'p> Walk<'p> {
+    fn new(dialect: Dialect, plan: &'p Plan) -> Self {
+        Self {
+            plan,
+            text: String::with_capacity(256),
+            dialect,
+            params: Vec::new(),
+            left: Vec::new(),
+            right: Vec::new(),
+            next: 1,
+        }
+    }
+
+    fn finish(self) -> Sql {
+        Sql { text: self.text, params: self.params }
+    }
+
+    pub(crate) fn spell(&self) -> &'static dyn Spell {
+        match self.dialect {
+            Dialect::Sqlite => &Sqlite,
+            Dialect::Postgres => &Postgres,
+        }
+    }
+
+    pub(crate) fn push(&mut self, text: &str) {
+        self.text.push_str(text);
+    }
+
+    pub(crate) fn ident(&mut self, name: &str) {
+        push_ident(&mut self.text, name);
+    }
+
+    /// A bare placeholder.
+    pub(crate) fn param(&mut self, value: Value) {
+        self.params.push(value);
+        statement::push_mark(&mut self.text, self.dialect, self.params.len());
+    }
+
+    pub(crate) fn node(&self, id: NodeId) -> &'p Node {
+        &self.plan.nodes[id.0 as usize]
+    }
+
+    /// The row that stands for a node in this operand.
+    pub(crate) fn alias(&self, node: NodeId, half: Half) -> Alias {
+        if node == NodeId::BASE {
+            return Alias::Base;
+        }
+        let stack = match half {
+            Half::Left => &self.left,
+            Half::Right => &self.right,
+        };
+        // Every node is bound by the lowering; a row that is not there has no values.
+        stack.iter().rev().find(|(n, _)| *n == node).map_or(Alias::Missing, |(_, alias)| *alias)
+    }
+
+    /// The row a joined row hangs on.
+    pub(crate) fn parent(&self, row: Row) -> Alias {
+        let half = if row.seen == Seen::Right { Half::Right } else { Half::Left };
+        self.node(row.node).kind.parent().map_or(Alias::Missing, |parent| self.alias(parent, half))
+    }
+
+    /// `alias."column"`; false (and nothing written) if there is no row.
+    pub(crate) fn column(&mut self, alias: Alias, column: &str) -> bool {
+        match alias {
+            Alias::Base => self.push("b."),
+            Alias::Joined(number) => {
+                let _ = write!(self.text, "n{number}.");
+            }
+            Alias::Missing => return false,
+        }
+        self.ident(column);
+        true
+    }
+
+    /// `e<number>.value` or `.key`.
+    pub(crate) fn element(&mut self, alias: Alias, what: &str) -> bool {
+        let Alias::Joined(number) = alias else { return false };
+        let _ = write!(self.text, "e{number}.{what}");
+        true
+    }
+
+    fn base(&mut self) {
+        let name = &self.plan.base.name;
+        push_ident(&mut self.text, name);
+        self.push(" AS b");
+    }
+
+    /// Single rows beside the base row.
+    fn joins(&mut self, lowered: &Lowered<'_>) {
+        for node in &lowered.joins {
+            let row = Row { node: *node, seen: Seen::Both, must: false };
+            let alias = self.bind(row);
+            self.join(row, alias);
+        }
+    }
+
+    fn bind(&mut self, row: Row) -> Alias {
+        let alias = Alias::Joined(self.next);
+        self.next += 1;
+        self.see(row, alias);
+        alias
+    }
+
+    fn see(&mut self, row: Row, alias: Alias) {
+        if row.seen != Seen::Right {
+            self.left.push((row.node, alias));
+        }
+        if row.seen != Seen::Left {
+            self.right.push((row.node, alias));
+        }
+    }
+
+    fn join(&mut self, row: Row, alias: Alias) {
+        for part in parts(&self.node(row.node).kind) {
+            self.push(if row.must { " JOIN " } else { " LEFT JOIN " });
+            self.spell().source(self, row, *part, alias);
+            self.push(" ON ");
+            self.spell().link(self, row, *part, alias);
+        }
+    }
+
+    fn filter(&mut self, test: &Test<'p>, only: &Only<'_>) {
+        let mut word = " WHERE ";
+        match only {
+            Only::Id(id) => {
+                self.push(" WHERE b.\"id\" = ");
+                self.spell().value(self, &Value::Text((*id).into()));
+                word = " AND ";
+            }
+            Only::Ids(ids) => {
+                self.push(" WHERE b.\"id\" ");
+                self.spell().in_list(self, Value::Text(statement::json_list(ids).into()));
+                word = " AND ";
+            }
+            Only::All | Only::LinkedTo { .. } => {}
+        }
+        if *test != Test::Const(true) {
+            self.push(word);
+            self.test(test, word == " AND ");
+        }
+    }
+
+    fn page(&mut self, lowered: &Lowered<'p>, select: &Select<'_>) {
+        self.push("SELECT ");
+        if matches!(select.only, Only::LinkedTo { .. }) {
+            self.push("p.value,");
+        }
+        self.push(select.columns.as_str());
+        self.push(" FROM ");
+        let view = self.plan.base.kind == CollectionKind::View && self.plan.nodes.len() > 1;
+        match select.only {
+            Only::LinkedTo { column, multiple, parents } => {
+                let list = Value::Text(statement::json_list(parents).into());
+                self.spell().linked(self, column, multiple, list);
+                self.joins(lowered);
+                self.filter(&lowered.test, &select.only);
+            }
+            // Joins make the reference dedup whole rows, which shows on views (spec §9).
+            _ if view => {
+                self.push("(SELECT DISTINCT b.* FROM ");
+                self.base();
+                self.joins(lowered);
+                self.filter(&lowered.test, &select.only);
+                self.push(") AS b");
+                self.left.clear();
+                self.right.clear();
+                self.joins(lowered);
+            }
+            _ => {
+                self.base();
+                self.joins(lowered);
+                self.filter(&lowered.test, &select.only);
+            }
+        }
+        self.order(lowered, !matches!(select.only, Only::Id(_)));
+        self.window(select);
+    }
+
+    /// Finds the keys of the page first and reads the wide rows after: a sorter full of wide rows costs more
+    /// than the second look-up (20,000 rows of 600 bytes, newest first: 70 ms against 7 ms).
+    fn page_by_keys(&mut self, lowered: &Lowered<'p>, select: &Select<'_>) {
+        self.push("SELECT ");
+        self.push(select.columns.as_str());
+        self.push(" FROM (SELECT b._rowid_ AS r FROM ");
+        self.base();
+        self.joins(lowered);
+        self.filter(&lowered.test, &Only::All);
+        self.order(lowered, true);
+        self.window(select);
+        self.push(") AS k CROSS JOIN ");
+        self.base();
+        self.push(" ON b._rowid_ = k.r");
+    }
+
+    fn order(&mut self, lowered: &Lowered<'p>, wanted: bool) {
+        let mut word = " ORDER BY ";
+        for (term, desc) in &lowered.sort {
+            self.push(word);
+            word = ", ";
+            match term {
+                SortTerm::Random => self.spell().random(self),
+                SortTerm::RowId => {
+                    self.push("b._rowid_");
+                    self.push(if *desc { " DESC" } else { "" });
+                }
+                SortTerm::Value(expr) => {
+                    let spell = self.spell();
+                    spell.order(self, expr, *desc, &|w| spell.scalar(w, expr, Half::Left));
+                }
+                SortTerm::First { rows, value, test } => {
+                    let spell = self.spell();
+                    spell.order(self, value, *desc, &|w| {
+                        let mark = w.mark();
+                        w.push("(SELECT ");
+                        let aliases: Vec<Alias> = rows.iter().map(|row| w.bind(*row)).collect();
+                        spell.scalar(w, value, Half::Left);
+                        w.push(" FROM (SELECT 1) AS z");
+                        rows.iter().zip(&aliases).for_each(|(row, alias)| w.join(*row, *alias));
+                        if let Some(test) = test {
+                            w.push(" WHERE ");
+                            w.test(test, false);
+                        }
+                        let mut word = " ORDER BY ";
+                        for (row, alias) in rows.iter().zip(&aliases) {
+                            let before = w.text.len();
+                            w.push(word);
+                            if spell.position(w, *row, *alias) {
+                                word = ", ";
+                            } else {
+                                w.text.truncate(before);
+                            }
+                        }
+                        w.push(" LIMIT 1)");
+                        w.release(mark);
+                    });
+                }
+            }
+        }
+        if wanted && self.plan.base.kind != CollectionKind::View {
+            let before = self.text.len();
+            self.push(word);
+            let needed = self.plan.nodes.len() > 1;
+            if !self.spell().last_order(self, needed) {
+                self.text.truncate(before);
+            }
+        }
+    }
+
+    fn window(&mut self, select: &Select<'_>) {
+        if let Some(limit) = select.limit {
+            self.push(" LIMIT ");
+            self.spell().value(self, &Value::Int(i64::from(limit)));
+        } else if select.offset > 0 && self.dialect == Dialect::Sqlite {
+            self.push(" LIMIT -1");
+        }
+        if select.offset > 0 || select.limit.is_some() {
+            self.push(" OFFSET ");
+            let offset = i64::try_from(select.offset).unwrap_or(i64::MAX);
+            self.spell().value(self, &Value::Int(offset));
+        }
+    }
+
+    fn mark(&self) -> (usize, usize) {
+        (self.left.len(), self.right.len())
+    }
+
+    fn release(&mut self, mark: (usize, usize)) {
+        self.left.truncate(mark.0);
+        self.right.truncate(mark.1);
+    }
+
+    /// A condition; `nested`: it stands beside others.
+    fn test(&mut self, test: &Test<'_>, nested: bool) {
+        match test {
+            Test::Const(value) => {
+                let text = self.spell().truth(*value);
+                self.push(text);
+            }
+            Test::All(parts) => self.list(parts, " AND ", false),
+            Test::Any(parts) => self.list(parts, " OR ", nested),
+            Test::Cmp(cmp) => {
+                self.spell().compare(self, cmp.op, (&cmp.left).into(), (&cmp.right).into(), false);
+            }
+            Test::Fails(cmp) => match form::value_check(cmp) {
+                Some((left, right)) => self.spell().compare(self, cmp.op, left, right, true),
+                None => self.push(self.spell().truth(false)),
+            },
+            Test::MayContain { node, column, element } => {
+                self.spell().may_contain(self, *node, column, element);
+            }
+            Test::Exists(exists) => self.exists(exists, false),
+            Test::None(exists) => self.exists(exists, true),
+        }
+    }
+
+    fn list(&mut self, parts: &[Test<'_>], word: &str, wrap: bool) {
+        if wrap {
+            self.push("(");
+        }
+        for (at, part) in parts.iter().enumerate() {
+            if at > 0 {
+                self.push(word);
+            }
+            self.test(part, true);
+        }
+        if wrap {
+            self.push(")");
+        }
+    }
+
+    fn exists(&mut self, exists: &Exists<'_>, none: bool) {
+        match exists.link {
+            Link::Correlated => {
+                self.push(if none { "NOT EXISTS (SELECT 1" } else { "EXISTS (SELECT 1" });
+                self.rows(exists, false);
+                self.push(")");
+            }
+            Link::Set => {
+                self.push("(");
+                self.set(exists, true);
+                self.push(if none { ") IS NOT TRUE" } else { ")" });
+            }
+            Link::SetOrMissing => {
+                self.push("((");
+                self.set(exists, true);
+                self.push(") OR ((");
+                self.set(exists, false);
+                self.push(") IS NOT TRUE AND ");
+                let mark = self.mark();
+                exists.rows.iter().for_each(|row| self.see(*row, Alias::Missing));
+                self.test(&exists.test, true);
+                self.release(mark);
+                self.push(if none { ")) IS NOT TRUE" } else { "))" });
+            }
+        }
+    }
+
+    /// `outer.link IN (SELECT link FROM rows [WHERE test])`.
+    fn set(&mut self, exists: &Exists<'_>, tested: bool) {
+        let Some(first) = exists.rows.first().copied() else { return };
+        let node = self.node(first.node);
+        let parent = self.parent(first);
+        let written = match &node.kind {
+            NodeKind::RelOne { column, .. } => self.column(parent, column),
+            _ => self.column(parent, "id"),
+        };
+        if !written {
+            self.push("NULL");
+        }
+        self.push(" IN (SELECT ");
+        let mark = self.mark();
+        let alias = self.bind(first);
+        match &node.kind {
+            NodeKind::BackMany { column, .. } => {
+                self.spell().element_id(self, first.node, alias, column);
+            }
+            NodeKind::BackOne { column, .. } => {
+                self.column(alias, column);
+            }
+            _ => {
+                self.column(alias, "id");
+            }
+        }
+        self.push(" FROM ");
+        self.spell().source(self, first, Part::Table, alias);
+        if matches!(node.kind, NodeKind::BackMany { .. }) {
+            self.push(" CROSS JOIN ");
+            self.spell().source(self, first, Part::Elements, alias);
+        }
+        if tested {
+            for row in &exists.rows[1..] {
+                let alias = self.bind(*row);
+                self.join(*row, alias);
+            }
+            self.push(" WHERE ");
+            self.test(&exists.test, false);
+        }
+        self.release(mark);
+        self.push(")");
+    }
+
+    /// `FROM rows WHERE test`, correlated.
+    fn rows(&mut self, exists: &Exists<'_>, nested: bool) {
+        let mark = self.mark();
+        let aliases: Vec<Alias> = exists.rows.iter().map(|row| self.bind(*row)).collect();
+        let rows = || exists.rows.iter().copied().zip(aliases.iter().copied());
+        let mut first = None;
+        for (row, alias) in rows().filter(|(row, _)| row.must) {
+            if first.is_some() {
+                self.join(row, alias);
+                continue;
+            }
+            first = Some((row, alias));
+            self.push(" FROM ");
+            for (at, part) in parts(&self.node(row.node).kind).iter().enumerate() {
+                if at > 0 {
+                    self.push(" JOIN ");
+                }
+                self.spell().source(self, row, *part, alias);
+                if at > 0 {
+                    self.push(" ON ");
+                    self.spell().link(self, row, *part, alias);
+                }
+            }
+        }
+        if first.is_none() {
+            self.push(" FROM (SELECT 1) AS z");
+        }
+        rows().filter(|(row, _)| !row.must).for_each(|(row, alias)| self.join(row, alias));
+        self.push(" WHERE ");
+        if let Some((row, alias)) = first {
+            let part = parts(&self.node(row.node).kind)[0];
+            let before = self.text.len();
+            self.spell().link(self, row, part, alias);
+            if self.text.ends_with("TRUE") {
+                self.text.truncate(before);
+            } else {
+                self.push(" AND ");
+            }
+        }
+        self.test(&exists.test, first.is_some() || nested);
+        self.release(mark);
+    }
+
+    /// A condition on bound rows (inside `:changed`).
+    pub(crate) fn cond(&mut self, cond: &Cond) {
+        match cond {
+            Cond::Const(value) => self.push(self.spell().truth(*value)),
+            Cond::And(parts) | Cond::Or(parts) => {
+                let word = if matches!(cond, Cond::And(_)) { " AND " } else { " OR " };
+                self.push("(");
+                for (at, part) in parts.iter().enumerate() {
+                    if at > 0 {
+                        self.push(word);
+                    }
+                    self.cond(part);
+                }
+                if parts.is_empty() {
+                    self.push(self.spell().truth(matches!(cond, Cond::And(_))));
+                }
+                self.push(")");
+            }
+            Cond::Cmp(cmp) => {
+                let sides: (Side<'_>, Side<'_>) = ((&cmp.left).into(), (&cmp.right).into());
+                self.spell().compare(self, cmp.op, sides.0, sides.1, false);
+            }
+        }
+    }
+
+    /// The clock of the plan as a time value of `strftime`.
+    pub(crate) fn now(&self) -> Value {
+        let ms = self.plan.now_ms;
+        let (days, rest) = (ms.div_euclid(86_400_000), ms.rem_euclid(86_400_000));
+        let (year, month, day) = civil(days);
+        Value::Text(
+            format!(
+                "{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}.{:03}Z",
+                rest / 3_600_000,
+                rest / 60_000 % 60,
+                rest / 1000 % 60,
+                rest % 1000
+            )
+            .into(),
+        )
+    }
+}
+
+/// True if a node's rows come from a table, which has an insertion order.
+pub(crate) fn is_table(node: &Node) -> bool {
+    node.collection.as_ref().is_some_and(|c| c.kind != CollectionKind::View)
+}
+
+/// The row sources of a node, in join order.
+fn parts(kind: &NodeKind) -> &'static [Part] {
+    match kind {
+        NodeKind::RelMany { .. } => &[Part::Elements, Part::Table],
+        NodeKind::Each { .. } | NodeKind::BodyEach { .. } => &[Part::Elements],
+        NodeKind::Base
+        | NodeKind::RelOne { .. }
+        | NodeKind::BackOne { .. }
+        | NodeKind::BackMany { .. }
+        | NodeKind::Cross { .. }
+        | NodeKind::Auth { .. }
+        | NodeKind::Body { .. } => &[Part::Table],
+    }
+}
+
+/// Proleptic Gregorian date of a day number since 1970-01-01.
+fn civil(days: i64) -> (i64, i64, i64) {
+    let z = days + 719_468;
+    let era = z.div_euclid(146_097);
+    let doe = z.rem_euclid(146_097);
+    let yoe = (doe - doe / 1460 + doe / 36_524 - doe / 146_096) / 365;
+    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+    let mp = (5 * doy + 2) / 153;
+    let month = if mp < 10 { mp + 3 } else { mp - 9 };
+    (yoe + era * 400 + i64::from(month <= 2), month, doy - (153 * mp + 2) / 5 + 1)
 }

@@ -1,1 +1,379 @@
--- pb helpers, version 1
+-- Helper functions of the PostgreSQL texts; version 1 (dialects::POSTGRES_HELPERS_VERSION).
+-- They reproduce SQLite's value model where PostgreSQL has no native counterpart
+-- (spec filter-language §3.3, §3.4, §5, §6.4). Every statement is safe to repeat.
+
+-- A JSON value as minified text.
+CREATE OR REPLACE FUNCTION pb_json(v jsonb) RETURNS text LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+BEGIN
+  CASE jsonb_typeof(v)
+    WHEN 'array' THEN
+      RETURN '[' || COALESCE((SELECT string_agg(pb_json(e), ',' ORDER BY o) FROM jsonb_array_elements(v) WITH ORDINALITY AS x(e, o)), '') || ']';
+    WHEN 'object' THEN
+      RETURN '{' || COALESCE((SELECT string_agg(to_jsonb(k)::text || ':' || pb_json(e), ',' ORDER BY o) FROM jsonb_each(v) WITH ORDINALITY AS x(k, e, o)), '') || '}';
+    ELSE
+      RETURN v::text;
+  END CASE;
+END $$;
+
+-- Extraction result: string and number stay, booleans are 1/0, containers their text, JSON null is NULL.
+CREATE OR REPLACE FUNCTION pb_scalar(v jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE jsonb_typeof(v)
+    WHEN 'string' THEN v
+    WHEN 'number' THEN v
+    WHEN 'boolean' THEN CASE WHEN v = 'true'::jsonb THEN '1'::jsonb ELSE '0'::jsonb END
+    WHEN 'null' THEN NULL
+    ELSE to_jsonb(pb_json(v)) END
+$$;
+
+-- A double as SQLite prints a REAL.
+CREATE OR REPLACE FUNCTION pb_real_text(v double precision) RETURNS text LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+DECLARE
+  t text;
+  a double precision := abs(v);
+  p int;
+BEGIN
+  IF v = 0 THEN RETURN '0.0'; END IF;
+  IF v = 'Infinity' THEN RETURN 'Inf'; END IF;
+  IF v = '-Infinity' THEN RETURN '-Inf'; END IF;
+  t := v::text;
+  IF a >= 1e-4 AND a < 1e17 THEN
+    t := t::numeric::text;
+    IF position('.' in t) = 0 THEN t := t || '.0'; END IF;
+    RETURN t;
+  END IF;
+  p := position('e' in t);
+  IF p = 0 THEN RETURN t; END IF;
+  IF position('.' in t) = 0 THEN t := left(t, p - 1) || '.0' || substr(t, p); END IF;
+  RETURN t;
+END $$;
+
+-- A stored number as text: integral values without a fraction.
+CREATE OR REPLACE FUNCTION pb_number_text(v double precision) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+  SELECT CASE WHEN v = trunc(v) AND abs(v) < 9223372036854775807 THEN v::bigint::text ELSE pb_real_text(v) END
+$$;
+
+-- A scalar as text.
+CREATE OR REPLACE FUNCTION pb_text(v jsonb) RETURNS text LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+DECLARE t text := v #>> '{}';
+BEGIN
+  IF jsonb_typeof(v) <> 'number' THEN RETURN t; END IF;
+  IF position('.' in t) = 0 AND abs(t::numeric) < 9223372036854775808 THEN RETURN t; END IF;
+  RETURN pb_real_text(t::double precision);
+END $$;
+
+-- Text that fully reads as a decimal number, else NULL.
+CREATE OR REPLACE FUNCTION pb_float(v text) RETURNS double precision LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+BEGIN
+  IF v ~ '^[ \t\n\v\f\r]*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?[ \t\n\v\f\r]*$' THEN
+    RETURN btrim(v, E' \t\n\v\f\r')::double precision;
+  END IF;
+  RETURN NULL;
+EXCEPTION WHEN numeric_value_out_of_range THEN
+  RETURN CASE WHEN v ~ '[eE]-' THEN 0 WHEN v ~ '^\s*-' THEN '-Infinity' ELSE 'Infinity' END;
+END $$;
+
+-- A scalar after conversion to a number, where it is text that reads as one.
+CREATE OR REPLACE FUNCTION pb_numeric(v jsonb) RETURNS jsonb LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+DECLARE t text; f double precision;
+BEGIN
+  IF jsonb_typeof(v) <> 'string' THEN RETURN v; END IF;
+  t := btrim(v #>> '{}', E' \t\n\v\f\r');
+  IF t ~ '^[+-]?[0-9]{1,18}$' THEN RETURN to_jsonb(t::bigint); END IF;
+  f := pb_float(t);
+  IF f IS NULL THEN RETURN v; END IF;
+  IF abs(f) = 'Infinity' THEN RETURN to_jsonb(sign(f)::numeric * 1e400::numeric); END IF;
+  RETURN to_jsonb(f);
+END $$;
+
+-- Order of two scalars: numbers before text; NULL if either is.
+CREATE OR REPLACE FUNCTION pb_cmp(a jsonb, b jsonb) RETURNS int LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+DECLARE
+  an boolean := jsonb_typeof(a) = 'number';
+  bn boolean := jsonb_typeof(b) = 'number';
+  at text; bt text;
+BEGIN
+  IF an AND bn THEN
+    RETURN CASE WHEN a = b THEN 0 WHEN (a #>> '{}')::numeric < (b #>> '{}')::numeric THEN -1 ELSE 1 END;
+  END IF;
+  IF an THEN RETURN -1; END IF;
+  IF bn THEN RETURN 1; END IF;
+  at := a #>> '{}'; bt := b #>> '{}';
+  RETURN CASE WHEN at COLLATE "C" = bt THEN 0 WHEN at COLLATE "C" < bt THEN -1 ELSE 1 END;
+END $$;
+
+CREATE OR REPLACE FUNCTION pb_rank(v jsonb) RETURNS int LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE WHEN v IS NULL THEN NULL WHEN jsonb_typeof(v) = 'number' THEN 1 ELSE 2 END
+$$;
+CREATE OR REPLACE FUNCTION pb_sort_number(v jsonb) RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE WHEN jsonb_typeof(v) = 'number' THEN (v #>> '{}')::numeric END
+$$;
+CREATE OR REPLACE FUNCTION pb_sort_text(v jsonb) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE WHEN jsonb_typeof(v) = 'string' THEN v #>> '{}' END
+$$;
+
+-- LIKE that answers false for a pattern ending in a lone escape, where PostgreSQL raises.
+CREATE OR REPLACE FUNCTION pb_like(v text, pattern text) RETURNS boolean LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+  SELECT CASE WHEN length(substring(pattern from '\\*$')) % 2 = 1 THEN false ELSE v COLLATE "C" ILIKE pattern ESCAPE '\' END
+$$;
+
+-- Text as JSON; text that is not JSON counts as a JSON string. Other types convert.
+CREATE OR REPLACE FUNCTION pb_parse(v text) RETURNS jsonb LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+BEGIN
+  RETURN v::jsonb;
+EXCEPTION WHEN others THEN
+  RETURN to_jsonb(v);
+END $$;
+CREATE OR REPLACE FUNCTION pb_parse(v anyelement) RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT to_jsonb(v)
+$$;
+
+-- A list column of any type as a JSON array; a scalar is its only element.
+CREATE OR REPLACE FUNCTION pb_list(v text) RETURNS jsonb LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+DECLARE j jsonb;
+BEGIN
+  IF v ~ '^\s*\[' THEN
+    j := pb_parse(v);
+    IF jsonb_typeof(j) = 'array' THEN RETURN j; END IF;
+  END IF;
+  RETURN jsonb_build_array(v);
+END $$;
+CREATE OR REPLACE FUNCTION pb_list(v anyelement) RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE WHEN jsonb_typeof(to_jsonb(v)) = 'array' THEN to_jsonb(v) ELSE jsonb_build_array(v) END
+$$;
+
+-- Number of elements (spec §7): a list's size, 0 for NULL and '', 1 for any other scalar.
+CREATE OR REPLACE FUNCTION pb_length(v text) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE WHEN v IS NULL OR v = '' THEN 0 ELSE jsonb_array_length(pb_list(v)) END::bigint
+$$;
+CREATE OR REPLACE FUNCTION pb_length(v anyelement) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE WHEN v IS NULL OR to_jsonb(v) IN ('""'::jsonb, 'null'::jsonb) THEN 0 ELSE jsonb_array_length(pb_list(v)) END::bigint
+$$;
+
+-- Single text column → list column and back (schema changes).
+CREATE OR REPLACE FUNCTION pb_to_list(v text) RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE WHEN COALESCE(v, '') = '' THEN '[]'::jsonb ELSE pb_list(v) END
+$$;
+CREATE OR REPLACE FUNCTION pb_last(v jsonb) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE WHEN jsonb_typeof(v) = 'array' THEN COALESCE(v ->> -1, '') ELSE COALESCE(v #>> '{}', '') END
+$$;
+
+-- Kilometres; NULL where rounding leaves the domain of acos (spec §3.3).
+CREATE OR REPLACE FUNCTION pb_geo_distance(lon_a double precision, lat_a double precision, lon_b double precision, lat_b double precision)
+RETURNS double precision LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+DECLARE c double precision;
+BEGIN
+  c := cos(radians(lat_a)) * cos(radians(lat_b)) * cos(radians(lon_b) - radians(lon_a)) + sin(radians(lat_a)) * sin(radians(lat_b));
+  RETURN CASE WHEN c BETWEEN -1 AND 1 THEN 6371 * acos(c) END;
+END $$;
+
+-- Milliseconds of a Julian day count at the start of a proleptic Gregorian date.
+CREATE OR REPLACE FUNCTION pb_jd(y int, m int, d int) RETURNS bigint LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+DECLARE a int; b int;
+BEGIN
+  IF m <= 2 THEN y := y - 1; m := m + 12; END IF;
+  a := (y + 4800) / 100;
+  b := 38 - a + a / 4;
+  RETURN (36525::bigint * (y + 4716) / 100 + 306001 * (m + 1) / 10000 + d + b) * 86400000::bigint - 131716800000;
+END $$;
+
+-- Year, month, day of such a count.
+CREATE OR REPLACE FUNCTION pb_ymd(jd bigint) RETURNS int[] LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+DECLARE d date := DATE 'J0' + ((jd + 43200000) / 86400000)::int;
+BEGIN
+  RETURN ARRAY[EXTRACT(year FROM d)::int - CASE WHEN EXTRACT(year FROM d) < 0 THEN -1 ELSE 0 END, EXTRACT(month FROM d)::int, EXTRACT(day FROM d)::int];
+END $$;
+
+CREATE OR REPLACE FUNCTION pb_month_days(y int, m int) RETURNS int LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+  SELECT CASE WHEN m IN (4, 6, 9, 11) THEN 30 WHEN m <> 2 THEN 31
+    WHEN (y % 4 = 0 AND y % 100 <> 0) OR y % 400 = 0 THEN 29 ELSE 28 END
+$$;
+
+-- Milliseconds of HH:MM[:SS[.SSS]][ zone] (NULL if it does not parse); zones are subtracted.
+CREATE OR REPLACE FUNCTION pb_clock(t text) RETURNS bigint LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+DECLARE p text[]; ms bigint;
+BEGIN
+  p := regexp_match(t, '^(\d\d):(\d\d)(?::(\d\d)(\.\d+)?)?\s*(?:([+-])(\d\d):(\d\d)|[zZ])?\s*$');
+  IF p IS NULL OR p[1]::int > 24 OR p[2]::int > 59 OR COALESCE(p[3]::int, 0) > 59 THEN RETURN NULL; END IF;
+  ms := p[1]::bigint * 3600000 + p[2]::bigint * 60000
+    + floor((COALESCE(p[3], '0')::numeric + COALESCE('0' || p[4], '0')::numeric)::double precision * 1000 + 0.5)::bigint;
+  IF p[5] IS NOT NULL THEN
+    IF p[6]::int > 14 OR p[7]::int > 59 THEN RETURN NULL; END IF;
+    ms := ms - (p[6]::int * 60 + p[7]::int) * 60000 * CASE p[5] WHEN '-' THEN -1 ELSE 1 END;
+  END IF;
+  RETURN ms;
+END $$;
+
+-- SQLite's strftime over a time value and modifiers.
+CREATE OR REPLACE FUNCTION pb_strftime(fmt text, tv text, VARIADIC mods text[] DEFAULT '{}') RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+DECLARE
+  jd bigint; raw double precision; p text[]; ymd int[]; ms bigint; part bigint;
+  m text; r double precision; unit text; sgn int; y int; mo int; dd int; x int; n int;
+  floor_days int := 0; subsec boolean := false; first boolean := true;
+  outp text := ''; i int := 1; c text; h int; mi int; s double precision; wd int; yd int; w int; iso_y int;
+BEGIN
+  IF fmt IS NULL OR tv IS NULL THEN RETURN NULL; END IF;
+  p := regexp_match(tv, '^(-?\d{4})-(\d\d)-(\d\d)(?:[ \t\n\v\f\rT]*)(.*)$');
+  IF p IS NOT NULL THEN
+    IF p[2]::int NOT BETWEEN 1 AND 12 OR p[3]::int NOT BETWEEN 1 AND 31 THEN RETURN NULL; END IF;
+    jd := pb_jd(p[1]::int, p[2]::int, p[3]::int);
+    floor_days := GREATEST(0, p[3]::int - pb_month_days(p[1]::int, p[2]::int));
+    IF p[4] <> '' THEN
+      part := pb_clock(p[4]);
+      IF part IS NULL THEN RETURN NULL; END IF;
+      jd := jd + part;
+    END IF;
+  ELSIF tv ~ '^\d\d:\d\d' THEN
+    part := pb_clock(tv);
+    IF part IS NULL THEN RETURN NULL; END IF;
+    jd := pb_jd(2000, 1, 1) + part;
+  ELSE
+    raw := pb_float(tv);
+    IF raw IS NULL THEN RETURN NULL; END IF;
+    IF raw >= 0 AND raw < 5373484.5 THEN jd := floor(raw * 86400000 + 0.5)::bigint; END IF;
+  END IF;
+  FOREACH m IN ARRAY mods LOOP
+    IF m IS NULL THEN RETURN NULL; END IF;
+    m := lower(m);
+    IF m IN ('unixepoch', 'auto', 'julianday') THEN
+      IF NOT first OR (raw IS NULL AND m <> 'auto') THEN RETURN NULL; END IF;
+      IF m = 'unixepoch' OR (m = 'auto' AND raw IS NOT NULL AND jd IS NULL) THEN
+        IF raw * 1000 NOT BETWEEN -210866760000000 AND 253402300799999 THEN RETURN NULL; END IF;
+        jd := floor(raw * 1000 + 210866760000000 + 0.5)::bigint;
+        raw := NULL;
+      END IF;
+      IF m = 'julianday' AND jd IS NULL THEN RETURN NULL; END IF;
+      first := false;
+      CONTINUE;
+    END IF;
+    first := false;
+    IF m IN ('subsec', 'subsecond') THEN subsec := true; CONTINUE; END IF;
+    IF jd IS NULL THEN RETURN NULL; END IF;
+    raw := NULL;
+    IF m IN ('utc', 'localtime') THEN CONTINUE; END IF;
+    IF m = 'ceiling' THEN floor_days := 0; CONTINUE; END IF;
+    IF m = 'floor' THEN jd := jd - floor_days * 86400000::bigint; floor_days := 0; CONTINUE; END IF;
+    ymd := pb_ymd(jd);
+    ms := (jd + 43200000) % 86400000;
+    IF m IN ('start of day', 'start of month', 'start of year') THEN
+      jd := pb_jd(ymd[1], CASE WHEN m = 'start of year' THEN 1 ELSE ymd[2] END, CASE WHEN m = 'start of day' THEN ymd[3] ELSE 1 END);
+      CONTINUE;
+    END IF;
+    IF m ~ '^weekday +' THEN
+      r := pb_float(substr(m, 9));
+      IF r IS NULL OR r < 0 OR r >= 7 OR r <> trunc(r) THEN RETURN NULL; END IF;
+      x := ((jd + 129600000) / 86400000 % 7)::int;
+      IF x > r THEN x := x - 7; END IF;
+      jd := jd + (r::int - x) * 86400000::bigint;
+      CONTINUE;
+    END IF;
+    p := regexp_match(m, '^([+-])(\d{4})-(\d\d)-(\d\d)(?: (\d\d:\d\d(?::\d\d(?:\.\d+)?)?))?$');
+    IF p IS NOT NULL THEN
+      sgn := CASE p[1] WHEN '-' THEN -1 ELSE 1 END;
+      IF p[3]::int > 11 OR p[4]::int > 30 THEN RETURN NULL; END IF;
+      y := ymd[1] + sgn * p[2]::int;
+      mo := ymd[2] + sgn * p[3]::int;
+      x := CASE WHEN mo > 0 THEN (mo - 1) / 12 ELSE (mo - 12) / 12 END;
+      y := y + x; mo := mo - x * 12;
+      floor_days := GREATEST(0, ymd[3] - pb_month_days(y, mo));
+      jd := pb_jd(y, mo, ymd[3]) + ms + sgn * p[4]::int * 86400000::bigint;
+      IF p[5] IS NOT NULL THEN
+        part := pb_clock(p[5]);
+        IF part IS NULL THEN RETURN NULL; END IF;
+        jd := jd + sgn * part;
+      END IF;
+      CONTINUE;
+    END IF;
+    p := regexp_match(m, '^([+-]?)(\d\d:\d\d(?::\d\d(?:\.\d+)?)?)$');
+    IF p IS NOT NULL THEN
+      part := pb_clock(p[2]);
+      IF part IS NULL THEN RETURN NULL; END IF;
+      jd := jd + CASE p[1] WHEN '-' THEN -part ELSE part END;
+      floor_days := 0;
+      CONTINUE;
+    END IF;
+    p := regexp_match(m, '^([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?) *([a-z]+)$');
+    IF p IS NULL THEN RETURN NULL; END IF;
+    r := p[1]::double precision;
+    unit := CASE WHEN right(p[2], 1) = 's' THEN left(p[2], -1) ELSE p[2] END;
+    CASE unit
+      WHEN 'second' THEN x := 1; IF abs(r) >= 4.6427e14 THEN RETURN NULL; END IF;
+      WHEN 'minute' THEN x := 60; IF abs(r) >= 7.7379e12 THEN RETURN NULL; END IF;
+      WHEN 'hour' THEN x := 3600; IF abs(r) >= 1.2897e11 THEN RETURN NULL; END IF;
+      WHEN 'day' THEN x := 86400; IF abs(r) >= 5373485 THEN RETURN NULL; END IF;
+      WHEN 'month' THEN x := 2592000; IF abs(r) >= 176546 THEN RETURN NULL; END IF;
+      WHEN 'year' THEN x := 31536000; IF abs(r) >= 14713 THEN RETURN NULL; END IF;
+      ELSE RETURN NULL;
+    END CASE;
+    n := CASE WHEN unit IN ('month', 'year') THEN trunc(r)::int ELSE 0 END;
+    IF unit IN ('month', 'year') THEN
+      y := ymd[1]; mo := ymd[2];
+      IF unit = 'year' THEN y := y + n;
+      ELSE
+        mo := mo + n;
+        dd := CASE WHEN mo > 0 THEN (mo - 1) / 12 ELSE (mo - 12) / 12 END;
+        y := y + dd; mo := mo - dd * 12;
+      END IF;
+      floor_days := GREATEST(0, ymd[3] - pb_month_days(y, mo));
+      jd := pb_jd(y, mo, ymd[3]) + ms;
+      r := r - n;
+    ELSE
+      floor_days := 0;
+    END IF;
+    jd := jd + trunc(r * 1000 * x + CASE WHEN r < 0 THEN -0.5 ELSE 0.5 END)::bigint;
+  END LOOP;
+  IF jd IS NULL OR jd < 0 OR jd > 464269060799999 THEN RETURN NULL; END IF;
+  ymd := pb_ymd(jd);
+  y := ymd[1]; mo := ymd[2]; dd := ymd[3];
+  ms := (jd + 43200000) % 86400000;
+  h := (ms / 3600000)::int; mi := (ms / 60000 % 60)::int; s := (ms % 60000) / 1000.0;
+  wd := ((jd + 129600000) / 86400000 % 7)::int;
+  yd := ((jd - pb_jd(y, 1, 1)) / 86400000)::int;
+  WHILE i <= length(fmt) LOOP
+    c := substr(fmt, i, 1);
+    IF c <> '%' THEN outp := outp || c; i := i + 1; CONTINUE; END IF;
+    c := substr(fmt, i + 1, 1);
+    i := i + 2;
+    CASE c
+      WHEN 'd' THEN outp := outp || lpad(dd::text, 2, '0');
+      WHEN 'e' THEN outp := outp || lpad(dd::text, 2, ' ');
+      WHEN 'f' THEN outp := outp || to_char(LEAST(s, 59.999), 'FM00.000');
+      WHEN 'F' THEN outp := outp || lpad(y::text, 4, '0') || '-' || lpad(mo::text, 2, '0') || '-' || lpad(dd::text, 2, '0');
+      WHEN 'G', 'g', 'V' THEN
+        -- The ISO week holds the Thursday of the same Monday-based week.
+        part := jd + (3 - (wd + 6) % 7) * 86400000::bigint;
+        iso_y := (pb_ymd(part))[1];
+        w := ((part - pb_jd(iso_y, 1, 1)) / 86400000 / 7 + 1)::int;
+        outp := outp || CASE c WHEN 'V' THEN lpad(w::text, 2, '0') WHEN 'G' THEN lpad(iso_y::text, 4, '0') ELSE lpad((iso_y % 100)::text, 2, '0') END;
+      WHEN 'H' THEN outp := outp || lpad(h::text, 2, '0');
+      WHEN 'k' THEN outp := outp || lpad(h::text, 2, ' ');
+      WHEN 'I' THEN outp := outp || lpad(((h + 11) % 12 + 1)::text, 2, '0');
+      WHEN 'l' THEN outp := outp || lpad(((h + 11) % 12 + 1)::text, 2, ' ');
+      WHEN 'j' THEN outp := outp || lpad((yd + 1)::text, 3, '0');
+      WHEN 'J' THEN outp := outp || pb_julian_text(jd);
+      WHEN 'm' THEN outp := outp || lpad(mo::text, 2, '0');
+      WHEN 'M' THEN outp := outp || lpad(mi::text, 2, '0');
+      WHEN 'p' THEN outp := outp || CASE WHEN h >= 12 THEN 'PM' ELSE 'AM' END;
+      WHEN 'P' THEN outp := outp || CASE WHEN h >= 12 THEN 'pm' ELSE 'am' END;
+      WHEN 'R' THEN outp := outp || lpad(h::text, 2, '0') || ':' || lpad(mi::text, 2, '0');
+      WHEN 's' THEN
+        IF subsec THEN outp := outp || to_char((jd - 210866760000000) / 1000.0, 'FM999999999999990.000');
+        ELSE outp := outp || ((jd / 1000) - 210866760000)::text; END IF;
+      WHEN 'S' THEN outp := outp || lpad(floor(s)::int::text, 2, '0');
+      WHEN 'T' THEN outp := outp || lpad(h::text, 2, '0') || ':' || lpad(mi::text, 2, '0') || ':' || lpad(floor(s)::int::text, 2, '0');
+      WHEN 'u' THEN outp := outp || CASE wd WHEN 0 THEN '7' ELSE wd::text END;
+      WHEN 'w' THEN outp := outp || wd::text;
+      WHEN 'U' THEN outp := outp || lpad(((yd + 7 - wd) / 7)::text, 2, '0');
+      WHEN 'W' THEN outp := outp || lpad(((yd + 7 - (wd + 6) % 7) / 7)::text, 2, '0');
+      WHEN 'Y' THEN outp := outp || lpad(y::text, 4, '0');
+      WHEN '%' THEN outp := outp || '%';
+      ELSE RETURN NULL;
+    END CASE;
+  END LOOP;
+  RETURN outp;
+END $$;
+
+-- A Julian day number with up to 16 significant digits.
+CREATE OR REPLACE FUNCTION pb_julian_text(jd bigint) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+  SELECT regexp_replace(regexp_replace(round((jd / 86400000.0)::numeric, 9)::text, '(\.\d*?)0+$', '\1'), '\.$', '')
+$$;

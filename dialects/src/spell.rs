@@ -1,1 +1,77 @@
-//! What a dialect must spell.
+//! What a dialect must spell: one method per construct, no default bodies, so a missing spelling does not compile.
+//!
+//! A spelling decides no meaning; which form a comparison takes comes from [`filter_lang::form`].
+
+use filter_lang::{
+    form::Side,
+    plan::{Expr, NodeId, Op},
+    semijoin::Row,
+    value::Value,
+};
+
+use crate::{emit::Walk, statement::ColumnList};
+
+/// Where the rows of a node stand in the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Alias {
+    /// The base row, `b`.
+    Base,
+    /// A joined row, `n<number>` (list elements: `e<number>`).
+    Joined(u32),
+    /// No row: every column is NULL.
+    Missing,
+}
+
+/// Which operand of a comparison is being written; value lists give each its own rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Half {
+    /// The left operand.
+    Left,
+    /// The right operand.
+    Right,
+}
+
+/// A row source: some nodes need two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// The elements of a list.
+    Elements,
+    /// The table.
+    Table,
+}
+
+/// One dialect.
+pub(crate) trait Spell: std::fmt::Debug + Sync {
+    /// A placeholder with its type; NULL where the value is.
+    fn value(&self, w: &mut Walk<'_>, value: &Value);
+    /// A comparison in boolean position; `fails` asks whether it is definitely false.
+    fn compare(&self, w: &mut Walk<'_>, op: Op, left: Side<'_>, right: Side<'_>, fails: bool);
+    /// The cheap test of [`filter_lang::semijoin::Test::MayContain`].
+    fn may_contain(&self, w: &mut Walk<'_>, node: NodeId, column: &str, element: &Value);
+    /// A FROM item with its alias.
+    fn source(&self, w: &mut Walk<'_>, row: Row, part: Part, alias: Alias);
+    /// The join condition of a FROM item.
+    fn link(&self, w: &mut Walk<'_>, row: Row, part: Part, alias: Alias);
+    /// One ORDER BY term; `write` writes the value (of `expr`'s type) each time it is called.
+    fn order(&self, w: &mut Walk<'_>, expr: &Expr, desc: bool, write: &dyn Fn(&mut Walk<'_>));
+    /// The plain value of an expression, as ORDER BY and sort subqueries see it.
+    fn scalar(&self, w: &mut Walk<'_>, expr: &Expr, half: Half);
+    /// Position of a joined row in list or insertion order; nothing if it has none.
+    fn position(&self, w: &mut Walk<'_>, row: Row, alias: Alias) -> bool;
+    /// The random order.
+    fn random(&self, w: &mut Walk<'_>);
+    /// What a table is ordered by when nothing else decides; `needed` says that the plan reads other rows.
+    fn last_order(&self, w: &mut Walk<'_>, needed: bool) -> bool;
+    /// An element of the list `column` of `node`, as the text of an id.
+    fn element_id(&self, w: &mut Walk<'_>, node: NodeId, alias: Alias, column: &str);
+    /// `IN (…)` over one parameter with a JSON list.
+    fn in_list(&self, w: &mut Walk<'_>, list: Value);
+    /// The FROM clause of a page over rows that name one of the parents, `p.value` being the parent.
+    fn linked(&self, w: &mut Walk<'_>, column: &str, multiple: bool, parents: Value);
+    /// One column of a draft row.
+    fn draft_column(&self, w: &mut Walk<'_>, column: &str, value: &Value);
+    /// True where a page of wide rows, sorted without an index, is better read by key first.
+    fn keys_first(&self, columns: &ColumnList) -> bool;
+    /// Boolean constants.
+    fn truth(&self, value: bool) -> &'static str;
+}

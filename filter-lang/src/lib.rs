@@ -55,6 +55,7 @@ pub mod plan;
 mod resolve;
 pub mod schema;
 pub mod scope;
+pub mod semijoin;
 mod sort;
 pub mod value;
 
