@@ -67,7 +67,10 @@ enum Mode {
     Text,
     Number,
     /// As `jsonb` scalars; a marked side is text that becomes a number if it reads as one.
-    Dyn { left: bool, right: bool },
+    Dyn {
+        left: bool,
+        right: bool,
+    },
     /// One side is always NULL.
     Null,
 }
@@ -222,9 +225,11 @@ impl Spell for Postgres {
         match kind(w, expr) {
             Kind::Dyn => {
                 // Numbers before text, each in its own order.
-                for (head, tail) in
-                    [("pb_rank(", ")"), ("pb_sort_number(", ")"), ("pb_sort_text(", ") COLLATE \"C\"")]
-                {
+                for (head, tail) in [
+                    ("pb_rank(", ")"),
+                    ("pb_sort_number(", ")"),
+                    ("pb_sort_text(", ") COLLATE \"C\""),
+                ] {
                     if head != "pb_rank(" {
                         w.push(", ");
                     }
@@ -293,7 +298,8 @@ impl Spell for Postgres {
     fn linked(&self, w: &mut Walk<'_>, column: &str, multiple: bool, parents: Value) {
         let table = crate::ident(&w.plan.base.name);
         let name = format!("x.{}", crate::ident(column));
-        let order = if w.plan.base.kind == CollectionKind::View { "" } else { " ORDER BY x._rowid_" };
+        let order =
+            if w.plan.base.kind == CollectionKind::View { "" } else { " ORDER BY x._rowid_" };
         w.push("jsonb_array_elements_text((");
         w.param(parents);
         w.push("::text)::jsonb) AS p(value) CROSS JOIN LATERAL (SELECT x.\"id\" FROM ");
@@ -417,9 +423,8 @@ impl Postgres {
     }
 
     fn numbers(&self, w: &mut Walk<'_>, l: Term<'_>, sign: &str, r: Term<'_>) {
-        let literal = |t: Term<'_>| {
-            matches!(t.expr, Some(Expr::Literal(Literal::True | Literal::False)))
-        };
+        let literal =
+            |t: Term<'_>| matches!(t.expr, Some(Expr::Literal(Literal::True | Literal::False)));
         // A bool column beside `true` or `false` stays a bool: indexes.
         let native = (l.kind == Kind::Bool && literal(r)) || (r.kind == Kind::Bool && literal(l));
         for (at, x) in [l, r].into_iter().enumerate() {
@@ -463,7 +468,8 @@ impl Postgres {
         match form::like_form(right) {
             LikeForm::Contains(expr) => {
                 let kind = kind(w, expr);
-                let r = Term { expr: Some(expr), kind, affinity: Affinity::None, half: Half::Right };
+                let r =
+                    Term { expr: Some(expr), kind, affinity: Affinity::None, half: Half::Right };
                 self.text(w, l);
                 w.push(op);
                 w.push("('%' || ");
@@ -487,7 +493,12 @@ impl Postgres {
                 }
                 expr => {
                     let kind = kind(w, expr);
-                    let r = Term { expr: Some(expr), kind, affinity: Affinity::None, half: Half::Right };
+                    let r = Term {
+                        expr: Some(expr),
+                        kind,
+                        affinity: Affinity::None,
+                        half: Half::Right,
+                    };
                     w.push(if not { "NOT pb_like(" } else { "pb_like(" });
                     self.text(w, l);
                     w.push(", ");
@@ -634,7 +645,9 @@ impl Postgres {
         for segment in path {
             match segment {
                 // `->` with a number reads arrays only, as SQLite's `[n]`.
-                JsonSeg::Index(index) => w.push(&format!(" -> {}", i32::try_from(*index).unwrap_or(i32::MAX))),
+                JsonSeg::Index(index) => {
+                    w.push(&format!(" -> {}", i32::try_from(*index).unwrap_or(i32::MAX)))
+                }
                 JsonSeg::Key(key) => {
                     w.push(" -> ");
                     push_literal(&mut w.text, key);

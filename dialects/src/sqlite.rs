@@ -77,7 +77,9 @@ impl Spell for Sqlite {
                         let sure = is_list(w.plan, row.node, column);
                         list(w, alias, column, sure);
                     }
-                    NodeKind::BodyEach { items, .. } => w.param(Value::Text(json_items(items).into())),
+                    NodeKind::BodyEach { items, .. } => {
+                        w.param(Value::Text(json_items(items).into()))
+                    }
                     _ => w.push("'[]'"),
                 }
                 w.push(") AS ");
@@ -217,7 +219,14 @@ impl Spell for Sqlite {
 
 impl Sqlite {
     /// The ordered decision of spec §4.2.
-    fn equality(&self, w: &mut Walk<'_>, left: Side<'_>, right: Side<'_>, equal: bool, fails: bool) {
+    fn equality(
+        &self,
+        w: &mut Walk<'_>,
+        left: Side<'_>,
+        right: Side<'_>,
+        equal: bool,
+        fails: bool,
+    ) {
         let is = if equal { " IS " } else { " IS NOT " };
         match form::equality_form(left, right) {
             EqForm::Is => self.pair(w, left, is, right),
@@ -496,7 +505,9 @@ pub(crate) fn json_items(items: &[Value]) -> String {
             Value::Null => out.push_str("null"),
             Value::Text(text) => push_json_text(&mut out, text),
             Value::Int(number) => out.push_str(&number.to_string()),
-            Value::Real(number) if number.is_finite() => out.push_str(&filter_lang::value::real_text(*number)),
+            Value::Real(number) if number.is_finite() => {
+                out.push_str(&filter_lang::value::real_text(*number))
+            }
             Value::Real(_) => out.push_str("null"),
         }
     }

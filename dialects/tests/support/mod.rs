@@ -1,0 +1,324 @@
+//! In-memory tables loaded into both databases, and one plan run every way there is.
+#![allow(dead_code, reason = "each test uses its part")]
+
+#[path = "../../../filter-lang/tests/common/mod.rs"]
+pub(crate) mod common;
+pub(crate) mod pg;
+
+use std::sync::Arc;
+
+use common::{Memory, Record};
+use dialects::{
+    Dialect, Sql, Value, ddl,
+    ddl::ColumnType,
+    statement::{self, ColumnList, Select},
+};
+use filter_lang::{
+    Row, eval, judge,
+    plan::{Plan, RowMode},
+    schema::{Class, Collection, Field},
+    value::Affinity,
+};
+
+pub(crate) fn id(row: &Record) -> String {
+    Row::get(row, "id").text().unwrap().into_owned()
+}
+
+/// Column type of a field in a fresh table.
+pub(crate) fn column_type(field: &Field) -> ColumnType {
+    match field.class {
+        _ if field.name == "id" => ColumnType::TextPk,
+        _ if field.multiple => ColumnType::JsonList,
+        Class::Text | Class::Select | Class::File | Class::Relation => ColumnType::Text,
+        Class::Number => ColumnType::Number,
+        Class::Bool => ColumnType::Bool,
+        Class::Json => ColumnType::Json,
+        Class::GeoPoint => ColumnType::Geo,
+    }
+}
+
+fn stored(collection: &Collection, row: &Record, d: Dialect) -> Vec<(String, Value)> {
+    collection
+        .fields
+        .iter()
+        .map(|field| {
+            let mut value = Row::get(row, &field.name).clone();
+            // A JSON column of PostgreSQL takes JSON only.
+            if d == Dialect::Postgres
+                && (matches!(field.class, Class::Json | Class::GeoPoint) || field.multiple)
+                && let Value::Text(text) = &value
+                && serde_json::from_str::<serde_json::Value>(text).is_err()
+            {
+                value = Value::Text(serde_json::to_string(&**text).unwrap().into());
+            }
+            (field.name.clone(), value)
+        })
+        .collect()
+}
+
+/// A fresh SQLite database with these tables; column types follow the affinities.
+pub(crate) fn sqlite(memory: &Memory) -> rusqlite::Connection {
+    let db = rusqlite::Connection::open_in_memory().unwrap();
+    db.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).unwrap();
+    for (collection, rows) in &memory.tables {
+        let columns: Vec<String> = collection
+            .fields
+            .iter()
+            .map(|field| {
+                let real = rows.iter().any(
+                    |row| matches!(Row::get(row, &field.name), Value::Real(n) if n.fract() == 0.0 && n.abs() < 9e18),
+                );
+                let ty = match (field.affinity, field.class) {
+                    (Affinity::Text, _) if field.name == "id" => "TEXT PRIMARY KEY",
+                    (Affinity::Text, _) => "TEXT",
+                    (Affinity::Num, Class::Number) if real => "REAL",
+                    (Affinity::Num, Class::Bool) => "BOOLEAN",
+                    (Affinity::Num, Class::Number) => "NUMERIC",
+                    (Affinity::Num, _) => "JSON",
+                    (Affinity::None, _) => "",
+                };
+                format!("{} {ty}", dialects::ident(&field.name))
+            })
+            .collect();
+        let table = dialects::ident(&collection.name);
+        db.execute_batch(&format!("CREATE TABLE {table} ({})", columns.join(", "))).unwrap();
+        for row in rows {
+            let cells = stored(collection, row, Dialect::Sqlite);
+            let cells: Vec<(&str, Value)> =
+                cells.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+            run_sqlite(&db, &statement::insert(Dialect::Sqlite, &collection.name, &cells)).unwrap();
+        }
+    }
+    db
+}
+
+/// Replaces all tables of a PostgreSQL database by these.
+pub(crate) fn fill_postgres(db: &pg::Db<'_>, memory: &Memory) {
+    db.batch("DROP SCHEMA IF EXISTS t CASCADE; CREATE SCHEMA t; SET search_path = t, public");
+    let mut script = String::new();
+    for (collection, rows) in &memory.tables {
+        let columns: Vec<(&str, ColumnType)> =
+            collection.fields.iter().map(|f| (f.name.as_str(), column_type(f))).collect();
+        for statement in ddl::create_table(Dialect::Postgres, &collection.name, &columns) {
+            script.push_str(&statement);
+            script.push(';');
+        }
+        for row in rows {
+            let cells = stored(collection, row, Dialect::Postgres);
+            let names: Vec<String> = cells.iter().map(|(n, _)| dialects::ident(n)).collect();
+            let values: Vec<String> = cells
+                .iter()
+                .zip(&collection.fields)
+                .map(|((_, value), field)| literal(value, field))
+                .collect();
+            script.push_str(&format!(
+                "INSERT INTO {} ({}) VALUES ({});",
+                dialects::ident(&collection.name),
+                names.join(","),
+                values.join(",")
+            ));
+        }
+    }
+    db.batch(&script);
+}
+
+fn literal(value: &Value, field: &Field) -> String {
+    let json = matches!(field.class, Class::Json | Class::GeoPoint) || field.multiple;
+    match value {
+        Value::Null if json && field.class == Class::Json => "NULL".into(),
+        Value::Null => "DEFAULT".into(),
+        Value::Int(n) if field.class == Class::Bool => (*n != 0).to_string(),
+        Value::Int(n) if json => format!("'{n}'"),
+        Value::Real(n) if json => format!("'{n}'"),
+        Value::Int(n) => n.to_string(),
+        Value::Real(n) => n.to_string(),
+        Value::Text(text) => format!("'{}'", text.replace('\'', "''")),
+    }
+}
+
+/// First column of each row, as text.
+pub(crate) fn run_sqlite(db: &rusqlite::Connection, sql: &Sql) -> Result<Vec<String>, String> {
+    let mut statement = db.prepare_cached(&sql.text).map_err(|e| e.to_string())?;
+    for (at, value) in sql.params.iter().enumerate() {
+        let bound = match value {
+            Value::Null => statement.raw_bind_parameter(at + 1, rusqlite::types::Null),
+            Value::Int(n) => statement.raw_bind_parameter(at + 1, n),
+            Value::Real(n) => statement.raw_bind_parameter(at + 1, n),
+            Value::Text(text) => statement.raw_bind_parameter(at + 1, &**text),
+        };
+        bound.map_err(|e| e.to_string())?;
+    }
+    let mut rows = statement.raw_query();
+    let mut out = Vec::new();
+    while let Some(row) = rows.next().map_err(|e| e.to_string())? {
+        out.push(match row.get_ref(0).unwrap() {
+            rusqlite::types::ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned(),
+            rusqlite::types::ValueRef::Integer(n) => n.to_string(),
+            other => format!("{other:?}"),
+        });
+    }
+    Ok(out)
+}
+
+/// First column of each row, as text.
+pub(crate) fn run_postgres(db: &pg::Db<'_>, sql: &Sql) -> Result<Vec<String>, String> {
+    let rows = db.query(sql)?;
+    Ok(rows
+        .iter()
+        .map(|row| {
+            let column = row.columns()[0].type_();
+            match *column {
+                tokio_postgres::types::Type::INT8 => row.get::<_, i64>(0).to_string(),
+                tokio_postgres::types::Type::INT4 => row.get::<_, i32>(0).to_string(),
+                _ => row.get::<_, String>(0),
+            }
+        })
+        .collect())
+}
+
+/// Runs statements somewhere: first column of each row.
+pub(crate) type Runner<'a> = &'a dyn Fn(&Sql) -> Result<Vec<String>, String>;
+
+/// Every way a plan is executed against what the judge says; the ids that match, or what differs.
+pub(crate) fn check(
+    memory: &Memory,
+    plan: &Plan,
+    runners: &[(Dialect, Runner<'_>)],
+) -> Result<Vec<String>, String> {
+    let rows = memory.rows_of(&plan.base.name);
+    let selected = judge::select(plan, memory);
+    let wanted: Vec<String> = selected.iter().map(|at| id(&rows[*at])).collect();
+    if plan.row == RowMode::Stored {
+        for (at, row) in rows.iter().enumerate() {
+            match eval(plan, row) {
+                Ok(hit) if hit != selected.contains(&at) => {
+                    return Err(format!("eval says {hit} for {}", id(row)));
+                }
+                _ => {}
+            }
+        }
+    }
+    for (d, run) in runners {
+        let fail = |what: &str, sql: &Sql, got: &dyn std::fmt::Debug| {
+            format!(
+                "{d:?} {what}: got {got:?}, judge says {wanted:?}\n{}\n{:?}",
+                sql.text, sql.params
+            )
+        };
+        if plan.row == RowMode::Draft {
+            for row in rows {
+                let sql = draft(*d, plan, row);
+                let got = run(&sql);
+                let hit = got.as_ref().map(|rows| !rows.is_empty());
+                if hit != Ok(wanted.contains(&id(row))) {
+                    return Err(fail(&format!("draft {}", id(row)), &sql, &got));
+                }
+            }
+            continue;
+        }
+        let columns = ColumnList::new(&["id"]);
+        for limit in [None, Some(1000)] {
+            let select = Select { limit, ..Select::all(&columns) };
+            let sql = statement::page(*d, plan, &select);
+            let mut got = run(&sql);
+            let mut want = wanted.clone();
+            if plan.sort.is_empty()
+                && let Ok(got) = &mut got
+            {
+                got.sort();
+                want.sort();
+            }
+            if got.as_ref() != Ok(&want) {
+                return Err(fail("page", &sql, &got));
+            }
+        }
+        let sql = statement::count(*d, plan);
+        let got = run(&sql);
+        if got.as_ref() != Ok(&vec![wanted.len().to_string()]) {
+            return Err(fail("count", &sql, &got));
+        }
+        for row in rows {
+            let sql = statement::exists(*d, plan, &id(row));
+            let got = run(&sql);
+            if got.as_ref().map(|rows| !rows.is_empty()) != Ok(wanted.contains(&id(row))) {
+                return Err(fail(&format!("exists {}", id(row)), &sql, &got));
+            }
+        }
+    }
+    Ok(wanted)
+}
+
+fn draft(d: Dialect, plan: &Plan, row: &Record) -> Sql {
+    let cells: Vec<(&str, Value)> = plan
+        .base
+        .fields
+        .iter()
+        .map(|f| (f.name.as_str(), Row::get(row, &f.name).clone()))
+        .collect();
+    statement::exists_draft(d, plan, &cells)
+}
+
+/// The tables as a fresh installation stores them: what PostgreSQL can hold.
+pub(crate) fn fresh(memory: &Memory) -> Memory {
+    let tables = memory.tables.iter().map(|(collection, rows)| {
+        let mut collection = Collection::clone(collection);
+        for field in &mut collection.fields {
+            let json = matches!(field.class, Class::Json | Class::GeoPoint) || field.multiple;
+            if json {
+                field.affinity = Affinity::Num;
+            }
+        }
+        let rows = rows
+            .iter()
+            .map(|row| {
+                collection
+                    .fields
+                    .iter()
+                    .map(|f| (f.name.clone(), normal(f, Row::get(row, &f.name))))
+                    .collect()
+            })
+            .collect();
+        (Arc::new(collection), rows)
+    });
+    Memory { tables: tables.collect() }
+}
+
+fn normal(field: &Field, value: Value) -> Value {
+    let json = matches!(field.class, Class::Json | Class::GeoPoint) || field.multiple;
+    match value {
+        #[allow(clippy::cast_possible_truncation)]
+        Value::Real(n) if field.class == Class::Number && n.fract() == 0.0 && n.abs() < 9e18 => {
+            Value::Int(n as i64)
+        }
+        Value::Text(text) if json => match serde_json::from_str::<serde_json::Value>(&text) {
+            Ok(serde_json::Value::Null) => Value::Null,
+            // The key order of `jsonb`: by length, then by bytes.
+            Ok(mut json) => {
+                sort_keys(&mut json);
+                Value::Text(json.to_string().into())
+            }
+            Err(_) => Value::Text(text),
+        },
+        Value::Null if !json => match field.class {
+            Class::Number | Class::Bool => Value::Int(0),
+            _ => Value::Text("".into()),
+        },
+        other => other,
+    }
+}
+
+fn sort_keys(json: &mut serde_json::Value) {
+    match json {
+        serde_json::Value::Object(map) => {
+            let mut entries: Vec<(String, serde_json::Value)> =
+                std::mem::take(map).into_iter().collect();
+            entries.sort_by(|a, b| (a.0.len(), &a.0).cmp(&(b.0.len(), &b.0)));
+            for (key, mut value) in entries {
+                sort_keys(&mut value);
+                map.insert(key, value);
+            }
+        }
+        serde_json::Value::Array(list) => list.iter_mut().for_each(sort_keys),
+        _ => {}
+    }
+}
