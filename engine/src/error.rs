@@ -1,6 +1,6 @@
 //! Why an operation failed. Facts only: `api` decides status and wording.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 /// A boxed foreign error.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -18,7 +18,7 @@ pub enum Error {
     #[error("refused by rule")]
     Refused { locked: bool },
     /// Data did not validate.
-    #[error("invalid data")]
+    #[error("{0}")]
     Invalid(FieldErrors),
     /// A filter, sort or rule could not be compiled; the text is the compatible message.
     #[error("{0}")]
@@ -71,6 +71,38 @@ impl FieldError {
     }
 }
 
+/// As the reference prints validation errors in text: `a: message; b: (c: message.).`
+impl fmt::Display for FieldErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, (key, error)) in self.0.iter().enumerate() {
+            let separator = if at > 0 { "; " } else { "" };
+            match error {
+                FieldError::Nested(inner) => write!(f, "{separator}{key}: ({inner})")?,
+                other => write!(f, "{separator}{key}: {other}")?,
+            }
+        }
+        f.write_str(if self.0.is_empty() { "" } else { "." })
+    }
+}
+
+/// The message with its params filled in, without a final point.
+impl fmt::Display for FieldError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Item { message, params, .. } if message.contains("{{.") => {
+                let mut text = message.clone();
+                for (key, value) in params {
+                    let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                    text = text.replace(&format!("{{{{.{key}}}}}"), &value);
+                }
+                f.write_str(&text)
+            }
+            Self::Item { message: text, .. } | Self::Other(text) => f.write_str(text),
+            Self::Nested(inner) => inner.fmt(f),
+        }
+    }
+}
+
 impl FieldErrors {
     /// True if nothing is wrong.
     #[must_use]
@@ -103,5 +135,21 @@ impl FieldErrors {
     /// [`Error::Invalid`] when not.
     pub fn into_result(self) -> Result<()> {
         if self.is_empty() { Ok(()) } else { Err(Error::Invalid(self)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_as_text() {
+        let mut errors = FieldErrors::default();
+        assert_eq!(errors.to_string(), "");
+        errors.set("password", FieldError::new("c", "Must be at least {{.min}} character(s)").param("min", 8));
+        assert_eq!(errors.to_string(), "password: Must be at least 8 character(s).");
+        errors.set_at(&["ips", "1"], FieldError::new("c", "invalid IP"));
+        let text = "ips: (1: invalid IP.); password: Must be at least 8 character(s).";
+        assert_eq!(Error::Invalid(errors).to_string(), text);
     }
 }

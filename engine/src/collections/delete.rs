@@ -1,0 +1,141 @@
+//! Deleting and truncating collections (spec collections-and-fields §4.3).
+
+use std::{sync::Arc, time::Instant};
+
+use super::{CollectionRef, apply, chain, views};
+use crate::{
+    Error, Result,
+    ctx::{Ctx, Outcome},
+    event::Action,
+    record,
+    schema::Loaded,
+};
+
+/// Deletes a collection with its table or view, with all hooks.
+///
+/// # Errors
+/// [`Error::Message`] when it is a system collection or others refer to it (see [`references`]); a view that would
+/// break; what hooks report; database errors.
+pub async fn delete(ctx: &Ctx, collection: &CollectionRef) -> Result<()> {
+    if collection.stored_id().is_none_or(|id| id.is_empty()) {
+        let text = "the model can be deleted only if it is existing and has a non-empty primary key";
+        return Err(Error::Message(text.into()));
+    }
+    let done = chain::around(ctx, collection, Action::Delete, |ctx, collection| async move {
+        chain::around_execution(&ctx, &collection, Action::Delete, |ctx, collection| async move {
+            execute(&ctx, &collection).await
+        })
+        .await
+    })
+    .await;
+    match done {
+        Ok(()) => succeeded(ctx, collection).await,
+        Err(error) => {
+            chain::after(ctx, collection, Action::Delete, Err(Arc::new(error.duplicate()))).await?;
+            Err(error)
+        }
+    }
+}
+
+/// Names of the other collections (views included) with a relation field that points to a collection, without repeats.
+#[must_use]
+pub fn references(ctx: &Ctx, id: &str) -> Vec<String> {
+    let snapshot = ctx.snapshot();
+    let Some(target) = snapshot.by_id(id) else { return Vec::new() };
+    let mut names: Vec<String> = target
+        .back_refs
+        .iter()
+        .filter(|r| r.collection_id != id)
+        .map(|r| r.collection_name.clone())
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// The sentence for a refused deletion.
+#[must_use]
+pub fn refusal(ctx: &Ctx, id: &str) -> String {
+    let names = references(ctx, id);
+    if names.is_empty() {
+        return "Failed to delete collection".into();
+    }
+    format!("Failed to delete collection probably due to existing reference in {}", names.join(", "))
+}
+
+async fn execute(ctx: &Ctx, collection: &CollectionRef) -> Result<()> {
+    let id = collection.stored_id().unwrap_or_default();
+    let stored = ctx.snapshot().by_id(&id).cloned().ok_or(Error::NotFound)?;
+    if stored.system {
+        return Err(Error::Message("system collections cannot be deleted".into()));
+    }
+    if collection.integrity_checks() {
+        let names = references(ctx, &id);
+        if !names.is_empty() {
+            let text = format!("the collection has external references in {}", names.join(", "));
+            return Err(Error::Message(text));
+        }
+    }
+    let checked = collection.integrity_checks();
+    let collection = collection.clone();
+    ctx.run_long_transaction(move |ctx| async move {
+        remove(&ctx, &collection, &stored, checked).await
+    })
+    .await
+}
+
+/// Table or view, row and dependent rows, inside the transaction.
+async fn remove(ctx: &Ctx, collection: &CollectionRef, stored: &Arc<Loaded>, checked: bool) -> Result<()> {
+    apply::drop_table(ctx, stored).await?;
+    let gone = stored.clone();
+    chain::around_statement(ctx, collection, Action::Delete, move |ctx, _| async move {
+        apply::delete_row(&ctx, &gone).await
+    })
+    .await?;
+    if checked {
+        ctx.reload_schema().await?;
+        views::recheck(ctx, &stored.id).await?;
+    }
+    tracing::info!(collection = stored.name, "collection deleted");
+    Ok(())
+}
+
+async fn succeeded(ctx: &Ctx, collection: &CollectionRef) -> Result<()> {
+    let collection = collection.clone();
+    ctx.after(move |ctx, outcome: Outcome| async move {
+        if outcome.is_ok()
+            && let Some(id) = collection.stored_id()
+        {
+            remove_files(&ctx, id);
+        }
+        chain::after(&ctx, &collection, Action::Delete, outcome).await
+    })
+    .await
+}
+
+/// Files of all records go in the background, after the commit.
+fn remove_files(ctx: &Ctx, id: String) {
+    let files = ctx.app.files().clone();
+    tokio::spawn(async move {
+        if let Err(error) = files.remove_tree(&id).await {
+            tracing::warn!(%error, id, "failed to remove the files of a deleted collection");
+        }
+    });
+}
+
+/// Deletes all records of a collection in one transaction, with all hooks and cascades.
+///
+/// # Errors
+/// [`Error::Message`] for a view; as deleting a record, then nothing is deleted.
+pub async fn truncate(ctx: &Ctx, collection: &Arc<Loaded>) -> Result<()> {
+    if collection.is_view() {
+        let text = "View collections cannot be truncated since they don't store their own records.";
+        return Err(Error::Message(text.into()));
+    }
+    let started = Instant::now();
+    tracing::info!(collection = collection.name, "truncating");
+    let owned = collection.clone();
+    ctx.run_long_transaction(move |ctx| async move { record::delete::truncate(&ctx, &owned).await }).await?;
+    tracing::info!(collection = collection.name, elapsed = ?started.elapsed(), "truncated");
+    Ok(())
+}
