@@ -2,19 +2,20 @@
 
 use std::{sync::Arc, time::Instant};
 
-use super::{CollectionRef, apply, chain, views};
+use super::{CollectionRef, chain, views};
 use crate::{
     Error, Result,
     ctx::{Ctx, Outcome},
     event::Action,
     record,
-    schema::Loaded,
+    schema::{Collection, Loaded, sync, system as names},
+    store::{Job, system},
 };
 
 /// Deletes a collection with its table or view, with all hooks.
 ///
 /// # Errors
-/// [`Error::Message`] when it is a system collection or others refer to it (see [`references`]); a view that would
+/// [`Error::Message`] when it is a system collection or others refer to it (see [`refusal`]); a view that would
 /// break; what hooks report; database errors.
 pub async fn delete(ctx: &Ctx, collection: &CollectionRef) -> Result<()> {
     if collection.stored_id().is_none_or(|id| id.is_empty()) {
@@ -37,26 +38,10 @@ pub async fn delete(ctx: &Ctx, collection: &CollectionRef) -> Result<()> {
     }
 }
 
-/// Names of the other collections (views included) with a relation field that points to a collection, without repeats.
-#[must_use]
-pub fn references(ctx: &Ctx, id: &str) -> Vec<String> {
-    let snapshot = ctx.snapshot();
-    let Some(target) = snapshot.by_id(id) else { return Vec::new() };
-    let mut names: Vec<String> = target
-        .back_refs
-        .iter()
-        .filter(|r| r.collection_id != id)
-        .map(|r| r.collection_name.clone())
-        .collect();
-    names.sort();
-    names.dedup();
-    names
-}
-
 /// The sentence for a refused deletion.
 #[must_use]
-pub fn refusal(ctx: &Ctx, id: &str) -> String {
-    let names = references(ctx, id);
+pub fn refusal(ctx: &Ctx, collection: &Collection) -> String {
+    let names = sync::references(&ctx.snapshot(), collection);
     if names.is_empty() {
         return "Failed to delete collection".into();
     }
@@ -70,7 +55,7 @@ async fn execute(ctx: &Ctx, collection: &CollectionRef) -> Result<()> {
         return Err(Error::Message("system collections cannot be deleted".into()));
     }
     if collection.integrity_checks() {
-        let names = references(ctx, &id);
+        let names = sync::references(&ctx.snapshot(), &stored);
         if !names.is_empty() {
             let text = format!("the collection has external references in {}", names.join(", "));
             return Err(Error::Message(text));
@@ -84,19 +69,31 @@ async fn execute(ctx: &Ctx, collection: &CollectionRef) -> Result<()> {
     .await
 }
 
-/// Table or view, row and dependent rows, inside the transaction.
+/// Table or view, row and what refers to its records, inside the transaction.
 async fn remove(ctx: &Ctx, collection: &CollectionRef, stored: &Arc<Loaded>, checked: bool) -> Result<()> {
-    apply::drop_table(ctx, stored).await?;
     let gone = stored.clone();
     chain::around_statement(ctx, collection, Action::Delete, move |ctx, _| async move {
-        apply::delete_row(&ctx, &gone).await
+        let tx = views::transaction(&ctx)?;
+        if checked {
+            sync::remove(tx, &ctx.snapshot(), &gone).await?;
+        } else {
+            sync::drop_collection(tx, &gone).await?;
+        }
+        if gone.is_auth() {
+            delete_refs(&ctx, &gone.id).await?;
+        }
+        Ok(())
     })
     .await?;
-    if checked {
-        ctx.reload_schema().await?;
-        views::recheck(ctx, &stored.id).await?;
-    }
     tracing::info!(collection = stored.name, "collection deleted");
+    if checked { ctx.reload_schema().await } else { Ok(()) }
+}
+
+/// Rows that refer to auth records of the collection (spec auth §8).
+async fn delete_refs(ctx: &Ctx, id: &str) -> Result<()> {
+    for table in [names::MFAS, names::OTPS, names::EXTERNAL_AUTHS, names::AUTH_ORIGINS] {
+        ctx.db.write(Job::from(system::delete_where(table, "collectionRef", id))).await?;
+    }
     Ok(())
 }
 

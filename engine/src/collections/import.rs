@@ -4,18 +4,17 @@ use std::{collections::HashSet, sync::Arc, time::Instant};
 
 use serde_json::{Map, Value};
 
-use super::{CollectionRef, delete, save};
+use super::{CollectionRef, delete, save, views};
 use crate::{
     Error, FieldError, FieldErrors, Result,
     ctx::Ctx,
     schema::{
         Collection, Loaded,
-        import::merge,
-        validate::{self, Validation},
+        Validation, import::merge,
     },
 };
 
-const SAVE: save::Steps = save::Steps { validate: false, refresh_views: false, reload: false };
+const SAVE: save::Steps = save::Steps { validate: false, settle: false };
 
 /// One imported collection and what it was.
 struct Item {
@@ -131,7 +130,8 @@ async fn save_all(ctx: &Ctx, items: &[Item]) -> Result<()> {
         stale = true;
         tracing::info!(collection = name, "imported");
     }
-    ctx.reload_schema().await
+    ctx.reload_schema().await?;
+    views::refresh(ctx, "").await
 }
 
 async fn validate_all(ctx: &Ctx, items: &[Item]) -> Result<()> {
@@ -140,7 +140,7 @@ async fn validate_all(ctx: &Ctx, items: &[Item]) -> Result<()> {
         let draft = item.handle.snapshot();
         // A collection that was created just now is stored: only its own row may have its id and name.
         let old = item.old.as_deref().map_or(&draft, |l| &l.collection);
-        let checked = validate::validate(&draft, &Validation { old: Some(old), snapshot: &snapshot, db: &ctx.db }).await;
+        let checked = crate::schema::validate(&draft, &Validation { old: Some(old), snapshot: &snapshot, db: &ctx.db }).await;
         match checked {
             Err(Error::Invalid(errors)) => {
                 let text = indented(&errors);

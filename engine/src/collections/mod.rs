@@ -5,7 +5,6 @@
 //!
 //! Request hooks are the caller's: draft, trigger, then save.
 
-mod apply;
 mod chain;
 mod delete;
 mod handle;
@@ -29,7 +28,7 @@ use crate::{
     wire::{DecodeError, Wire},
 };
 
-pub use delete::{delete, references, refusal, truncate};
+pub use delete::{delete, refusal, truncate};
 pub use handle::CollectionRef;
 pub use import::import;
 pub use list::{Page, Query, list};
@@ -50,7 +49,7 @@ pub enum BadBody {
 ///
 /// # Errors
 /// [`Error::NotFound`].
-pub fn view(ctx: &Ctx, name_or_id: &str) -> Result<Arc<Loaded>> {
+pub fn find(ctx: &Ctx, name_or_id: &str) -> Result<Arc<Loaded>> {
     ctx.snapshot().find(name_or_id).cloned().ok_or(Error::NotFound)
 }
 
@@ -104,7 +103,7 @@ pub async fn create(ctx: &Ctx, body: &Value) -> Result<CollectionRef> {
 /// # Errors
 /// [`Error::NotFound`]; as [`draft_over`] (as a message) and [`save`].
 pub async fn update(ctx: &Ctx, name_or_id: &str, body: &Value) -> Result<CollectionRef> {
-    let stored = view(ctx, name_or_id)?;
+    let stored = find(ctx, name_or_id)?;
     let handle = draft_over(&stored, body).map_err(|e| Error::Message(e.to_string()))?;
     save(ctx, &handle).await?;
     Ok(handle)

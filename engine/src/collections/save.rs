@@ -7,18 +7,13 @@
 
 use std::sync::Arc;
 
-use super::{CollectionRef, apply, chain, views};
+use super::{CollectionRef, chain, views};
 use crate::{
     Error, Result,
     ctx::{Ctx, Outcome},
     event::Action,
-    schema::{
-        Collection, Loaded, normalize,
-        options::fresh_secret,
-        system,
-        validate::{self, Validation},
-    },
-    settings_ops,
+    schema::{Collection, Loaded, Validation, normalize, sync, view},
+    settings_ops, store,
 };
 
 /// Which steps of a save are done.
@@ -26,13 +21,11 @@ use crate::{
 pub(super) struct Steps {
     /// The rules of §4.6 and the Validate hooks.
     pub(super) validate: bool,
-    /// Views that depend on it are looked at afterwards.
-    pub(super) refresh_views: bool,
-    /// The snapshot is read again afterwards.
-    pub(super) reload: bool,
+    /// The snapshot is read again and views that depend on the collection are looked at.
+    pub(super) settle: bool,
 }
 
-const ALL: Steps = Steps { validate: true, refresh_views: true, reload: true };
+const ALL: Steps = Steps { validate: true, settle: true };
 
 /// Validates and saves a collection, with all hooks.
 ///
@@ -107,7 +100,7 @@ async fn validate_stage(ctx: &Ctx, collection: &CollectionRef, old: Option<Arc<L
         let draft = collection.snapshot();
         let snapshot = ctx.snapshot();
         let old = old.as_deref().map(|l| &l.collection);
-        validate::validate(&draft, &Validation { old, snapshot: &snapshot, db: &ctx.db }).await
+        crate::schema::validate(&draft, &Validation { old, snapshot: &snapshot, db: &ctx.db }).await
     })
     .await
 }
@@ -123,8 +116,13 @@ async fn execute_stage(
         let started = std::time::Instant::now();
         let inner = collection.clone();
         ctx.run_long_transaction(move |ctx| async move {
-            write(&ctx, &inner, old, action).await?;
-            if steps.reload { ctx.reload_schema().await } else { Ok(()) }
+            write(&ctx, &inner, old.as_deref().map(|l| &l.collection), action).await?;
+            if !steps.settle {
+                return Ok(());
+            }
+            ctx.reload_schema().await?;
+            let id = inner.lock().id.clone();
+            views::refresh(&ctx, &id).await
         })
         .await?;
         collection.mark_stored();
@@ -134,55 +132,34 @@ async fn execute_stage(
             elapsed = ?started.elapsed(),
             "schema changed"
         );
-        if steps.refresh_views {
-            views::refresh(&ctx, &collection).await;
-        }
         Ok(())
     })
     .await
 }
 
 /// Row and table or view, inside the transaction.
-async fn write(ctx: &Ctx, collection: &CollectionRef, old: Option<Arc<Loaded>>, action: Action) -> Result<()> {
-    force(&mut collection.lock(), old.as_deref());
-    if let Some(old) = &old
-        && collection.lock().id != old.id
-    {
+async fn write(ctx: &Ctx, collection: &CollectionRef, old: Option<&Collection>, action: Action) -> Result<()> {
+    let mut draft = collection.snapshot();
+    sync::adjust(&mut draft, old);
+    if old.is_some_and(|old| old.id != draft.id) {
         return Err(Error::Message("primary key change is not allowed".into()));
     }
-    let old = old.as_deref().map(|l| l.collection.clone());
-    if collection.lock().is_view() {
-        apply::replace_view(ctx, collection, old.as_ref()).await?;
+    if draft.is_view() {
+        let tx = views::transaction(ctx)?;
+        view::save(tx, &ctx.snapshot(), &mut draft, old).await.map_err(store::Error::Driver)?;
     }
-    let is_new = old.is_none();
+    collection.set(draft);
+    let exists = old.is_some();
     chain::around_statement(ctx, collection, action, move |ctx, collection| async move {
         let draft = collection.snapshot();
-        apply::write_row(&ctx, &draft, is_new).await
+        Ok(sync::write_row(views::transaction(&ctx)?, &draft, exists).await?)
     })
     .await?;
     let draft = collection.snapshot();
-    if draft.is_view() { Ok(()) } else { apply::sync_table(ctx, &draft, old.as_ref()).await }
-}
-
-/// What is decided right before the write, whatever hooks and clients say (spec §2.3).
-fn force(draft: &mut Collection, old: Option<&Loaded>) {
-    let text = |rule: &Option<String>| rule.clone().unwrap_or_default();
-    if let Some(old) = old
-        && draft.is_auth()
-        && text(&draft.auth.auth_rule) != text(&old.auth.auth_rule)
-    {
-        draft.auth.auth_token.secret = fresh_secret();
+    if draft.is_view() {
+        return Ok(());
     }
-    let is_superusers = old.map_or(draft.name.as_str(), |old| old.name.as_str()) == system::SUPERUSERS;
-    if is_superusers && draft.is_auth() {
-        system::SUPERUSERS.clone_into(&mut draft.name);
-        draft.auth.oauth2.enabled = false;
-        draft.auth.oauth2.providers.0.clear();
-        draft.auth.password_auth.enabled = true;
-        if draft.auth.otp.enabled {
-            draft.auth.mfa.enabled = true;
-        }
-    }
+    sync::sync_table(views::transaction(ctx)?, &draft, old).await
 }
 
 /// Rate limits that name the collection follow a rename (spec §4.4). The collection is saved by now: a failure is logged.
@@ -222,43 +199,3 @@ async fn failed(ctx: &Ctx, collection: &CollectionRef, action: Action, error: &E
     chain::after(ctx, collection, action, Err(Arc::new(error.duplicate()))).await
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::schema::{Kind, Snapshot, normalize::new_collection, options::Provider};
-
-    fn loaded(collection: &Collection) -> Arc<Loaded> {
-        let snapshot = Snapshot::build(vec![collection.clone()]);
-        snapshot.iter().next().expect("one collection").clone()
-    }
-
-    #[test]
-    fn superusers_keep_their_logins() {
-        let stored = new_collection(Kind::Auth, system::SUPERUSERS);
-        let mut draft = stored.clone();
-        draft.name = "other".into();
-        draft.auth.oauth2.enabled = true;
-        draft.auth.oauth2.providers.0.push(Provider::default());
-        draft.auth.password_auth.enabled = false;
-        draft.auth.otp.enabled = true;
-        force(&mut draft, Some(&loaded(&stored)));
-        assert_eq!(draft.name, system::SUPERUSERS);
-        assert!(!draft.auth.oauth2.enabled && draft.auth.oauth2.providers.0.is_empty());
-        assert!(draft.auth.password_auth.enabled && draft.auth.mfa.enabled);
-    }
-
-    #[test]
-    fn a_new_auth_rule_ends_all_sessions() {
-        let stored = new_collection(Kind::Auth, "a");
-        let secret = |rule: Option<&str>| {
-            let mut draft = stored.clone();
-            draft.auth.auth_rule = rule.map(Into::into);
-            force(&mut draft, Some(&loaded(&stored)));
-            draft.auth.auth_token.secret
-        };
-        let kept = stored.auth.auth_token.secret.clone();
-        assert_eq!(secret(Some("")), kept);
-        assert_eq!(secret(None), kept);
-        assert_ne!(secret(Some("verified = true")), kept);
-    }
-}

@@ -1,13 +1,17 @@
-//! View collections that depend on others: their fields are computed again when something changes (spec §4.5 step 5, §4.3).
+//! View collections that depend on others: their fields are computed again when something changes (spec §4.5 step 5).
 
-use super::{CollectionRef, save};
+use super::CollectionRef;
 use crate::{
     Error, Result,
     ctx::Ctx,
-    schema::{Collection, view},
+    schema::{sync, view},
+    store::Tx,
 };
 
-const RESAVE: save::Steps = save::Steps { validate: false, refresh_views: false, reload: true };
+/// The open transaction of a schema change.
+pub(super) fn transaction(ctx: &Ctx) -> Result<&Tx> {
+    ctx.db.tx().ok_or_else(|| Error::Message("schema changes need a transaction".into()))
+}
 
 /// Computes the fields of a view draft; a query that cannot be read leaves none (validation tells why).
 pub(super) async fn fill_fields(ctx: &Ctx, collection: &CollectionRef) {
@@ -16,61 +20,17 @@ pub(super) async fn fill_fields(ctx: &Ctx, collection: &CollectionRef) {
     collection.lock().fields = inferred.unwrap_or_default().fields;
 }
 
-/// Saves every other view whose fields changed; failures are only logged.
-pub(super) async fn refresh(ctx: &Ctx, changed: &CollectionRef) {
-    let except = changed.lock().id.clone();
-    if !has_others(ctx, &except) {
-        return;
-    }
-    let done = ctx.run_long_transaction(move |ctx| async move { refresh_all(&ctx, &except, false).await }).await;
-    if let Err(error) = done {
-        tracing::warn!(%error, "failed to refresh the views that depend on a changed collection");
-    }
-}
-
-/// Computes every other view again inside a transaction and saves those that changed.
+/// Saves every other view whose fields changed; a view that cannot be computed is only logged.
 ///
 /// # Errors
-/// The first view that cannot be computed any more.
-pub(super) async fn recheck(ctx: &Ctx, except: &str) -> Result<()> {
-    refresh_all(ctx, except, true).await
-}
-
-fn has_others(ctx: &Ctx, except: &str) -> bool {
-    ctx.snapshot().iter().any(|c| c.is_view() && c.id != except)
-}
-
-async fn refresh_all(ctx: &Ctx, except: &str, strict: bool) -> Result<()> {
-    // A view may read from a view: go on until nothing changes, at most once per view.
-    let rounds = ctx.snapshot().iter().filter(|c| c.is_view()).count();
-    for round in 0..rounds {
-        let mut any = false;
-        for view in view::stale(&ctx.db, &ctx.snapshot(), except).await {
-            match view {
-                Ok(view) => any |= resave(ctx, &view, strict).await?,
-                Err((name, reason)) if strict => {
-                    return Err(Error::Message(format!("failed to refresh view \"{name}\": {reason}")));
-                }
-                Err((view, reason)) if round == 0 => {
-                    tracing::warn!(view, reason, "a view cannot be computed any more");
-                }
-                Err(_) => {}
-            }
-        }
-        if !any {
-            return Ok(());
-        }
+/// What the store reports.
+pub(super) async fn refresh(ctx: &Ctx, except: &str) -> Result<()> {
+    let snapshot = ctx.snapshot();
+    if !snapshot.iter().any(|c| c.is_view() && c.id != except) {
+        return Ok(());
     }
-    Ok(())
-}
-
-async fn resave(ctx: &Ctx, view: &Collection, strict: bool) -> Result<bool> {
-    match Box::pin(save::run(ctx, &CollectionRef::stored(view), RESAVE)).await {
-        Ok(()) => Ok(true),
-        Err(error) if strict => Err(error),
-        Err(error) => {
-            tracing::warn!(%error, view = view.name, "failed to refresh a view that depends on a changed collection");
-            Ok(false)
-        }
+    for (view, reason) in sync::refresh_views(transaction(ctx)?, &snapshot, except).await? {
+        tracing::warn!(view, reason, "failed to refresh a view that depends on a changed collection");
     }
+    ctx.reload_schema().await
 }
