@@ -187,8 +187,12 @@ impl App {
         self.0.snapshot.load_full()
     }
     /// Replaces the collections: after a committed change of the schema.
-    pub fn set_schema(&self, snapshot: Snapshot) {
-        self.0.snapshot.store(Arc::new(snapshot));
+    pub fn set_schema(&self, snapshot: impl Into<Arc<Snapshot>>) {
+        let snapshot = snapshot.into();
+        // Two changes may arrive in the wrong order: the one that was read last wins.
+        self.0.snapshot.rcu(|now| {
+            if now.version() > snapshot.version() { now.clone() } else { snapshot.clone() }
+        });
         self.0.store.data().bump();
         self.0.auth.clear();
     }

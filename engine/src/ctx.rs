@@ -8,13 +8,16 @@ use std::{
     fmt,
     future::Future,
     sync::{Arc, OnceLock},
+    time::Duration,
 };
 
 use filter_lang::scope::{self, Datum};
 use parking_lot::Mutex;
 use serde_json::{Map, Value};
 
-use crate::{Error, Result, app::App, hook::BoxFuture, record::Record, store::Db};
+use crate::{
+    Error, Result, app::App, hook::BoxFuture, record::Record, schema::Snapshot, store::Db,
+};
 
 /// Who asks.
 #[derive(Debug, Clone, Default)]
@@ -196,9 +199,12 @@ fn auth_of(record: &Record) -> scope::Auth {
 pub type Outcome = std::result::Result<(), Arc<Error>>;
 type After = Box<dyn FnOnce(Ctx, Outcome) -> BoxFuture<Result<()>> + Send>;
 
-/// Work that waits for the end of the outermost transaction.
+/// Longest transaction of work that may take long: imports, schema changes, truncation.
+const LONG: Duration = Duration::from_secs(60 * 60);
+
+/// What the outermost transaction shares: work that waits for its end, and the collections as it sees them.
 #[derive(Default)]
-pub struct AfterQueue(Mutex<Vec<After>>);
+pub struct AfterQueue(Mutex<Vec<After>>, Mutex<Option<Arc<Snapshot>>>);
 
 impl fmt::Debug for AfterQueue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -255,6 +261,26 @@ impl Ctx {
         self.after.is_some()
     }
 
+    /// The collections as this operation sees them: with the uncommitted changes of its transaction.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        let changed = self.after.as_ref().and_then(|open| open.1.lock().clone());
+        changed.unwrap_or_else(|| self.app.schema())
+    }
+
+    /// Reads the collections again. Inside a transaction others see them after the commit.
+    ///
+    /// # Errors
+    /// Database errors.
+    pub async fn reload_schema(&self) -> Result<()> {
+        let snapshot = Arc::new(Snapshot::load(&self.db).await?);
+        match &self.after {
+            Some(open) => *open.1.lock() = Some(snapshot),
+            None => self.app.set_schema(snapshot),
+        }
+        Ok(())
+    }
+
     /// Runs work in a transaction; joins the open one if there is one. Dropping the future rolls back.
     ///
     /// Work queued by [`Ctx::after`] runs once, in order, after the outermost commit or rollback.
@@ -267,10 +293,32 @@ impl Ctx {
         Fut: Future<Output = Result<T>> + Send,
         T: Send,
     {
+        self.run_within(self.app.config().query_timeout, work).await
+    }
+
+    /// The same for work that may take longer than a statement may: imports, schema changes, truncation.
+    ///
+    /// # Errors
+    /// As [`Ctx::run_in_transaction`].
+    pub async fn run_long_transaction<T, F, Fut>(&self, work: F) -> Result<T>
+    where
+        F: FnOnce(Self) -> Fut + Send,
+        Fut: Future<Output = Result<T>> + Send,
+        T: Send,
+    {
+        self.run_within(LONG, work).await
+    }
+
+    async fn run_within<T, F, Fut>(&self, limit: Duration, work: F) -> Result<T>
+    where
+        F: FnOnce(Self) -> Fut + Send,
+        Fut: Future<Output = Result<T>> + Send,
+        T: Send,
+    {
         if self.in_transaction() {
             return work(self.clone()).await;
         }
-        let tx = self.app.store().data().begin().await.map_err(Error::Store)?;
+        let tx = self.app.store().data().begin_within(limit).await.map_err(Error::Store)?;
         let queue = Arc::new(AfterQueue::default());
         let inner = Self { db: Db::Tx(tx.clone()), after: Some(queue.clone()), ..self.clone() };
         let done = match tx.scope(work(inner)).await {
@@ -280,6 +328,9 @@ impl Ctx {
                 Err(error)
             }
         };
+        if let (Ok(_), Some(snapshot)) = (&done, queue.1.lock().take()) {
+            self.app.set_schema(snapshot);
+        }
         let outcome = match &done {
             Ok(_) => Ok(()),
             Err(error) => Err(Arc::new(error.duplicate())),

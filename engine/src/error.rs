@@ -146,7 +146,10 @@ mod tests {
     fn errors_as_text() {
         let mut errors = FieldErrors::default();
         assert_eq!(errors.to_string(), "");
-        errors.set("password", FieldError::new("c", "Must be at least {{.min}} character(s)").param("min", 8));
+        errors.set(
+            "password",
+            FieldError::new("c", "Must be at least {{.min}} character(s)").param("min", 8),
+        );
         assert_eq!(errors.to_string(), "password: Must be at least 8 character(s).");
         errors.set_at(&["ips", "1"], FieldError::new("c", "invalid IP"));
         let text = "ips: (1: invalid IP.); password: Must be at least 8 character(s).";

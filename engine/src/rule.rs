@@ -81,7 +81,7 @@ fn filter_error(error: &filter_lang::Error) -> Error {
 /// # Errors
 /// [`Error::Filter`].
 pub(crate) fn compile(ctx: &Ctx, collection: &Loaded, parts: &Parts<'_>) -> Result<Plan> {
-    let snapshot = ctx.app.snapshot();
+    let snapshot = ctx.snapshot();
     build(ctx, &snapshot, collection, parts, false)
 }
 
@@ -162,7 +162,7 @@ pub async fn draft_matches(
     if rule.is_empty() {
         return Ok(true);
     }
-    let plan = build(ctx, &ctx.app.snapshot(), collection, &Parts::rule(rule), true)?;
+    let plan = build(ctx, &ctx.snapshot(), collection, &Parts::rule(rule), true)?;
     let columns = draft_columns(collection, record);
     if let Some(matches) = in_memory(&plan, &DraftRow(&columns)) {
         return Ok(matches);

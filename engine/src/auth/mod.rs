@@ -94,7 +94,7 @@ pub async fn find_by_token(ctx: &Ctx, text: &str, expected: &[TokenType]) -> Res
     if id.is_empty() || collection_id.is_empty() {
         return Ok(None);
     }
-    let Some(collection) = ctx.app.snapshot().find(collection_id).filter(|c| c.is_auth()).cloned()
+    let Some(collection) = ctx.snapshot().find(collection_id).filter(|c| c.is_auth()).cloned()
     else {
         return Ok(None);
     };

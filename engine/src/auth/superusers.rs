@@ -20,7 +20,7 @@ use crate::{
 pub type Message = String;
 
 fn collection(ctx: &Ctx) -> Result<Arc<Loaded>> {
-    ctx.app.snapshot().find(SUPERUSERS).cloned().ok_or(Error::NotFound)
+    ctx.snapshot().find(SUPERUSERS).cloned().ok_or(Error::NotFound)
 }
 
 async fn by_email(ctx: &Ctx, email: &str) -> Result<Option<Record>> {

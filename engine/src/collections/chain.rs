@@ -28,7 +28,9 @@ fn save_hooks(hooks: &Hooks, action: Action) -> Pair<'_> {
 
 fn execute_hooks(hooks: &Hooks, action: Action) -> Pair<'_> {
     match action {
-        Action::Create | Action::Validate => (&hooks.collection_create_execute, &hooks.model_create_execute),
+        Action::Create | Action::Validate => {
+            (&hooks.collection_create_execute, &hooks.model_create_execute)
+        }
         Action::Update => (&hooks.collection_update_execute, &hooks.model_update_execute),
         Action::Delete => (&hooks.collection_delete_execute, &hooks.model_delete_execute),
     }
@@ -42,10 +44,18 @@ fn after_hooks(hooks: &Hooks, action: Action, ok: bool) -> Pair<'_> {
         (Action::Create | Action::Validate, false) => {
             (&hooks.collection_after_create_error, &hooks.model_after_create_error)
         }
-        (Action::Update, true) => (&hooks.collection_after_update_success, &hooks.model_after_update_success),
-        (Action::Update, false) => (&hooks.collection_after_update_error, &hooks.model_after_update_error),
-        (Action::Delete, true) => (&hooks.collection_after_delete_success, &hooks.model_after_delete_success),
-        (Action::Delete, false) => (&hooks.collection_after_delete_error, &hooks.model_after_delete_error),
+        (Action::Update, true) => {
+            (&hooks.collection_after_update_success, &hooks.model_after_update_success)
+        }
+        (Action::Update, false) => {
+            (&hooks.collection_after_update_error, &hooks.model_after_update_error)
+        }
+        (Action::Delete, true) => {
+            (&hooks.collection_after_delete_success, &hooks.model_after_delete_success)
+        }
+        (Action::Delete, false) => {
+            (&hooks.collection_after_delete_error, &hooks.model_after_delete_error)
+        }
     }
 }
 
@@ -53,16 +63,31 @@ fn is_bound(pair: Pair<'_>, collection: &CollectionRef) -> bool {
     pair.0.has_for(|tag| collection.has_tag(tag)) || pair.1.has_for(|tag| tag == TABLE)
 }
 
-fn collection_event(ctx: &Ctx, collection: &CollectionRef, action: Action, error: Option<Arc<Error>>) -> CollectionEvent {
+fn collection_event(
+    ctx: &Ctx,
+    collection: &CollectionRef,
+    action: Action,
+    error: Option<Arc<Error>>,
+) -> CollectionEvent {
     CollectionEvent { ctx: ctx.clone(), collection: collection.clone(), action, error }
 }
 
-fn model_event(ctx: &Ctx, collection: &CollectionRef, action: Action, error: Option<Arc<Error>>) -> ModelEvent {
+fn model_event(
+    ctx: &Ctx,
+    collection: &CollectionRef,
+    action: Action,
+    error: Option<Arc<Error>>,
+) -> ModelEvent {
     ModelEvent { ctx: ctx.clone(), model: Model::Collection(collection.clone()), action, error }
 }
 
 /// Collection hook around model hook around `inner`: saves and deletes as a whole.
-pub(super) async fn around<F, Fut>(ctx: &Ctx, collection: &CollectionRef, action: Action, inner: F) -> Result<()>
+pub(super) async fn around<F, Fut>(
+    ctx: &Ctx,
+    collection: &CollectionRef,
+    action: Action,
+    inner: F,
+) -> Result<()>
 where
     F: FnOnce(Ctx, CollectionRef) -> Fut + Send + 'static,
     Fut: Future<Output = Result<()>> + Send + 'static,
@@ -83,7 +108,11 @@ where
 }
 
 /// Validation: the collection hook around `check`, then the model hook around nothing.
-pub(super) async fn around_validation<F, Fut>(ctx: &Ctx, collection: &CollectionRef, check: F) -> Result<()>
+pub(super) async fn around_validation<F, Fut>(
+    ctx: &Ctx,
+    collection: &CollectionRef,
+    check: F,
+) -> Result<()>
 where
     F: FnOnce(Ctx, CollectionRef) -> Fut + Send + 'static,
     Fut: Future<Output = Result<()>> + Send + 'static,
@@ -149,7 +178,12 @@ where
 }
 
 /// The after hooks of a success or failure.
-pub(super) async fn after(ctx: &Ctx, collection: &CollectionRef, action: Action, outcome: Outcome) -> Result<()> {
+pub(super) async fn after(
+    ctx: &Ctx,
+    collection: &CollectionRef,
+    action: Action,
+    outcome: Outcome,
+) -> Result<()> {
     let app = ctx.app.clone();
     let ok = outcome.is_ok();
     let pair = after_hooks(app.hooks(), action, ok);
@@ -160,7 +194,10 @@ pub(super) async fn after(ctx: &Ctx, collection: &CollectionRef, action: Action,
         .trigger(collection_event(ctx, collection, action, outcome.err()), move |e| async move {
             let event = model_event(&e.ctx, &e.collection, action, e.error.clone());
             let app = e.ctx.app.clone();
-            after_hooks(app.hooks(), action, ok).1.trigger(event, |_| std::future::ready(Ok(()))).await
+            after_hooks(app.hooks(), action, ok)
+                .1
+                .trigger(event, |_| std::future::ready(Ok(())))
+                .await
         })
         .await
 }

@@ -19,7 +19,8 @@ use crate::{
 /// break; what hooks report; database errors.
 pub async fn delete(ctx: &Ctx, collection: &CollectionRef) -> Result<()> {
     if collection.stored_id().is_none_or(|id| id.is_empty()) {
-        let text = "the model can be deleted only if it is existing and has a non-empty primary key";
+        let text =
+            "the model can be deleted only if it is existing and has a non-empty primary key";
         return Err(Error::Message(text.into()));
     }
     let done = chain::around(ctx, collection, Action::Delete, |ctx, collection| async move {
@@ -45,7 +46,10 @@ pub fn refusal(ctx: &Ctx, collection: &Collection) -> String {
     if names.is_empty() {
         return "Failed to delete collection".into();
     }
-    format!("Failed to delete collection probably due to existing reference in {}", names.join(", "))
+    format!(
+        "Failed to delete collection probably due to existing reference in {}",
+        names.join(", ")
+    )
 }
 
 async fn execute(ctx: &Ctx, collection: &CollectionRef) -> Result<()> {
@@ -63,14 +67,19 @@ async fn execute(ctx: &Ctx, collection: &CollectionRef) -> Result<()> {
     }
     let checked = collection.integrity_checks();
     let collection = collection.clone();
-    ctx.run_long_transaction(move |ctx| async move {
-        remove(&ctx, &collection, &stored, checked).await
-    })
+    ctx.run_long_transaction(
+        move |ctx| async move { remove(&ctx, &collection, &stored, checked).await },
+    )
     .await
 }
 
 /// Table or view, row and what refers to its records, inside the transaction.
-async fn remove(ctx: &Ctx, collection: &CollectionRef, stored: &Arc<Loaded>, checked: bool) -> Result<()> {
+async fn remove(
+    ctx: &Ctx,
+    collection: &CollectionRef,
+    stored: &Arc<Loaded>,
+    checked: bool,
+) -> Result<()> {
     let gone = stored.clone();
     chain::around_statement(ctx, collection, Action::Delete, move |ctx, _| async move {
         let tx = views::transaction(&ctx)?;
@@ -132,7 +141,10 @@ pub async fn truncate(ctx: &Ctx, collection: &Arc<Loaded>) -> Result<()> {
     let started = Instant::now();
     tracing::info!(collection = collection.name, "truncating");
     let owned = collection.clone();
-    ctx.run_long_transaction(move |ctx| async move { record::delete::truncate(&ctx, &owned).await }).await?;
+    ctx.run_long_transaction(
+        move |ctx| async move { record::delete::truncate(&ctx, &owned).await },
+    )
+    .await?;
     tracing::info!(collection = collection.name, elapsed = ?started.elapsed(), "truncated");
     Ok(())
 }

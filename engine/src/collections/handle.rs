@@ -114,7 +114,11 @@ mod tests {
 
     #[test]
     fn clones_share_and_know_their_row() {
-        let own = CollectionRef::new(Collection { name: "a".into(), id: "x".into(), ..Collection::default() });
+        let own = CollectionRef::new(Collection {
+            name: "a".into(),
+            id: "x".into(),
+            ..Collection::default()
+        });
         let other = own.clone();
         assert!(own.is_new() && own.same(&other));
         own.lock().name = "b".into();

@@ -4,14 +4,10 @@ use std::sync::Arc;
 
 use dialects::statement::{self, ColumnList, Only, Select};
 use filter_lang::{
-    MAX_FILTER_BYTES, Resolver,
-    plan::Plan,
-    schema as plan,
-    scope::Scope,
-    value::Affinity,
+    MAX_FILTER_BYTES, Resolver, plan::Plan, schema as plan, scope::Scope, value::Affinity,
 };
 
-use crate::{Error, Result, ctx::Ctx, schema::Loaded, store::Rows};
+use crate::{Error, Result, ctx::Ctx, schema::Loaded};
 
 /// The columns a filter or sort may name.
 const COLUMNS: [&str; 6] = ["id", "created", "updated", "name", "system", "type"];
@@ -59,7 +55,8 @@ pub async fn list(ctx: &Ctx, query: &Query) -> Result<Page> {
     let dialect = ctx.app.dialect();
     let mut total_items = -1;
     if !query.skip_total {
-        total_items = ctx.db.query(statement::count(dialect, &plan), Rows::scalar_i64).await??;
+        total_items =
+            ctx.db.query(statement::count(dialect, &plan), |rows| rows.scalar_i64()).await??;
     }
     let columns = ColumnList::new(&["id"]);
     let select = Select {
@@ -85,11 +82,8 @@ pub async fn list(ctx: &Ctx, query: &Query) -> Result<Page> {
 }
 
 fn resolve(query: &Query) -> Result<Plan> {
-    let scope = Scope {
-        hidden_allowed: true,
-        now_ms: crate::time::now().millis(),
-        ..Scope::default()
-    };
+    let scope =
+        Scope { hidden_allowed: true, now_ms: crate::time::now().millis(), ..Scope::default() };
     let flags = (&scope).into();
     let mut resolver = Resolver::simple(base(), &COLUMNS, None, &scope);
     if query.filter.len() > MAX_FILTER_BYTES {
@@ -114,7 +108,14 @@ fn base() -> Arc<plan::Collection> {
             "system" => (plan::Class::Bool, Affinity::Num),
             _ => (plan::Class::Text, Affinity::Text),
         };
-        plan::Field { name: name.into(), class, hidden: false, multiple: false, target: None, affinity }
+        plan::Field {
+            name: name.into(),
+            class,
+            hidden: false,
+            multiple: false,
+            target: None,
+            affinity,
+        }
     };
     Arc::new(plan::Collection {
         id: "_collections".into(),
@@ -138,7 +139,9 @@ mod tests {
         };
         assert!(ask("", ""));
         assert!(ask("name ~ 'demo' && system = false", "-created,@rowid"));
-        for (filter, sort) in [("listRule = ''", ""), ("", "fields"), ("name.x = 1", ""), ("name ~", "")] {
+        for (filter, sort) in
+            [("listRule = ''", ""), ("", "fields"), ("name.x = 1", ""), ("name ~", "")]
+        {
             assert!(!ask(filter, sort), "{filter} {sort}");
         }
         assert!(!ask(&format!("name = '{}'", "x".repeat(MAX_FILTER_BYTES)), ""));

@@ -8,7 +8,6 @@
 mod chain;
 mod delete;
 mod handle;
-mod import;
 mod list;
 mod save;
 mod views;
@@ -30,7 +29,6 @@ use crate::{
 
 pub use delete::{delete, refusal, truncate};
 pub use handle::CollectionRef;
-pub use import::import;
 pub use list::{Page, Query, list};
 pub use save::{save, save_no_validate, validate};
 
@@ -113,7 +111,9 @@ pub async fn update(ctx: &Ctx, name_or_id: &str, body: &Value) -> Result<Collect
 #[must_use]
 pub fn scaffolds() -> Vec<u8> {
     let mut out = Vec::with_capacity(8192);
-    for (at, (key, kind)) in [("auth", Kind::Auth), ("base", Kind::Base), ("view", Kind::View)].into_iter().enumerate() {
+    for (at, (key, kind)) in
+        [("auth", Kind::Auth), ("base", Kind::Base), ("view", Kind::View)].into_iter().enumerate()
+    {
         out.push(if at == 0 { b'{' } else { b',' });
         crate::json::write_str(&mut out, key);
         out.push(b':');
@@ -129,7 +129,8 @@ pub fn scaffolds() -> Vec<u8> {
 /// [`Error::Invalid`] for a blank or too long query; [`Error::Message`] with the raw reason.
 pub async fn dry_run_view(ctx: &Ctx, query: &str) -> Result<DryRun> {
     let mut errors = FieldErrors::default();
-    if let Some(error) = check::required(query.is_empty()).or_else(|| check::length(query, 0, 5000)) {
+    if let Some(error) = check::required(query.is_empty()).or_else(|| check::length(query, 0, 5000))
+    {
         errors.set("query", error);
     }
     errors.into_result()?;

@@ -13,7 +13,7 @@ use crate::{
     ctx::{Ctx, Outcome},
     event::Action,
     schema::{Collection, Loaded, Validation, normalize, sync, view},
-    settings_ops, store,
+    store,
 };
 
 /// Which steps of a save are done.
@@ -48,17 +48,17 @@ pub async fn save_no_validate(ctx: &Ctx, collection: &CollectionRef) -> Result<(
 /// # Errors
 /// As [`save`].
 pub async fn validate(ctx: &Ctx, collection: &CollectionRef) -> Result<()> {
-    let old = stored(ctx, collection)?;
+    let old = stored(ctx, collection, true)?;
     prepare(ctx, collection, old.as_deref());
     validate_stage(ctx, collection, old).await
 }
 
 /// The stored state of what is being saved, `None` for a new one.
-fn stored(ctx: &Ctx, collection: &CollectionRef) -> Result<Option<Arc<Loaded>>> {
+fn stored(ctx: &Ctx, collection: &CollectionRef, validated: bool) -> Result<Option<Arc<Loaded>>> {
     let Some(id) = collection.stored_id() else { return Ok(None) };
     let snapshot = ctx.snapshot();
     // A changed id that is nobody's cannot be looked up (spec §4.4).
-    if snapshot.by_id(&collection.lock().id).is_none() {
+    if validated && snapshot.by_id(&collection.lock().id).is_none() {
         return Err(Error::NotFound);
     }
     snapshot.by_id(&id).cloned().map(Some).ok_or(Error::NotFound)
@@ -71,7 +71,7 @@ fn prepare(ctx: &Ctx, collection: &CollectionRef, old: Option<&Loaded>) {
 }
 
 pub(super) async fn run(ctx: &Ctx, collection: &CollectionRef, steps: Steps) -> Result<()> {
-    let old = stored(ctx, collection)?;
+    let old = stored(ctx, collection, steps.validate)?;
     let action = if old.is_none() { Action::Create } else { Action::Update };
     prepare(ctx, collection, old.as_deref());
     let before = old.clone();
@@ -86,13 +86,14 @@ pub(super) async fn run(ctx: &Ctx, collection: &CollectionRef, steps: Steps) -> 
         failed(ctx, collection, action, &error).await?;
         return Err(error);
     }
-    if let Some(old) = old {
-        rename_labels(ctx, &old.name, collection).await;
-    }
     succeeded(ctx, collection, action).await
 }
 
-async fn validate_stage(ctx: &Ctx, collection: &CollectionRef, old: Option<Arc<Loaded>>) -> Result<()> {
+async fn validate_stage(
+    ctx: &Ctx,
+    collection: &CollectionRef,
+    old: Option<Arc<Loaded>>,
+) -> Result<()> {
     chain::around_validation(ctx, collection, move |ctx, collection| async move {
         if collection.lock().is_view() {
             views::fill_fields(&ctx, &collection).await;
@@ -138,7 +139,12 @@ async fn execute_stage(
 }
 
 /// Row and table or view, inside the transaction.
-async fn write(ctx: &Ctx, collection: &CollectionRef, old: Option<&Collection>, action: Action) -> Result<()> {
+async fn write(
+    ctx: &Ctx,
+    collection: &CollectionRef,
+    old: Option<&Collection>,
+    action: Action,
+) -> Result<()> {
     let mut draft = collection.snapshot();
     sync::adjust(&mut draft, old);
     if old.is_some_and(|old| old.id != draft.id) {
@@ -162,25 +168,6 @@ async fn write(ctx: &Ctx, collection: &CollectionRef, old: Option<&Collection>, 
     sync::sync_table(views::transaction(ctx)?, &draft, old).await
 }
 
-/// Rate limits that name the collection follow a rename (spec §4.4). The collection is saved by now: a failure is logged.
-async fn rename_labels(ctx: &Ctx, old: &str, collection: &CollectionRef) {
-    let new = collection.lock().name.clone();
-    if old == new {
-        return;
-    }
-    let mut settings = settings_ops::get(&ctx.app).as_ref().clone();
-    let mut changed = false;
-    for rule in &mut settings.rate_limits.rules {
-        if let Some(action) = rule.label.strip_prefix(old).and_then(|rest| rest.strip_prefix(':')) {
-            rule.label = format!("{new}:{action}");
-            changed = true;
-        }
-    }
-    if changed && let Err(error) = settings_ops::save(ctx, settings).await {
-        tracing::warn!(%error, old, new, "failed to rename the rate limit labels of a collection");
-    }
-}
-
 async fn succeeded(ctx: &Ctx, collection: &CollectionRef, action: Action) -> Result<()> {
     let collection = collection.clone();
     ctx.after(move |ctx, outcome: Outcome| async move {
@@ -192,10 +179,14 @@ async fn succeeded(ctx: &Ctx, collection: &CollectionRef, action: Action) -> Res
     .await
 }
 
-async fn failed(ctx: &Ctx, collection: &CollectionRef, action: Action, error: &Error) -> Result<()> {
+async fn failed(
+    ctx: &Ctx,
+    collection: &CollectionRef,
+    action: Action,
+    error: &Error,
+) -> Result<()> {
     if action == Action::Create {
         collection.mark_new();
     }
     chain::after(ctx, collection, action, Err(Arc::new(error.duplicate()))).await
 }
-

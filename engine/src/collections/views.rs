@@ -30,7 +30,11 @@ pub(super) async fn refresh(ctx: &Ctx, except: &str) -> Result<()> {
         return Ok(());
     }
     for (view, reason) in sync::refresh_views(transaction(ctx)?, &snapshot, except).await? {
-        tracing::warn!(view, reason, "failed to refresh a view that depends on a changed collection");
+        tracing::warn!(
+            view,
+            reason,
+            "failed to refresh a view that depends on a changed collection"
+        );
     }
     ctx.reload_schema().await
 }

@@ -166,7 +166,7 @@ async fn cascade(ctx: &Ctx, main: &RecordRef, reference: &BackRef) -> Result<()>
         let main = main.lock();
         (main.collection().id.clone(), main.stored_id().to_owned())
     };
-    let Some(source) = ctx.app.snapshot().by_id(&reference.collection_id).cloned() else {
+    let Some(source) = ctx.snapshot().by_id(&reference.collection_id).cloned() else {
         return Ok(());
     };
     let Some((index, field)) = source.field_at(&reference.field) else { return Ok(()) };

@@ -93,13 +93,13 @@ enum Step {
 fn step(ctx: &Ctx, collection: &Loaded, segment: &str) -> Option<Step> {
     if let Some(field) = collection.field_at(segment).map(|(i, _)| i) {
         let target = collection.fields[field].kind.target()?;
-        return Some(Step::Forward { field, target: ctx.app.snapshot().by_id(target)?.clone() });
+        return Some(Step::Forward { field, target: ctx.snapshot().by_id(target)?.clone() });
     }
     let (name, column) = match segment.split_once("_via_") {
         Some(parts) => parts,
         None => segment.strip_suffix(')')?.split_once('(')?,
     };
-    let source = ctx.app.snapshot().find(name)?.clone();
+    let source = ctx.snapshot().find(name)?.clone();
     let (_, field) = source.field_at(column)?;
     if field.kind.target() != Some(collection.id.as_str()) {
         return None;

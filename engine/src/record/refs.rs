@@ -35,7 +35,7 @@ pub(crate) async fn validate(ctx: &Ctx, record: &RecordRef) -> Result<()> {
         errors.set(key, FieldError::new(code, message));
         Err(Error::Invalid(errors))
     };
-    let Some(target) = ctx.app.snapshot().by_id(&collection_ref).cloned() else {
+    let Some(target) = ctx.snapshot().by_id(&collection_ref).cloned() else {
         return fail(
             "collectionRef",
             "validation_invalid_collection_id",
@@ -122,7 +122,7 @@ impl Cleanup {
 
 /// Deletes the rows of one reference collection that point to a record; returns how many.
 pub(crate) async fn delete_refs(ctx: &Ctx, name: &str, record: &RecordRef) -> Result<usize> {
-    let Some(collection) = ctx.app.snapshot().find(name).cloned() else { return Ok(0) };
+    let Some(collection) = ctx.snapshot().find(name).cloned() else { return Ok(0) };
     let (owner, id) = {
         let record = record.lock();
         (record.collection().id.clone(), record.stored_id().to_owned())

@@ -333,7 +333,7 @@ fn check_values(record: &Record) -> (FieldErrors, Vec<(String, DbCheck)>) {
 async fn run_check(ctx: &Ctx, own: &Arc<Loaded>, check: &DbCheck) -> Result<Option<FieldError>> {
     match check {
         DbCheck::Relation { collection_id, ids } => {
-            let Some(target) = ctx.app.snapshot().by_id(collection_id).cloned() else {
+            let Some(target) = ctx.snapshot().by_id(collection_id).cloned() else {
                 return Ok(Some(DbCheck::missing_collection()));
             };
             let mut distinct: Vec<&str> = ids.iter().map(String::as_str).collect();
@@ -480,7 +480,7 @@ async fn auth_interceptors(
         return Ok(());
     }
     let id = record.id();
-    for other in ctx.app.snapshot().iter().filter(|c| c.is_auth() && c.id != collection.id) {
+    for other in ctx.snapshot().iter().filter(|c| c.is_auth() && c.id != collection.id) {
         if find::by_id(ctx, other, &id).await?.is_some() {
             let mut errors = FieldErrors::default();
             errors.set(

@@ -67,7 +67,8 @@ fn diff_columns(old: &Collection, new: &Collection, changes: &mut Vec<Change>) {
             None => changes.push(Change::AddColumn { name, ty: field.kind.column() }),
             Some(before) => {
                 if before.name != name {
-                    changes.push(Change::RenameColumn { from: before.name.clone(), to: name.clone() });
+                    changes
+                        .push(Change::RenameColumn { from: before.name.clone(), to: name.clone() });
                 }
                 match (before.kind.multiple(), field.kind.multiple()) {
                     (false, true) => conversions.push(Change::ToMultiple(name)),

@@ -48,7 +48,7 @@ pub async fn apply(
 }
 
 /// What changes at write time, after validation (spec §2.3).
-fn adjust(draft: &mut Collection, old: Option<&Collection>) {
+pub fn adjust(draft: &mut Collection, old: Option<&Collection>) {
     if !draft.is_auth() {
         return;
     }

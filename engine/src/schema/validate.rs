@@ -77,13 +77,11 @@ fn fail(code: &str, message: &str) -> Check {
 fn check_id(draft: &Collection, cx: &Validation<'_>) -> Check {
     check::required(draft.id.is_empty()).or_else(|| match cx.old {
         Some(old) => check::same(old.id == draft.id),
-        None => {
-            check::length(&draft.id, 1, 100).or_else(|| check::word(&draft.id)).or_else(|| {
-                let taken = cx.snapshot.by_id(&draft.id).is_some();
-                let message = "The model id is invalid or already exists.";
-                if taken { fail("validation_invalid_or_existing_id", message) } else { None }
-            })
-        }
+        None => check::length(&draft.id, 1, 100).or_else(|| check::word(&draft.id)).or_else(|| {
+            let taken = cx.snapshot.by_id(&draft.id).is_some();
+            let message = "The model id is invalid or already exists.";
+            if taken { fail("validation_invalid_or_existing_id", message) } else { None }
+        }),
     })
 }
 
@@ -164,7 +162,8 @@ fn check_duplicates(draft: &Collection, _: &Validation<'_>, errors: &mut FieldEr
         let at = index.to_string();
         if !ids.insert(field.id.as_str()) {
             let message = format!("Duplicated or invalid field id {:?}", field.id);
-            return errors.set_at(&[&at, "id"], FieldError::new("validation_duplicated_field_id", message));
+            return errors
+                .set_at(&[&at, "id"], FieldError::new("validation_duplicated_field_id", message));
         }
         if !names.insert(field.name.to_ascii_lowercase()) {
             let message = format!("Duplicated or invalid field name {}", field.name);
@@ -326,10 +325,8 @@ async fn check_index(
         return Ok(fail("validation_duplicated_index_name", "The index name already exists."));
     }
     let sql = catalog::has_index(system::dialect(), &index.name);
-    let table = cx
-        .db
-        .query(sql, |rows| rows.next().map(|row| row.map(|r| r.text(1).to_owned())))
-        .await??;
+    let table =
+        cx.db.query(sql, |rows| rows.next().map(|row| row.map(|r| r.text(1).to_owned()))).await??;
     let own = |table: &str| {
         table.eq_ignore_ascii_case(&draft.name)
             || cx.old.is_some_and(|old| table.eq_ignore_ascii_case(&old.name))
@@ -368,7 +365,9 @@ fn check_kept_indexes(draft: &Collection, parsed: &[Index], cx: &Validation<'_>)
                     field.name
                 );
                 let code = "validation_invalid_unique_system_field_index";
-                return Some(FieldError::new(code, message).param("fieldName", field.name.as_str()));
+                return Some(
+                    FieldError::new(code, message).param("fieldName", field.name.as_str()),
+                );
             }
         }
     }
@@ -376,7 +375,9 @@ fn check_kept_indexes(draft: &Collection, parsed: &[Index], cx: &Validation<'_>)
         return None;
     }
     let missing = ["tokenKey", "email"].into_iter().find(|name| {
-        !parsed.iter().any(|i| i.single_unique_column().is_some_and(|c| c.eq_ignore_ascii_case(name)))
+        !parsed
+            .iter()
+            .any(|i| i.single_unique_column().is_some_and(|c| c.eq_ignore_ascii_case(name)))
     })?;
     let message = format!("Missing required unique index for field \"{missing}\".");
     Some(

@@ -135,8 +135,8 @@ fn check_provider_name(name: &str) -> Check {
 }
 
 fn check_token(key: &str, token: &Token, errors: &mut FieldErrors) {
-    let secret = check::required(token.secret.is_empty())
-        .or_else(|| check::length(&token.secret, 30, 255));
+    let secret =
+        check::required(token.secret.is_empty()).or_else(|| check::length(&token.secret, 30, 255));
     put(errors, &[key, "secret"], secret);
     let duration = check::required(token.duration == 0)
         .or_else(|| check::range(token.duration, 10, 94_670_856));

@@ -20,7 +20,8 @@ use crate::{
     store::{Db, Tx, ValueRef, raw, system},
 };
 
-const MISSING_ID: &str = "missing required id column (you can use `(ROW_NUMBER() OVER()) as id` if you don't have one)";
+const MISSING_ID: &str =
+    "missing required id column (you can use `(ROW_NUMBER() OVER()) as id` if you don't have one)";
 const SAMPLE_TIME: Duration = Duration::from_secs(30);
 
 /// What a query would give.

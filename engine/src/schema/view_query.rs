@@ -182,9 +182,7 @@ impl Lists {
 
 /// Finds the columns and tables of a query.
 pub(super) fn parse(query: &str) -> Result<Parsed, String> {
-    let joins = pattern!(
-        r"(?i)\s+(?:(?:natural|left|right|full|inner|cross|outer)\s+)*join\s"
-    );
+    let joins = pattern!(r"(?i)\s+(?:(?:natural|left|right|full|inner|cross|outer)\s+)*join\s");
     let discards = pattern!(r"(?i)\s+(?:where|group\s+by|having|order|limit|with)\s");
     let text = strip_comments(query);
     let text = joins.replace_all(&text, format!(" {JOIN} ").as_str());
@@ -206,7 +204,11 @@ fn identifier(pieces: &[String]) -> Result<Identifier, String> {
         [_, word, _] => {
             return Err(format!("invalid identifier part - expected \"as\", got {word}"));
         }
-        many => return Err(format!("invalid identifier parts {many:?}").replace("\", \"", " ").replace('"', "")),
+        many => {
+            return Err(format!("invalid identifier parts {many:?}")
+                .replace("\", \"", " ")
+                .replace('"', ""));
+        }
     };
     Ok(Identifier { original: trim_parts(original, ""), alias: trim_parts(alias, "'") })
 }
@@ -218,7 +220,10 @@ fn trim_parts(text: &str, extra: &str) -> String {
 }
 
 /// The fields the columns of a query stand for, by alias.
-pub(super) fn infer(parsed: &Parsed, snapshot: &Snapshot) -> Result<HashMap<String, Field>, String> {
+pub(super) fn infer(
+    parsed: &Parsed,
+    snapshot: &Snapshot,
+) -> Result<HashMap<String, Field>, String> {
     let tables = resolve_tables(parsed, snapshot);
     let mut fields = HashMap::new();
     for column in &parsed.columns {
@@ -231,10 +236,7 @@ pub(super) fn infer(parsed: &Parsed, snapshot: &Snapshot) -> Result<HashMap<Stri
     Ok(fields)
 }
 
-fn resolve_tables<'a>(
-    parsed: &Parsed,
-    snapshot: &'a Snapshot,
-) -> HashMap<String, &'a Arc<Loaded>> {
+fn resolve_tables<'a>(parsed: &Parsed, snapshot: &'a Snapshot) -> HashMap<String, &'a Arc<Loaded>> {
     parsed
         .tables
         .iter()
@@ -307,9 +309,7 @@ fn cast_field(name: &str, lower: &str) -> Option<Field> {
     let target = cast.captures(lower)?.get(1)?.as_str();
     match target {
         "real" | "decimal" | "numeric" => Some(Field::new(name, Number::default())),
-        "int" | "integer" => {
-            Some(Field::new(name, Number { only_int: true, ..Number::default() }))
-        }
+        "int" | "integer" => Some(Field::new(name, Number { only_int: true, ..Number::default() })),
         "text" => Some(Field::new(name, Text::default())),
         "bool" | "boolean" => Some(Field::new(name, crate::field::bool::Bool::default())),
         _ => None,
