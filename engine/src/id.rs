@@ -104,11 +104,14 @@ pub fn from_pattern(pattern: &str) -> Result<String, PatternError> {
     let ast = ast::parse::Parser::new()
         .parse(pattern)
         .map_err(|e| PatternError::Syntax(format!("{}: `{pattern}`", e.kind())))?;
-    check(&ast, &mut false)?;
+    check(&ast, &mut false, 1)?;
     let mut out = String::new();
     generate(&ast, &mut out);
     Ok(out)
 }
+
+/// The reference's limit of repeat counts, nested ones multiplied.
+const MAX_REPEAT: u32 = 1000;
 
 /// Operators by the reference's numbers.
 mod operator {
@@ -122,7 +125,8 @@ mod operator {
 }
 
 /// Refuses what cannot be generated, wherever it stands, so that the answer does not depend on chance.
-fn check(ast: &Ast, lines: &mut bool) -> Result<(), PatternError> {
+/// `times`: how often the surroundings repeat it at most.
+fn check(ast: &Ast, lines: &mut bool, times: u32) -> Result<(), PatternError> {
     match ast {
         Ast::Empty(_) => Err(PatternError::Operator(operator::EMPTY)),
         Ast::Assertion(assertion) => {
@@ -137,16 +141,36 @@ fn check(ast: &Ast, lines: &mut bool) -> Result<(), PatternError> {
             if let ast::GroupKind::NonCapturing(flags) = &group.kind {
                 inner = flags.flag_state(ast::Flag::MultiLine).unwrap_or(inner);
             }
-            check(&group.ast, &mut inner)
+            check(&group.ast, &mut inner, times)
         }
-        Ast::Repetition(repetition) => check(&repetition.ast, lines),
-        Ast::Alternation(alternation) => alternation.asts.iter().try_for_each(|a| check(a, lines)),
-        Ast::Concat(concat) => concat.asts.iter().try_for_each(|a| check(a, lines)),
+        Ast::Repetition(repetition) => {
+            let times = times.saturating_mul(bound(&repetition.op.kind).max(1));
+            if times > MAX_REPEAT {
+                return Err(PatternError::Syntax("invalid repeat count".into()));
+            }
+            check(&repetition.ast, lines, times)
+        }
+        Ast::Alternation(alternation) => {
+            alternation.asts.iter().try_for_each(|a| check(a, lines, times))
+        }
+        Ast::Concat(concat) => concat.asts.iter().try_for_each(|a| check(a, lines, times)),
         Ast::Literal(_)
         | Ast::Dot(_)
         | Ast::ClassPerl(_)
         | Ast::ClassUnicode(_)
         | Ast::ClassBracketed(_) => Ok(()),
+    }
+}
+
+/// The largest number a repetition names.
+fn bound(kind: &ast::RepetitionKind) -> u32 {
+    match kind {
+        ast::RepetitionKind::Range(
+            ast::RepetitionRange::Exactly(n)
+            | ast::RepetitionRange::AtLeast(n)
+            | ast::RepetitionRange::Bounded(_, n),
+        ) => *n,
+        _ => 1,
     }
 }
 
@@ -438,6 +462,14 @@ mod tests {
             assert_eq!(from_pattern(pattern), Err(PatternError::Operator(number)), "{pattern}");
         }
         assert_eq!(PatternError::Operator(9).to_string(), "unsupported pattern operator 9");
+        for pattern in ["a{1001}", "(a{100}){11}", "(((a{9999999})*)?)"] {
+            let error = from_pattern(pattern).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                "error parsing regexp: invalid repeat count",
+                "{pattern}"
+            );
+        }
         assert!(from_pattern("(").unwrap_err().to_string().starts_with("error parsing regexp: "));
     }
 }
