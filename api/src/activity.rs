@@ -1,0 +1,151 @@
+//! One log entry per routed request.
+//!
+//! Builds the entry's JSON text at once, without maps, and hands it to the engine's log buffer.
+//! Source: spec server-settings-operations §2.12.
+
+use std::time::Instant;
+
+use engine::{FieldError, FieldErrors};
+use http::header;
+
+use crate::{
+    error::{ApiError, Data, Result},
+    json,
+    request::{Req, ip_text},
+    response::Response,
+    router::decode,
+};
+
+const INFO: i64 = 0;
+const ERROR: i64 = 8;
+/// Longest URL in bytes, referer and user agent in characters, method in characters.
+const MAX_URL: usize = 3000;
+const MAX_TEXT: usize = 2000;
+const MAX_METHOD: usize = 50;
+
+/// Logs a finished request.
+pub(crate) fn record(req: &mut Req, started: Instant, result: &Result<Response>) {
+    let settings = req.app().settings();
+    if settings.logs.max_days == 0 || (req.skip_log && result.is_ok()) {
+        return;
+    }
+    let level = if result.is_ok() { INFO } else { ERROR };
+    if level < settings.logs.min_level && !req.app().is_dev() {
+        return;
+    }
+    let uri = req.head.uri.path_and_query().map_or_else(|| req.path().to_owned(), |text| text.as_str().to_owned());
+    let method = cut(req.method().as_str(), MAX_METHOD).to_ascii_uppercase();
+    let message = format!("{method} {}", decode(&uri));
+    let exec_ms = started.elapsed().as_secs_f64() * 1000.0;
+    let mut out = Vec::with_capacity(384);
+    let mut entry = Entry { out: &mut out, first: true };
+    entry.text("auth", req.caller.record().map_or("", |record| record.collection().name.as_str()));
+    if settings.logs.log_auth_id {
+        if let Some(record) = req.caller.record() {
+            entry.text("authId", record.id());
+        }
+    }
+    if let Err(error) = result {
+        write_details(entry.key("details"), error);
+        entry.text("error", &error.sentence());
+    }
+    json::write_f64(entry.key("execTime"), exec_ms);
+    if let Some(meta) = &req.log_meta {
+        json::write_value(entry.key("meta"), meta);
+    }
+    entry.text("method", &method);
+    entry.text("referer", cut(req.head.header(header::REFERER), MAX_TEXT));
+    if settings.logs.log_ip {
+        entry.text("remoteIP", &ip_text(req.head.remote.ip()));
+    }
+    let status = match result {
+        Ok(response) => response.status,
+        Err(error) => error.status,
+    };
+    entry.key("status").extend_from_slice(status.to_string().as_bytes());
+    entry.text("type", "request");
+    if uri.len() > MAX_URL {
+        entry.text("url", &format!("{}...", &uri[..uri.floor_char_boundary(MAX_URL)]));
+    } else {
+        entry.text("url", &uri);
+    }
+    entry.text("userAgent", cut(req.head.header(header::USER_AGENT), MAX_TEXT));
+    if settings.logs.log_ip {
+        entry.text("userIP", &ip_text(req.real_ip()));
+    }
+    out.push(b'}');
+    let data = String::from_utf8(out).unwrap_or_default();
+    req.app().log().push(level, message, data);
+}
+
+struct Entry<'o> {
+    out: &'o mut Vec<u8>,
+    first: bool,
+}
+
+impl Entry<'_> {
+    fn key(&mut self, key: &str) -> &mut Vec<u8> {
+        self.out.push(if std::mem::take(&mut self.first) { b'{' } else { b',' });
+        json::write_str(self.out, key);
+        self.out.push(b':');
+        self.out
+    }
+
+    fn text(&mut self, key: &str, value: &str) {
+        json::write_str(self.key(key), value);
+    }
+}
+
+fn cut(text: &str, max_chars: usize) -> &str {
+    if text.len() <= max_chars {
+        return text;
+    }
+    text.char_indices().nth(max_chars).map_or(text, |(at, _)| &text[..at])
+}
+
+/// The raw cause: a nested map of plain messages, a text, or null.
+fn write_details(out: &mut Vec<u8>, error: &ApiError) {
+    match (&error.data, &error.detail) {
+        (Data::Fields(fields), _) => write_plain(out, fields),
+        (Data::Raw(value), None) => json::write_value(out, value),
+        (_, Some(detail)) => json::write_str(out, detail),
+        (Data::None, None) => out.extend_from_slice(b"null"),
+    }
+}
+
+fn write_plain(out: &mut Vec<u8>, fields: &FieldErrors) {
+    out.push(b'{');
+    for (idx, (key, error)) in fields.0.iter().enumerate() {
+        if idx > 0 {
+            out.push(b',');
+        }
+        json::write_str(out, key);
+        out.push(b':');
+        match error {
+            FieldError::Nested(inner) => write_plain(out, inner),
+            FieldError::Item { message, .. } | FieldError::Other(message) => json::write_str(out, message),
+        }
+    }
+    out.push(b'}');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn details() {
+        let mut fields = FieldErrors::default();
+        fields.set_at(&["smtp", "host"], FieldError::new("validation_required", "cannot be blank"));
+        for (error, want) in [
+            (ApiError::bad_request("x"), "null"),
+            (ApiError::bad_request("x").with_detail("sql: \"no\""), r#""sql: \"no\"""#),
+            (ApiError::bad_request("x").with_fields(fields), r#"{"smtp":{"host":"cannot be blank"}}"#),
+        ] {
+            let mut out = Vec::new();
+            write_details(&mut out, &error);
+            assert_eq!(String::from_utf8(out).expect("utf-8"), want);
+        }
+        assert_eq!(cut("äöü", 2), "äö");
+    }
+}

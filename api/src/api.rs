@@ -1,0 +1,185 @@
+//! [`Api`]: the server's shared state, and the builder that turns route tables and user routes into a router.
+
+use std::{fmt, sync::Arc};
+
+use arc_swap::{ArcSwap, Guard};
+use engine::App;
+
+use crate::{
+    cors::Cors,
+    pipeline::{DynHandler, Handler, Middleware, Route, Row},
+    rate_limit::Limiter,
+    router::{Pattern, PatternError, Router},
+    routes,
+    static_files::StaticFiles,
+};
+
+/// Everything requests share. Cheap to clone.
+#[derive(Clone)]
+pub struct Api(Arc<Inner>);
+
+struct Inner {
+    app: App,
+    router: ArcSwap<Router<Arc<Route>>>,
+    limiter: Limiter,
+    cors: Cors,
+    public: Option<StaticFiles>,
+}
+
+impl fmt::Debug for Api {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Api").field("n_routes", &self.0.router.load().routes().count()).finish_non_exhaustive()
+    }
+}
+
+/// What a server needs besides the app.
+#[derive(Debug, Default)]
+pub struct Options {
+    /// Allowed origins; empty means all.
+    pub origins: Vec<String>,
+    /// Files served at `/`.
+    pub public: Option<StaticFiles>,
+    /// Routes and middlewares of library users.
+    pub routes: Routes,
+}
+
+/// Routes and middlewares that are not built in.
+#[derive(Debug, Default, Clone)]
+pub struct Routes {
+    routes: Vec<UserRoute>,
+    global: Vec<Middleware>,
+}
+
+#[derive(Clone)]
+struct UserRoute {
+    pattern: String,
+    handler: DynHandler,
+    middlewares: Vec<Middleware>,
+    unbound: Vec<String>,
+}
+
+impl fmt::Debug for UserRoute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("UserRoute").field(&self.pattern).finish()
+    }
+}
+
+impl Routes {
+    /// Adds a route (`GET /hello/{name}`); returns it for middlewares of its own.
+    pub fn route(&mut self, pattern: &str, handler: DynHandler) -> RouteRef<'_> {
+        self.routes.push(UserRoute {
+            pattern: pattern.to_owned(),
+            handler,
+            middlewares: Vec::new(),
+            unbound: Vec::new(),
+        });
+        RouteRef(self.routes.last_mut().expect("just pushed"))
+    }
+
+    /// Adds a middleware to every route, built-in ones included.
+    pub fn bind(&mut self, middleware: Middleware) -> &mut Self {
+        self.global.push(middleware);
+        self
+    }
+}
+
+/// A route being set up.
+pub struct RouteRef<'r>(&'r mut UserRoute);
+
+impl fmt::Debug for RouteRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl RouteRef<'_> {
+    /// Adds a middleware, or replaces the one of the same id.
+    pub fn bind(&mut self, middleware: Middleware) -> &mut Self {
+        self.0.middlewares.push(middleware);
+        self
+    }
+    /// Leaves out a middleware by id.
+    pub fn unbind(&mut self, id: &str) -> &mut Self {
+        self.0.unbound.push(id.to_owned());
+        self
+    }
+}
+
+impl Api {
+    /// Builds the router and the shared state.
+    ///
+    /// # Errors
+    /// When a user route is malformed or conflicts with another one.
+    pub fn new(app: &App, options: Options) -> Result<Self, PatternError> {
+        let router = build(&options.routes, options.public.is_some())?;
+        let origins = if options.origins.is_empty() { vec!["*".to_owned()] } else { options.origins };
+        Ok(Self(Arc::new(Inner {
+            app: app.clone(),
+            router: ArcSwap::from_pointee(router),
+            limiter: Limiter::default(),
+            cors: Cors::new(origins),
+            public: options.public,
+        })))
+    }
+
+    /// Replaces all user routes and middlewares; running requests finish on the old table.
+    ///
+    /// # Errors
+    /// As [`Api::new`]; then nothing changes.
+    pub fn set_routes(&self, routes: &Routes) -> Result<(), PatternError> {
+        self.0.router.store(Arc::new(build(routes, self.0.public.is_some())?));
+        Ok(())
+    }
+
+    /// The application.
+    #[must_use]
+    pub fn app(&self) -> &App {
+        &self.0.app
+    }
+
+    pub(crate) fn router(&self) -> Guard<Arc<Router<Arc<Route>>>> {
+        self.0.router.load()
+    }
+
+    pub(crate) fn limiter(&self) -> &Limiter {
+        &self.0.limiter
+    }
+
+    pub(crate) fn cors(&self) -> &Cors {
+        &self.0.cors
+    }
+
+    pub(crate) fn public(&self) -> Option<&StaticFiles> {
+        self.0.public.as_ref()
+    }
+}
+
+/// User routes come first: whoever owns the static pattern keeps it.
+fn build(routes: &Routes, public: bool) -> Result<Router<Arc<Route>>, PatternError> {
+    let mut router = Router::default();
+    for user in &routes.routes {
+        let row = Row::new("", routes::unknown);
+        let middlewares: Vec<Middleware> = routes.global.iter().chain(&user.middlewares).cloned().collect();
+        let handler = Handler::User(user.handler.clone());
+        add(&mut router, &user.pattern, row, handler, &middlewares, &user.unbound)?;
+    }
+    let owned = |pattern: &str| routes.routes.iter().any(|user| user.pattern == pattern);
+    for row in routes::all(public).filter(|row| !(routes::is_catch_all(row) && owned(row.pattern))) {
+        add(&mut router, row.pattern, row, Handler::Builtin(row.handler), &routes.global, &[])?;
+    }
+    Ok(router)
+}
+
+fn add(
+    router: &mut Router<Arc<Route>>,
+    text: &str,
+    row: Row,
+    handler: Handler,
+    middlewares: &[Middleware],
+    unbound: &[String],
+) -> Result<(), PatternError> {
+    let pattern = Pattern::parse(text)?;
+    let names = pattern.names().map(Into::into).collect();
+    let route = Route::new(row, handler, names, text, middlewares, unbound);
+    router.add(pattern, Arc::new(route))
+}

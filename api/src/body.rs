@@ -1,0 +1,399 @@
+//! Request bodies: JSON (first value), urlencoded and multipart forms with `@jsonPayload`, scalar inference, limits.
+//!
+//! Must not validate records: it only turns bytes into a map and uploads.
+//! Source: spec records-files-realtime-batch §1.4, §1.5; server-settings-operations §2.7.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use engine::files::Upload;
+use futures_util::StreamExt as _;
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use serde_json::{Map, Value};
+use tokio::io::AsyncWriteExt as _;
+
+use crate::{
+    error::{ApiError, Result},
+    json,
+    query::Query,
+};
+
+/// Most bytes of an urlencoded form.
+const MAX_URLENCODED: usize = 10 << 20;
+/// Most bytes of all multipart values that are not files.
+const MAX_VALUES: usize = 26 << 20;
+/// Most parts of a multipart form.
+const MAX_PARTS: usize = 1000;
+/// Files of one form beyond this total are spooled to disk.
+const IN_MEMORY: usize = 16 << 20;
+/// Longest time to read a body.
+const READ_TIME: std::time::Duration = std::time::Duration::from_secs(300);
+
+/// A body that has not been decoded yet.
+#[derive(Debug)]
+pub enum Source {
+    /// On the wire.
+    Wire(Incoming),
+    /// In memory; can be read again.
+    Bytes(Bytes),
+}
+
+impl Default for Source {
+    fn default() -> Self {
+        Self::Bytes(Bytes::new())
+    }
+}
+
+/// A decoded body.
+#[derive(Debug, Clone, Default)]
+pub struct Payload {
+    /// The values; `Null` when a JSON body was `null`.
+    pub data: Value,
+    /// Uploaded files with their form keys, in order.
+    pub files: Vec<(String, Arc<Upload>)>,
+    /// True if the body was a form.
+    pub form: bool,
+}
+
+impl Payload {
+    /// The values as a map; `null` is empty.
+    ///
+    /// # Errors
+    /// 400 for arrays and scalars.
+    pub fn into_map(self) -> Result<Map<String, Value>> {
+        match self.data {
+            Value::Object(map) => Ok(map),
+            Value::Null => Ok(Map::new()),
+            _ => Err(invalid("the body must be an object")),
+        }
+    }
+}
+
+fn invalid(detail: impl Into<Box<str>>) -> ApiError {
+    ApiError::bad_request("").with_detail(detail)
+}
+
+impl Source {
+    /// The declared or known length.
+    #[must_use]
+    pub fn len_hint(&self) -> Option<u64> {
+        match self {
+            Self::Wire(body) => http_body::Body::size_hint(body).exact(),
+            Self::Bytes(bytes) => Some(bytes.len() as u64),
+        }
+    }
+
+    /// Reads everything into memory; later calls return the same bytes.
+    ///
+    /// # Errors
+    /// 413 beyond the limit, 400 when the client breaks off or is too slow.
+    pub async fn bytes(&mut self, limit: u64) -> Result<Bytes> {
+        match std::mem::take(self) {
+            Self::Bytes(bytes) => {
+                *self = Self::Bytes(bytes.clone());
+                if bytes.len() as u64 > limit {
+                    return Err(ApiError::too_large());
+                }
+                Ok(bytes)
+            }
+            Self::Wire(body) => {
+                let bytes = timed(read_all(body, limit)).await?;
+                *self = Self::Bytes(bytes.clone());
+                Ok(bytes)
+            }
+        }
+    }
+}
+
+async fn timed<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::time::timeout(READ_TIME, work).await.unwrap_or_else(|_| Err(invalid("reading the body timed out")))
+}
+
+async fn read_all(mut body: Incoming, limit: u64) -> Result<Bytes> {
+    let mut first: Option<Bytes> = None;
+    let mut all: Vec<u8> = Vec::new();
+    let mut n_read = 0u64;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|e| invalid(e.to_string()))?;
+        let Ok(piece) = frame.into_data() else { continue };
+        n_read += piece.len() as u64;
+        if n_read > limit {
+            return Err(ApiError::too_large());
+        }
+        match (&first, all.is_empty()) {
+            (None, true) => first = Some(piece),
+            (Some(head), true) => {
+                all.reserve(head.len() + piece.len());
+                all.extend_from_slice(head);
+                all.extend_from_slice(&piece);
+            }
+            _ => all.extend_from_slice(&piece),
+        }
+    }
+    Ok(if all.is_empty() { first.unwrap_or_default() } else { all.into() })
+}
+
+/// Decodes a body by the prefix of its content type. `query` is merged into forms.
+///
+/// # Errors
+/// 400 when it cannot be decoded, 413 beyond the limit.
+pub async fn decode(source: &mut Source, content_type: &str, query: Query<'_>, limit: u64) -> Result<Payload> {
+    if source.len_hint() == Some(0) {
+        return Ok(Payload { data: Value::Object(Map::new()), ..Payload::default() });
+    }
+    if content_type.starts_with("application/json") {
+        let bytes = source.bytes(limit).await?;
+        let data = json::first_value(&bytes).map_err(|e| invalid(e.to_string()))?;
+        return Ok(Payload { data, files: Vec::new(), form: false });
+    }
+    let mut form = Form::default();
+    if content_type.starts_with("multipart/form-data") {
+        form.read_multipart(source, content_type, limit).await?;
+    } else if content_type.starts_with("application/x-www-form-urlencoded") {
+        let bytes = source.bytes(limit).await?;
+        if bytes.len() > MAX_URLENCODED {
+            return Err(invalid("http: POST too large"));
+        }
+        if !well_escaped(&bytes) {
+            return Err(invalid("invalid URL escape"));
+        }
+        for (key, value) in Query::new(&String::from_utf8_lossy(&bytes)).pairs() {
+            form.value(&key, value.into_owned());
+        }
+    } else if content_type.starts_with("text/xml") || content_type.starts_with("application/xml") {
+        return Err(invalid("XML bodies cannot be decoded into a map"));
+    } else {
+        return Err(ApiError::bad_request("Unsupported Content-Type."));
+    }
+    for (key, value) in query.pairs() {
+        form.value(&key, value.into_owned());
+    }
+    form.finish()
+}
+
+fn well_escaped(bytes: &[u8]) -> bool {
+    memchr::memchr_iter(b'%', bytes)
+        .all(|at| bytes.get(at + 1..at + 3).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)))
+}
+
+/// Values and files of a form before inference.
+#[derive(Debug, Default)]
+pub(crate) struct Form {
+    values: Vec<(String, Vec<String>)>,
+    files: Vec<(String, Arc<Upload>)>,
+}
+
+impl Form {
+    /// Adds a value.
+    pub(crate) fn value(&mut self, key: &str, value: String) {
+        match self.values.iter_mut().find(|(name, _)| name == key) {
+            Some((_, values)) => values.push(value),
+            None => self.values.push((key.to_owned(), vec![value])),
+        }
+    }
+
+    async fn read_multipart(&mut self, source: &mut Source, content_type: &str, limit: u64) -> Result<()> {
+        let boundary = multer::parse_boundary(content_type).map_err(|e| invalid(e.to_string()))?;
+        let stream = match std::mem::take(source) {
+            Source::Bytes(bytes) => {
+                *source = Source::Bytes(bytes.clone());
+                if bytes.len() as u64 > limit {
+                    return Err(ApiError::too_large());
+                }
+                futures_util::stream::once(async { Ok::<_, hyper::Error>(bytes) }).boxed()
+            }
+            Source::Wire(body) => body.into_data_stream().boxed(),
+        };
+        let whole = multer::SizeLimit::new().whole_stream(limit);
+        let parts =
+            multer::Multipart::with_constraints(stream, boundary, multer::Constraints::new().size_limit(whole));
+        timed(self.read_parts(parts)).await
+    }
+
+    async fn read_parts(&mut self, mut parts: multer::Multipart<'_>) -> Result<()> {
+        let (mut n_parts, mut n_values, mut n_memory) = (0, 0, 0);
+        while let Some(part) = parts.next_field().await.map_err(multipart_error)? {
+            n_parts += 1;
+            if n_parts > MAX_PARTS {
+                return Err(invalid("multipart: message too large"));
+            }
+            let Some(key) = part.name().map(str::to_owned) else { continue };
+            let Some(name) = part.file_name().filter(|name| !name.is_empty()).map(str::to_owned) else {
+                let value = part.bytes().await.map_err(multipart_error)?;
+                n_values += key.len() + value.len();
+                if n_values > MAX_VALUES {
+                    return Err(invalid("multipart: message too large"));
+                }
+                self.value(&key, String::from_utf8_lossy(&value).into_owned());
+                continue;
+            };
+            let upload = read_file(part, &name, &mut n_memory).await?;
+            self.files.push((key, Arc::new(upload)));
+        }
+        Ok(())
+    }
+
+    /// Adds a file.
+    pub(crate) fn file(&mut self, key: String, upload: Arc<Upload>) {
+        self.files.push((key, upload));
+    }
+
+    /// Infers scalars and decodes `@jsonPayload`.
+    ///
+    /// # Errors
+    /// 400 when a payload is no JSON object.
+    pub(crate) fn finish(self) -> Result<Payload> {
+        let mut map = Map::new();
+        let mut payloads = Vec::new();
+        for (key, mut values) in self.values {
+            if key == "@jsonPayload" {
+                payloads = values;
+                continue;
+            }
+            let value = if values.len() == 1 {
+                infer(values.remove(0))
+            } else {
+                Value::Array(values.into_iter().map(infer).collect())
+            };
+            map.insert(key, value);
+        }
+        let mut data = Value::Object(map);
+        for payload in payloads {
+            match serde_json::from_str::<Value>(&payload).map_err(|e| invalid(e.to_string()))? {
+                Value::Null => data = Value::Null,
+                Value::Object(more) => match &mut data {
+                    Value::Object(map) => map.extend(more),
+                    other => *other = Value::Object(more),
+                },
+                _ => return Err(invalid("@jsonPayload must be an object")),
+            }
+        }
+        Ok(Payload { data, files: self.files, form: true })
+    }
+}
+
+async fn read_file(mut part: multer::Field<'_>, name: &str, n_memory: &mut usize) -> Result<Upload> {
+    let mut head: Vec<u8> = Vec::new();
+    loop {
+        match part.chunk().await.map_err(multipart_error)? {
+            None => {
+                *n_memory += head.len();
+                return Ok(Upload::from_bytes(name, head.into()));
+            }
+            Some(piece) => head.extend_from_slice(&piece),
+        }
+        if *n_memory + head.len() > IN_MEMORY {
+            break;
+        }
+    }
+    let spooled = tokio::task::spawn_blocking(|| tempfile::Builder::new().prefix("pb_upload_").tempfile())
+        .await
+        .map_err(|e| ApiError::internal(e.to_string()))?
+        .map_err(|e| ApiError::internal(e.to_string()))?;
+    let io_error = |e: std::io::Error| ApiError::internal(e.to_string());
+    let mut file = tokio::fs::File::from_std(spooled.as_file().try_clone().map_err(io_error)?);
+    file.write_all(&head).await.map_err(io_error)?;
+    drop(head);
+    while let Some(piece) = part.chunk().await.map_err(multipart_error)? {
+        file.write_all(&piece).await.map_err(io_error)?;
+    }
+    file.flush().await.map_err(io_error)?;
+    let (_, path) = spooled.keep().map_err(|e| io_error(e.error))?;
+    Upload::from_spooled(name, path).map_err(io_error)
+}
+
+fn multipart_error(error: multer::Error) -> ApiError {
+    match error {
+        multer::Error::StreamSizeExceeded { .. } | multer::Error::FieldSizeExceeded { .. } => ApiError::too_large(),
+        other => invalid(other.to_string()),
+    }
+}
+
+/// The value a form text stands for: `true`, `false`, a plainly written number, or itself.
+#[must_use]
+pub fn infer(text: String) -> Value {
+    match text.as_str() {
+        "true" => return Value::Bool(true),
+        "false" => return Value::Bool(false),
+        _ => {}
+    }
+    let plain = text.starts_with(|c: char| c == '-' || c.is_ascii_digit())
+        && text.bytes().all(|b| matches!(b, b'-' | b'.' | b'0'..=b'9'));
+    if plain {
+        if let Ok(number) = text.parse::<f64>() {
+            if number.to_string() == text {
+                if let Ok(int) = text.parse::<i64>() {
+                    if int.unsigned_abs() < 1 << 53 && text != "-0" {
+                        return Value::from(int);
+                    }
+                }
+                return Value::from(number);
+            }
+        }
+    }
+    Value::String(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    async fn run(content_type: &str, body: &str, query: &str) -> std::result::Result<Value, u16> {
+        let mut source = Source::Bytes(Bytes::copy_from_slice(body.as_bytes()));
+        decode(&mut source, content_type, Query::new(query), 1 << 20).await.map(|p| p.data).map_err(|e| e.status)
+    }
+
+    #[tokio::test]
+    async fn bodies() {
+        const FORM: &str = "application/x-www-form-urlencoded";
+        for (content_type, body, query, want) in [
+            ("", "", "a=1", Ok(json!({}))),
+            ("application/json; x", "{\"a\":1,\"a\":2} trailing", "", Ok(json!({"a":2}))),
+            ("application/json", "null", "", Ok(Value::Null)),
+            ("application/json", "[1]", "", Ok(json!([1]))),
+            ("application/json", "\u{feff}{}", "", Err(400)),
+            ("APPLICATION/JSON", "{}", "", Err(400)),
+            (FORM, "a=1&b=x&a=true", "b=0.5", Ok(json!({"a":[1,true],"b":["x",0.5]}))),
+            (FORM, "a=1&@jsonPayload={\"a\":null,\"c\":[]}", "", Ok(json!({"a":null,"c":[]}))),
+            (FORM, "a=1&@jsonPayload=null", "", Ok(Value::Null)),
+            (FORM, "@jsonPayload=x", "", Err(400)),
+            (FORM, "a=%zz", "", Err(400)),
+            ("text/xml", "<a/>", "", Err(400)),
+        ] {
+            assert_eq!(run(content_type, body, query).await, want, "{content_type} {body}");
+        }
+    }
+
+    #[tokio::test]
+    async fn multipart() {
+        let body = "--X\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n12\r\n\
+            --X\r\nContent-Disposition: form-data; name=\"f\"; filename=\"t.txt\"\r\n\r\nhello\r\n--X--\r\n";
+        let mut source = Source::Bytes(Bytes::from_static(body.as_bytes()));
+        let payload = decode(&mut source, "multipart/form-data; boundary=X", Query::new("q=1"), 1 << 20).await.expect("form");
+        assert_eq!(payload.data, json!({"a": 12, "q": 1}));
+        assert_eq!(payload.files.len(), 1);
+        assert_eq!((payload.files[0].0.as_str(), payload.files[0].1.original_name()), ("f", "t.txt"));
+        let error = decode(&mut source, "multipart/form-data; boundary=X", Query::default(), 10).await.expect_err("limit");
+        assert_eq!(error.status, 413);
+    }
+
+    #[test]
+    fn inference() {
+        for (text, want) in [
+            ("1", json!(1)),
+            ("-1.5", json!(-1.5)),
+            ("0.0", json!("0.0")),
+            ("001", json!("001")),
+            ("1e3", json!("1e3")),
+            ("1.", json!("1.")),
+            ("", json!("")),
+            ("null", json!("null")),
+            ("True", json!("True")),
+        ] {
+            assert_eq!(infer(text.into()), want, "{text}");
+        }
+    }
+}

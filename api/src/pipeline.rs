@@ -1,0 +1,454 @@
+//! The order of middlewares as one table, routes with their options, and the walk through both.
+//!
+//! Built-in and user middlewares of a route are merged and sorted by priority once, when the router is built.
+//! Source: spec server-settings-operations §2.1.
+
+use std::{fmt, panic::AssertUnwindSafe, sync::Arc, time::Instant};
+
+use engine::schema::Collection;
+use futures_util::{FutureExt as _, future::BoxFuture};
+use http::{HeaderValue, Method, header};
+
+use crate::{
+    activity,
+    error::{ApiError, Result},
+    fields::Picker,
+    rate_limit,
+    request::Req,
+    response::{Body, Response},
+};
+
+/// Most bytes of a body where nothing else is said: 32 MiB.
+pub const BODY_LIMIT: u64 = 32 << 20;
+
+/// A built-in handler.
+pub type HandlerFn = for<'a> fn(&'a mut Req) -> BoxFuture<'a, Result<Response>>;
+/// A handler of a library user.
+pub type DynHandler = Arc<dyn for<'a> Fn(&'a mut Req) -> BoxFuture<'a, Result<Response>> + Send + Sync>;
+/// A middleware of a library user: does its work and calls [`Next::run`], or not.
+pub type DynMiddleware = Arc<dyn for<'a> Fn(&'a mut Req, Next<'a>) -> BoxFuture<'a, Result<Response>> + Send + Sync>;
+
+/// What answers a route.
+#[derive(Clone)]
+pub enum Handler {
+    /// One of ours.
+    Builtin(HandlerFn),
+    /// Registered at run time.
+    User(DynHandler),
+}
+
+/// How a route is rate limited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rate {
+    /// By method and path.
+    Path,
+    /// As an action on `{collection}` with these tags; an unknown collection is a 404 before everything else.
+    Collection(&'static [&'static str]),
+    /// The handler asks by itself ([`rate_limit::check_collection`]).
+    Handler,
+}
+
+/// How large a body may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// 32 MiB.
+    Default,
+    /// 32 MiB and what the fields of `{collection}` may hold.
+    Record,
+    /// The batch setting.
+    Batch,
+    /// No limit.
+    None,
+}
+
+/// A built-in route as a table row.
+#[derive(Clone, Copy)]
+pub struct Row {
+    /// `METHOD /path`.
+    pub pattern: &'static str,
+    /// What answers it.
+    pub handler: HandlerFn,
+    /// How it is rate limited.
+    pub rate: Rate,
+    /// How large its body may be.
+    pub limit: Limit,
+    /// Successful answers are not logged.
+    pub quiet: bool,
+}
+
+impl fmt::Debug for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Row").field(&self.pattern).finish()
+    }
+}
+
+impl Row {
+    /// A route with the default options.
+    #[must_use]
+    pub const fn new(pattern: &'static str, handler: HandlerFn) -> Self {
+        Self { pattern, handler, rate: Rate::Path, limit: Limit::Default, quiet: false }
+    }
+    /// Rate limited in another way.
+    #[must_use]
+    pub const fn rate(mut self, rate: Rate) -> Self {
+        self.rate = rate;
+        self
+    }
+    /// With another body limit.
+    #[must_use]
+    pub const fn limit(mut self, limit: Limit) -> Self {
+        self.limit = limit;
+        self
+    }
+    /// Without log entries for successful answers.
+    #[must_use]
+    pub const fn quiet(mut self) -> Self {
+        self.quiet = true;
+        self
+    }
+}
+
+/// The built-in steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Builtin {
+    Cors,
+    Log,
+    Recover,
+    LoadAuth,
+    SuperuserIps,
+    SecurityHeaders,
+    RateLimit,
+    BodyLimit,
+}
+
+/// Every built-in middleware: id, priority, step. The only place that knows the order.
+const BUILTINS: &[(&str, i32, Builtin)] = &[
+    ("pbCors", -1041, Builtin::Cors),
+    ("pbActivityLogger", -1040, Builtin::Log),
+    ("pbPanicRecover", -1030, Builtin::Recover),
+    ("pbLoadAuthToken", -1020, Builtin::LoadAuth),
+    ("pbSuperuserIPsWhitelist", -1015, Builtin::SuperuserIps),
+    ("pbSecurityHeaders", -1010, Builtin::SecurityHeaders),
+    ("pbRateLimit", -1000, Builtin::RateLimit),
+    ("pbBodyLimit", -990, Builtin::BodyLimit),
+];
+
+/// A user middleware with its place.
+#[derive(Clone)]
+pub struct Middleware {
+    /// Replaces a built-in or earlier one of the same id; may be empty.
+    pub id: String,
+    /// Lower runs first.
+    pub priority: i32,
+    /// What it does.
+    pub run: DynMiddleware,
+}
+
+impl fmt::Debug for Middleware {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Middleware").field("id", &self.id).field("priority", &self.priority).finish_non_exhaustive()
+    }
+}
+
+#[derive(Clone)]
+enum Step {
+    Builtin(Builtin),
+    User(DynMiddleware),
+}
+
+/// A route, ready to run.
+pub struct Route {
+    /// Its pattern.
+    pub pattern: String,
+    pub(crate) names: Vec<Box<str>>,
+    handler: Handler,
+    /// How it is rate limited.
+    pub rate: Rate,
+    limit: Limit,
+    quiet: bool,
+    steps: Vec<Step>,
+}
+
+impl fmt::Debug for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Route").field(&self.pattern).finish()
+    }
+}
+
+impl Route {
+    /// Merges built-in and user middlewares; `unbound` ids are left out.
+    #[must_use]
+    pub fn new(row: Row, handler: Handler, names: Vec<Box<str>>, pattern: &str, user: &[Middleware], unbound: &[String]) -> Self {
+        let mut steps: Vec<(i32, &str, Step)> =
+            BUILTINS.iter().map(|(id, priority, step)| (*priority, *id, Step::Builtin(*step))).collect();
+        for middleware in user {
+            let step = (middleware.priority, middleware.id.as_str(), Step::User(middleware.run.clone()));
+            match steps.iter_mut().find(|(_, id, _)| !id.is_empty() && *id == middleware.id) {
+                Some(slot) => *slot = step,
+                None => steps.push(step),
+            }
+        }
+        steps.retain(|(_, id, _)| !unbound.iter().any(|out| out == id));
+        steps.sort_by_key(|(priority, ..)| *priority);
+        Self {
+            pattern: pattern.to_owned(),
+            names,
+            handler,
+            rate: row.rate,
+            limit: row.limit,
+            quiet: row.quiet,
+            steps: steps.into_iter().map(|(.., step)| step).collect(),
+        }
+    }
+}
+
+/// The rest of a chain.
+#[derive(Clone, Copy)]
+pub struct Next<'a> {
+    steps: &'a [Step],
+    handler: &'a Handler,
+}
+
+impl fmt::Debug for Next<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Next").field("left", &self.steps.len()).finish()
+    }
+}
+
+impl<'a> Next<'a> {
+    /// Runs what comes after, the handler last.
+    pub fn run(self, req: &'a mut Req) -> BoxFuture<'a, Result<Response>> {
+        Box::pin(self.walk(req))
+    }
+
+    async fn walk(self, req: &'a mut Req) -> Result<Response> {
+        let mut steps = self.steps;
+        while let Some((step, rest)) = steps.split_first() {
+            steps = rest;
+            let next = Next { steps, handler: self.handler };
+            match step {
+                Step::User(middleware) => return middleware(req, next).await,
+                Step::Builtin(Builtin::Log) => return log(req, next).await,
+                Step::Builtin(Builtin::Recover) => return recover(req, next).await,
+                Step::Builtin(Builtin::Cors) => {
+                    if let Some(response) = cors(req) {
+                        return Ok(response);
+                    }
+                }
+                Step::Builtin(Builtin::LoadAuth) => load_auth(req).await,
+                Step::Builtin(Builtin::SuperuserIps) => superuser_ips(req)?,
+                Step::Builtin(Builtin::SecurityHeaders) => req.standard.security = true,
+                Step::Builtin(Builtin::RateLimit) => rate_limit::check(req)?,
+                Step::Builtin(Builtin::BodyLimit) => body_limit(req)?,
+            }
+        }
+        match self.handler {
+            Handler::Builtin(handler) => handler(req).await,
+            Handler::User(handler) => handler(req).await,
+        }
+    }
+}
+
+/// Runs a routed request to its final answer.
+pub(crate) async fn serve(req: &mut Req, route: Arc<Route>) -> http::Response<Body> {
+    req.skip_log = route.quiet;
+    req.route = Some(route.clone());
+    let next = Next { steps: &route.steps, handler: &route.handler };
+    let result = next.walk(req).await;
+    let response = match result {
+        Ok(response) => pick(req, response),
+        Err(error) => Response::error(&error),
+    };
+    finish(req, response)
+}
+
+/// Applies `?fields=`; a picker that fails leaves an empty body.
+fn pick(req: &Req, mut response: Response) -> Response {
+    if !response.pick || !(200..300).contains(&response.status) {
+        return response;
+    }
+    let Some(fields) = req.query().get("fields").filter(|fields| !fields.is_empty()) else {
+        return response;
+    };
+    let Body::Full(bytes) = &response.body else {
+        return response;
+    };
+    match Picker::parse(&fields).and_then(|picker| picker.apply(bytes)) {
+        Ok(None) => {}
+        Ok(Some(text)) => response.body = Body::Full(text.into()),
+        Err(error) => {
+            tracing::debug!(%error, "fields could not be picked");
+            response.body = Body::Empty;
+        }
+    }
+    response
+}
+
+/// Adds the headers of the pipeline.
+fn finish(req: &mut Req, mut response: Response) -> http::Response<Body> {
+    let headers = &mut response.headers;
+    if req.standard.vary_origin {
+        headers.append(header::VARY, HeaderValue::from_static("Origin"));
+    }
+    if let Some(origin) = req.allow_origin.take() {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    }
+    if req.standard.security {
+        headers.insert(header::X_XSS_PROTECTION, HeaderValue::from_static("1; mode=block"));
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("SAMEORIGIN"));
+    }
+    if !req.response_headers.is_empty() {
+        let own = std::mem::take(&mut req.response_headers);
+        let mut last = None;
+        for (name, value) in own {
+            if let Some(name) = name.or_else(|| last.clone()) {
+                headers.append(name.clone(), value);
+                last = Some(name);
+            }
+        }
+    }
+    let status = http::StatusCode::from_u16(response.status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
+    if status == http::StatusCode::NO_CONTENT {
+        headers.remove(header::CONTENT_TYPE);
+        response.body = Body::Empty;
+    }
+    if req.head.method == Method::HEAD && response.status >= 400 {
+        headers.remove(header::CONTENT_TYPE);
+        response.body = Body::Empty;
+    }
+    let mut out = http::Response::new(response.body);
+    *out.status_mut() = status;
+    *out.headers_mut() = response.headers;
+    out
+}
+
+fn cors(req: &mut Req) -> Option<Response> {
+    req.standard.vary_origin = true;
+    req.allow_origin = req.api.cors().allow(req.head.headers.get(header::ORIGIN));
+    if req.head.method != Method::OPTIONS {
+        return None;
+    }
+    let mut response = Response::no_content();
+    if req.allow_origin.is_some() {
+        req.api.cors().preflight(&req.head.headers, &mut response.headers);
+    }
+    Some(response)
+}
+
+async fn log<'a>(req: &'a mut Req, next: Next<'a>) -> Result<Response> {
+    let started = Instant::now();
+    let result = {
+        // the future keeps `req` borrowed only until it is done
+        next_walk(req, next).await
+    };
+    activity::record(req, started, &result);
+    result
+}
+
+/// A boxed reborrow of the walk, so that `req` can be used again afterwards.
+fn next_walk<'r>(req: &'r mut Req, next: Next<'r>) -> BoxFuture<'r, Result<Response>> {
+    next.run(req)
+}
+
+async fn recover<'a>(req: &'a mut Req, next: Next<'a>) -> Result<Response> {
+    match AssertUnwindSafe(next_walk(req, next)).catch_unwind().await {
+        Ok(result) => result,
+        Err(panic) => {
+            let text = panic
+                .downcast_ref::<&str>()
+                .map(|text| (*text).to_owned())
+                .or_else(|| panic.downcast_ref::<String>().cloned())
+                .unwrap_or_default();
+            Err(ApiError::internal(format!("recovered from panic: {text}")))
+        }
+    }
+}
+
+/// The token of an `Authorization` header: as it is, or after `Bearer ` and one space.
+fn token_of(value: &str) -> &str {
+    match value.split_at_checked(7) {
+        Some((scheme, token)) if !token.is_empty() && scheme.eq_ignore_ascii_case("bearer ") => token,
+        _ => value,
+    }
+}
+
+async fn load_auth(req: &mut Req) {
+    let head = req.head.clone();
+    let token = token_of(head.header(header::AUTHORIZATION));
+    if token.is_empty() {
+        return;
+    }
+    match engine::auth::caller_of(req.app(), token).await {
+        Ok(caller) => {
+            req.caller = caller;
+            token.clone_into(&mut req.token);
+        }
+        Err(error) => tracing::debug!(%error, "loadAuthToken failure"),
+    }
+}
+
+fn superuser_ips(req: &Req) -> Result<()> {
+    if !req.caller.is_superuser() {
+        return Ok(());
+    }
+    check_superuser_ip(req)
+}
+
+/// 403 when superusers may not call from the request's address.
+///
+/// # Errors
+/// 403.
+pub fn check_superuser_ip(req: &Req) -> Result<()> {
+    let settings = req.app().settings();
+    if settings.superuser_ips.is_empty() || rate_limit::contains_ip(&settings.superuser_ips, req.real_ip()) {
+        return Ok(());
+    }
+    Err(ApiError::forbidden("").with_detail("superuser IP not allowed"))
+}
+
+fn body_limit(req: &mut Req) -> Result<()> {
+    let route = req.route.clone();
+    let limit = match route.map_or(Limit::Default, |route| route.limit) {
+        Limit::Default => BODY_LIMIT,
+        Limit::None => u64::MAX,
+        Limit::Batch => match req.app().settings().batch.max_body_size {
+            size if size > 0 => size.unsigned_abs(),
+            _ => 128 << 20,
+        },
+        Limit::Record => record_limit(&context_collection(req)?),
+    };
+    req.body_limit = limit;
+    if req.body_len().is_some_and(|len| len > limit) {
+        return Err(ApiError::too_large());
+    }
+    Ok(())
+}
+
+/// The collection a middleware works for.
+///
+/// # Errors
+/// 404 when it does not exist.
+pub(crate) fn context_collection(req: &Req) -> Result<Arc<Collection>> {
+    req.app()
+        .schema()
+        .find(&req.param("collection"))
+        .cloned()
+        .ok_or_else(|| ApiError::not_found("Missing or invalid collection context."))
+}
+
+fn record_limit(collection: &Collection) -> u64 {
+    BODY_LIMIT + collection.max_body_size()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::token_of;
+
+    #[test]
+    fn tokens() {
+        for (value, want) in [("abc", "abc"), ("bEarer abc", "abc"), ("Bearer  abc", " abc"), ("Bearer ", "Bearer "), ("", "")] {
+            assert_eq!(token_of(value), want);
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! Rate limits by address: rules, labels, fixed windows of whole seconds.
+//!
+//! Counters live in this process. Any change of the settings drops all of them.
+//! Source: spec server-settings-operations §2.11.
+
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use engine::{schema::Collection, settings::{RateLimitRule, Settings}};
+use parking_lot::Mutex;
+
+use crate::{
+    error::{ApiError, Result},
+    pipeline::{Rate, context_collection},
+    request::Req,
+};
+
+/// A bucket is dropped after this time without use.
+const IDLE: Duration = Duration::from_secs(1800);
+
+/// Counters of fixed windows.
+#[derive(Debug, Default)]
+pub struct Limiter {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    buckets: HashMap<(String, IpAddr), Bucket>,
+    /// The settings the counters belong to, by address.
+    settings: usize,
+    swept: Option<Instant>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Bucket {
+    start: Instant,
+    used: Instant,
+    left: u64,
+}
+
+impl Limiter {
+    /// Takes one request from a bucket; false when it is empty.
+    pub fn allow(&self, bucket: &str, ip: IpAddr, max: u64, seconds: u64, now: Instant) -> bool {
+        let mut state = self.state.lock();
+        state.sweep(now);
+        let slot = state
+            .buckets
+            .entry((bucket.to_owned(), ip))
+            .or_insert(Bucket { start: now, used: now, left: max });
+        slot.used = now;
+        if now.duration_since(slot.start).as_secs() >= seconds {
+            (slot.start, slot.left) = (now, max);
+        }
+        if slot.left == 0 {
+            return false;
+        }
+        slot.left -= 1;
+        true
+    }
+
+    /// Drops every counter when the settings are not those of the last call.
+    fn follow(&self, settings: &Arc<Settings>) {
+        let mut state = self.state.lock();
+        let address = Arc::as_ptr(settings) as usize;
+        if state.settings != address {
+            state.settings = address;
+            state.buckets.retain(|(bucket, _), _| bucket.starts_with('@'));
+        }
+    }
+}
+
+impl State {
+    fn sweep(&mut self, now: Instant) {
+        let due = self.swept.is_none_or(|last| now.duration_since(last) > Duration::from_secs(60));
+        if due {
+            self.swept = Some(now);
+            self.buckets.retain(|_, bucket| now.duration_since(bucket.used) < IDLE);
+        }
+    }
+}
+
+/// True if one of the entries (addresses or networks) contains the address; families are never mixed.
+#[must_use]
+pub fn contains_ip(entries: &[String], ip: IpAddr) -> bool {
+    entries.iter().any(|entry| match entry.split_once('/') {
+        None => entry.parse() == Ok(ip),
+        Some((net, bits)) => match (net.parse::<IpAddr>(), bits.parse::<u32>(), ip) {
+            (Ok(IpAddr::V4(net)), Ok(bits), IpAddr::V4(ip)) if bits <= 32 => {
+                let mask = u32::MAX.checked_shl(32 - bits).unwrap_or(0);
+                u32::from(net) & mask == u32::from(ip) & mask
+            }
+            (Ok(IpAddr::V6(net)), Ok(bits), IpAddr::V6(ip)) if bits <= 128 => {
+                let mask = u128::MAX.checked_shl(128 - bits).unwrap_or(0);
+                u128::from(net) & mask == u128::from(ip) & mask
+            }
+            _ => false,
+        },
+    })
+}
+
+/// The first rule that fits: per label an exact match over all rules, then the first declared prefix.
+fn find<'s>(rules: &'s [RateLimitRule], labels: &[String], signed_in: bool) -> Option<&'s RateLimitRule> {
+    let fits = |rule: &&RateLimitRule| match rule.audience.as_str() {
+        "@guest" => !signed_in,
+        "@auth" => signed_in,
+        _ => true,
+    };
+    labels.iter().find_map(|label| {
+        let exact = rules.iter().filter(fits).find(|rule| rule.label == *label);
+        exact.or_else(|| {
+            let slashed = format!("{label}/");
+            rules.iter().filter(fits).find(|rule| rule.label.ends_with('/') && slashed.starts_with(&rule.label))
+        })
+    })
+}
+
+fn skipped(req: &Req, settings: &Settings) -> bool {
+    !settings.rate_limits.enabled
+        || req.caller.is_superuser()
+        || (!settings.rate_limits.excluded_ips.is_empty()
+            && contains_ip(&settings.rate_limits.excluded_ips, req.real_ip()))
+}
+
+/// The step of the pipeline.
+///
+/// # Errors
+/// 429, or 404 for actions on an unknown collection.
+pub(crate) fn check(req: &Req) -> Result<()> {
+    match req.route.as_ref().map_or(Rate::Path, |route| route.rate) {
+        Rate::Handler => Ok(()),
+        Rate::Collection(tags) => {
+            let collection = context_collection(req)?;
+            check_collection(req, &collection, tags)
+        }
+        Rate::Path => {
+            let settings = req.app().settings();
+            if skipped(req, &settings) {
+                return Ok(());
+            }
+            let labels = [format!("{} {}", req.method(), req.path()), req.path().to_owned()];
+            let Some(rule) = find(&settings.rate_limits.rules, &labels, req.caller.record().is_some()) else {
+                return Ok(());
+            };
+            take(req, &settings, rule, &format!("{} {}", rule.label, rule.audience))
+        }
+    }
+}
+
+/// Counts an action on a collection.
+///
+/// # Errors
+/// 429.
+pub fn check_collection(req: &Req, collection: &Collection, tags: &[&str]) -> Result<()> {
+    let route = req.route.as_ref().map_or("", |route| route.pattern.as_str());
+    check_action(req, collection, tags, req.method().as_str(), req.path(), route)
+}
+
+/// Counts an action under another method and path than the request's own (batch items).
+///
+/// # Errors
+/// 429.
+pub fn check_action(req: &Req, collection: &Collection, tags: &[&str], method: &str, path: &str, route: &str) -> Result<()> {
+    let settings = req.app().settings();
+    if skipped(req, &settings) {
+        return Ok(());
+    }
+    let mut labels: Vec<String> = tags.iter().map(|tag| format!("{}:{tag}", collection.name)).collect();
+    labels.extend(tags.iter().map(|tag| format!("*:{tag}")));
+    labels.push(format!("{method} {path}"));
+    labels.push(path.to_owned());
+    let Some(rule) = find(&settings.rate_limits.rules, &labels, req.caller.record().is_some()) else {
+        return Ok(());
+    };
+    take(req, &settings, rule, &format!("{} {route} {} {}", collection.id, tags.join(","), rule.audience))
+}
+
+fn take(req: &Req, settings: &Arc<Settings>, rule: &RateLimitRule, bucket: &str) -> Result<()> {
+    let limiter = req.api.limiter();
+    limiter.follow(settings);
+    let (max, seconds) = (rule.max_requests.max(0).unsigned_abs(), rule.duration.max(0).unsigned_abs());
+    if limiter.allow(bucket, req.real_ip(), max, seconds, Instant::now()) {
+        return Ok(());
+    }
+    Err(ApiError::too_many(format!(
+        "triggered rate limit rule: {{\"label\":\"{}\",\"audience\":\"{}\",\"duration\":{},\"maxRequests\":{}}}",
+        rule.label, rule.audience, rule.duration, rule.max_requests
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fixed_window() {
+        let limiter = Limiter::default();
+        let ip: IpAddr = "1.2.3.4".parse().expect("ip");
+        let start = Instant::now();
+        let at = |s| start + Duration::from_secs(s);
+        let got: Vec<bool> = [0, 0, 0, 1, 2, 2, 3, 4].iter().map(|s| limiter.allow("b", ip, 2, 2, at(*s))).collect();
+        assert_eq!(got, [true, true, false, false, true, true, false, true]);
+        assert!(limiter.allow("c", ip, 2, 2, start));
+    }
+
+    #[test]
+    fn networks() {
+        for (entry, ip, want) in [
+            ("127.0.0.1", "127.0.0.1", true),
+            ("10.0.0.0/8", "10.1.2.3", true),
+            ("10.0.0.0/8", "11.1.2.3", false),
+            ("0.0.0.0/0", "11.1.2.3", true),
+            ("::ffff:1.2.3.4", "1.2.3.4", false),
+            ("2001:db8::/32", "2001:db8::1", true),
+            ("x", "1.2.3.4", false),
+        ] {
+            assert_eq!(contains_ip(&[entry.into()], ip.parse().expect("ip")), want, "{entry} {ip}");
+        }
+    }
+
+    #[test]
+    fn rules() {
+        let rule = |label: &str, audience: &str| RateLimitRule {
+            label: label.into(),
+            audience: audience.into(),
+            duration: 1,
+            max_requests: 1,
+        };
+        let rules = [
+            rule("POST /api/", ""),
+            rule("/api/batch", "@auth"),
+            rule("/api/", ""),
+            rule("*:list", ""),
+            rule("demo:list", "@guest"),
+        ];
+        let run = |labels: &[&str], signed_in| {
+            let labels: Vec<String> = labels.iter().map(|l| (*l).to_owned()).collect();
+            find(&rules, &labels, signed_in).map(|rule| rule.label.clone())
+        };
+        for (labels, signed_in, want) in [
+            (&["POST /api/batch", "/api/batch"][..], true, Some("POST /api/")),
+            (&["GET /api/batch", "/api/batch"], true, Some("/api/batch")),
+            (&["GET /api/batch", "/api/batch"], false, Some("/api/")),
+            (&["GET /api", "/api"], false, Some("/api/")),
+            (&["GET /apix", "/apix"], false, None),
+            (&["demo:list", "*:list"], false, Some("demo:list")),
+            (&["demo:list", "*:list"], true, Some("*:list")),
+        ] {
+            assert_eq!(run(labels, signed_in).as_deref(), want, "{labels:?}");
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! One request on its way through the pipeline: [`Head`] (shared, immutable) and [`Req`] (what the steps work on).
+//!
+//! Maps of headers and query are only made when a rule or a hook asks for them.
+//! Source: spec server-settings-operations §2; records-files-realtime-batch §1.4.
+
+use std::{
+    any::Any,
+    borrow::Cow,
+    collections::BTreeMap,
+    fmt,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
+};
+
+use engine::{
+    App,
+    ctx::{Caller, Ctx, RequestFacts, RequestInfo},
+    event::Ext,
+};
+use http::{HeaderMap, HeaderValue, Method, Uri, header};
+use parking_lot::Mutex;
+use serde_json::{Map, Value};
+
+use crate::{
+    api::Api,
+    body::{self, Payload, Source},
+    error::Result,
+    pipeline::Route,
+    query::Query,
+    response::Response,
+    router::{Spans, decode},
+};
+
+/// What the client sent before the body.
+#[derive(Debug)]
+pub struct Head {
+    /// The method.
+    pub method: Method,
+    /// The target as sent.
+    pub uri: Uri,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The other end of the socket.
+    pub remote: SocketAddr,
+}
+
+impl Head {
+    /// A header as text; `""` when it is missing or not text.
+    #[must_use]
+    pub fn header(&self, name: header::HeaderName) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("")
+    }
+
+    /// The query.
+    #[must_use]
+    pub fn query(&self) -> Query<'_> {
+        Query::new(self.uri.query().unwrap_or(""))
+    }
+
+    /// The caller's address as the trusted proxy reports it, else that of the socket.
+    #[must_use]
+    pub fn real_ip(&self, app: &App) -> IpAddr {
+        let settings = app.settings();
+        let proxy = &settings.trusted_proxy;
+        for name in &proxy.headers {
+            let line = self.headers.get_all(name.as_str()).iter().next_back().and_then(|v| v.to_str().ok());
+            let mut ips = line.unwrap_or("").split(',').filter_map(|part| part.trim().parse::<IpAddr>().ok());
+            let found = if proxy.use_leftmost_ip { ips.next() } else { ips.next_back() };
+            if let Some(ip) = found {
+                return ip;
+            }
+        }
+        self.remote.ip()
+    }
+
+    /// The facts behind `@request.*`.
+    #[must_use]
+    pub fn facts(&self, body: Map<String, Value>) -> RequestFacts {
+        let mut query = BTreeMap::new();
+        for (key, value) in self.query().pairs() {
+            query.entry(key.into_owned()).or_insert_with(|| value.into_owned());
+        }
+        let mut headers = BTreeMap::new();
+        for (name, value) in &self.headers {
+            if name != header::HOST {
+                headers
+                    .entry(snake_case(name.as_str()))
+                    .or_insert_with(|| String::from_utf8_lossy(value.as_bytes()).into_owned());
+            }
+        }
+        RequestFacts { method: self.method.as_str().to_ascii_uppercase(), query, headers, body }
+    }
+}
+
+/// Header names as rules spell them: `x-test.b` is `x_test_b`.
+fn snake_case(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    for c in name.chars() {
+        if c.is_ascii_alphanumeric() {
+            out.push(c.to_ascii_lowercase());
+        } else if !out.is_empty() && !out.ends_with('_') {
+            out.push('_');
+        }
+    }
+    out.truncate(out.trim_end_matches('_').len());
+    out
+}
+
+/// IPv6 in full, as the reference prints it.
+#[must_use]
+pub fn ip_text(ip: IpAddr) -> String {
+    match ip {
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => {
+            let groups: Vec<String> = ip.segments().iter().map(|group| format!("{group:04x}")).collect();
+            groups.join(":")
+        }
+    }
+}
+
+/// Which standard headers the answer gets.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Standard {
+    pub(crate) vary_origin: bool,
+    pub(crate) security: bool,
+}
+
+/// A request being served.
+pub struct Req {
+    /// The server.
+    pub api: Api,
+    /// What the client sent before the body.
+    pub head: Arc<Head>,
+    /// Who asks; set by `pbLoadAuthToken`.
+    pub caller: Caller,
+    /// The valid token behind `caller`.
+    pub token: String,
+    /// Headers for the answer, whatever it will be.
+    pub response_headers: HeaderMap,
+    /// Most bytes the body may have.
+    pub body_limit: u64,
+    /// Successful answers are not logged.
+    pub skip_log: bool,
+    /// `data.meta` of the activity log.
+    pub log_meta: Option<Value>,
+    pub(crate) route: Option<Arc<Route>>,
+    pub(crate) spans: Spans,
+    pub(crate) standard: Standard,
+    pub(crate) allow_origin: Option<HeaderValue>,
+    source: Source,
+    payload: Option<Payload>,
+    store: Map<String, Value>,
+}
+
+impl fmt::Debug for Req {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Req").field("method", &self.head.method).field("uri", &self.head.uri).finish_non_exhaustive()
+    }
+}
+
+impl Req {
+    /// A request that has not been routed yet.
+    #[must_use]
+    pub fn new(api: &Api, head: Head, source: Source) -> Self {
+        Self {
+            api: api.clone(),
+            head: Arc::new(head),
+            caller: Caller::Guest,
+            token: String::new(),
+            response_headers: HeaderMap::new(),
+            body_limit: crate::pipeline::BODY_LIMIT,
+            skip_log: false,
+            log_meta: None,
+            route: None,
+            spans: Spans::default(),
+            standard: Standard::default(),
+            allow_origin: None,
+            source,
+            payload: None,
+            store: Map::new(),
+        }
+    }
+
+    /// The application.
+    #[must_use]
+    pub fn app(&self) -> &App {
+        self.api.app()
+    }
+
+    /// The method.
+    #[must_use]
+    pub fn method(&self) -> &Method {
+        &self.head.method
+    }
+
+    /// The path as sent.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.head.uri.path()
+    }
+
+    /// The query.
+    #[must_use]
+    pub fn query(&self) -> Query<'_> {
+        self.head.query()
+    }
+
+    /// A wildcard of the route, percent-decoded; `""` when there is none of that name.
+    #[must_use]
+    pub fn param(&self, name: &str) -> Cow<'_, str> {
+        let idx = self.route.as_ref().and_then(|route| route.names.iter().position(|n| &**n == name));
+        idx.and_then(|idx| self.spans.raw(idx, self.head.uri.path())).map(decode).unwrap_or_default()
+    }
+
+    /// The caller's address, trusted proxies considered.
+    #[must_use]
+    pub fn real_ip(&self) -> IpAddr {
+        self.head.real_ip(self.app())
+    }
+
+    /// Values that middlewares leave for each other.
+    pub fn store(&mut self) -> &mut Map<String, Value> {
+        &mut self.store
+    }
+
+    /// The declared length of the body.
+    #[must_use]
+    pub fn body_len(&self) -> Option<u64> {
+        self.source.len_hint()
+    }
+
+    /// The raw body. Not possible after a multipart form was read.
+    ///
+    /// # Errors
+    /// 413 beyond the limit, 400 when the client breaks off.
+    pub async fn bytes(&mut self) -> Result<bytes::Bytes> {
+        self.source.bytes(self.body_limit).await
+    }
+
+    /// The decoded body; can be asked for again.
+    ///
+    /// # Errors
+    /// As [`body::decode`].
+    pub async fn payload(&mut self) -> Result<Payload> {
+        if let Some(payload) = &self.payload {
+            return Ok(payload.clone());
+        }
+        let head = self.head.clone();
+        let content_type = head.header(header::CONTENT_TYPE);
+        let payload = body::decode(&mut self.source, content_type, head.query(), self.body_limit).await?;
+        if !payload.files.is_empty() || payload.form {
+            self.payload = Some(payload.clone());
+        }
+        Ok(payload)
+    }
+
+    /// The engine's view of this request, with the given body behind `@request.body.*`.
+    #[must_use]
+    pub fn ctx(&self, body: Map<String, Value>) -> Ctx {
+        let head = self.head.clone();
+        let info = RequestInfo::lazy(move || head.facts(body.clone()));
+        Ctx::new(self.app(), self.caller.clone(), Some(Arc::new(info)))
+    }
+
+    /// What hooks see of this request.
+    #[must_use]
+    pub fn exchange(&self) -> Arc<Exchange> {
+        Arc::new(Exchange { head: self.head.clone(), caller: self.caller.clone(), response: Mutex::new(None) })
+    }
+
+    /// A request made up in memory, for tests and sub-requests.
+    #[must_use]
+    pub fn synthetic(api: &Api, method: Method, uri: Uri, headers: HeaderMap, body: bytes::Bytes) -> Self {
+        let remote = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        Self::new(api, Head { method, uri, headers, remote }, Source::Bytes(body))
+    }
+}
+
+/// The request and its future answer, as hooks see them: the `ext` of request events.
+#[derive(Debug)]
+pub struct Exchange {
+    /// What the client sent.
+    pub head: Arc<Head>,
+    /// Who asks.
+    pub caller: Caller,
+    response: Mutex<Option<Response>>,
+}
+
+impl Exchange {
+    /// The exchange behind an event.
+    #[must_use]
+    pub fn of(ext: &Ext) -> Option<Arc<Self>> {
+        let any: Arc<dyn Any + Send + Sync> = ext.clone();
+        any.downcast().ok()
+    }
+
+    /// Sets the answer; the first one counts.
+    pub fn respond(&self, response: Response) {
+        self.response.lock().get_or_insert(response);
+    }
+
+    /// The answer; a handler that skipped the rest and wrote nothing answers an empty 200.
+    #[must_use]
+    pub fn take(&self) -> Response {
+        self.response.lock().take().unwrap_or_else(|| Response::empty(200))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn header_names() {
+        for (name, want) in [("X-Test", "x_test"), ("user-agent", "user_agent"), ("a.b--c-", "a_b_c")] {
+            assert_eq!(snake_case(name), want);
+        }
+    }
+
+    #[test]
+    fn full_ipv6() {
+        assert_eq!(ip_text("2001:db8::1".parse().expect("ip")), "2001:0db8:0000:0000:0000:0000:0000:0001");
+        assert_eq!(ip_text("::ffff:1.2.3.4".parse().expect("ip")), "0000:0000:0000:0000:0000:ffff:0102:0304");
+    }
+}

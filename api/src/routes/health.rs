@@ -1,0 +1,37 @@
+//! `GET /api/health`. Source: spec server-settings-operations §5.3.
+
+use crate::{
+    error::Result,
+    json,
+    pipeline::Row,
+    request::{Req, ip_text},
+    response::Response,
+    routes::h,
+};
+
+pub(crate) const ROUTES: &[Row] = &[Row::new("GET /api/health", h!(show))];
+
+/// The last name is spelled with a non-breaking hyphen (U+2011), as in the reference, and so never found.
+const PROXY_HEADERS: [&str; 2] = ["CF-Connecting-IP", "Fly-Client-IP"];
+
+const GUEST: &[u8] = b"{\"message\":\"API is healthy.\",\"code\":200,\"data\":{}}\n";
+
+async fn show(req: &mut Req) -> Result<Response> {
+    if !req.caller.is_superuser() {
+        return Ok(Response::json_bytes(200, bytes::Bytes::from_static(GUEST), true));
+    }
+    let settings = req.app().settings();
+    let names = settings.trusted_proxy.headers.iter().map(String::as_str).chain(PROXY_HEADERS);
+    let header = names
+        .filter(|name| req.head.headers.get(*name).is_some_and(|value| !value.is_empty()))
+        .next()
+        .unwrap_or("")
+        .to_owned();
+    let mut out = Vec::with_capacity(160);
+    out.extend_from_slice(b"{\"message\":\"API is healthy.\",\"code\":200,\"data\":{\"canBackup\":true,\"possibleProxyHeader\":");
+    json::write_str(&mut out, &header);
+    out.extend_from_slice(b",\"realIP\":");
+    json::write_str(&mut out, &ip_text(req.real_ip()));
+    out.extend_from_slice(b"}}");
+    Ok(Response::json(200, out))
+}

@@ -1,0 +1,196 @@
+//! [`App`] and its builder.
+
+use std::{fmt, net::SocketAddr, ops::Deref, path::PathBuf, time::Duration};
+
+use api::{
+    api::{Api, Options, Routes},
+    router::PatternError,
+    server::{self, ListenError},
+    static_files::StaticFiles,
+};
+
+use crate::plugin::{Plugin, Setup};
+
+type Register = Box<dyn FnOnce(&mut Setup<'_>) -> engine::Result<()> + Send>;
+
+/// How an app starts. See [`App::builder`].
+pub struct Builder {
+    config: engine::Config,
+    plugins: Vec<Register>,
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder").field("config", &self.config).field("n_plugins", &self.plugins.len()).finish()
+    }
+}
+
+impl Builder {
+    /// Where the databases and files are; created when missing.
+    #[must_use]
+    pub fn data_dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.config.dir = dir.into();
+        self
+    }
+    /// Print logs and SQL.
+    #[must_use]
+    pub fn dev(mut self, dev: bool) -> Self {
+        self.config.dev = dev;
+        self
+    }
+    /// The key (32 bytes) that encrypts the stored settings.
+    #[must_use]
+    pub fn encryption_key(mut self, key: Option<String>) -> Self {
+        self.config.encryption_key = key;
+        self
+    }
+    /// Longest time of a query.
+    #[must_use]
+    pub fn query_timeout(mut self, limit: Duration) -> Self {
+        self.config.query_timeout = limit;
+        self
+    }
+    /// Every acknowledged write survives a loss of power.
+    #[must_use]
+    pub fn full_durability(mut self, full: bool) -> Self {
+        if full {
+            self.config.durability = engine::store::Durability::Full;
+        }
+        self
+    }
+    /// Hash new passwords with bcrypt instead of argon2id.
+    #[must_use]
+    pub fn bcrypt(mut self, bcrypt: bool) -> Self {
+        if bcrypt {
+            self.config.password_hash = engine::auth::password::Scheme::Bcrypt;
+        }
+        self
+    }
+    /// Adds a plugin; plugins register in this order.
+    #[must_use]
+    pub fn plugin(mut self, plugin: impl Plugin + Send + 'static) -> Self {
+        self.plugins.push(Box::new(move |setup| plugin.register(setup)));
+        self
+    }
+
+    /// Opens the data directory and registers the plugins.
+    ///
+    /// # Errors
+    /// When the databases, the settings or a plugin fail.
+    pub async fn build(self) -> engine::Result<App> {
+        let inner = engine::App::open(self.config).await?;
+        let mut routes = Routes::default();
+        for register in self.plugins {
+            register(&mut Setup { app: &inner, routes: &mut routes })?;
+        }
+        Ok(App { inner, routes })
+    }
+}
+
+/// A running application without a server; derefs to the engine's handle.
+#[derive(Debug)]
+pub struct App {
+    inner: engine::App,
+    routes: Routes,
+}
+
+impl Deref for App {
+    type Target = engine::App;
+    fn deref(&self) -> &engine::App {
+        &self.inner
+    }
+}
+
+/// Where and how to serve.
+#[derive(Debug, Clone)]
+pub struct ServeOptions {
+    /// `host:port`.
+    pub address: String,
+    /// Allowed origins; empty means all.
+    pub origins: Vec<String>,
+    /// Files served at `/`.
+    pub public_dir: Option<PathBuf>,
+    /// Missing files are answered with the root `index.html`.
+    pub index_fallback: bool,
+}
+
+impl Default for ServeOptions {
+    fn default() -> Self {
+        Self { address: "127.0.0.1:8090".into(), origins: Vec::new(), public_dir: None, index_fallback: true }
+    }
+}
+
+/// Facts of a server that has begun to listen.
+#[derive(Debug, Clone)]
+pub struct Started {
+    /// The address as given.
+    pub address: String,
+    /// The address of the socket.
+    pub local: SocketAddr,
+    /// Now, as `2026/11/23 18:56:00`.
+    pub time: String,
+    /// There is no superuser yet.
+    pub needs_superuser: bool,
+}
+
+/// Why serving ended early.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// A route pattern is wrong.
+    #[error(transparent)]
+    Pattern(#[from] PatternError),
+    /// The address cannot be used.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The socket failed.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// The engine failed.
+    #[error(transparent)]
+    Engine(#[from] engine::Error),
+}
+
+impl App {
+    /// Starts building an app.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder { config: engine::Config::new("pb_data"), plugins: Vec::new() }
+    }
+
+    /// Routes and middlewares besides the built-in ones.
+    pub fn routes(&mut self) -> &mut Routes {
+        &mut self.routes
+    }
+
+    /// Serves until `stop` is done, then closes the app. `started` is called once the socket listens.
+    ///
+    /// # Errors
+    /// When a route is wrong, the address cannot be used, or the engine fails.
+    pub async fn serve(
+        self,
+        options: ServeOptions,
+        stop: impl Future<Output = ()>,
+        started: impl FnOnce(Started),
+    ) -> Result<(), ServeError> {
+        let app = self.inner;
+        let public = options.public_dir.map(|dir| StaticFiles::new(dir, options.index_fallback));
+        let api = Api::new(&app, Options { origins: options.origins, public, routes: self.routes })?;
+        let listener = match server::listen(&options.address).await {
+            Ok(listener) => listener,
+            Err(error) => {
+                app.close().await;
+                return Err(error.into());
+            }
+        };
+        started(Started {
+            local: listener.local_addr()?,
+            address: options.address,
+            time: engine::time::Timestamp::now().banner(),
+            needs_superuser: engine::auth::superuser::none_exists(&app).await?,
+        });
+        server::serve(api, listener, stop).await;
+        app.close().await;
+        Ok(())
+    }
+}

@@ -1,0 +1,126 @@
+//! The commands, one file each. To add one: a file with `command()` and `run()`, one line in `commands!`.
+//!
+//! A failing command prints one line on stderr and exits with 1 (ARCHITECTURE.md: a named difference; the reference
+//! prints to stdout and exits with 0).
+
+use std::{ffi::OsString, process::ExitCode};
+
+use clap::{Arg, ArgAction, ArgMatches, Command, error::ErrorKind};
+
+use crate::{
+    flags::{self, Config},
+    print,
+};
+
+macro_rules! commands {
+    ($($name:ident),* $(,)?) => {
+        $(mod $name;)*
+        fn all() -> Vec<Command> {
+            vec![$($name::command()),*]
+        }
+        fn run(name: &str, matches: &ArgMatches, config: &Config) -> Result<(), Failure> {
+            match name {
+                $(stringify!($name) => $name::run(matches, config),)*
+                other => Err(Failure(format!("unknown command {other:?} for {:?}", config.exe))),
+            }
+        }
+    };
+}
+
+commands! {
+    serve,
+    superuser,
+    filter,
+}
+
+/// Why a command failed: one line.
+#[derive(Debug)]
+pub(crate) struct Failure(pub(crate) String);
+
+impl<E: std::error::Error> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// Parses the arguments and runs a command.
+pub(crate) fn main(arguments: &[OsString]) -> ExitCode {
+    let (_, exe) = flags::names(arguments);
+    let mut root = root(&exe);
+    let matches = match root.try_get_matches_from_mut(arguments) {
+        Ok(matches) => matches,
+        Err(error) => return explain(&error, &exe),
+    };
+    let Some((name, sub)) = matches.subcommand() else {
+        print::raw(&root.render_help().to_string());
+        return ExitCode::SUCCESS;
+    };
+    let config = flags::read(arguments, sub);
+    match run(name, sub, &config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure(text)) => {
+            print::error(&text);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn root(exe: &str) -> Command {
+    let version = format!("version {}", env!("CARGO_PKG_VERSION"));
+    let command = Command::new(exe.to_owned())
+        .bin_name(exe.to_owned())
+        .about(format!("{exe} CLI"))
+        .version(version)
+        .disable_help_subcommand(true)
+        .disable_version_flag(true)
+        .arg(Arg::new("version").short('v').long("version").action(ArgAction::Version).help("version of the executable"))
+        .subcommands(all());
+    flags::global(command)
+}
+
+/// Prints what clap has to say in our words: help on stdout, errors as one line on stderr.
+fn explain(error: &clap::Error, exe: &str) -> ExitCode {
+    use clap::error::{ContextKind, ContextValue};
+    let context = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => text.clone(),
+        Some(ContextValue::Strings(texts)) => texts.join(", "),
+        _ => String::new(),
+    };
+    let text = match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            print::raw(&error.to_string());
+            return ExitCode::SUCCESS;
+        }
+        ErrorKind::InvalidSubcommand => format!(
+            "unknown command \"{}\" for \"{exe}\". Run '{exe} --help' for usage.",
+            context(ContextKind::InvalidSubcommand)
+        ),
+        ErrorKind::UnknownArgument => {
+            let flag = context(ContextKind::InvalidArg);
+            if flag.starts_with('-') {
+                format!("unknown flag: {flag}")
+            } else {
+                format!("unknown command \"{flag}\" for \"{exe}\". Run '{exe} --help' for usage.")
+            }
+        }
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation => format!(
+            "invalid argument \"{}\" for \"{}\" flag",
+            context(ContextKind::InvalidValue),
+            context(ContextKind::InvalidArg)
+        ),
+        _ => {
+            let text = error.to_string();
+            text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned()
+        }
+    };
+    print::error(&text);
+    ExitCode::FAILURE
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_table_is_sound() {
+        super::root("pocketbase").debug_assert();
+    }
+}

@@ -1,0 +1,170 @@
+//! Command line and environment → [`Config`]. The only reader of the environment.
+//!
+//! Source: spec server-settings-operations §1.2, §1.3, §7.2.
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+
+/// Flags that every command takes, defaults resolved.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    /// Base name of the executable as it was called.
+    pub(crate) exe: String,
+    /// The executable as it was called.
+    pub(crate) argv0: String,
+    pub(crate) dir: PathBuf,
+    pub(crate) public_dir: PathBuf,
+    pub(crate) hooks_dir: PathBuf,
+    pub(crate) migrations_dir: PathBuf,
+    pub(crate) index_fallback: bool,
+    /// The key named by `--encryptionEnv`.
+    pub(crate) encryption_key: Option<String>,
+    pub(crate) dev: bool,
+    pub(crate) query_timeout: Duration,
+    pub(crate) durability: String,
+    pub(crate) password_hash: String,
+    pub(crate) ignore_hooks: bool,
+}
+
+/// The arguments of the process.
+pub(crate) fn arguments() -> Vec<OsString> {
+    std::env::args_os().collect()
+}
+
+/// The executable as it was called, and its base name.
+pub(crate) fn names(arguments: &[OsString]) -> (String, String) {
+    let argv0 = arguments.first().map_or_else(|| "pocketbase".into(), |arg| arg.to_string_lossy().into_owned());
+    let exe = Path::new(&argv0).file_name().map_or_else(|| argv0.clone(), |name| name.to_string_lossy().into_owned());
+    (argv0, exe)
+}
+
+/// Adds the global flags.
+pub(crate) fn global(command: Command) -> Command {
+    command
+        .arg(text("dir", "the PocketBase data directory (default: pb_data beside the executable)"))
+        .arg(text("encryptionEnv", "the environment variable whose value of 32 characters encrypts the settings"))
+        .arg(switch("dev", "false", "print all logs and SQL statements"))
+        .arg(
+            text("queryTimeout", "the default SELECT timeout in seconds")
+                .value_parser(value_parser!(u64))
+                .default_value("30"),
+        )
+        .arg(
+            text("durability", "normal: commits survive a crash of the process; full: also a loss of power")
+                .value_parser(["normal", "full"])
+                .default_value("normal"),
+        )
+        .arg(
+            text("passwordHash", "how new passwords are hashed")
+                .value_parser(["argon2id", "bcrypt"])
+                .default_value("argon2id"),
+        )
+        .arg(text("hooksDir", "the directory with the JS app hooks"))
+        .arg(switch("hooksWatch", "true", "restart on changes in the hooks directory"))
+        .arg(text("hooksPool", "prewarmed JS runtimes").value_parser(value_parser!(i64)).default_value("15"))
+        .arg(text("migrationsDir", "the directory with the user migrations"))
+        .arg(switch("automigrate", "true", "write migration files on collection changes"))
+        .arg(switch("ignoreHooks", "false", "start although there are JS hooks or migrations that cannot run"))
+        .arg(text("publicDir", "the directory with the static files"))
+        .arg(switch("indexFallback", "true", "serve index.html for missing static paths"))
+        .arg(pool("dataMaxOpenConns"))
+        .arg(pool("dataMaxIdleConns"))
+        .arg(pool("auxMaxOpenConns"))
+        .arg(pool("auxMaxIdleConns"))
+}
+
+fn text(name: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).global(true).value_name("VALUE").hide_default_value(false).help(help)
+}
+
+fn switch(name: &'static str, default: &'static str, help: &'static str) -> Arg {
+    Arg::new(name)
+        .long(name)
+        .global(true)
+        .action(ArgAction::Set)
+        .num_args(0..=1)
+        .require_equals(true)
+        .default_value(default)
+        .default_missing_value("true")
+        .value_parser(value_parser!(bool))
+        .help(help)
+}
+
+/// Sizes of connection pools that we do not have; accepted so that existing unit files start.
+fn pool(name: &'static str) -> Arg {
+    Arg::new(name).long(name).global(true).value_parser(value_parser!(i64)).hide(true)
+}
+
+/// Reads the global flags.
+pub(crate) fn read(arguments: &[OsString], matches: &ArgMatches) -> Config {
+    let (argv0, exe) = names(arguments);
+    let base = match argv0.rfind(['/', std::path::MAIN_SEPARATOR]) {
+        Some(0) => PathBuf::from("/"),
+        Some(at) => PathBuf::from(&argv0[..at]),
+        None => PathBuf::new(),
+    };
+    let path = |name: &str| matches.get_one::<String>(name).filter(|text| !text.is_empty()).map(PathBuf::from);
+    let dir = path("dir").unwrap_or_else(|| base.join("pb_data"));
+    let beside = |name: &str| dir.parent().map_or_else(|| PathBuf::from("..").join(name), |up| up.join(name));
+    let word = |name: &str| matches.get_one::<String>(name).cloned().unwrap_or_default();
+    let on = |name: &str| matches.get_one::<bool>(name).copied().unwrap_or_default();
+    let key_name = word("encryptionEnv");
+    Config {
+        public_dir: path("publicDir").unwrap_or_else(|| base.join("pb_public")),
+        hooks_dir: path("hooksDir").unwrap_or_else(|| beside("pb_hooks")),
+        migrations_dir: path("migrationsDir").unwrap_or_else(|| beside("pb_migrations")),
+        index_fallback: on("indexFallback"),
+        encryption_key: if key_name.is_empty() {
+            None
+        } else {
+            std::env::var(&key_name).ok().filter(|key| !key.is_empty())
+        },
+        dev: on("dev"),
+        query_timeout: Duration::from_secs(matches.get_one::<u64>("queryTimeout").copied().unwrap_or(30)),
+        durability: word("durability"),
+        password_hash: word("passwordHash"),
+        ignore_hooks: on("ignoreHooks"),
+        exe,
+        argv0,
+        dir,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(arguments: &[&str]) -> Config {
+        let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
+        let matches = global(Command::new("x")).get_matches_from(&arguments);
+        read(&arguments, &matches)
+    }
+
+    #[test]
+    fn directories_follow_the_executable() {
+        for (arguments, dir, public, hooks) in [
+            (&["pb"][..], "pb_data", "pb_public", "pb_hooks"),
+            (&["./x/pb"], "./x/pb_data", "./x/pb_public", "./x/pb_hooks"),
+            (&["/pb"], "/pb_data", "/pb_public", "/pb_hooks"),
+            (&["/opt/pb", "--dir", "/data/pb"], "/data/pb", "/opt/pb_public", "/data/pb_hooks"),
+        ] {
+            let config = config(arguments);
+            assert_eq!(config.dir, PathBuf::from(dir));
+            assert_eq!(config.public_dir, PathBuf::from(public));
+            assert_eq!(config.hooks_dir, PathBuf::from(hooks));
+        }
+    }
+
+    #[test]
+    fn switches() {
+        assert!(!config(&["pb"]).dev);
+        assert!(config(&["pb", "--dev"]).dev);
+        assert!(!config(&["pb", "--dev", "--indexFallback=false"]).index_fallback);
+        assert!(config(&["pb"]).index_fallback);
+    }
+}
