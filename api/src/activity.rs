@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use engine::{FieldError, FieldErrors};
+use engine::{FieldError, FieldErrors, log::Entry, time};
 use http::header;
 
 use crate::{
@@ -25,20 +25,20 @@ const MAX_METHOD: usize = 50;
 
 /// Logs a finished request.
 pub(crate) fn record(req: &mut Req, started: Instant, result: &Result<Response>) {
-    let settings = req.app().settings();
-    if settings.logs.max_days == 0 || (req.skip_log && result.is_ok()) {
+    if req.skip_log && result.is_ok() {
         return;
     }
     let level = if result.is_ok() { INFO } else { ERROR };
-    if level < settings.logs.min_level && !req.app().is_dev() {
+    if !req.app().log().enabled(level) {
         return;
     }
+    let settings = req.app().settings();
     let uri = req.head.uri.path_and_query().map_or_else(|| req.path().to_owned(), |text| text.as_str().to_owned());
     let method = cut(req.method().as_str(), MAX_METHOD).to_ascii_uppercase();
     let message = format!("{method} {}", decode(&uri));
     let exec_ms = started.elapsed().as_secs_f64() * 1000.0;
     let mut out = Vec::with_capacity(384);
-    let mut entry = Entry { out: &mut out, first: true };
+    let mut entry = Text { out: &mut out, first: true };
     entry.text("auth", req.caller.record().map_or("", |record| record.collection().name.as_str()));
     if settings.logs.log_auth_id {
         if let Some(record) = req.caller.record() {
@@ -75,15 +75,15 @@ pub(crate) fn record(req: &mut Req, started: Instant, result: &Result<Response>)
     }
     out.push(b'}');
     let data = String::from_utf8(out).unwrap_or_default();
-    req.app().log().push(level, message, data);
+    req.app().log().push(Entry { level, message, data, created: time::now() });
 }
 
-struct Entry<'o> {
+struct Text<'o> {
     out: &'o mut Vec<u8>,
     first: bool,
 }
 
-impl Entry<'_> {
+impl Text<'_> {
     fn key(&mut self, key: &str) -> &mut Vec<u8> {
         self.out.push(if std::mem::take(&mut self.first) { b'{' } else { b',' });
         json::write_str(self.out, key);

@@ -52,7 +52,7 @@ pub fn signed_in(req: &Req) -> Result<SignedIn> {
 /// 401 for guests, 403 for records of other collections.
 pub fn same_collection(req: &Req) -> Result<SignedIn> {
     let caller = signed_in(req)?;
-    let wanted = req.app().schema().find(&req.param("collection")).map(|c| c.id.clone());
+    let wanted = req.app().snapshot().find(&req.param("collection")).map(|c| c.id.clone());
     if wanted.as_ref() == Some(&caller.0.collection().id) {
         return Ok(caller);
     }

@@ -1,12 +1,26 @@
 //! HTTP: routes, request context, error envelope. Contains no SQL and no rule logic.
 
+mod activity;
+pub mod api;
+pub mod body;
+mod cors;
 pub mod error;
 mod excerpt;
 pub mod fields;
+pub mod guard;
 pub mod json;
+pub mod pipeline;
 pub mod query;
+pub mod rate_limit;
+pub mod request;
 pub mod response;
 pub mod router;
+mod routes;
+pub mod server;
+pub mod static_files;
+pub mod testing;
+#[cfg(test)]
+mod transport_tests;
 
 pub use error::{ApiError, Result};
 pub use response::{Body, Response};

@@ -5,7 +5,11 @@
 
 use std::{fmt, panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
-use engine::schema::Collection;
+use engine::{
+    auth::token::TokenType,
+    ctx::{Caller, Ctx},
+    schema::Loaded,
+};
 use futures_util::{FutureExt as _, future::BoxFuture};
 use http::{HeaderValue, Method, header};
 
@@ -217,11 +221,14 @@ impl fmt::Debug for Next<'_> {
 
 impl<'a> Next<'a> {
     /// Runs what comes after, the handler last.
-    pub fn run(self, req: &'a mut Req) -> BoxFuture<'a, Result<Response>> {
+    pub fn run<'r>(self, req: &'r mut Req) -> BoxFuture<'r, Result<Response>>
+    where
+        'a: 'r,
+    {
         Box::pin(self.walk(req))
     }
 
-    async fn walk(self, req: &'a mut Req) -> Result<Response> {
+    async fn walk(self, req: &mut Req) -> Result<Response> {
         let mut steps = self.steps;
         while let Some((step, rest)) = steps.split_first() {
             steps = rest;
@@ -336,23 +343,15 @@ fn cors(req: &mut Req) -> Option<Response> {
     Some(response)
 }
 
-async fn log<'a>(req: &'a mut Req, next: Next<'a>) -> Result<Response> {
+async fn log(req: &mut Req, next: Next<'_>) -> Result<Response> {
     let started = Instant::now();
-    let result = {
-        // the future keeps `req` borrowed only until it is done
-        next_walk(req, next).await
-    };
+    let result = next.run(req).await;
     activity::record(req, started, &result);
     result
 }
 
-/// A boxed reborrow of the walk, so that `req` can be used again afterwards.
-fn next_walk<'r>(req: &'r mut Req, next: Next<'r>) -> BoxFuture<'r, Result<Response>> {
-    next.run(req)
-}
-
-async fn recover<'a>(req: &'a mut Req, next: Next<'a>) -> Result<Response> {
-    match AssertUnwindSafe(next_walk(req, next)).catch_unwind().await {
+async fn recover(req: &mut Req, next: Next<'_>) -> Result<Response> {
+    match AssertUnwindSafe(next.run(req)).catch_unwind().await {
         Ok(result) => result,
         Err(panic) => {
             let text = panic
@@ -379,11 +378,13 @@ async fn load_auth(req: &mut Req) {
     if token.is_empty() {
         return;
     }
-    match engine::auth::caller_of(req.app(), token).await {
-        Ok(caller) => {
-            req.caller = caller;
-            token.clone_into(&mut req.token);
+    let ctx = Ctx::system(req.app());
+    match engine::auth::find_by_token(&ctx, token, &[TokenType::Auth]).await {
+        Ok(Some(found)) => {
+            req.caller = Caller::of(Some(found.record.clone()));
+            req.auth = Some(found);
         }
+        Ok(None) => tracing::debug!("loadAuthToken failure"),
         Err(error) => tracing::debug!(%error, "loadAuthToken failure"),
     }
 }
@@ -416,7 +417,10 @@ fn body_limit(req: &mut Req) -> Result<()> {
             size if size > 0 => size.unsigned_abs(),
             _ => 128 << 20,
         },
-        Limit::Record => record_limit(&context_collection(req)?),
+        Limit::Record => {
+            let collection = context_collection(req)?;
+            BODY_LIMIT + collection.max_body_bytes()
+        }
     };
     req.body_limit = limit;
     if req.body_len().is_some_and(|len| len > limit) {
@@ -429,16 +433,12 @@ fn body_limit(req: &mut Req) -> Result<()> {
 ///
 /// # Errors
 /// 404 when it does not exist.
-pub(crate) fn context_collection(req: &Req) -> Result<Arc<Collection>> {
+pub(crate) fn context_collection(req: &Req) -> Result<Arc<Loaded>> {
     req.app()
-        .schema()
+        .snapshot()
         .find(&req.param("collection"))
         .cloned()
         .ok_or_else(|| ApiError::not_found("Missing or invalid collection context."))
-}
-
-fn record_limit(collection: &Collection) -> u64 {
-    BODY_LIMIT + collection.max_body_size()
 }
 
 #[cfg(test)]

@@ -10,13 +10,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use engine::{schema::Collection, settings::{RateLimitRule, Settings}};
+use engine::{
+    ctx::Caller,
+    schema::Collection,
+    settings::{RateLimitRule, Settings},
+};
 use parking_lot::Mutex;
 
 use crate::{
+    api::Api,
     error::{ApiError, Result},
     pipeline::{Rate, context_collection},
-    request::Req,
+    request::{Head, Req},
 };
 
 /// A bucket is dropped after this time without use.
@@ -119,11 +124,83 @@ fn find<'s>(rules: &'s [RateLimitRule], labels: &[String], signed_in: bool) -> O
     })
 }
 
-fn skipped(req: &Req, settings: &Settings) -> bool {
-    !settings.rate_limits.enabled
-        || req.caller.is_superuser()
-        || (!settings.rate_limits.excluded_ips.is_empty()
-            && contains_ip(&settings.rate_limits.excluded_ips, req.real_ip()))
+/// Who is counted.
+#[derive(Debug, Clone, Copy)]
+pub struct Who<'r> {
+    /// The server.
+    pub api: &'r Api,
+    /// The request as it came in.
+    pub head: &'r Head,
+    /// Who asks.
+    pub caller: &'r Caller,
+}
+
+/// An action on a collection.
+#[derive(Debug, Clone, Copy)]
+pub struct Action<'r> {
+    /// `create`, `auth`, …; the first is the most specific.
+    pub tags: &'r [&'r str],
+    /// Method for the path labels.
+    pub method: &'r str,
+    /// Path for the path labels.
+    pub path: &'r str,
+    /// The route's pattern; part of the bucket.
+    pub route: &'r str,
+}
+
+impl Who<'_> {
+    fn skipped(&self, settings: &Settings) -> bool {
+        let limits = &settings.rate_limits;
+        !limits.enabled
+            || self.caller.is_superuser()
+            || (!limits.excluded_ips.is_empty() && contains_ip(&limits.excluded_ips, self.head.real_ip(self.api.app())))
+    }
+
+    /// Counts an action on a collection.
+    ///
+    /// # Errors
+    /// 429.
+    pub fn check(&self, collection: &Collection, action: &Action<'_>) -> Result<()> {
+        let settings = self.api.app().settings();
+        if self.skipped(&settings) {
+            return Ok(());
+        }
+        let mut labels: Vec<String> = action.tags.iter().map(|tag| format!("{}:{tag}", collection.name)).collect();
+        labels.extend(action.tags.iter().map(|tag| format!("*:{tag}")));
+        labels.push(format!("{} {}", action.method, action.path));
+        labels.push(action.path.to_owned());
+        let Some(rule) = find(&settings.rate_limits.rules, &labels, self.caller.record().is_some()) else {
+            return Ok(());
+        };
+        let tags = action.tags.join(",");
+        self.take(&settings, rule, &format!("{} {} {tags} {}", collection.id, action.route, rule.audience))
+    }
+
+    fn check_path(&self) -> Result<()> {
+        let settings = self.api.app().settings();
+        if self.skipped(&settings) {
+            return Ok(());
+        }
+        let path = self.head.uri.path();
+        let labels = [format!("{} {path}", self.head.method), path.to_owned()];
+        let Some(rule) = find(&settings.rate_limits.rules, &labels, self.caller.record().is_some()) else {
+            return Ok(());
+        };
+        self.take(&settings, rule, &format!("{} {}", rule.label, rule.audience))
+    }
+
+    fn take(&self, settings: &Arc<Settings>, rule: &RateLimitRule, bucket: &str) -> Result<()> {
+        let limiter = self.api.limiter();
+        limiter.follow(settings);
+        let (max, seconds) = (rule.max_requests.max(0).unsigned_abs(), rule.duration.max(0).unsigned_abs());
+        if limiter.allow(bucket, self.head.real_ip(self.api.app()), max, seconds, Instant::now()) {
+            return Ok(());
+        }
+        Err(ApiError::too_many(format!(
+            "triggered rate limit rule: {{\"label\":\"{}\",\"audience\":\"{}\",\"duration\":{},\"maxRequests\":{}}}",
+            rule.label, rule.audience, rule.duration, rule.max_requests
+        )))
+    }
 }
 
 /// The step of the pipeline.
@@ -137,59 +214,17 @@ pub(crate) fn check(req: &Req) -> Result<()> {
             let collection = context_collection(req)?;
             check_collection(req, &collection, tags)
         }
-        Rate::Path => {
-            let settings = req.app().settings();
-            if skipped(req, &settings) {
-                return Ok(());
-            }
-            let labels = [format!("{} {}", req.method(), req.path()), req.path().to_owned()];
-            let Some(rule) = find(&settings.rate_limits.rules, &labels, req.caller.record().is_some()) else {
-                return Ok(());
-            };
-            take(req, &settings, rule, &format!("{} {}", rule.label, rule.audience))
-        }
+        Rate::Path => req.who().check_path(),
     }
 }
 
-/// Counts an action on a collection.
+/// Counts the request as an action on a collection.
 ///
 /// # Errors
 /// 429.
 pub fn check_collection(req: &Req, collection: &Collection, tags: &[&str]) -> Result<()> {
     let route = req.route.as_ref().map_or("", |route| route.pattern.as_str());
-    check_action(req, collection, tags, req.method().as_str(), req.path(), route)
-}
-
-/// Counts an action under another method and path than the request's own (batch items).
-///
-/// # Errors
-/// 429.
-pub fn check_action(req: &Req, collection: &Collection, tags: &[&str], method: &str, path: &str, route: &str) -> Result<()> {
-    let settings = req.app().settings();
-    if skipped(req, &settings) {
-        return Ok(());
-    }
-    let mut labels: Vec<String> = tags.iter().map(|tag| format!("{}:{tag}", collection.name)).collect();
-    labels.extend(tags.iter().map(|tag| format!("*:{tag}")));
-    labels.push(format!("{method} {path}"));
-    labels.push(path.to_owned());
-    let Some(rule) = find(&settings.rate_limits.rules, &labels, req.caller.record().is_some()) else {
-        return Ok(());
-    };
-    take(req, &settings, rule, &format!("{} {route} {} {}", collection.id, tags.join(","), rule.audience))
-}
-
-fn take(req: &Req, settings: &Arc<Settings>, rule: &RateLimitRule, bucket: &str) -> Result<()> {
-    let limiter = req.api.limiter();
-    limiter.follow(settings);
-    let (max, seconds) = (rule.max_requests.max(0).unsigned_abs(), rule.duration.max(0).unsigned_abs());
-    if limiter.allow(bucket, req.real_ip(), max, seconds, Instant::now()) {
-        return Ok(());
-    }
-    Err(ApiError::too_many(format!(
-        "triggered rate limit rule: {{\"label\":\"{}\",\"audience\":\"{}\",\"duration\":{},\"maxRequests\":{}}}",
-        rule.label, rule.audience, rule.duration, rule.max_requests
-    )))
+    req.who().check(collection, &Action { tags, method: req.method().as_str(), path: req.path(), route })
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use std::{
 
 use engine::{
     App,
+    auth::Found,
     ctx::{Caller, Ctx, RequestFacts, RequestInfo},
     event::Ext,
 };
@@ -27,6 +28,7 @@ use crate::{
     error::Result,
     pipeline::Route,
     query::Query,
+    rate_limit::Who,
     response::Response,
     router::{Spans, decode},
 };
@@ -134,7 +136,7 @@ pub struct Req {
     /// Who asks; set by `pbLoadAuthToken`.
     pub caller: Caller,
     /// The valid token behind `caller`.
-    pub token: String,
+    pub auth: Option<Found>,
     /// Headers for the answer, whatever it will be.
     pub response_headers: HeaderMap,
     /// Most bytes the body may have.
@@ -166,7 +168,7 @@ impl Req {
             api: api.clone(),
             head: Arc::new(head),
             caller: Caller::Guest,
-            token: String::new(),
+            auth: None,
             response_headers: HeaderMap::new(),
             body_limit: crate::pipeline::BODY_LIMIT,
             skip_log: false,
@@ -265,7 +267,13 @@ impl Req {
     /// What hooks see of this request.
     #[must_use]
     pub fn exchange(&self) -> Arc<Exchange> {
-        Arc::new(Exchange { head: self.head.clone(), caller: self.caller.clone(), response: Mutex::new(None) })
+        Arc::new(Exchange::new(self.head.clone(), self.caller.clone()))
+    }
+
+    /// Who is counted by the rate limits.
+    #[must_use]
+    pub fn who(&self) -> Who<'_> {
+        Who { api: &self.api, head: &self.head, caller: &self.caller }
     }
 
     /// A request made up in memory, for tests and sub-requests.
@@ -287,6 +295,12 @@ pub struct Exchange {
 }
 
 impl Exchange {
+    /// An exchange without an answer yet.
+    #[must_use]
+    pub fn new(head: Arc<Head>, caller: Caller) -> Self {
+        Self { head, caller, response: Mutex::new(None) }
+    }
+
     /// The exchange behind an event.
     #[must_use]
     pub fn of(ext: &Ext) -> Option<Arc<Self>> {

@@ -1,6 +1,10 @@
 //! Every built-in route. To add a group: one file with a `ROUTES` table, one line in `routes!`.
 
+use std::sync::Arc;
+
+use engine::{FieldError, FieldErrors, schema::Loaded};
 use futures_util::future::BoxFuture;
+use serde_json::Value;
 
 use crate::{
     error::{ApiError, Result},
@@ -22,12 +26,19 @@ routes! {
     settings,
     sql,
     collections,
+    providers,
     records,
+    record_events,
     batch,
     auth_password,
     auth_refresh,
-    explain,
 }
+
+/// What a body that cannot be decoded is answered with, where nothing else is said.
+pub(crate) const UNREADABLE: &str = "An error occurred while loading the submitted data.";
+
+/// What a body that does not validate is answered with, where nothing else is said.
+pub(crate) const INVALID: &str = "An error occurred while validating the submitted data.";
 
 /// A boxed handler from an async function: `h!(list)`.
 macro_rules! h {
@@ -57,6 +68,35 @@ pub(crate) fn is_catch_all(row: &Row) -> bool {
 pub(crate) fn unknown(_: &mut Req) -> BoxFuture<'_, Result<Response>> {
     Box::pin(std::future::ready(Err(ApiError::not_found(""))))
 }
+
+/// The collection in the path.
+pub(crate) fn collection_of(req: &Req) -> Result<Arc<Loaded>> {
+    let found = req.app().snapshot().find(&req.param("collection")).cloned();
+    found.ok_or_else(|| ApiError::not_found("Missing collection context."))
+}
+
+/// The `query` of a superuser's console request: required, at most 5000 characters.
+pub(crate) async fn meta_query(req: &mut Req) -> Result<String> {
+    let unreadable = |detail: String| ApiError::bad_request(UNREADABLE).with_detail(detail);
+    let payload = req.payload().await.map_err(|error| unreadable(error.to_string()))?;
+    let map = payload.into_map().map_err(|error| unreadable(error.to_string()))?;
+    let query = match map.iter().find(|(key, _)| key.eq_ignore_ascii_case("query")).map(|(_, value)| value) {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) => text.clone(),
+        Some(_) => return Err(unreadable("query must be a string".into())),
+    };
+    let mut errors = FieldErrors::default();
+    if query.is_empty() {
+        errors.set("query", FieldError::new("validation_required", "cannot be blank"));
+    } else if query.len() > MAX_QUERY {
+        let message = format!("the length must be no more than {MAX_QUERY}");
+        let error = FieldError::new("validation_length_too_long", message).param("max", MAX_QUERY).param("min", 0);
+        errors.set("query", error);
+    }
+    if errors.is_empty() { Ok(query) } else { Err(ApiError::bad_request(INVALID).with_fields(errors)) }
+}
+
+const MAX_QUERY: usize = 5000;
 
 async fn public(req: &mut Req) -> Result<Response> {
     let api = req.api.clone();

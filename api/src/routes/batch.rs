@@ -1,0 +1,468 @@
+//! `POST /api/batch`: several record writes in one transaction, each inside the request hook of the one before.
+//!
+//! Source: spec records-files-realtime-batch §3.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use engine::{
+    Error, FieldError, FieldErrors,
+    ctx::{Caller, Ctx, RequestInfo},
+    event::{BatchEvent, BatchItem},
+    files::Upload,
+    hook::{BoxFuture, Slot},
+    record::{body::Submission, find},
+    schema::Loaded,
+};
+use http::{HeaderName, HeaderValue, Method, Uri, header};
+use parking_lot::Mutex;
+use serde_json::{Map, Value, json};
+
+use crate::{
+    api::Api,
+    body::{Payload, infer},
+    error::{ApiError, Data, Result},
+    fields::Picker,
+    json as text,
+    pipeline::{Limit, Row},
+    query::Query,
+    rate_limit::{Action, Who},
+    request::{Exchange, Head, Req},
+    response::{Body, Response},
+    routes::{
+        h,
+        records::{Call, Then, Write, check_writable, expand_of, write},
+    },
+};
+
+pub(crate) const ROUTES: &[Row] = &[Row::new("POST /api/batch", h!(run)).limit(Limit::Batch)];
+
+/// Longest URL of an item in bytes.
+const MAX_URL: usize = 2000;
+const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
+const UNREADABLE: &str = "Failed to read the submitted batch data.";
+
+type Files = BTreeMap<String, Vec<Arc<Upload>>>;
+
+async fn run(req: &mut Req) -> Result<Response> {
+    let settings = req.app().settings();
+    let batch = &settings.batch;
+    if !batch.enabled || batch.max_requests <= 0 {
+        return Err(ApiError::forbidden("Batch requests are not allowed."));
+    }
+    let payload = req.payload().await.map_err(|error| {
+        ApiError::bad_request(UNREADABLE).with_detail(error.detail.unwrap_or_else(|| error.message.into()))
+    })?;
+    let items = items_of(&payload)?;
+    let files = files_of(payload, items.len())?;
+    check(&items, batch.max_requests)?;
+    let limit = Duration::from_secs(if batch.timeout > 0 { batch.timeout.unsigned_abs() } else { 3 });
+    let ctx = req.ctx(Map::new()).in_context("batch");
+    let exchange = req.exchange();
+    let shared = Shared { api: req.api.clone(), head: req.head.clone(), caller: req.caller.clone(), files, limit };
+    let hook = &ctx.app.hooks().batch_request;
+    if hook.is_empty() {
+        return shared.run(ctx, items).await;
+    }
+    let event = BatchEvent { ctx: ctx.clone(), batch: Slot::new(items), ext: exchange.clone() };
+    let answer = exchange.clone();
+    hook.trigger(event, move |event| async move {
+        answer.respond(shared.run(event.ctx.clone(), event.batch.get()).await?);
+        Ok(())
+    })
+    .await?;
+    Ok(exchange.take())
+}
+
+/// The items of a body; keys match ignoring case.
+fn items_of(payload: &Payload) -> Result<Vec<BatchItem>> {
+    let unreadable = || ApiError::bad_request(UNREADABLE);
+    let requests = match &payload.data {
+        Value::Object(map) => find(map, "requests").cloned().unwrap_or_default(),
+        Value::Null => Value::Null,
+        _ => return Err(unreadable()),
+    };
+    let items = match requests {
+        Value::Null => Vec::new(),
+        Value::Array(items) => items,
+        _ => return Err(unreadable()),
+    };
+    items
+        .into_iter()
+        .map(|item| match item {
+            Value::Object(map) => item_of(&map).ok_or_else(unreadable),
+            // the reference fails on it with a recovered panic
+            Value::Null => Err(ApiError::internal("null batch item")),
+            _ => Err(unreadable()),
+        })
+        .collect()
+}
+
+fn find<'m>(map: &'m Map<String, Value>, name: &str) -> Option<&'m Value> {
+    map.get(name).or_else(|| map.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value))
+}
+
+fn item_of(map: &Map<String, Value>) -> Option<BatchItem> {
+    let word = |name| match find(map, name) {
+        None | Some(Value::Null) => Some(String::new()),
+        Some(Value::String(text)) => Some(text.clone()),
+        Some(_) => None,
+    };
+    let mut headers = Vec::new();
+    match find(map, "headers") {
+        None | Some(Value::Null) => {}
+        Some(Value::Object(map)) => {
+            for (name, value) in map {
+                headers.push((name.clone(), value.as_str()?.to_owned()));
+            }
+        }
+        Some(_) => return None,
+    }
+    let body = match find(map, "body") {
+        None | Some(Value::Null) => Map::new(),
+        Some(Value::Object(map)) => map.clone(),
+        Some(_) => return None,
+    };
+    Some(BatchItem { method: word("method")?, url: word("url")?, headers, body })
+}
+
+/// The files of each item, named anew as a second upload would be.
+fn files_of(payload: Payload, n_items: usize) -> Result<Vec<Files>> {
+    let mut files: Vec<Files> = vec![Files::new(); n_items];
+    for (key, upload) in payload.files {
+        let Some((idx, field)) = file_key(&key) else { continue };
+        let Some(slot) = files.get_mut(idx) else { continue };
+        let again = upload.again().map_err(|e| {
+            ApiError::bad_request("Failed to read the submitted batch files data.").with_detail(e.to_string())
+        })?;
+        slot.entry(field.to_owned()).or_default().push(Arc::new(again));
+    }
+    Ok(files)
+}
+
+/// The index and field of a file key: `requests.0.avatar` or `requests[0].avatar`.
+fn file_key(key: &str) -> Option<(usize, &str)> {
+    let rest = key.strip_prefix("requests")?;
+    let (index, field) = match rest.strip_prefix('[') {
+        Some(rest) => rest.split_once("].")?,
+        None => rest.strip_prefix('.')?.split_once('.')?,
+    };
+    if field.is_empty() || !index.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    Some((index.parse().ok()?, field))
+}
+
+fn check(items: &[BatchItem], max: i64) -> Result<()> {
+    let mut errors = FieldErrors::default();
+    let required = || FieldError::new("validation_required", "cannot be blank");
+    let too_long = |max: i64| {
+        FieldError::new("validation_length_too_long", format!("the length must be no more than {max}"))
+            .param("max", max)
+            .param("min", 0)
+    };
+    if items.is_empty() {
+        errors.set("requests", required());
+    } else if i64::try_from(items.len()).unwrap_or(i64::MAX) > max {
+        errors.set("requests", too_long(max));
+    } else {
+        for (idx, item) in items.iter().enumerate() {
+            let idx = idx.to_string();
+            if item.method.is_empty() {
+                errors.set_at(&["requests", &idx, "method"], required());
+            } else if !METHODS.contains(&item.method.as_str()) {
+                let error = FieldError::new("validation_in_invalid", "must be a valid value");
+                errors.set_at(&["requests", &idx, "method"], error);
+            }
+            if item.url.is_empty() {
+                errors.set_at(&["requests", &idx, "url"], required());
+            } else if item.url.len() > MAX_URL {
+                errors.set_at(&["requests", &idx, "url"], too_long(2000));
+            }
+        }
+    }
+    if errors.is_empty() {
+        return Ok(());
+    }
+    Err(ApiError::bad_request("Invalid batch request data.").with_fields(errors))
+}
+
+/// What all items share.
+struct Shared {
+    api: Api,
+    head: Arc<Head>,
+    caller: Caller,
+    files: Vec<Files>,
+    limit: Duration,
+}
+
+/// A batch in its transaction.
+struct Batch {
+    shared: Shared,
+    items: Vec<BatchItem>,
+    answers: Mutex<Vec<Option<Response>>>,
+    /// The first item that failed, and how.
+    failed: Mutex<Option<(usize, ApiError)>>,
+}
+
+impl Shared {
+    async fn run(self, ctx: Ctx, items: Vec<BatchItem>) -> Result<Response> {
+        let limit = self.limit;
+        let answers = Mutex::new((0..items.len()).map(|_| None).collect());
+        let batch = Arc::new(Batch { shared: self, items, answers, failed: Mutex::new(None) });
+        let inside = batch.clone();
+        let work = ctx.run_in_transaction(|ctx| async move {
+            tokio::time::timeout(limit, process(inside, 0, ctx))
+                .await
+                .unwrap_or_else(|_| Err(Error::Message("batch transaction timeout".into())))
+        });
+        match work.await {
+            Ok(()) => Ok(batch.render()),
+            Err(error) => Err(batch.failure(error)),
+        }
+    }
+}
+
+/// Runs item `at` with the following ones inside its request hook.
+fn process(batch: Arc<Batch>, at: usize, ctx: Ctx) -> BoxFuture<engine::Result<()>> {
+    Box::pin(async move {
+        if at >= batch.items.len() {
+            return Ok(());
+        }
+        let following = batch.clone();
+        let then: Then = Box::new(move |ctx| process(following, at + 1, ctx));
+        match batch.one(at, &ctx, then).await {
+            Ok(response) => {
+                batch.answers.lock()[at] = Some(response);
+                Ok(())
+            }
+            Err(error) => {
+                batch.failed.lock().get_or_insert((at, error.clone()));
+                Err(error.into())
+            }
+        }
+    })
+}
+
+/// What an item asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Wanted<'u> {
+    Create,
+    Upsert,
+    Update(&'u str),
+    Delete(&'u str),
+}
+
+/// Recognises the allowed actions; names are taken raw, without percent-decoding.
+fn wanted<'u>(method: &str, url: &'u str) -> Option<(&'u str, Wanted<'u>)> {
+    let path = url.split('?').next()?;
+    let mut parts = path.strip_prefix("/api/collections/")?.split('/');
+    let collection = parts.next().filter(|part| !part.is_empty())?;
+    if parts.next() != Some("records") {
+        return None;
+    }
+    let id = parts.next();
+    if parts.next().is_some() || id == Some("") {
+        return None;
+    }
+    let wanted = match (method, id) {
+        ("POST", None) => Wanted::Create,
+        ("PUT", None) => Wanted::Upsert,
+        ("PATCH", Some(id)) => Wanted::Update(id),
+        ("DELETE", Some(id)) => Wanted::Delete(id),
+        _ => return None,
+    };
+    Some((collection, wanted))
+}
+
+impl Batch {
+    async fn one(&self, at: usize, ctx: &Ctx, then: Then) -> Result<Response> {
+        let item = &self.items[at];
+        let (name, wanted) = wanted(&item.method, &item.url).ok_or_else(|| ApiError::bad_request(""))?;
+        let collection = collection(ctx, name)?;
+        let what = match wanted {
+            Wanted::Create => Write::Create,
+            Wanted::Update(id) => Write::Update { id: id.to_owned() },
+            Wanted::Delete(id) => Write::Delete { id: id.to_owned() },
+            Wanted::Upsert => upsert(ctx, &collection, &item.body).await?,
+        };
+        check_writable(&collection)?;
+        let head = Arc::new(self.head_of(item, &what));
+        let who = Who { api: &self.shared.api, head: &self.shared.head, caller: &self.shared.caller };
+        let action = Action { tags: &[what.tag()], method: head.method.as_str(), path: head.uri.path(), route: "" };
+        who.check(&collection, &action)?;
+        let query = Query::new(item.url.split_once('?').map_or("", |(_, query)| query));
+        let body = merged(query, &item.body);
+        let facts_head = head.clone();
+        let facts_body = body.clone();
+        let info = RequestInfo::lazy(move || facts_head.facts(facts_body.clone())).in_context("batch");
+        let files = self.shared.files.get(at).cloned().unwrap_or_default();
+        let mut submission = Submission { body, files };
+        for field in submission.files.keys() {
+            submission.body.remove(field);
+        }
+        let call = Call {
+            ctx: ctx.with_request(info),
+            collection,
+            submission,
+            expand: expand_of(query),
+            exchange: Arc::new(Exchange::new(head, self.shared.caller.clone())),
+        };
+        let response = write(call, what, Some(then)).await?;
+        pick(response, query)
+    }
+
+    /// The request that an item stands for: the outer headers under its own.
+    fn head_of(&self, item: &BatchItem, what: &Write) -> Head {
+        let outer = &self.shared.head;
+        let mut headers = outer.headers.clone();
+        for (name, value) in &item.headers {
+            let name = HeaderName::from_bytes(name.as_bytes());
+            if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(value)) {
+                if name != header::AUTHORIZATION {
+                    headers.insert(name, value);
+                }
+            }
+        }
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("multipart/form-data"));
+        let method = match what {
+            Write::Create => Method::POST,
+            Write::Update { .. } => Method::PATCH,
+            Write::Delete { .. } => Method::DELETE,
+        };
+        Head { method, uri: item.url.parse::<Uri>().unwrap_or_default(), headers, remote: outer.remote }
+    }
+
+    fn render(&self) -> Response {
+        let mut out = Vec::with_capacity(512);
+        out.push(b'[');
+        for (idx, answer) in self.answers.lock().iter().enumerate() {
+            if idx > 0 {
+                out.push(b',');
+            }
+            out.extend_from_slice(b"{\"body\":");
+            let body = answer.as_ref().and_then(|answer| answer.body.as_bytes()).map(|body| body.trim_ascii_end());
+            out.extend_from_slice(body.filter(|body| !body.is_empty()).unwrap_or(b"null"));
+            out.extend_from_slice(b",\"status\":");
+            let status = answer.as_ref().map_or(200, |answer| answer.status);
+            out.extend_from_slice(status.to_string().as_bytes());
+            out.push(b'}');
+        }
+        out.push(b']');
+        Response::json(200, out)
+    }
+
+    fn failure(&self, error: Error) -> ApiError {
+        const MESSAGE: &str = "Batch transaction failed.";
+        let Some((idx, cause)) = self.failed.lock().take() else {
+            return ApiError::wrap(400, MESSAGE, error);
+        };
+        let mut response = Vec::new();
+        cause.write(&mut response);
+        let response: Value = serde_json::from_slice(&response).unwrap_or_default();
+        let item = json!({ "code": "batch_request_failed", "message": "Batch request failed.", "response": response });
+        let mut requests = Map::new();
+        requests.insert(idx.to_string(), item);
+        let mut failure = ApiError::bad_request(MESSAGE);
+        failure.data = Data::Raw(Box::new(json!({ "requests": requests })));
+        failure.detail = Some(format!("item {idx}: {}", cause.detail.as_deref().unwrap_or(&cause.message)).into());
+        failure
+    }
+}
+
+fn collection(ctx: &Ctx, name: &str) -> Result<Arc<Loaded>> {
+    let found = ctx.app.snapshot().find(name).cloned();
+    found.ok_or_else(|| ApiError::not_found("Missing collection context."))
+}
+
+/// A `PUT` updates the record of its body's id if there is one.
+async fn upsert(ctx: &Ctx, collection: &Arc<Loaded>, body: &Map<String, Value>) -> Result<Write> {
+    let id = match body.get("id") {
+        Some(Value::String(id)) => id.clone(),
+        Some(Value::Number(number)) => {
+            let mut out = Vec::new();
+            text::write_value(&mut out, &Value::Number(number.clone()));
+            String::from_utf8(out).unwrap_or_default()
+        }
+        Some(Value::Bool(flag)) => flag.to_string(),
+        _ => String::new(),
+    };
+    if !id.is_empty() && find::by_id(ctx, collection, &id).await?.is_some() {
+        return Ok(Write::Update { id });
+    }
+    Ok(Write::Create)
+}
+
+/// The URL's parameters under the body, as a form with `@jsonPayload` gives it.
+fn merged(query: Query<'_>, body: &Map<String, Value>) -> Map<String, Value> {
+    let mut out = Map::new();
+    for (key, value) in query.pairs() {
+        let value = infer(value.into_owned());
+        match out.get_mut(&*key) {
+            None => {
+                out.insert(key.into_owned(), value);
+            }
+            Some(Value::Array(values)) => values.push(value),
+            Some(first) => *first = Value::Array(vec![first.take(), value]),
+        }
+    }
+    out.extend(body.clone());
+    out
+}
+
+/// Applies an item's own `fields`.
+fn pick(mut response: Response, query: Query<'_>) -> Result<Response> {
+    let Some(fields) = query.get("fields").filter(|fields| !fields.is_empty()) else {
+        return Ok(response);
+    };
+    let Body::Full(bytes) = &response.body else {
+        return Ok(response);
+    };
+    match Picker::parse(&fields).and_then(|picker| picker.apply(bytes)) {
+        Ok(None) => {}
+        Ok(Some(text)) => response.body = Body::Full(text.into()),
+        Err(error) => return Err(ApiError::bad_request("").with_detail(error.to_string())),
+    }
+    Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn actions() {
+        for (method, url, want) in [
+            ("POST", "/api/collections/a/records?x=1", Some(("a", Wanted::Create))),
+            ("PUT", "/api/collections/a/records", Some(("a", Wanted::Upsert))),
+            ("PATCH", "/api/collections/a/records/b%20c", Some(("a", Wanted::Update("b%20c")))),
+            ("DELETE", "/api/collections/a/records/b", Some(("a", Wanted::Delete("b")))),
+            ("GET", "/api/collections/a/records", None),
+            ("POST", "/api/collections/a/records/", None),
+            ("POST", "/api/collections/a/records/b", None),
+            ("POST", "http://x/api/collections/a/records", None),
+            ("POST", "/api/health", None),
+        ] {
+            assert_eq!(wanted(method, url), want, "{method} {url}");
+        }
+    }
+
+    #[test]
+    fn file_keys() {
+        for (key, want) in [
+            ("requests.0.a", Some((0, "a"))),
+            ("requests[12].a+", Some((12, "a+"))),
+            ("requests.x.a", None),
+            ("requests.0.", None),
+            ("a", None),
+        ] {
+            assert_eq!(file_key(key), want, "{key}");
+        }
+    }
+
+    #[test]
+    fn query_under_body() {
+        let body = json!({"b": 1}).as_object().cloned().expect("map");
+        let got = merged(Query::new("a=1&a=x&b=2"), &body);
+        assert_eq!(Value::Object(got), json!({"a": [1, "x"], "b": 1}));
+    }
+}

@@ -1,0 +1,116 @@
+//! Record reads with request hooks bound, and the brake for guessing filters.
+//!
+//! Source: spec server-settings-operations §8.3; records-files-realtime-batch §1.3 (timing throttle).
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use engine::{
+    ctx::Ctx,
+    event::{RecordRequestEvent, RecordsListEvent},
+    hook::Slot,
+    record::{RecordRef, enrich::enrich, expand::Paths, read::ListPage},
+    schema::Loaded,
+};
+
+use super::records::render;
+use crate::{
+    error::Result,
+    pipeline::Row,
+    request::Req,
+    response::Response,
+};
+
+pub(crate) const ROUTES: &[Row] = &[];
+
+/// Requests without a delay, per collection and address, in [`WINDOW_S`].
+const FREE: u64 = 3;
+const WINDOW_S: u64 = 3;
+const MAX_DELAY_MS: u64 = 500;
+
+/// Delays answers that could be used to guess values, once there are many of them.
+pub(crate) async fn slow_down(req: &Req, collection: &Loaded) {
+    if collection.list_rule.as_deref().unwrap_or("").is_empty() {
+        return;
+    }
+    let bucket = format!("@filter {}", collection.id);
+    if req.api.limiter().allow(&bucket, req.real_ip(), FREE, WINDOW_S, Instant::now()) {
+        return;
+    }
+    let delay = engine::id::below(MAX_DELAY_MS);
+    tokio::time::sleep(Duration::from_millis(delay)).await;
+}
+
+/// A list whose records somebody wants to see before they are written: hooks, expand, manage rule.
+pub(crate) async fn list(
+    req: &Req,
+    ctx: Ctx,
+    collection: Arc<Loaded>,
+    page: ListPage,
+    expand: Paths,
+    guessing: bool,
+) -> Result<Response> {
+    let none = page.records.is_empty();
+    let hook = &ctx.app.hooks().records_list_request;
+    let response = if hook.has_for(|tag| tag == collection.name || tag == collection.id) {
+        let exchange = req.exchange();
+        let event = RecordsListEvent {
+            ctx: ctx.clone(),
+            collection: collection.clone(),
+            page: page.page,
+            per_page: page.per_page,
+            total_items: page.total_items,
+            total_pages: page.total_pages(),
+            records: Slot::new(page.records),
+            ext: exchange.clone(),
+        };
+        let answer = exchange.clone();
+        hook.trigger(event, move |event| async move {
+            let page = ListPage {
+                records: event.records.get(),
+                page: event.page,
+                per_page: event.per_page,
+                total_items: event.total_items,
+            };
+            enrich(&event.ctx, &event.collection, &page.records, &expand).await?;
+            answer.respond(Response::json(200, page.to_json()));
+            Ok(())
+        })
+        .await?;
+        exchange.take()
+    } else {
+        enrich(&ctx, &collection, &page.records, &expand).await?;
+        Response::json(200, page.to_json())
+    };
+    if none && guessing {
+        slow_down(req, &collection).await;
+    }
+    Ok(response)
+}
+
+/// A view whose record somebody wants to see before it is written.
+pub(crate) async fn view(
+    req: &Req,
+    ctx: Ctx,
+    collection: Arc<Loaded>,
+    record: RecordRef,
+    expand: Paths,
+) -> Result<Response> {
+    let hook = &ctx.app.hooks().record_view_request;
+    if !hook.has_for(|tag| tag == collection.name || tag == collection.id) {
+        return render(&ctx, &collection, &record, &expand).await;
+    }
+    let exchange = req.exchange();
+    let event =
+        RecordRequestEvent { ctx: ctx.clone(), collection, record: Slot::new(record), ext: exchange.clone() };
+    let answer = exchange.clone();
+    hook.trigger(event, move |event| async move {
+        let record = event.record.get();
+        answer.respond(render(&event.ctx, &event.collection, &record, &expand).await?);
+        Ok(())
+    })
+    .await?;
+    Ok(exchange.take())
+}

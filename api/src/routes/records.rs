@@ -1,0 +1,316 @@
+//! Records: list, view, create, update, delete. Each parses, makes one engine call and renders.
+//!
+//! The order of checks is that of spec records-files-realtime-batch §1.2.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use engine::{
+    Error,
+    ctx::Ctx,
+    event::RecordRequestEvent,
+    hook::{BoxFuture, Hook, Slot},
+    record::{
+        self, RecordRef,
+        body::Submission,
+        delete,
+        expand::Paths,
+        read::{self, ListOutcome, ListQuery, ViewOutcome},
+        save::{self, Draft},
+    },
+    schema::Loaded,
+};
+use crate::{
+    body::Payload,
+    error::{ApiError, Result},
+    pipeline::{Limit, Rate, Row},
+    query::{Paging, Query},
+    rate_limit,
+    request::{Exchange, Req},
+    response::Response,
+    routes::{collection_of, h, record_events},
+};
+
+pub(crate) const ROUTES: &[Row] = &[
+    Row::new("GET /api/collections/{collection}/records", h!(list)).rate(Rate::Handler),
+    Row::new("GET /api/collections/{collection}/records/{id}", h!(view)).rate(Rate::Handler),
+    Row::new("POST /api/collections/{collection}/records", h!(create)).rate(Rate::Handler).limit(Limit::Record),
+    Row::new("PATCH /api/collections/{collection}/records/{id}", h!(update)).rate(Rate::Handler).limit(Limit::Record),
+    Row::new("DELETE /api/collections/{collection}/records/{id}", h!(remove)).rate(Rate::Handler),
+];
+
+const LOCKED: &str = "Only superusers can perform this action.";
+
+/// What a write does.
+#[derive(Debug, Clone)]
+pub(crate) enum Write {
+    Create,
+    Update { id: String },
+    Delete { id: String },
+}
+
+impl Write {
+    /// The rate limit tag.
+    pub(crate) fn tag(&self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update { .. } => "update",
+            Self::Delete { .. } => "delete",
+        }
+    }
+
+    fn failed(&self) -> &'static str {
+        match self {
+            Self::Create => "Failed to create record.",
+            Self::Update { .. } => "Failed to update record.",
+            Self::Delete { .. } => {
+                "Failed to delete record. Make sure that the record is not part of a required relation reference."
+            }
+        }
+    }
+
+    fn hook<'h>(&self, ctx: &'h Ctx) -> &'h Hook<RecordRequestEvent> {
+        let hooks = ctx.app.hooks();
+        match self {
+            Self::Create => &hooks.record_create_request,
+            Self::Update { .. } => &hooks.record_update_request,
+            Self::Delete { .. } => &hooks.record_delete_request,
+        }
+    }
+}
+
+/// Work that runs inside the request hook once the record is written (the next item of a batch).
+pub(crate) type Then = Box<dyn FnOnce(Ctx) -> BoxFuture<engine::Result<()>> + Send>;
+
+/// A write, ready to run.
+pub(crate) struct Call {
+    pub(crate) ctx: Ctx,
+    pub(crate) collection: Arc<Loaded>,
+    pub(crate) submission: Submission,
+    /// The `expand` parameter.
+    pub(crate) expand: Paths,
+    pub(crate) exchange: Arc<Exchange>,
+}
+
+/// A decoded body as the engine takes it.
+pub(crate) fn submission(payload: Payload) -> Result<Submission> {
+    let mut files: BTreeMap<String, Vec<_>> = BTreeMap::new();
+    for (key, upload) in &payload.files {
+        files.entry(key.clone()).or_default().push(upload.clone());
+    }
+    Ok(Submission { body: payload.into_map()?, files })
+}
+
+/// The parsed `expand` parameter.
+pub(crate) fn expand_of(query: Query<'_>) -> Paths {
+    query.get("expand").map_or_else(Paths::default, |text| Paths::parse(&text))
+}
+
+async fn list(req: &mut Req) -> Result<Response> {
+    let collection = collection_of(req)?;
+    rate_limit::check_collection(req, &collection, &["list"])?;
+    let payload = req.payload().await?.into_map()?;
+    let superuser = req.caller.is_superuser();
+    if collection.list_rule.is_none() && !superuser {
+        return Err(ApiError::forbidden(LOCKED));
+    }
+    let head = req.head.clone();
+    let query = head.query();
+    let filter = query.get("filter").unwrap_or_default();
+    let sort = query.get("sort").unwrap_or_default();
+    if !superuser {
+        no_request_data(&filter)?;
+        no_request_data(&sort)?;
+    }
+    let paging = Paging::read(query)?;
+    let narrow = |n: i64| u32::try_from(n).unwrap_or(u32::MAX);
+    let guessing = !superuser && !filter.is_empty();
+    let wanted = ListQuery {
+        page: narrow(paging.page),
+        per_page: narrow(paging.per_page),
+        skip_total: paging.skip_total,
+        filter: filter.into_owned(),
+        sort: sort.into_owned(),
+        expand: expand_of(query),
+    };
+    let ctx = req.ctx(payload);
+    match read::list(&ctx, &collection, &wanted).await? {
+        ListOutcome::Json { body, n_items } => {
+            if n_items == 0 && guessing {
+                record_events::slow_down(req, &collection).await;
+            }
+            Ok(Response::json(200, body))
+        }
+        ListOutcome::Page(page) => record_events::list(req, ctx, collection, page, wanted.expand, guessing).await,
+    }
+}
+
+/// Clients may not filter by what only rules should see: a plain substring test, as the reference does it.
+fn no_request_data(text: &str) -> Result<()> {
+    for name in ["@collection.", "@request."] {
+        if text.contains(name) {
+            return Err(ApiError::forbidden(format!("Only superusers can filter by {name}")));
+        }
+    }
+    Ok(())
+}
+
+async fn view(req: &mut Req) -> Result<Response> {
+    let collection = collection_of(req)?;
+    rate_limit::check_collection(req, &collection, &["view"])?;
+    let payload = req.payload().await?.into_map()?;
+    if collection.view_rule.is_none() && !req.caller.is_superuser() {
+        return Err(ApiError::forbidden(LOCKED));
+    }
+    let head = req.head.clone();
+    let expand = expand_of(head.query());
+    let ctx = req.ctx(payload);
+    let id = req.param("id").into_owned();
+    match read::view(&ctx, &collection, &id, &expand).await.map_err(not_found)? {
+        ViewOutcome::Json(body) => Ok(Response::json(200, body)),
+        ViewOutcome::Record(record) => record_events::view(req, ctx, collection, record, expand).await,
+    }
+}
+
+/// Whatever stops a view is a 404.
+pub(crate) fn not_found(error: Error) -> ApiError {
+    match error {
+        error @ Error::Stopped(_) => ApiError::from(error),
+        other => ApiError::not_found("").with_detail(other.to_string()),
+    }
+}
+
+async fn create(req: &mut Req) -> Result<Response> {
+    write_route(req, Write::Create).await
+}
+
+async fn update(req: &mut Req) -> Result<Response> {
+    let id = req.param("id").into_owned();
+    write_route(req, Write::Update { id }).await
+}
+
+async fn remove(req: &mut Req) -> Result<Response> {
+    let id = req.param("id").into_owned();
+    write_route(req, Write::Delete { id }).await
+}
+
+async fn write_route(req: &mut Req, what: Write) -> Result<Response> {
+    let collection = collection_of(req)?;
+    check_writable(&collection)?;
+    rate_limit::check_collection(req, &collection, &[what.tag()])?;
+    let submission = submission(req.payload().await?)?;
+    let ctx = req.ctx(submission.body.clone());
+    let exchange = req.exchange();
+    let expand = expand_of(req.query());
+    let call = Call { ctx, collection, submission, expand, exchange };
+    write(call, what, None).await
+}
+
+/// Views cannot be written.
+pub(crate) fn check_writable(collection: &Loaded) -> Result<()> {
+    if collection.is_view() {
+        return Err(ApiError::bad_request("Unsupported collection type."));
+    }
+    Ok(())
+}
+
+/// Runs a write with its request hook; `then` runs inside the hook, after the write.
+pub(crate) async fn write(call: Call, what: Write, then: Option<Then>) -> Result<Response> {
+    let step = prepare(&call, &what).await?;
+    let Call { ctx, collection, expand, exchange, .. } = call;
+    let hook = what.hook(&ctx);
+    if !hook.has_for(|tag| tag == collection.name || tag == collection.id) {
+        let response = finish(&ctx, &collection, step, &what, &expand).await?;
+        if let Some(then) = then {
+            // the answer must be known before deeper items run
+            exchange.respond(response);
+            then(ctx).await.map_err(ApiError::from)?;
+            return Ok(exchange.take());
+        }
+        return Ok(response);
+    }
+    let event = RecordRequestEvent {
+        ctx: ctx.clone(),
+        collection: collection.clone(),
+        record: Slot::new(step.record().clone()),
+        ext: exchange.clone(),
+    };
+    let answer = exchange.clone();
+    let what_inside = what.clone();
+    hook.trigger(event, move |event| async move {
+        let mut step = step;
+        step.set_record(event.record.get());
+        let response = finish(&event.ctx, &event.collection, step, &what_inside, &expand).await?;
+        answer.respond(response);
+        match then {
+            Some(then) => then(event.ctx.clone()).await,
+            None => Ok(()),
+        }
+    })
+    .await
+    .map_err(|error| ApiError::wrap(400, what.failed(), error))?;
+    Ok(exchange.take())
+}
+
+/// A write that passed its rule.
+enum Step {
+    Save(Draft),
+    Delete(RecordRef),
+}
+
+impl Step {
+    fn record(&self) -> &RecordRef {
+        match self {
+            Self::Save(draft) => &draft.record,
+            Self::Delete(record) => record,
+        }
+    }
+    fn set_record(&mut self, record: RecordRef) {
+        match self {
+            Self::Save(draft) => draft.record = record,
+            Self::Delete(old) => *old = record,
+        }
+    }
+}
+
+async fn prepare(call: &Call, what: &Write) -> Result<Step> {
+    let Call { ctx, collection, submission, .. } = call;
+    let prepared = match what {
+        Write::Create => save::prepare_create(ctx, collection, submission).await.map(Step::Save),
+        Write::Update { id } => save::prepare_update(ctx, collection, id, submission).await.map(Step::Save),
+        Write::Delete { id } => delete::prepare(ctx, collection, id).await.map(Step::Delete),
+    };
+    prepared.map_err(|error| match (error, what) {
+        (Error::Refused { locked: true }, _) => ApiError::forbidden(LOCKED),
+        (Error::Refused { locked: false }, Write::Create) => {
+            ApiError::bad_request(Write::Create.failed()).with_detail("create rule failure")
+        }
+        (error @ Error::Stopped(_), _) => error.into(),
+        (error, Write::Create) => ApiError::wrap(400, Write::Create.failed(), error),
+        (error, _) => not_found(error),
+    })
+}
+
+async fn finish(ctx: &Ctx, collection: &Arc<Loaded>, step: Step, what: &Write, expand: &Paths) -> Result<Response> {
+    let failed = |error| match error {
+        Error::Message(text) => ApiError::bad_request(text),
+        other => ApiError::wrap(400, what.failed(), other),
+    };
+    match step {
+        Step::Save(draft) => {
+            draft.commit(ctx).await.map_err(failed)?;
+            render(ctx, collection, &draft.record, expand).await
+        }
+        Step::Delete(record) => {
+            delete::delete_record(ctx, &record).await.map_err(failed)?;
+            Ok(Response::no_content())
+        }
+    }
+}
+
+/// One record as its reader may see it.
+pub(crate) async fn render(ctx: &Ctx, collection: &Arc<Loaded>, record: &RecordRef, expand: &Paths) -> Result<Response> {
+    record::enrich::enrich(ctx, collection, std::slice::from_ref(record), expand).await?;
+    let mut out = Vec::with_capacity(512);
+    record::export::write_json(record, &mut out);
+    Ok(Response::json(200, out))
+}

@@ -1,0 +1,113 @@
+//! `GET` and `PATCH /api/settings`. Source: spec server-settings-operations §3.1–§3.3.
+
+use engine::{
+    event::{SettingsListEvent, SettingsUpdateEvent},
+    hook::Slot,
+    settings::Settings,
+    wire::{self, Audience, Wire as _},
+};
+use serde_json::{Map, Value};
+
+use crate::{
+    body::Payload,
+    error::{ApiError, Result},
+    guard,
+    pipeline::Row,
+    request::Req,
+    response::Response,
+    routes::{UNREADABLE, h},
+};
+
+pub(crate) const ROUTES: &[Row] =
+    &[Row::new("GET /api/settings", h!(show)), Row::new("PATCH /api/settings", h!(update))];
+
+fn render(settings: &Settings) -> Response {
+    Response::json(200, wire::to_string(settings, Audience::Api).into_bytes())
+}
+
+async fn show(req: &mut Req) -> Result<Response> {
+    guard::superuser(req)?;
+    let settings = Settings::clone(&req.app().settings());
+    let hook = &req.app().hooks().settings_list_request;
+    if hook.is_empty() {
+        return Ok(render(&settings));
+    }
+    let exchange = req.exchange();
+    let event = SettingsListEvent { ctx: req.ctx(Map::new()), settings: Slot::new(settings), ext: exchange.clone() };
+    let answer = exchange.clone();
+    hook.trigger(event, move |event| async move {
+        answer.respond(event.settings.with(|settings| render(settings)));
+        Ok(())
+    })
+    .await?;
+    Ok(exchange.take())
+}
+
+async fn update(req: &mut Req) -> Result<Response> {
+    guard::superuser(req)?;
+    let unreadable = |detail: String| ApiError::bad_request(UNREADABLE).with_detail(detail);
+    let payload = req.payload().await.map_err(|error| unreadable(error.to_string()))?;
+    let old = req.app().settings();
+    let mut new = Settings::clone(&old);
+    new.decode(&nested(payload)).map_err(|error| unreadable(error.to_string()))?;
+    let failed = ApiError::wrap_400("An error occurred while saving the new settings.");
+    let ctx = req.ctx(Map::new());
+    let hook = &req.app().hooks().settings_update_request;
+    if hook.is_empty() {
+        ctx.app.save_settings(&ctx, new).await.map_err(failed)?;
+        return Ok(render(&ctx.app.settings()));
+    }
+    let exchange = req.exchange();
+    let event = SettingsUpdateEvent { ctx, old, new: Slot::new(new), ext: exchange.clone() };
+    let answer = exchange.clone();
+    hook.trigger(event, move |event| async move {
+        event.ctx.app.save_settings(&event.ctx, event.new.get()).await?;
+        answer.respond(render(&event.ctx.app.settings()));
+        Ok(())
+    })
+    .await
+    .map_err(failed)?;
+    Ok(exchange.take())
+}
+
+/// The body as JSON; dotted keys of forms reach nested fields.
+pub(crate) fn nested(payload: Payload) -> Value {
+    let Value::Object(map) = payload.data else {
+        return payload.data;
+    };
+    if !payload.form {
+        return Value::Object(map);
+    }
+    let mut out = Map::new();
+    for (key, value) in map {
+        let mut parts = key.split('.').collect::<Vec<_>>();
+        let last = parts.pop().unwrap_or_default().to_owned();
+        let mut place = &mut out;
+        for part in parts {
+            let slot = place.entry(part).or_insert_with(|| Value::Object(Map::new()));
+            if !slot.is_object() {
+                *slot = Value::Object(Map::new());
+            }
+            match slot {
+                Value::Object(inner) => place = inner,
+                _ => return Value::Object(out),
+            }
+        }
+        place.insert(last, value);
+    }
+    Value::Object(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn dotted_keys() {
+        let form = |data| Payload { data, files: Vec::new(), form: true };
+        assert_eq!(nested(form(json!({"meta.appName": "x", "meta.a.b": 1, "c": 2}))),
+            json!({"meta": {"appName": "x", "a": {"b": 1}}, "c": 2}));
+    }
+}
