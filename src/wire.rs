@@ -2,7 +2,7 @@
 
 use pocketbase::App;
 
-use crate::{commands::Failure, flags::Config};
+use crate::{commands::Failure, flags::Config, print};
 
 /// The async runtime: one worker per core.
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
@@ -22,6 +22,7 @@ pub(crate) async fn app(config: &Config) -> Result<App, Failure> {
         .query_timeout(config.query_timeout)
         .full_durability(config.durability == "full")
         .bcrypt(config.password_hash == "bcrypt")
+        .trace(config.dev.then(print_sql))
         .build()
         .await
         .map_err(|error| Failure(explain(&error)))
@@ -30,23 +31,9 @@ pub(crate) async fn app(config: &Config) -> Result<App, Failure> {
 /// An engine error as one line: field errors as `field: message.`.
 pub(crate) fn explain(error: &engine::Error) -> String {
     match error {
-        engine::Error::Invalid(fields) => {
-            let text = api::error::plain_fields(fields);
-            fields_as_sentences(&text)
-        }
-        other => api::error::sentence(&other.to_string()).into_owned(),
+        engine::Error::Invalid(fields) => api::error::plain_fields(fields),
+        other => other.to_string(),
     }
-}
-
-/// `password: must be …` → `password: Must be …`.
-fn fields_as_sentences(text: &str) -> String {
-    text.split("; ")
-        .map(|part| match part.split_once(": ") {
-            Some((field, message)) => format!("{field}: {}", api::error::sentence(message)),
-            None => part.to_owned(),
-        })
-        .collect::<Vec<_>>()
-        .join("; ")
 }
 
 fn log_to_terminal() {
@@ -58,10 +45,21 @@ fn log_to_terminal() {
     let _ = tracing_subscriber::registry().with(fmt::layer().with_target(false)).with(targets).try_init();
 }
 
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn sentences() {
-        assert_eq!(super::fields_as_sentences("password: must be x."), "password: Must be x.");
+/// Prints every statement with its values and time, as `--dev` promises.
+fn print_sql() -> engine::store::Trace {
+    std::sync::Arc::new(|sql: &str, params: &[engine::store::Value], time: std::time::Duration| {
+        let values: Vec<String> = params.iter().map(value_text).collect();
+        print::line(&format!("[{:.2}ms] {sql} [{}]", time.as_secs_f64() * 1000.0, values.join(", ")));
+    })
+}
+
+/// A bound value as it would be written.
+pub(crate) fn value_text(value: &engine::store::Value) -> String {
+    use engine::store::Value;
+    match value {
+        Value::Null => "NULL".to_owned(),
+        Value::Int(int) => int.to_string(),
+        Value::Real(real) => real.to_string(),
+        Value::Text(text) => format!("{text:?}"),
     }
 }

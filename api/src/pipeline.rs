@@ -365,7 +365,7 @@ async fn recover(req: &mut Req, next: Next<'_>) -> Result<Response> {
 }
 
 /// The token of an `Authorization` header: as it is, or after `Bearer ` and one space.
-fn token_of(value: &str) -> &str {
+pub(crate) fn token_of(value: &str) -> &str {
     match value.split_at_checked(7) {
         Some((scheme, token)) if !token.is_empty() && scheme.eq_ignore_ascii_case("bearer ") => token,
         _ => value,

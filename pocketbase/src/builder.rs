@@ -9,13 +9,23 @@ use api::{
     static_files::StaticFiles,
 };
 
+use engine::{
+    Ctx,
+    app::Config,
+    auth::{password::Scheme, superusers},
+    event::Hooks,
+    store::{Durability, Trace},
+};
+
 use crate::plugin::{Plugin, Setup};
 
 type Register = Box<dyn FnOnce(&mut Setup<'_>) -> engine::Result<()> + Send>;
 
 /// How an app starts. See [`App::builder`].
 pub struct Builder {
-    config: engine::Config,
+    config: Config,
+    hooks: Hooks,
+    routes: Routes,
     plugins: Vec<Register>,
 }
 
@@ -29,7 +39,7 @@ impl Builder {
     /// Where the databases and files are; created when missing.
     #[must_use]
     pub fn data_dir(mut self, dir: impl Into<PathBuf>) -> Self {
-        self.config.dir = dir.into();
+        self.config.data_dir = dir.into();
         self
     }
     /// Print logs and SQL.
@@ -54,7 +64,7 @@ impl Builder {
     #[must_use]
     pub fn full_durability(mut self, full: bool) -> Self {
         if full {
-            self.config.durability = engine::store::Durability::Full;
+            self.config.durability = Durability::Full;
         }
         self
     }
@@ -62,8 +72,14 @@ impl Builder {
     #[must_use]
     pub fn bcrypt(mut self, bcrypt: bool) -> Self {
         if bcrypt {
-            self.config.password_hash = engine::auth::password::Scheme::Bcrypt;
+            self.config.password_hash = Scheme::Bcrypt;
         }
+        self
+    }
+    /// Is told every SQL statement with its values and time.
+    #[must_use]
+    pub fn trace(mut self, trace: Option<Trace>) -> Self {
+        self.config.trace = trace;
         self
     }
     /// Adds a plugin; plugins register in this order.
@@ -72,18 +88,26 @@ impl Builder {
         self.plugins.push(Box::new(move |setup| plugin.register(setup)));
         self
     }
+    /// The hooks, to bind before the app starts.
+    #[must_use]
+    pub fn hooks(&self) -> &Hooks {
+        &self.hooks
+    }
+    /// Routes and middlewares besides the built-in ones.
+    pub fn routes(&mut self) -> &mut Routes {
+        &mut self.routes
+    }
 
-    /// Opens the data directory and registers the plugins.
+    /// Registers the plugins and opens the data directory.
     ///
     /// # Errors
     /// When the databases, the settings or a plugin fail.
-    pub async fn build(self) -> engine::Result<App> {
-        let inner = engine::App::open(self.config).await?;
-        let mut routes = Routes::default();
+    pub async fn build(mut self) -> engine::Result<App> {
         for register in self.plugins {
-            register(&mut Setup { app: &inner, routes: &mut routes })?;
+            register(&mut Setup { hooks: &self.hooks, routes: &mut self.routes })?;
         }
-        Ok(App { inner, routes })
+        let inner = engine::App::bootstrap(self.config, self.hooks).await?;
+        Ok(App { inner, routes: self.routes })
     }
 }
 
@@ -127,8 +151,6 @@ pub struct Started {
     pub address: String,
     /// The address of the socket.
     pub local: SocketAddr,
-    /// Now, as `2026/11/23 18:56:00`.
-    pub time: String,
     /// There is no superuser yet.
     pub needs_superuser: bool,
 }
@@ -155,12 +177,33 @@ impl App {
     /// Starts building an app.
     #[must_use]
     pub fn builder() -> Builder {
-        Builder { config: engine::Config::new("pb_data"), plugins: Vec::new() }
+        Builder {
+            config: Config::new("pb_data"),
+            hooks: Hooks::default(),
+            routes: Routes::default(),
+            plugins: Vec::new(),
+        }
     }
 
     /// Routes and middlewares besides the built-in ones.
     pub fn routes(&mut self) -> &mut Routes {
         &mut self.routes
+    }
+
+    /// File names of the applied migrations, in the order they were applied.
+    ///
+    /// # Errors
+    /// Database errors.
+    pub async fn applied_migrations(&self) -> engine::Result<Vec<String>> {
+        let read = |rows: &mut engine::store::Rows<'_>| {
+            let mut names = Vec::new();
+            while let Some(row) = rows.next()? {
+                names.push(row.text(0).to_owned());
+            }
+            Ok::<_, engine::store::Error>(names)
+        };
+        let found = self.inner.db().query(engine::store::system::migrations(), read).await;
+        found.and_then(|names| names).map_err(engine::Error::Store)
     }
 
     /// Serves until `stop` is done, then closes the app. `started` is called once the socket listens.
@@ -179,18 +222,17 @@ impl App {
         let listener = match server::listen(&options.address).await {
             Ok(listener) => listener,
             Err(error) => {
-                app.close().await;
+                app.shutdown(false).await?;
                 return Err(error.into());
             }
         };
         started(Started {
             local: listener.local_addr()?,
             address: options.address,
-            time: engine::time::Timestamp::now().banner(),
-            needs_superuser: engine::auth::superuser::none_exists(&app).await?,
+            needs_superuser: superusers::needs_installer(&Ctx::system(&app)).await?,
         });
         server::serve(api, listener, stop).await;
-        app.close().await;
+        app.shutdown(false).await?;
         Ok(())
     }
 }

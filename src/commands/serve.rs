@@ -73,7 +73,9 @@ fn banner(started: &Started) -> String {
         "" | ":http" | ":https" => "127.0.0.1",
         address => address,
     };
-    format!("{} Server started at http://{shown}\n└─ REST API:  http://{shown}/api/\n", started.time)
+    let now = engine::time::now().to_string();
+    let (date, time) = (now[..10].replace('-', "/"), &now[11..19]);
+    format!("{date} {time} Server started at http://{shown}\n└─ REST API:  http://{shown}/api/\n")
 }
 
 /// Waits for SIGINT or SIGTERM.
@@ -152,12 +154,13 @@ mod tests {
         let started = Started {
             address: "127.0.0.1:18105".into(),
             local: "127.0.0.1:18105".parse().expect("address"),
-            time: "2026/11/23 18:56:00".into(),
             needs_superuser: false,
         };
+        let text = banner(&started);
+        assert_eq!(&text[4..5], "/");
         assert_eq!(
-            banner(&started),
-            "2026/11/23 18:56:00 Server started at http://127.0.0.1:18105\n└─ REST API:  http://127.0.0.1:18105/api/\n"
+            &text[19..],
+            " Server started at http://127.0.0.1:18105\n└─ REST API:  http://127.0.0.1:18105/api/\n"
         );
     }
 }

@@ -1,7 +1,7 @@
 //! `superuser create|upsert|update|delete`. Source: spec server-settings-operations §1.1, auth §11.2.
 
 use clap::{Arg, ArgMatches, Command};
-use engine::auth::superuser;
+use engine::{Ctx, auth::superusers};
 
 use crate::{
     commands::Failure,
@@ -48,46 +48,19 @@ pub(super) fn run(matches: &ArgMatches, config: &Config) -> Result<(), Failure> 
     wire::runtime()?.block_on(async {
         let app = wire::app(config).await?;
         let said = change(&app, name, email, password).await;
-        app.close().await;
+        app.shutdown(false).await?;
         print::line(&said?);
         Ok(())
     })
 }
 
 async fn change(app: &pocketbase::App, name: &str, email: &str, password: &str) -> Result<String, Failure> {
-    let failed = |what: String| move |error: engine::Error| Failure(format!("{what}: {}", wire::explain(&error)));
-    match name {
-        "create" => {
-            superuser::create(app, email, password)
-                .await
-                .map_err(failed("failed to create new superuser account".into()))?;
-            Ok(format!("Successfully created new superuser \"{email}\"!"))
-        }
-        "upsert" => {
-            superuser::upsert(app, email, password)
-                .await
-                .map_err(failed("failed to upsert superuser account".into()))?;
-            Ok(format!("Successfully saved superuser \"{email}\"!"))
-        }
-        "update" => {
-            let found = superuser::update(app, email, password)
-                .await
-                .map_err(failed(format!("failed to change superuser \"{email}\" password")))?;
-            if found {
-                Ok(format!("Successfully changed superuser \"{email}\" password!"))
-            } else {
-                Err(Failure(format!("superuser with email \"{email}\" doesn't exist")))
-            }
-        }
-        _ => {
-            let found = superuser::delete(app, email)
-                .await
-                .map_err(failed(format!("failed to delete superuser \"{email}\"")))?;
-            Ok(if found {
-                format!("Successfully deleted superuser \"{email}\"!")
-            } else {
-                format!("superuser \"{email}\" is missing or already deleted")
-            })
-        }
-    }
+    let ctx = Ctx::system(app);
+    let done = match name {
+        "create" => superusers::create(&ctx, email, password).await,
+        "upsert" => superusers::upsert(&ctx, email, password).await,
+        "update" => superusers::update(&ctx, email, password).await,
+        _ => superusers::delete(&ctx, email).await,
+    };
+    done.map_err(|error| Failure(wire::explain(&error)))
 }

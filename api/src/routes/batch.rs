@@ -10,7 +10,7 @@ use engine::{
     event::{BatchEvent, BatchItem},
     files::Upload,
     hook::{BoxFuture, Slot},
-    record::{body::Submission, find},
+    record::{Submission, find},
     schema::Loaded,
 };
 use http::{HeaderName, HeaderValue, Method, Uri, header};

@@ -25,13 +25,14 @@ routes! {
     health,
     settings,
     sql,
-    collections,
     providers,
     records,
     record_events,
     batch,
+    auth_response,
     auth_password,
     auth_refresh,
+    explain,
 }
 
 /// What a body that cannot be decoded is answered with, where nothing else is said.

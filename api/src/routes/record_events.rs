@@ -11,7 +11,7 @@ use engine::{
     ctx::Ctx,
     event::{RecordRequestEvent, RecordsListEvent},
     hook::Slot,
-    record::{RecordRef, enrich::enrich, expand::Paths, read::ListPage},
+    record::{RecordRef, enrich, expand::Paths, read::ListPage},
     schema::Loaded,
 };
 

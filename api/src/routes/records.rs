@@ -10,12 +10,10 @@ use engine::{
     event::RecordRequestEvent,
     hook::{BoxFuture, Hook, Slot},
     record::{
-        self, RecordRef,
-        body::Submission,
-        delete,
+        self, Draft, RecordRef, Submission, delete,
         expand::Paths,
         read::{self, ListOutcome, ListQuery, ViewOutcome},
-        save::{self, Draft},
+        save,
     },
     schema::Loaded,
 };
@@ -309,7 +307,7 @@ async fn finish(ctx: &Ctx, collection: &Arc<Loaded>, step: Step, what: &Write, e
 
 /// One record as its reader may see it.
 pub(crate) async fn render(ctx: &Ctx, collection: &Arc<Loaded>, record: &RecordRef, expand: &Paths) -> Result<Response> {
-    record::enrich::enrich(ctx, collection, std::slice::from_ref(record), expand).await?;
+    record::enrich(ctx, collection, std::slice::from_ref(record), expand).await?;
     let mut out = Vec::with_capacity(512);
     record::export::write_json(record, &mut out);
     Ok(Response::json(200, out))

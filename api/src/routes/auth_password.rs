@@ -1,0 +1,150 @@
+//! `POST …/auth-with-password`. Source: spec auth §3.2.
+
+use engine::{
+    FieldError, FieldErrors,
+    auth::{self, login},
+    ctx::Ctx,
+    event::AuthWithPasswordEvent,
+    hook::Slot,
+    record::{Record, RecordRef},
+};
+use serde_json::{Map, Value};
+
+use super::auth_response::{Login, answer};
+use crate::{
+    error::{ApiError, Result},
+    pipeline::{Rate, Row, context_collection},
+    request::Req,
+    response::Response,
+    routes::{INVALID, UNREADABLE, h},
+};
+
+pub(crate) const ROUTES: &[Row] =
+    &[Row::new("POST /api/collections/{collection}/auth-with-password", h!(login))
+        .rate(Rate::Collection(&["authWithPassword", "auth"]))];
+
+const MAX: usize = 255;
+
+/// A decoded login form.
+struct Form {
+    identity: String,
+    password: String,
+    identity_field: String,
+}
+
+async fn login(req: &mut Req) -> Result<Response> {
+    let collection = context_collection(req)?;
+    if !collection.is_auth() {
+        return Err(ApiError::not_found("Missing or invalid auth collection context."));
+    }
+    if !collection.auth.password_auth.enabled {
+        return Err(ApiError::forbidden("The collection is not configured to allow password authentication."));
+    }
+    let body = body_of(req).await?;
+    let form = Form {
+        identity: text(&body, "identity")?,
+        password: text(&body, "password")?,
+        identity_field: text(&body, "identityField")?,
+    };
+    form.check(&collection.auth.password_auth.identity_fields)?;
+    let ctx = req.ctx(body).in_context("password");
+    let found = login::find_identity(&ctx, &collection, &form.identity, &form.identity_field).await?;
+    let hook = &ctx.app.hooks().record_auth_with_password_request;
+    if !hook.has_for(|tag| tag == collection.name || tag == collection.id) {
+        let record = verified(&ctx, &collection, found, &form.password).await?;
+        return finish(req, &ctx, record).await;
+    }
+    let event = std::sync::Arc::new(AuthWithPasswordEvent {
+        ctx: ctx.clone(),
+        collection,
+        record: Slot::new(found.map(RecordRef::from)),
+        identity: Slot::new(form.identity),
+        identity_field: Slot::new(form.identity_field),
+        password: Slot::new(form.password),
+        ext: req.exchange(),
+    });
+    let passed = std::sync::Arc::new(Slot::new(None));
+    let result = passed.clone();
+    hook.trigger_shared(event, move |event| async move {
+        let found = event.record.get().map(|record| record.snapshot());
+        let record = verified(&event.ctx, &event.collection, found, &event.password.get()).await?;
+        result.set(Some(record));
+        Ok(())
+    })
+    .await?;
+    match passed.set(None) {
+        Some(record) => finish(req, &ctx, record).await,
+        None => Ok(Response::empty(200)),
+    }
+}
+
+async fn verified(
+    ctx: &Ctx,
+    collection: &std::sync::Arc<engine::schema::Loaded>,
+    found: Option<Record>,
+    password: &str,
+) -> Result<Record> {
+    let ok = login::verify(ctx, collection, found.as_ref(), password).await?;
+    found.filter(|_| ok).ok_or_else(|| ApiError::bad_request("Failed to authenticate."))
+}
+
+async fn finish(req: &Req, ctx: &Ctx, record: Record) -> Result<Response> {
+    let token = auth::new_auth_token(&record, 0, true)?;
+    answer(req, ctx, Login { record, token, method: "password", meta: Value::Null }).await
+}
+
+/// The body as a map, with the messages of the auth endpoints.
+pub(crate) async fn body_of(req: &mut Req) -> Result<Map<String, Value>> {
+    let unreadable = |error: ApiError| {
+        if error.message.starts_with("Unsupported") {
+            return error;
+        }
+        ApiError::bad_request(UNREADABLE).with_detail(error.to_string())
+    };
+    let payload = req.payload().await.map_err(unreadable)?;
+    let form = payload.form;
+    let mut map = payload.into_map().map_err(unreadable)?;
+    if form {
+        // form values of text members are text, whatever they look like
+        for value in map.values_mut() {
+            if matches!(value, Value::Number(_) | Value::Bool(_)) {
+                *value = Value::String(value.to_string());
+            }
+        }
+    }
+    Ok(map)
+}
+
+/// A text member; keys match ignoring case, null is empty.
+pub(crate) fn text(body: &Map<String, Value>, name: &str) -> Result<String> {
+    let found = body.get(name).or_else(|| body.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, v)| v));
+    match found {
+        None | Some(Value::Null) => Ok(String::new()),
+        Some(Value::String(text)) => Ok(text.clone()),
+        Some(_) => Err(ApiError::bad_request(UNREADABLE).with_detail(format!("{name} must be a string"))),
+    }
+}
+
+impl Form {
+    fn check(&self, identity_fields: &[String]) -> Result<()> {
+        let mut errors = FieldErrors::default();
+        let too_long = || {
+            FieldError::new("validation_length_out_of_range", format!("the length must be between 1 and {MAX}"))
+                .param("max", MAX)
+                .param("min", 1)
+        };
+        for (name, value) in [("identity", &self.identity), ("password", &self.password)] {
+            if value.is_empty() {
+                errors.set(name, FieldError::new("validation_required", "cannot be blank"));
+            } else if value.len() > MAX {
+                errors.set(name, too_long());
+            }
+        }
+        if self.identity_field.len() > MAX {
+            errors.set("identityField", too_long());
+        } else if !self.identity_field.is_empty() && !identity_fields.contains(&self.identity_field) {
+            errors.set("identityField", FieldError::new("validation_in_invalid", "must be a valid value"));
+        }
+        if errors.is_empty() { Ok(()) } else { Err(ApiError::bad_request(INVALID).with_fields(errors)) }
+    }
+}

@@ -1,0 +1,54 @@
+//! `POST /api/collections/{collection}/explain` (superusers): how a filter, sort or rule runs, and what would help.
+//!
+//! Not part of the reference.
+
+use engine::{
+    explain::{self, Question},
+    store::Value as Param,
+};
+use serde_json::{Map, Value, json};
+
+use super::auth_password::{body_of, text};
+use crate::{
+    error::{ApiError, Result},
+    guard,
+    pipeline::Row,
+    request::Req,
+    response::Response,
+    routes::{collection_of, h},
+};
+
+pub(crate) const ROUTES: &[Row] = &[Row::new("POST /api/collections/{collection}/explain", h!(run))];
+
+async fn run(req: &mut Req) -> Result<Response> {
+    guard::superuser(req)?;
+    let collection = collection_of(req)?;
+    let body = body_of(req).await?;
+    let (rule, filter, sort) = (text(&body, "rule")?, text(&body, "filter")?, text(&body, "sort")?);
+    let ctx = req.ctx(Map::new());
+    let question = Question { rule: &rule, filter: &filter, sort: &sort };
+    let explained = explain::explain(&ctx, &collection, &question, ctx.app.dialect())
+        .map_err(|error| ApiError::bad_request(format!("Failed to compile. Raw error:\n{error}")))?;
+    let params: Vec<Value> = explained.sql.params.iter().map(param).collect();
+    let steps = explain::steps(&ctx, explained.sql.clone()).await?;
+    Response::of(
+        200,
+        &json!({
+            "ast": explained.trees,
+            "plan": explained.plan,
+            "sql": explained.sql.text,
+            "params": params,
+            "queryPlan": steps,
+            "advice": explained.advice,
+        }),
+    )
+}
+
+fn param(value: &Param) -> Value {
+    match value {
+        Param::Null => Value::Null,
+        Param::Int(int) => Value::from(*int),
+        Param::Real(real) => Value::from(*real),
+        Param::Text(text) => Value::from(&**text),
+    }
+}

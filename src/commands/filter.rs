@@ -1,0 +1,86 @@
+//! `filter compile`: shows what an expression becomes: tree, plan, statement, parameters.
+
+use clap::{Arg, ArgMatches, Command};
+use dialects::Dialect;
+use engine::{
+    Ctx,
+    explain::{self, Question},
+};
+
+use crate::{
+    commands::Failure,
+    flags::Config,
+    print,
+    wire,
+};
+
+pub(super) fn command() -> Command {
+    Command::new("filter")
+        .about("Inspect filter expressions")
+        .disable_help_subcommand(true)
+        .arg_required_else_help(true)
+        .subcommand(
+            Command::new("compile")
+                .about("Prints the tree, the plan, the SQL and the parameters of an expression")
+                .arg(
+                    Arg::new("collection")
+                        .long("collection")
+                        .required(true)
+                        .value_name("NAME")
+                        .help("name or id of the collection"),
+                )
+                .arg(
+                    Arg::new("dialect")
+                        .long("dialect")
+                        .value_parser(["sqlite", "postgres"])
+                        .default_value("sqlite")
+                        .help("the database to compile for"),
+                )
+                .arg(Arg::new("sort").long("sort").default_value("").value_name("SORT").help("a sort expression"))
+                .arg(Arg::new("expression").required(true).value_name("EXPRESSION")),
+        )
+}
+
+pub(super) fn run(matches: &ArgMatches, config: &Config) -> Result<(), Failure> {
+    let Some((_, sub)) = matches.subcommand() else {
+        return Ok(());
+    };
+    let word = |name: &str| sub.get_one::<String>(name).map_or("", String::as_str);
+    let dialect = if word("dialect") == "postgres" { Dialect::Postgres } else { Dialect::Sqlite };
+    wire::runtime()?.block_on(async {
+        let app = wire::app(config).await?;
+        let text = compile(&app, word("collection"), word("expression"), word("sort"), dialect);
+        app.shutdown(false).await?;
+        print::raw(&text?);
+        Ok(())
+    })
+}
+
+fn compile(
+    app: &engine::App,
+    collection: &str,
+    filter: &str,
+    sort: &str,
+    dialect: Dialect,
+) -> Result<String, Failure> {
+    let missing = || Failure(format!("missing or invalid collection \"{collection}\""));
+    let found = app.snapshot().find(collection).cloned().ok_or_else(missing)?;
+    // rules and superusers see hidden fields: explain what a rule would do
+    let question = Question { rule: filter, sort, ..Question::default() };
+    let explained = explain::explain(&Ctx::system(app), &found, &question, dialect)?;
+    let mut text = String::new();
+    for tree in &explained.trees {
+        text.push_str(&format!("AST\n{}\n\n", tree.trim_end()));
+    }
+    text.push_str(&format!("PLAN\n{}\n\nSQL\n{}\n\nPARAMS\n", explained.plan.trim_end(), explained.sql.text));
+    for (idx, value) in explained.sql.params.iter().enumerate() {
+        text.push_str(&format!("{}: {}\n", idx + 1, wire::value_text(value)));
+    }
+    if !explained.advice.is_empty() {
+        text.push_str("\nADVICE\n");
+        for line in &explained.advice {
+            text.push_str(&format!("{line}\n"));
+        }
+    }
+    Ok(text)
+}
