@@ -11,6 +11,7 @@ use crate::{
     rate_limit::Limiter,
     router::{Pattern, PatternError, Router},
     routes,
+    settings::Settings,
     static_files::StaticFiles,
 };
 
@@ -24,6 +25,7 @@ struct Inner {
     limiter: Limiter,
     cors: Cors,
     public: Option<StaticFiles>,
+    settings: Arc<Settings>,
 }
 
 impl fmt::Debug for Api {
@@ -119,6 +121,7 @@ impl Api {
             limiter: Limiter::default(),
             cors: Cors::new(origins),
             public: options.public,
+            settings: Arc::default(),
         })))
     }
 
@@ -135,6 +138,12 @@ impl Api {
     #[must_use]
     pub fn app(&self) -> &App {
         &self.0.app
+    }
+
+    /// The settings at this moment.
+    #[must_use]
+    pub fn settings(&self) -> Arc<Settings> {
+        self.0.settings.clone()
     }
 
     pub(crate) fn router(&self) -> Guard<Arc<Router<Arc<Route>>>> {

@@ -31,6 +31,7 @@ use crate::{
     rate_limit::Who,
     response::Response,
     router::{Spans, decode},
+    settings::Settings,
 };
 
 /// What the client sent before the body.
@@ -61,8 +62,7 @@ impl Head {
 
     /// The caller's address as the trusted proxy reports it, else that of the socket.
     #[must_use]
-    pub fn real_ip(&self, app: &App) -> IpAddr {
-        let settings = app.settings();
+    pub fn real_ip(&self, settings: &Settings) -> IpAddr {
         let proxy = &settings.trusted_proxy;
         for name in &proxy.headers {
             let line = self.headers.get_all(name.as_str()).iter().next_back().and_then(|v| v.to_str().ok());
@@ -217,7 +217,7 @@ impl Req {
     /// The caller's address, trusted proxies considered.
     #[must_use]
     pub fn real_ip(&self) -> IpAddr {
-        self.head.real_ip(self.app())
+        self.head.real_ip(&self.api.settings())
     }
 
     /// Values that middlewares leave for each other.

@@ -11,7 +11,7 @@ use crate::{
 };
 
 async fn app(dir: &std::path::Path) -> engine::App {
-    engine::App::stub(dir)
+    engine::App::bootstrap(engine::app::Config::new(dir), engine::event::Hooks::default()).await.expect("app")
 }
 
 async fn api(routes: Routes) -> (tempfile::TempDir, Api) {

@@ -8,6 +8,7 @@ pub mod crypto;
 pub mod ctx;
 pub mod error;
 pub mod event;
+pub mod explain;
 pub mod field;
 pub mod files;
 pub mod hook;

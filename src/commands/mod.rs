@@ -66,11 +66,11 @@ pub(crate) fn main(arguments: &[OsString]) -> ExitCode {
 }
 
 fn root(exe: &str) -> Command {
-    let version = format!("version {}", env!("CARGO_PKG_VERSION"));
-    let command = Command::new(exe.to_owned())
-        .bin_name(exe.to_owned())
+    let command = Command::new("pocketbase")
+        .display_name(exe)
+        .bin_name(exe)
         .about(format!("{exe} CLI"))
-        .version(version)
+        .version(concat!("version ", env!("CARGO_PKG_VERSION")))
         .disable_help_subcommand(true)
         .disable_version_flag(true)
         .arg(Arg::new("version").short('v').long("version").action(ArgAction::Version).help("version of the executable"))

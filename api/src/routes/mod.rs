@@ -23,7 +23,6 @@ macro_rules! routes {
 
 routes! {
     health,
-    settings,
     sql,
     providers,
     records,

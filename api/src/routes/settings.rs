@@ -27,7 +27,7 @@ fn render(settings: &Settings) -> Response {
 
 async fn show(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;
-    let settings = Settings::clone(&req.app().settings());
+    let settings = Settings::clone(&req.api.settings());
     let hook = &req.app().hooks().settings_list_request;
     if hook.is_empty() {
         return Ok(render(&settings));
@@ -47,7 +47,7 @@ async fn update(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;
     let unreadable = |detail: String| ApiError::bad_request(UNREADABLE).with_detail(detail);
     let payload = req.payload().await.map_err(|error| unreadable(error.to_string()))?;
-    let old = req.app().settings();
+    let old = req.api.settings();
     let mut new = Settings::clone(&old);
     new.decode(&nested(payload)).map_err(|error| unreadable(error.to_string()))?;
     let failed = ApiError::wrap_400("An error occurred while saving the new settings.");

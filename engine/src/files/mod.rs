@@ -63,6 +63,24 @@ impl Upload {
         self.name = name.into();
         self
     }
+    /// The same content as if a client had sent it under the stored name (batch items are uploads of uploads).
+    ///
+    /// # Errors
+    /// If a spooled file cannot be linked or copied.
+    pub fn again(&self) -> io::Result<Self> {
+        match &self.content {
+            Content::Memory(bytes) => Ok(Self::from_bytes(&self.name, bytes.clone())),
+            Content::Spooled(path) => {
+                let mut copy = path.clone().into_os_string();
+                copy.push(format!("_{}", crate::id::record_id()));
+                let copy = PathBuf::from(copy);
+                if std::fs::hard_link(path, &copy).is_err() {
+                    std::fs::copy(path, &copy)?;
+                }
+                Self::from_spooled(&self.name, copy)
+            }
+        }
+    }
     /// Name in storage and in the record.
     #[must_use]
     pub fn name(&self) -> &str {

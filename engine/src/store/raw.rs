@@ -85,6 +85,16 @@ pub async fn write(db: &Db, sql: Sql, limit: Duration) -> Result<u64> {
     Ok(changes)
 }
 
+/// What the database would do with a query, one line per step.
+///
+/// # Errors
+/// What the driver says.
+pub async fn explain(db: &Db, sql: Sql) -> Result<Vec<String>> {
+    let asked = Sql { text: format!("EXPLAIN QUERY PLAN {}", sql.text), params: sql.params };
+    let found = read(db, asked, 1000, db.database().query_timeout()).await?;
+    Ok(found.rows.into_iter().filter_map(|mut row| row.pop().flatten()).collect())
+}
+
 /// The columns a query gives, without running it.
 ///
 /// # Errors

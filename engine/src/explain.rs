@@ -1,0 +1,145 @@
+//! How an expression runs: tree, plan, statement, the database's own plan, and which indexes are missing.
+//!
+//! For people (command line, superusers' route); nothing here runs on the way of a request.
+
+use std::collections::BTreeSet;
+
+use dialects::{
+    Dialect, Sql,
+    statement::{self, Select},
+};
+use filter_lang::plan::{Cond, Expr, NodeId, Op, Operand, Plan, SortBy};
+
+use crate::{
+    Error, Result,
+    ctx::Ctx,
+    rule::{self, Parts},
+    schema::{Loaded, Snapshot, index::Index},
+    store::raw,
+};
+
+/// What to explain. Empty parts do not count.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Question<'q> {
+    /// An API rule.
+    pub rule: &'q str,
+    /// A client's filter.
+    pub filter: &'q str,
+    /// A client's sort.
+    pub sort: &'q str,
+}
+
+/// The answer.
+#[derive(Debug, Clone)]
+pub struct Explained {
+    /// The parsed rule and filter, each if given.
+    pub trees: Vec<String>,
+    /// The typed plan.
+    pub plan: String,
+    /// The statement for one page.
+    pub sql: Sql,
+    /// Columns that are compared or sorted by but begin no index, and other reasons for slowness.
+    pub advice: Vec<String>,
+}
+
+/// Compiles without running.
+///
+/// # Errors
+/// [`Error::Filter`] for bad expressions.
+pub fn explain(ctx: &Ctx, collection: &Loaded, question: &Question<'_>, dialect: Dialect) -> Result<Explained> {
+    let mut trees = Vec::new();
+    for text in [question.rule, question.filter] {
+        if !text.is_empty() {
+            trees.push(ctx.app.asts().parse(text)?.to_string());
+        }
+    }
+    let parts = Parts { rule: question.rule, filter: question.filter, sort: question.sort };
+    let plan = rule::compile(ctx, collection, &parts)?;
+    let select = Select { limit: Some(30), ..Select::all(&collection.select) };
+    let sql = statement::page(dialect, &plan, &select);
+    let advice = advice(&plan, &ctx.app.snapshot());
+    Ok(Explained { trees, plan: plan.to_string(), sql, advice })
+}
+
+/// What the running database does with a statement, one line per step.
+///
+/// # Errors
+/// Database errors.
+pub async fn steps(ctx: &Ctx, sql: Sql) -> Result<Vec<String>> {
+    raw::explain(&ctx.db, sql).await.map_err(Error::Store)
+}
+
+/// Collects column uses of a plan.
+#[derive(Default)]
+struct Uses {
+    compared: BTreeSet<(NodeId, String)>,
+    searched: BTreeSet<(NodeId, String)>,
+    negated: BTreeSet<(NodeId, String)>,
+}
+
+impl Uses {
+    fn cond(&mut self, cond: &Cond) {
+        match cond {
+            Cond::Const(_) => {}
+            Cond::And(items) | Cond::Or(items) => items.iter().for_each(|item| self.cond(item)),
+            Cond::Cmp(cmp) => {
+                for side in [&cmp.left, &cmp.right] {
+                    self.side(cmp.op, side);
+                }
+            }
+        }
+    }
+
+    fn side(&mut self, op: Op, side: &Operand) {
+        if let Expr::Column { node, column } = &side.expr {
+            let set = match op {
+                Op::Like | Op::NotLike => &mut self.searched,
+                Op::Ne => &mut self.negated,
+                Op::Eq | Op::Gt | Op::Ge | Op::Lt | Op::Le => &mut self.compared,
+            };
+            set.insert((*node, column.clone()));
+        }
+    }
+}
+
+fn advice(plan: &Plan, snapshot: &Snapshot) -> Vec<String> {
+    let mut uses = Uses::default();
+    uses.cond(&plan.cond);
+    let mut out = Vec::new();
+    let name = |node: NodeId, column: &str| {
+        let collection = plan.nodes.get(node.0 as usize)?.collection.as_ref()?;
+        let loaded = snapshot.by_id(&collection.id)?;
+        Some((format!("{}.{column}", loaded.name), begins_index(loaded, column)))
+    };
+    for (node, column) in &uses.compared {
+        if let Some((name, false)) = name(*node, column) {
+            out.push(format!("WHERE: no index begins with {name}"));
+        }
+    }
+    for (node, column) in &uses.negated {
+        if let Some((name, _)) = name(*node, column) {
+            out.push(format!("WHERE: != on {name} reads every row"));
+        }
+    }
+    for (node, column) in &uses.searched {
+        if let Some((name, _)) = name(*node, column) {
+            out.push(format!("WHERE: a text search in {name} reads every row"));
+        }
+    }
+    for key in &plan.sort {
+        if let SortBy::Expr(Expr::Column { node, column }) = &key.by {
+            if let Some((name, false)) = name(*node, column) {
+                out.push(format!("ORDER BY: no index begins with {name}"));
+            }
+        }
+    }
+    out
+}
+
+fn begins_index(collection: &Loaded, column: &str) -> bool {
+    column.eq_ignore_ascii_case("id")
+        || collection
+            .indexes
+            .iter()
+            .any(|text| Index::parse(text).columns.first().is_some_and(|c| c.name.eq_ignore_ascii_case(column)))
+}
