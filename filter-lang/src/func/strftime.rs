@@ -65,6 +65,10 @@ fn formatted(args: &[Value], now_ms: i64) -> Option<String> {
         Some(Value::Text(text)) => Moment::parse(text, now_ms)?,
         Some(number) => Moment::raw(number.number()?),
     };
+    if rest.len() == 1 {
+        // SQLite carries 2023-02-31 over to March only when no modifier follows.
+        moment.written = None;
+    }
     for (index, modifier) in rest.iter().skip(1).enumerate() {
         modify(&mut moment, &modifier.text()?, index == 0)?;
     }
@@ -89,12 +93,14 @@ struct Moment {
     unset: bool,
     /// Days beyond the end of the month, for `floor`.
     overflow: i64,
+    /// The date as written, for days beyond the end of the month: it is kept until something moves the moment.
+    written: Option<(i64, i64, i64)>,
     subsec: bool,
 }
 
 impl Moment {
     fn at(ms: i64) -> Self {
-        Self { ms, raw: None, unset: false, overflow: 0, subsec: false }
+        Self { ms, raw: None, unset: false, overflow: 0, written: None, subsec: false }
     }
 
     /// A number: a Julian day unless a modifier says otherwise.
@@ -119,7 +125,13 @@ impl Moment {
     }
 
     fn civil(&self) -> (i64, i64, i64) {
-        civil_from_days(self.ms.div_euclid(DAY_MS))
+        self.written.unwrap_or_else(|| civil_from_days(self.ms.div_euclid(DAY_MS)))
+    }
+
+    /// Moves by milliseconds.
+    fn add(&mut self, ms: i64) {
+        self.ms += ms;
+        self.written = None;
     }
 
     fn time_of_day(&self) -> i64 {
@@ -128,6 +140,7 @@ impl Moment {
 
     fn set_date(&mut self, year: i64, month: i64, day: i64) {
         self.ms = days_from_civil(year, month, day) * DAY_MS + self.time_of_day();
+        self.written = None;
     }
 }
 
@@ -167,21 +180,32 @@ fn parse_date(text: &str) -> Option<Moment> {
     let year = sign * year;
     let mut moment = Moment::at(days_from_civil(year, month, day) * DAY_MS);
     moment.overflow = overflow(year, month, day);
+    moment.written = (moment.overflow > 0).then_some((year, month, day));
     let rest = rest.trim_start_matches(|c: char| is_space(c) || c == 'T');
     if !rest.is_empty() {
-        moment.ms += parse_clock(rest)?;
+        let clock = parse_clock(rest)?;
+        moment.ms += clock.ms - clock.zone_ms;
+        if clock.zone_ms != 0 {
+            moment.written = None;
+        }
     }
     Some(moment)
 }
 
 fn parse_clock_only(text: &str) -> Option<Moment> {
     let clock = parse_clock(text)?;
-    Some(Moment::at(days_from_civil(2000, 1, 1) * DAY_MS + clock))
+    Some(Moment::at(days_from_civil(2000, 1, 1) * DAY_MS + clock.ms - clock.zone_ms))
 }
 
-/// `HH:MM[:SS[.SSS]][zone]` in milliseconds, zone subtracted.
+/// A time of day and its distance from UTC.
+struct Clock {
+    ms: i64,
+    zone_ms: i64,
+}
+
+/// `HH:MM[:SS[.SSS]][zone]`
 #[allow(clippy::cast_possible_truncation, reason = "fraction below one second")]
-fn parse_clock(text: &str) -> Option<i64> {
+fn parse_clock(text: &str) -> Option<Clock> {
     let (hour, rest) = digits(text, 2, 24)?;
     let (minute, mut rest) = digits(rest.strip_prefix(':')?, 2, 59)?;
     let mut ms = hour * 3_600_000 + minute * 60_000;
@@ -198,7 +222,7 @@ fn parse_clock(text: &str) -> Option<i64> {
             rest = &rest[fraction_len + 1..];
         }
     }
-    Some(ms - parse_zone(rest)?)
+    Some(Clock { ms, zone_ms: parse_zone(rest)? })
 }
 
 /// Nothing, `Z`, or `±HH:MM`, in milliseconds.
@@ -244,7 +268,7 @@ fn modify(moment: &mut Moment, text: &str, is_first: bool) -> Option<()> {
         "localtime" | "utc" => {}
         "ceiling" => moment.overflow = 0,
         "floor" => {
-            moment.ms -= moment.overflow * DAY_MS;
+            moment.add(-moment.overflow * DAY_MS);
             moment.overflow = 0;
         }
         "subsec" | "subsecond" => moment.subsec = true,
@@ -275,6 +299,7 @@ fn start_of(moment: &mut Moment, of_year: bool) {
     let (year, month, _) = moment.civil();
     let month = if of_year { 1 } else { month };
     moment.ms = days_from_civil(year, month, 1) * DAY_MS;
+    moment.written = None;
 }
 
 #[allow(clippy::cast_possible_truncation, reason = "range checked")]
@@ -285,29 +310,36 @@ fn weekday(moment: &mut Moment, day: &str) -> Option<()> {
     }
     // 1970-01-01 was a Thursday.
     let today = (moment.ms.div_euclid(DAY_MS) + 4).rem_euclid(7);
-    moment.ms += (day as i64 - today).rem_euclid(7) * DAY_MS;
+    moment.add((day as i64 - today).rem_euclid(7) * DAY_MS);
     Some(())
 }
 
 /// `±N unit`, `±HH:MM[:SS]`, `±YYYY-MM-DD[ HH:MM[:SS]]`; the sign of `N unit` is optional.
 fn shift(moment: &mut Moment, text: &str) -> Option<()> {
-    let signed = text.strip_prefix(['+', '-']);
-    let negative = text.starts_with('-');
-    let body = signed.unwrap_or(text);
-    let number_len = body.bytes().take_while(|b| b.is_ascii_digit() || *b == b'.').count();
-    match body.as_bytes().get(number_len) {
-        Some(b'-') if signed.is_some() && number_len == 4 => shift_date(moment, body, negative),
-        Some(b':') => {
-            let ms = parse_clock(body)?;
-            moment.ms += if negative { -ms } else { ms };
-            moment.overflow = 0;
-            Some(())
-        }
-        _ => {
-            let (number, unit) = text.split_at(text.len() - body.len() + number_len);
-            shift_units(moment, text_number(number)?.number()?, unit)
-        }
+    if !text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-')) {
+        return None;
     }
+    let negative = text.starts_with('-');
+    let signed = text.strip_prefix(['+', '-']);
+    let body = signed.unwrap_or(text);
+    if signed.is_some() && digits(body, 4, 9_999).is_some_and(|(_, rest)| rest.starts_with('-')) {
+        return shift_date(moment, body, negative);
+    }
+    let end = text.find(|c: char| c == ':' || is_space(c)).unwrap_or(text.len());
+    let (number, rest) = text.split_at(end);
+    if rest.starts_with(':') {
+        moment.add(clock_shift(body, negative)?);
+        moment.overflow = 0;
+        return Some(());
+    }
+    shift_units(moment, text_number(number)?.number()?, rest)
+}
+
+/// A time of day as a distance; whole days vanish.
+fn clock_shift(text: &str, negative: bool) -> Option<i64> {
+    let clock = parse_clock(text)?;
+    let ms = (clock.ms - clock.zone_ms).rem_euclid(DAY_MS);
+    Some(if negative { -ms } else { ms })
 }
 
 fn shift_date(moment: &mut Moment, body: &str, negative: bool) -> Option<()> {
@@ -316,11 +348,11 @@ fn shift_date(moment: &mut Moment, body: &str, negative: bool) -> Option<()> {
     let (days, rest) = digits(rest.strip_prefix('-')?, 2, 30)?;
     let sign = if negative { -1 } else { 1 };
     add_months(moment, sign * (years * 12 + months));
-    moment.ms += sign * days * DAY_MS;
+    moment.add(sign * days * DAY_MS);
     match rest.chars().next() {
         None => Some(()),
         Some(c) if is_space(c) => {
-            moment.ms += sign * parse_clock(rest.trim_start_matches(is_space))?;
+            moment.add(clock_shift(rest.trim_start_matches(is_space), negative)?);
             Some(())
         }
         Some(_) => None,
@@ -358,7 +390,7 @@ fn shift_units(moment: &mut Moment, number: f64, unit: &str) -> Option<()> {
         rest = number.fract();
     }
     let rounder = if rest < 0.0 { -0.5 } else { 0.5 };
-    moment.ms += (rest * 1_000.0 * seconds + rounder) as i64;
+    moment.add((rest * 1_000.0 * seconds + rounder) as i64);
     Some(())
 }
 
@@ -378,10 +410,10 @@ struct Parts {
 }
 
 impl Parts {
-    fn of(ms: i64) -> Self {
-        let days = ms.div_euclid(DAY_MS);
-        let time = ms.rem_euclid(DAY_MS);
-        let (year, month, day) = civil_from_days(days);
+    fn of(moment: &Moment) -> Self {
+        let days = moment.ms.div_euclid(DAY_MS);
+        let time = moment.time_of_day();
+        let (year, month, day) = moment.civil();
         Self {
             year,
             month,
@@ -405,7 +437,7 @@ impl Parts {
 }
 
 fn print(format: &str, moment: &Moment) -> Option<String> {
-    let parts = Parts::of(moment.ms);
+    let parts = Parts::of(moment);
     let mut out = String::with_capacity(format.len() + 16);
     let mut chars = format.chars();
     while let Some(c) = chars.next() {
@@ -463,16 +495,16 @@ fn print_code(out: &mut String, code: char, p: &Parts, moment: &Moment) -> Optio
 
 /// ISO week and its year: those of the Thursday of the week.
 fn print_iso(out: &mut String, code: char, ms: i64, p: &Parts) {
-    let thursday = Parts::of(ms + (3 - p.days_after_monday()) * DAY_MS);
+    let thursday = Parts::of(&Moment::at(ms + (3 - p.days_after_monday()) * DAY_MS));
     let _ = match code {
         'G' => write!(out, "{}", year_text(thursday.year)),
-        'g' => write!(out, "{:02}", thursday.year.rem_euclid(100)),
+        'g' => write!(out, "{:02}", thursday.year % 100),
         _ => write!(out, "{:02}", thursday.day_of_year / 7 + 1),
     };
 }
 
 fn year_text(year: i64) -> String {
-    if year < 0 { format!("-{:04}", -year) } else { format!("{year:04}") }
+    format!("{year:04}")
 }
 
 /// The Julian day with 16 significant digits.
