@@ -19,6 +19,7 @@ pub mod log;
 pub mod record;
 pub mod rule;
 pub mod schema;
+pub mod settings;
 pub mod store;
 pub mod time;
 pub mod wire;

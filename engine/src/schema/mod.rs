@@ -2,6 +2,7 @@
 
 pub mod collection;
 pub mod diff;
+pub mod import;
 pub mod index;
 pub mod normalize;
 pub mod options;

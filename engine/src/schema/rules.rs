@@ -43,7 +43,6 @@ impl<'a> RuleCheck<'a> {
             ..Scope::default()
         };
         let ast = filter_lang::parse(text)?;
-        let _ = (&ast, &scope, self.snapshot, &self.base);
-        Ok(())
+        filter_lang::resolve(self.snapshot, self.base.clone(), &ast, &scope).map(|_| ())
     }
 }

@@ -1,0 +1,266 @@
+//! Importing a list of collections: what each item becomes, and saving them all in one transaction.
+//!
+//! Integrity is checked only after everything is saved, so mutual relations and reused names work.
+//! Source: spec collections-and-fields §4.10.
+
+use serde_json::Value;
+
+use super::{
+    Collection, Kind, Snapshot, Validation,
+    collection::{add_field, decode_fields},
+    normalize::{import_scaffold, normalise},
+    sync,
+    validate::validate,
+};
+use crate::{
+    error::{FieldError, FieldErrors},
+    store::{Db, Tx},
+    wire::{DecodeError, Wire},
+};
+
+/// What an import will do.
+#[derive(Debug, Clone, Default)]
+pub struct Import {
+    /// Stored collections to delete.
+    pub delete: Vec<Collection>,
+    /// Collections to save with the stored one, if there is one; tables first.
+    pub save: Vec<(Collection, Option<Collection>)>,
+}
+
+/// Decodes the items of an import over the stored collections.
+///
+/// # Errors
+/// When an item does not decode; the whole body is rejected.
+pub fn plan(
+    items: &[Value],
+    delete_missing: bool,
+    snapshot: &Snapshot,
+) -> Result<Import, DecodeError> {
+    let mut import = Import::default();
+    for (at, item) in items.iter().enumerate() {
+        let pair = plan_item(item, delete_missing, snapshot).map_err(|e| e.within(&at.to_string()))?;
+        import.save.push(pair);
+    }
+    if delete_missing {
+        let kept = |c: &Collection| {
+            import.save.iter().any(|(_, old)| old.as_ref().is_some_and(|old| old.id == c.id))
+        };
+        import.delete = snapshot
+            .iter()
+            .map(|c| &c.collection)
+            .filter(|c| !c.system && !kept(c))
+            .cloned()
+            .collect();
+    }
+    // Views read tables, so they come last; the order of their creation lets views read views.
+    import.save.sort_by(|(a, _), (b, _)| {
+        (a.is_view(), &a.created, &a.updated).cmp(&(b.is_view(), &b.created, &b.updated))
+    });
+    Ok(import)
+}
+
+fn member<'a>(item: &'a Value, name: &str) -> Option<&'a Value> {
+    let map = item.as_object()?;
+    map.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+}
+
+fn plan_item(
+    item: &Value,
+    delete_missing: bool,
+    snapshot: &Snapshot,
+) -> Result<(Collection, Option<Collection>), DecodeError> {
+    let text = |key| member(item, key).and_then(Value::as_str).unwrap_or_default();
+    let stored = [text("id"), text("name")]
+        .into_iter()
+        .filter(|key| !key.is_empty())
+        .find_map(|key| snapshot.find(key));
+    let Some(stored) = stored else {
+        let mut fresh = import_scaffold(Kind::parse(text("type")));
+        fresh.decode_over(item)?;
+        return Ok((fresh, None));
+    };
+    let old = stored.collection.clone();
+    let mut draft = old.clone();
+    draft.decode_over(item)?;
+    let fields = match member(item, "fields") {
+        Some(fields) => decode_fields(fields)?,
+        None if delete_missing => Vec::new(),
+        None => draft.fields.clone(),
+    };
+    draft.fields = merge_fields(fields, &old, delete_missing);
+    Ok((draft, Some(old)))
+}
+
+/// Stored fields that the import does not name by id take part by name, or are kept (spec §4.10).
+fn merge_fields(
+    mut fields: Vec<crate::field::Field>,
+    old: &Collection,
+    delete_missing: bool,
+) -> Vec<crate::field::Field> {
+    for stored in &old.fields {
+        if fields.iter().any(|f| f.id == stored.id) || (delete_missing && !stored.system) {
+            continue;
+        }
+        let twin = fields
+            .iter_mut()
+            .find(|f| f.name == stored.name && f.type_name() == stored.type_name());
+        match twin {
+            // The stored definition wins; only the position is the imported one's.
+            Some(twin) => twin.clone_from(stored),
+            None => add_field(&mut fields, stored.clone()),
+        }
+    }
+    fields
+}
+
+/// Runs an import inside a transaction. Gives the saved collections.
+///
+/// # Errors
+/// [`crate::Error::Invalid`] at `collections` (or `indexes.<i>`), or what the store reports. The transaction must
+/// be rolled back then.
+pub async fn run(tx: &Tx, import: Import) -> crate::Result<Vec<Collection>> {
+    let db = Db::Tx(tx.clone());
+    let now = crate::time::to_text(Some(crate::time::now()));
+    for collection in &import.delete {
+        sync::drop_collection(tx, collection).await.map_err(|e| {
+            failure(format!("failed to delete collection {:?}: {e}", collection.name))
+        })?;
+    }
+    let mut current = Snapshot::load(&db).await?;
+    let mut saved = Vec::with_capacity(import.save.len());
+    for (mut draft, old) in import.save {
+        normalise(&mut draft, old.as_ref(), &current, &now);
+        match sync::apply(tx, &current, &mut draft, old.as_ref()).await {
+            Ok(()) => {}
+            Err(error @ crate::Error::Invalid(_)) => return Err(error),
+            Err(error) => {
+                return Err(failure(format!("failed to save collection {:?}: {error}", draft.name)));
+            }
+        }
+        current = current.with(&draft);
+        saved.push((draft, old));
+    }
+    let after = Snapshot::load(&db).await?;
+    for (collection, old) in &saved {
+        // A new collection has its row by now, so it is compared with itself.
+        let cx = Validation { old: old.as_ref().or(Some(collection)), snapshot: &after, db: &db };
+        match validate(collection, &cx).await {
+            Ok(()) => {}
+            Err(crate::Error::Invalid(errors)) => return Err(invalid(collection, &errors)),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(saved.into_iter().map(|(collection, _)| collection).collect())
+}
+
+fn failure(reason: String) -> crate::Error {
+    wrap(format!("Failed to import the collections configuration. Raw error:\n{reason}"))
+}
+
+fn invalid(collection: &Collection, errors: &FieldErrors) -> crate::Error {
+    wrap(format!(
+        "Data validations failed for collection {:?} ({}):\n{}",
+        collection.name,
+        collection.id,
+        pretty(errors, 0)
+    ))
+}
+
+fn wrap(message: String) -> crate::Error {
+    let mut errors = FieldErrors::default();
+    errors.set("collections", FieldError::new("validation_collections_import_failure", message));
+    crate::Error::Invalid(errors)
+}
+
+/// Errors as 2-space indented JSON of plain messages.
+fn pretty(errors: &FieldErrors, depth: usize) -> String {
+    let indent = "  ".repeat(depth + 1);
+    let quoted = |text: &str| {
+        let mut out = Vec::new();
+        crate::json::write_str(&mut out, text);
+        String::from_utf8_lossy(&out).into_owned()
+    };
+    let items: Vec<String> = errors
+        .0
+        .iter()
+        .map(|(key, error)| {
+            let value = match error {
+                FieldError::Item { message, .. } | FieldError::Other(message) => quoted(message),
+                FieldError::Nested(inner) => pretty(inner, depth + 1),
+            };
+            format!("{indent}{}: {value}", quoted(key))
+        })
+        .collect();
+    format!("{{\n{}\n{}}}", items.join(",\n"), "  ".repeat(depth))
+}
+
+/// Decodes the body of the import route: the items and `deleteMissing`.
+///
+/// # Errors
+/// When a member has the wrong JSON type.
+pub fn decode_body(body: &Value) -> Result<(Vec<Value>, bool), DecodeError> {
+    let mut delete_missing = false;
+    if let Some(value) = member(body, "deleteMissing") {
+        delete_missing.decode(value).map_err(|e| e.within("deleteMissing"))?;
+    }
+    let items = match member(body, "collections") {
+        None | Some(Value::Null) => Vec::new(),
+        Some(Value::Array(items)) if items.iter().all(|i| i.is_object() || i.is_null()) => {
+            items.clone()
+        }
+        Some(_) => return Err(DecodeError::new("list of objects").within("collections")),
+    };
+    Ok((items, delete_missing))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::normalize::new_collection;
+    use serde_json::json;
+
+    fn stored() -> Snapshot {
+        let mut c = new_collection(Kind::Base, "demo");
+        c.decode_over(&json!({"id":"d1","fields":[{"name":"id","type":"text"},
+            {"id":"f1","name":"title","type":"text","max":5},{"id":"f2","name":"n","type":"number"}]}))
+            .unwrap();
+        normalise(&mut c, None, &Snapshot::default(), "now");
+        Snapshot::build(vec![c])
+    }
+
+    fn names(import: &Import) -> Vec<(String, String)> {
+        import.save[0].0.fields.iter().map(|f| (f.name.clone(), f.id.clone())).collect()
+    }
+
+    #[test]
+    fn fields_by_name_and_id() {
+        let snapshot = stored();
+        let item = json!({"name":"DEMO","fields":[{"name":"n","type":"number","max":3},{"id":"x","name":"new","type":"bool"}]});
+        let kept = plan(std::slice::from_ref(&item), false, &snapshot).unwrap();
+        let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+        assert_eq!(
+            names(&kept),
+            [
+                pair("n", "f2"),
+                pair("new", "x"),
+                pair("id", "text3208210256"),
+                pair("title", "f1")
+            ]
+        );
+        // Matched by name without id: the stored options stay.
+        assert!(crate::wire::to_string(&kept.save[0].0.fields[0], crate::wire::Audience::Db).contains("\"max\":null"));
+        let strict = plan(&[item], true, &snapshot).unwrap();
+        assert_eq!(names(&strict).len(), 3);
+        assert_eq!(names(&strict)[2], pair("id", "text3208210256"));
+        assert!(strict.delete.is_empty());
+        let other = plan(&[json!({"name":"else"})], true, &snapshot).unwrap();
+        assert_eq!(other.delete.len(), 1);
+    }
+
+    #[test]
+    fn bodies() {
+        assert_eq!(decode_body(&json!({"collections":[{}],"DELETEMISSING":true})).unwrap(), (vec![json!({})], true));
+        assert!(decode_body(&json!({"collections":{}})).is_err());
+        assert!(decode_body(&json!({"deleteMissing":1})).is_err());
+    }
+}
