@@ -4,6 +4,7 @@ pub mod collection;
 pub mod diff;
 pub mod import;
 pub mod index;
+pub mod migrate;
 pub mod normalize;
 pub mod options;
 pub mod rules;
