@@ -19,4 +19,5 @@ mod view_query;
 pub use collection::{Collection, Kind};
 pub use snapshot::{BackRef, Loaded, Snapshot, WireKey, WireSource};
 pub use validate::{Validation, validate};
+pub use view::prepare;
 pub use view_query::original_field;

@@ -77,9 +77,11 @@ pub fn normalise(draft: &mut Collection, old: Option<&Collection>, snapshot: &Sn
         let suffix = if draft.id.is_empty() { draft.name.clone() } else { draft.id.clone() };
         add_auth_indexes(draft, &suffix);
     }
+    // Without a name the draft fails validation anyway; its indexes keep their table.
+    let named = !draft.name.is_empty();
     for text in &mut draft.indexes {
         let mut index = Index::parse(text);
-        if index.is_valid() && index.table != draft.name {
+        if named && index.is_valid() && index.table != draft.name {
             index.table.clone_from(&draft.name);
             *text = index.build();
         }

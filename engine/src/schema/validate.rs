@@ -318,7 +318,9 @@ async fn check_index(
     index: &Index,
     cx: &Validation<'_>,
 ) -> crate::Result<Check> {
-    if !index.is_valid() {
+    // A blank table name is reported as the blank name of the collection only.
+    let blank_table = draft.name.is_empty() && index.table.is_empty();
+    if index.name.is_empty() || index.columns.is_empty() || (index.table.is_empty() && !blank_table) {
         return Ok(Some(invalid_index()));
     }
     if earlier.iter().any(|other| other.name.eq_ignore_ascii_case(&index.name)) {

@@ -9,7 +9,7 @@ use dialects::{Sql, catalog, ddl};
 
 use super::{
     Collection, Kind, Loaded, Snapshot, WireSource,
-    normalize::new_collection,
+    normalize::{new_collection, normalise},
     validate::field_errors,
     view_query::{Parsed, has_many_statements, infer, json_field, parse, trim_query},
 };
@@ -303,4 +303,23 @@ pub async fn stale(
         }
     }
     out
+}
+
+/// Brings a draft into its final form before validation: [`normalise`] and, for views, the fields of the query.
+///
+/// A query that cannot be evaluated gives no fields; validation reports the reason (spec §4.5 step 2, §4.6).
+pub async fn prepare(
+    db: &Db,
+    snapshot: &Snapshot,
+    draft: &mut Collection,
+    old: Option<&Collection>,
+) {
+    let now = crate::time::to_text(Some(crate::time::now()));
+    normalise(draft, old, snapshot, &now);
+    if draft.is_view() {
+        draft.fields = match infer_fields(db, snapshot, &draft.view_query).await {
+            Ok(inferred) => inferred.fields,
+            Err(_) => Vec::new(),
+        };
+    }
 }
