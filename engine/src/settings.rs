@@ -367,12 +367,11 @@ fn required_name(text: &str) -> Check {
 
 impl Meta {
     fn validate(&self, errors: &mut Findings) {
-        let color =
-            check::length(&self.accent_color, 7, 7).or_else(|| check::hex_color(&self.accent_color));
+        let color = check::length(&self.accent_color, 7, 7)
+            .or_else(|| check::hex_color(&self.accent_color));
         errors.put(&["meta", "accentColor"], color);
         errors.put(&["meta", "appName"], required_name(&self.app_name));
-        let url =
-            check::required(self.app_url.is_empty()).or_else(|| check::url(&self.app_url));
+        let url = check::required(self.app_url.is_empty()).or_else(|| check::url(&self.app_url));
         errors.put(&["meta", "appURL"], url);
         errors.put(&["meta", "senderName"], required_name(&self.sender_name));
         let address = check::required(self.sender_address.is_empty())
@@ -420,8 +419,8 @@ impl Backups {
             let error = FieldError::new("validation_invalid_cron", message);
             errors.put(&["backups", "cron"], Some(error));
         }
-        let keep = check::required(self.cron_max_keep == 0)
-            .or_else(|| check::min(self.cron_max_keep, 1));
+        let keep =
+            check::required(self.cron_max_keep == 0).or_else(|| check::min(self.cron_max_keep, 1));
         errors.put(&["backups", "cronMaxKeep"], keep);
     }
 }
@@ -480,10 +479,10 @@ impl RateLimits {
 
 impl RateLimitRule {
     fn findings(&self) -> [(&'static str, Check); 4] {
-        let label_rule =
-            pattern!(r"^([0-9A-Za-z_]+ /[0-9A-Za-z_/-]*|/[0-9A-Za-z_/-]*|[0-9A-Za-z_]+:[0-9A-Za-z_]+|\*:[0-9A-Za-z_]+|[0-9A-Za-z_]+)$");
-        let positive =
-            |value: i64| check::required(value == 0).or_else(|| check::min(value, 1));
+        let label_rule = pattern!(
+            r"^([0-9A-Za-z_]+ /[0-9A-Za-z_/-]*|/[0-9A-Za-z_/-]*|[0-9A-Za-z_]+:[0-9A-Za-z_]+|\*:[0-9A-Za-z_]+|[0-9A-Za-z_]+)$"
+        );
+        let positive = |value: i64| check::required(value == 0).or_else(|| check::min(value, 1));
         let label = check::required(self.label.is_empty())
             .or_else(|| check::matches(&self.label, label_rule));
         [
@@ -547,7 +546,9 @@ mod tests {
         assert!(settings.to_db_json().contains(r#""secret":"q""#));
         assert!(settings.rename_labels("users", "people"));
         assert_eq!(settings.rate_limits.rules[0].label, "people:auth");
-        for bad in [json!([]), json!({"smtp":1}), json!({"smtp":{"port":"1"}}), json!({"superuserIPs":{}})] {
+        for bad in
+            [json!([]), json!({"smtp":1}), json!({"smtp":{"port":"1"}}), json!({"superuserIPs":{}})]
+        {
             assert!(settings.merge(&bad).is_err(), "{bad}");
         }
     }
@@ -559,15 +560,38 @@ mod tests {
             (json!({"meta":{"appName":""}}), "meta.appName=validation_required"),
             (json!({"meta":{"appURL":"localhost"}}), "meta.appURL=validation_is_url"),
             (json!({"meta":{"accentColor":"#123"}}), "meta.accentColor=validation_length_invalid"),
-            (json!({"superuserIPs":["x",""]}), "superuserIPs.0=validation_invlaid_ip_or_subnet superuserIPs.1=validation_required"),
-            (json!({"backups":{"cron":"x","cronMaxKeep":0}}), "backups.cron=validation_invalid_cron backups.cronMaxKeep=validation_required"),
-            (json!({"batch":{"enabled":true,"maxRequests":0}}), "batch.maxRequests=validation_required"),
-            (json!({"logs":{"maxDays":-1}}), "logs.maxDays=validation_min_greater_equal_than_required"),
-            (json!({"smtp":{"authMethod":"X","host":"a:1"}}), "smtp.authMethod=validation_in_invalid smtp.host=validation_is_host"),
-            (json!({"rateLimits":{"enabled":true,"rules":[]}}), "rateLimits.rules=validation_required"),
-            (json!({"rateLimits":{"rules":[{"label":"a.b","duration":1,"maxRequests":1}]}}), "rateLimits.rules.0.label=validation_match_invalid"),
-            (json!({"rateLimits":{"rules":[{"label":"a","audience":"@guest"},{"label":"a","audience":"@auth"},{"label":"a","audience":"@auth"}]}}),
-             "rateLimits.rules.2.label=validation_conflicting_rate_limit_rule"),
+            (
+                json!({"superuserIPs":["x",""]}),
+                "superuserIPs.0=validation_invlaid_ip_or_subnet superuserIPs.1=validation_required",
+            ),
+            (
+                json!({"backups":{"cron":"x","cronMaxKeep":0}}),
+                "backups.cron=validation_invalid_cron backups.cronMaxKeep=validation_required",
+            ),
+            (
+                json!({"batch":{"enabled":true,"maxRequests":0}}),
+                "batch.maxRequests=validation_required",
+            ),
+            (
+                json!({"logs":{"maxDays":-1}}),
+                "logs.maxDays=validation_min_greater_equal_than_required",
+            ),
+            (
+                json!({"smtp":{"authMethod":"X","host":"a:1"}}),
+                "smtp.authMethod=validation_in_invalid smtp.host=validation_is_host",
+            ),
+            (
+                json!({"rateLimits":{"enabled":true,"rules":[]}}),
+                "rateLimits.rules=validation_required",
+            ),
+            (
+                json!({"rateLimits":{"rules":[{"label":"a.b","duration":1,"maxRequests":1}]}}),
+                "rateLimits.rules.0.label=validation_match_invalid",
+            ),
+            (
+                json!({"rateLimits":{"rules":[{"label":"a","audience":"@guest"},{"label":"a","audience":"@auth"},{"label":"a","audience":"@auth"}]}}),
+                "rateLimits.rules.2.label=validation_conflicting_rate_limit_rule",
+            ),
         ] {
             assert_eq!(errors(&patch), want, "{patch}");
         }
@@ -575,13 +599,17 @@ mod tests {
 
     #[test]
     fn encryption_and_plain() {
-        let key = Key { env_name: "PB_KEY".into(), secret: "0123456789abcdef0123456789abcdef".into() };
+        let key =
+            Key { env_name: "PB_KEY".into(), secret: "0123456789abcdef0123456789abcdef".into() };
         let settings = Settings::default();
         let text = crypto::encrypt(settings.to_db_json().as_bytes(), &key.secret).unwrap();
         assert_eq!(settings.read(&text, &key).unwrap(), settings);
         assert_eq!(settings.read("{}", &key).unwrap(), settings);
         assert_eq!(
-            settings.read(&text, &Key { env_name: "PB_KEY".into(), ..Key::default() }).unwrap_err().to_string(),
+            settings
+                .read(&text, &Key { env_name: "PB_KEY".into(), ..Key::default() })
+                .unwrap_err()
+                .to_string(),
             "invalid settings db data or missing encryption key \"PB_KEY\""
         );
     }

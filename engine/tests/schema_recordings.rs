@@ -68,12 +68,13 @@ fn listed_collections_are_the_same_bytes() {
                 continue;
             }
             let body = line["response_body"]["text"].as_str().unwrap();
-            let items: Vec<Box<RawValue>> = match serde_json::from_str::<BTreeMap<String, Box<RawValue>>>(body) {
-                Ok(map) if map.contains_key("items") => {
-                    serde_json::from_str(map["items"].get()).unwrap()
-                }
-                _ => vec![serde_json::from_str(body).unwrap()],
-            };
+            let items: Vec<Box<RawValue>> =
+                match serde_json::from_str::<BTreeMap<String, Box<RawValue>>>(body) {
+                    Ok(map) if map.contains_key("items") => {
+                        serde_json::from_str(map["items"].get()).unwrap()
+                    }
+                    _ => vec![serde_json::from_str(body).unwrap()],
+                };
             for item in items {
                 let id = serde_json::from_str::<Value>(item.get()).unwrap()["id"].clone();
                 let ours = snapshot.by_id(id.as_str().unwrap()).unwrap().to_json();
@@ -258,7 +259,8 @@ async fn step(store: &Store, step: &Value) -> Option<String> {
                 map.remove("status");
             }
             let ours = json!({"data": data, "message": message});
-            return (ours != want).then(|| format!("{method} {url} {body}\n want {want}\n ours {ours}"));
+            return (ours != want)
+                .then(|| format!("{method} {url} {body}\n want {want}\n ours {ours}"));
         }
     };
     let want = masked(want);
@@ -296,8 +298,8 @@ fn recorded_single_exchanges() {
     let mut differences = Vec::new();
     for file in ["CollectionCreate", "CollectionUpdate", "CollectionDelete"] {
         for exchange in lines(&root.join(format!("http/{file}.jsonl"))) {
-            let archive =
-                root.join(format!("http/fixtures/{}.tar.gz", exchange["fixture"].as_str().unwrap()));
+            let archive = root
+                .join(format!("http/fixtures/{}.tar.gz", exchange["fixture"].as_str().unwrap()));
             let dir = unpack(&archive);
             let store = Store::open(&StoreConfig::new(data_dir(dir.path()))).unwrap();
             if let Some(difference) = block_on(step(&store, &exchange)) {

@@ -38,7 +38,8 @@ pub fn plan(
 ) -> Result<Import, DecodeError> {
     let mut import = Import::default();
     for (at, item) in items.iter().enumerate() {
-        let pair = plan_item(item, delete_missing, snapshot).map_err(|e| e.within(&at.to_string()))?;
+        let pair =
+            plan_item(item, delete_missing, snapshot).map_err(|e| e.within(&at.to_string()))?;
         import.save.push(pair);
     }
     if delete_missing {
@@ -134,7 +135,10 @@ pub async fn run(tx: &Tx, import: Import) -> crate::Result<Vec<Collection>> {
             Ok(()) => {}
             Err(error @ crate::Error::Invalid(_)) => return Err(error),
             Err(error) => {
-                return Err(failure(format!("failed to save collection {:?}: {error}", draft.name)));
+                return Err(failure(format!(
+                    "failed to save collection {:?}: {error}",
+                    draft.name
+                )));
             }
         }
         current = current.with(&draft);
@@ -240,15 +244,13 @@ mod tests {
         let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
         assert_eq!(
             names(&kept),
-            [
-                pair("n", "f2"),
-                pair("new", "x"),
-                pair("id", "text3208210256"),
-                pair("title", "f1")
-            ]
+            [pair("n", "f2"), pair("new", "x"), pair("id", "text3208210256"), pair("title", "f1")]
         );
         // Matched by name without id: the stored options stay.
-        assert!(crate::wire::to_string(&kept.save[0].0.fields[0], crate::wire::Audience::Db).contains("\"max\":null"));
+        assert!(
+            crate::wire::to_string(&kept.save[0].0.fields[0], crate::wire::Audience::Db)
+                .contains("\"max\":null")
+        );
         let strict = plan(&[item], true, &snapshot).unwrap();
         assert_eq!(names(&strict).len(), 3);
         assert_eq!(names(&strict)[2], pair("id", "text3208210256"));
@@ -259,7 +261,10 @@ mod tests {
 
     #[test]
     fn bodies() {
-        assert_eq!(decode_body(&json!({"collections":[{}],"DELETEMISSING":true})).unwrap(), (vec![json!({})], true));
+        assert_eq!(
+            decode_body(&json!({"collections":[{}],"DELETEMISSING":true})).unwrap(),
+            (vec![json!({})], true)
+        );
         assert!(decode_body(&json!({"collections":{}})).is_err());
         assert!(decode_body(&json!({"deleteMissing":1})).is_err());
     }

@@ -263,8 +263,7 @@ async fn update_alert_templates(tx: &Tx) -> crate::Result<()> {
 /// Lists the indexes of the database that a collection does not name, and saves it.
 async fn normalize_indexes(tx: &Tx) -> crate::Result<()> {
     let current = snapshot(tx).await?;
-    let tables =
-        current.iter().filter(|c| !c.system && !c.is_view() && !c.indexes.is_empty());
+    let tables = current.iter().filter(|c| !c.system && !c.is_view() && !c.indexes.is_empty());
     for collection in tables {
         let mut draft = collection.collection.clone();
         for text in adopt_indexes(tx, &draft).await? {

@@ -320,7 +320,8 @@ async fn check_index(
 ) -> crate::Result<Check> {
     // A blank table name is reported as the blank name of the collection only.
     let blank_table = draft.name.is_empty() && index.table.is_empty();
-    if index.name.is_empty() || index.columns.is_empty() || (index.table.is_empty() && !blank_table) {
+    if index.name.is_empty() || index.columns.is_empty() || (index.table.is_empty() && !blank_table)
+    {
         return Ok(Some(invalid_index()));
     }
     if earlier.iter().any(|other| other.name.eq_ignore_ascii_case(&index.name)) {
