@@ -1,0 +1,153 @@
+//! Commands as people type them: exit codes, streams, one clear line when something is wrong.
+
+use std::{fs, net::TcpListener, path::Path, process::Output};
+
+use crate::support::{EMAIL, PASSWORD, Server, run};
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).trim().to_owned()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// Fails with exit code 1, nothing on stdout, and exactly one line that contains each of `words`.
+fn refused(dir: &Path, args: &[&str], words: &[&str]) {
+    let output = run(dir, args);
+    assert_eq!(output.status.code(), Some(1), "{args:?}: {}", stderr(&output));
+    let line = stderr(&output);
+    assert_eq!(line.lines().count(), 1, "{args:?}: {line}");
+    for word in words {
+        assert!(line.contains(word), "{args:?} should mention {word:?}: {line}");
+    }
+}
+
+#[test]
+fn superuser_commands() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let said = |args: &[&str]| {
+        let output = run(dir.path(), args);
+        assert!(output.status.success(), "{args:?}: {}", stderr(&output));
+        stdout(&output)
+    };
+    let create = ["superuser", "create", EMAIL, PASSWORD, "--dir", "d"];
+    assert_eq!(said(&create), format!("Successfully created new superuser \"{EMAIL}\"!"));
+    refused(dir.path(), &create, &["email: Value must be unique."]);
+    refused(
+        dir.path(),
+        &["superuser", "create", "x@example.com", "short", "--dir", "d"],
+        &["at least 8 character(s)"],
+    );
+    refused(dir.path(), &["superuser", "create", "nonsense", PASSWORD, "--dir", "d"], &["email"]);
+    assert_eq!(
+        said(&["superuser", "upsert", EMAIL, "another password", "--dir", "d"]),
+        format!("Successfully saved superuser \"{EMAIL}\"!")
+    );
+    assert_eq!(
+        said(&["superuser", "update", EMAIL, PASSWORD, "--dir", "d"]),
+        format!("Successfully changed superuser \"{EMAIL}\" password!")
+    );
+    refused(
+        dir.path(),
+        &["superuser", "update", "no@example.com", PASSWORD, "--dir", "d"],
+        &["doesn't exist"],
+    );
+    refused(
+        dir.path(),
+        &["superuser", "delete", EMAIL, "--dir", "d"],
+        &["only existing superuser"],
+    );
+    said(&["superuser", "create", "second@example.com", PASSWORD, "--dir", "d"]);
+    assert_eq!(
+        said(&["superuser", "delete", EMAIL, "--dir", "d"]),
+        format!("Successfully deleted superuser \"{EMAIL}\"!")
+    );
+}
+
+#[test]
+fn unusable_directories_are_named() {
+    let dir = tempfile::tempdir().expect("a directory");
+    fs::create_dir(dir.path().join("foreign")).expect("a directory");
+    fs::write(
+        dir.path().join("foreign/data.db"),
+        "this is not a database, but it is long enough to have a header".repeat(40),
+    )
+    .expect("a file");
+    refused(dir.path(), &["serve", "--dir", "foreign", "--http", "127.0.0.1:0"], &["data.db"]);
+    fs::write(dir.path().join("a-file"), "").expect("a file");
+    refused(
+        dir.path(),
+        &["serve", "--dir", "a-file/pb_data", "--http", "127.0.0.1:0"],
+        &["a-file"],
+    );
+    let kept = fs::read_to_string(dir.path().join("foreign/data.db")).expect("the file");
+    assert!(kept.starts_with("this is not a database"), "a foreign file is left alone");
+}
+
+#[test]
+fn a_taken_port_is_named() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address").to_string();
+    refused(dir.path(), &["serve", "--dir", "d", "--http", &address], &[&address]);
+}
+
+#[test]
+fn hooks_are_not_ignored_silently() {
+    let dir = tempfile::tempdir().expect("a directory");
+    fs::create_dir(dir.path().join("pb_hooks")).expect("a directory");
+    fs::write(dir.path().join("pb_hooks/main.pb.js"), "onRecordCreate((e) => e.next())")
+        .expect("a file");
+    refused(
+        dir.path(),
+        &["serve", "--dir", "pb_data", "--http", "127.0.0.1:0"],
+        &["main.pb.js", "--ignoreHooks"],
+    );
+}
+
+#[test]
+fn unknown_flags_and_commands() {
+    let dir = tempfile::tempdir().expect("a directory");
+    for args in
+        [&["serve", "--bogus"][..], &["bogus"], &["superuser", "create", "only@example.com"]]
+    {
+        let output = run(dir.path(), args);
+        assert_eq!(output.status.code(), Some(1), "{args:?}");
+        assert!(!stderr(&output).is_empty(), "{args:?}");
+    }
+}
+
+#[test]
+fn filter_compile_prints_every_stage() {
+    let server = Server::fresh(&[]);
+    let data = server.data_dir();
+    let dir = data.parent().expect("a parent");
+    let filter = "name ~ 'ann' && verified = true";
+    for (dialect, placeholder) in [("sqlite", "?1"), ("postgres", "$1")] {
+        let args = [
+            "filter",
+            "compile",
+            "--dir",
+            "pb_data",
+            "--collection",
+            "users",
+            "--dialect",
+            dialect,
+            filter,
+        ];
+        let output = run(dir, &args);
+        assert!(output.status.success(), "{}", stderr(&output));
+        let said = stdout(&output);
+        for word in ["AST", "plan", "SQL", "%ann%", placeholder] {
+            assert!(
+                said.to_lowercase().contains(&word.to_lowercase()),
+                "{dialect} lacks {word}: {said}"
+            );
+        }
+    }
+    let wrong =
+        run(dir, &["filter", "compile", "--dir", "pb_data", "--collection", "users", "nope = 1"]);
+    assert_eq!(wrong.status.code(), Some(1));
+    assert!(stderr(&wrong).contains('^'), "a caret shows the place: {}", stderr(&wrong));
+}
