@@ -3,7 +3,10 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use dialects::{ColumnList, Dialect, Select};
+use dialects::{
+    Dialect,
+    statement::{self, ColumnList, Select},
+};
 use filter_lang::{
     Flags, Resolver,
     schema::{Class, Collection, CollectionKind, Field, Schema},
@@ -39,6 +42,7 @@ fn collection(name: &str, kind: CollectionKind, rule: Option<&str>, fields: Vec<
         list_rule: rule.map(Into::into),
         fields: all,
         unique_fields: vec!["id".into()],
+        indexed_fields: vec!["id".into(), "post".into()],
     })
 }
 
@@ -142,9 +146,9 @@ fuzz_target!(|data: &[u8]| {
         let plan = resolver.finish();
         let columns = ColumnList::new(&["id"]);
         for statement in [
-            dialects::page(Dialect::Sqlite, &plan, &Select::all(&columns)),
-            dialects::count(Dialect::Sqlite, &plan),
-            dialects::exists(Dialect::Sqlite, &plan, "x"),
+            statement::page(Dialect::Sqlite, &plan, &Select::all(&columns)),
+            statement::count(Dialect::Sqlite, &plan),
+            statement::exists(Dialect::Sqlite, &plan, "x"),
         ] {
             match db.prepare(&statement.text) {
                 Ok(prepared) => assert_eq!(prepared.parameter_count(), statement.params.len(), "{}", statement.text),
@@ -153,7 +157,7 @@ fuzz_target!(|data: &[u8]| {
                 Err(e) => assert!(is_a_limit(&e.to_string()), "{filter}\n{}\n{e}", statement.text),
             }
         }
-        let postgres = dialects::page(Dialect::Postgres, &plan, &Select::all(&columns));
+        let postgres = statement::page(Dialect::Postgres, &plan, &Select::all(&columns));
         for n in 1..=postgres.params.len() {
             assert!(postgres.text.contains(&format!("${n}")), "parameter {n} is unused: {}", postgres.text);
         }

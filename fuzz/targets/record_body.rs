@@ -38,13 +38,15 @@ fuzz_target!(|data: &[u8]| {
                 if let Some(changed) = modifier.and_then(|m| field.kind.modify(m, &val, value)) {
                     val = changed;
                 }
-                let mut out = Vec::new();
-                field.kind.write_val_json(&val, &mut out);
-                serde_json::from_slice::<Value>(&out)
-                    .unwrap_or_else(|e| panic!("{}: {e}: {}", field.name, String::from_utf8_lossy(&out)));
                 field.kind.to_db(&val);
                 let facts = RecordCheck { is_new: true, old: None, uploads: &[] };
-                drop(field.check(&val, &facts));
+                let valid = field.check(&val, &facts).is_ok();
+                let mut out = Vec::new();
+                field.kind.write_val_json(&val, &mut out);
+                // A json field quotes unknown text the way the reference does, which validation then refuses.
+                if let (true, Err(e)) = (valid, serde_json::from_slice::<Value>(&out)) {
+                    panic!("{}: {e}: {}", field.name, String::from_utf8_lossy(&out));
+                }
             }
         }
     });
