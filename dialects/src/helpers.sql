@@ -25,6 +25,11 @@ CREATE OR REPLACE FUNCTION pb_scalar(v jsonb) RETURNS jsonb LANGUAGE sql IMMUTAB
     ELSE to_jsonb(pb_json(v)) END
 $$;
 
+-- An element of an array; PostgreSQL's `->` also answers for a lone scalar.
+CREATE OR REPLACE FUNCTION pb_at(v jsonb, i int) RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE WHEN jsonb_typeof(v) = 'array' THEN v -> i END
+$$;
+
 -- A double as SQLite prints a REAL.
 CREATE OR REPLACE FUNCTION pb_real_text(v double precision) RETURNS text LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 DECLARE
@@ -178,9 +183,16 @@ END $$;
 
 -- Year, month, day of such a count.
 CREATE OR REPLACE FUNCTION pb_ymd(jd bigint) RETURNS int[] LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
-DECLARE d date := DATE 'J0' + ((jd + 43200000) / 86400000)::int;
+DECLARE z int; era int; doe int; yoe int; doy int; mp int; m int;
 BEGIN
-  RETURN ARRAY[EXTRACT(year FROM d)::int - CASE WHEN EXTRACT(year FROM d) < 0 THEN -1 ELSE 0 END, EXTRACT(month FROM d)::int, EXTRACT(day FROM d)::int];
+  z := floor((jd + 43200000) / 86400000.0)::int - 1721120;
+  era := floor(z / 146097.0)::int;
+  doe := z - era * 146097;
+  yoe := (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+  doy := doe - (365 * yoe + yoe / 4 - yoe / 100);
+  mp := (5 * doy + 2) / 153;
+  m := CASE WHEN mp < 10 THEN mp + 3 ELSE mp - 9 END;
+  RETURN ARRAY[yoe + era * 400 + CASE WHEN m <= 2 THEN 1 ELSE 0 END, m, doy - (153 * mp + 2) / 5 + 1];
 END $$;
 
 CREATE OR REPLACE FUNCTION pb_month_days(y int, m int) RETURNS int LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$

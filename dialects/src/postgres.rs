@@ -321,6 +321,10 @@ impl Spell for Postgres {
         };
         match value {
             Value::Null => w.push("NULL"),
+            Value::Int(_) | Value::Real(_) if ty == "::text" => {
+                let text = value.text().unwrap_or_default();
+                w.param(Value::Text(text.into()));
+            }
             other => w.param(other.clone()),
         }
         w.push(ty);
@@ -641,12 +645,14 @@ impl Postgres {
 
     fn extract(&self, w: &mut Walk<'_>, node: NodeId, column: &str, path: &[JsonSeg], half: Half) {
         w.push("pb_scalar(");
+        for _ in path.iter().filter(|segment| matches!(segment, JsonSeg::Index(_))) {
+            w.push("pb_at(");
+        }
         json_column(w, node, w.alias(node, half), column);
         for segment in path {
             match segment {
-                // `->` with a number reads arrays only, as SQLite's `[n]`.
                 JsonSeg::Index(index) => {
-                    w.push(&format!(" -> {}", i32::try_from(*index).unwrap_or(i32::MAX)))
+                    w.push(&format!(", {})", i32::try_from(*index).unwrap_or(i32::MAX)));
                 }
                 JsonSeg::Key(key) => {
                     w.push(" -> ");

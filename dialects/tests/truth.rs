@@ -1,5 +1,7 @@
 //! The measured tables of spec filter-language §14 through both databases.
 
+#![allow(clippy::unwrap_used, clippy::print_stderr, unreachable_pub, reason = "a test")]
+
 mod support;
 
 use std::sync::Arc;

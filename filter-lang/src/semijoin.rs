@@ -291,7 +291,8 @@ impl<'p> Lowering<'p> {
                 let mut fixed = NodeSet::default();
                 used_by_expr(&single.expr, &mut fixed);
                 let chain: NodeSet = rows.iter().map(|row| row.node).collect();
-                let alone = fixed.is_empty() && self.one_root(&chain) && self.parents_inside(&chain);
+                let alone =
+                    fixed.is_empty() && self.one_root(&chain) && self.parents_inside(&chain);
                 self.link(root, alone, rows.first().is_some_and(|row| row.must))
             }
             _ => Link::Correlated,
@@ -409,9 +410,10 @@ impl<'p> Lowering<'p> {
         if cmp.op != Op::Eq {
             return None;
         }
-        let (element, value) = match (&cmp.left.expr, &cmp.right.expr) {
-            (element, Expr::Bound(value)) | (Expr::Bound(value), element) => (element, value),
-            _ => return None,
+        let ((element, Expr::Bound(value)) | (Expr::Bound(value), element)) =
+            (&cmp.left.expr, &cmp.right.expr)
+        else {
+            return None;
         };
         let set = matches!(value, Value::Text(text) if !text.is_empty());
         let (Expr::Element { node } | Expr::Column { node, .. }) = element else { return None };
@@ -468,8 +470,7 @@ impl<'p> Lowering<'p> {
         let mut bound = joined;
         bound.extend(path.iter());
         let test = (!taken.is_empty()).then(|| self.conjunction(&taken, &bound));
-        let rows =
-            path.iter().map(|node| Row { node, seen: Seen::Both, must: false }).collect();
+        let rows = path.iter().map(|node| Row { node, seen: Seen::Both, must: false }).collect();
         SortTerm::First { rows, value, test }
     }
 
@@ -721,9 +722,8 @@ fn rejects(plan: &Plan, test: &Test<'_>, node: NodeId, seen: Seen) -> bool {
         }
         Test::MayContain { node: list, .. } => *list == node,
         Test::Exists(e) => {
-            let linked = |row: &Row| {
-                row.must && plan.nodes[row.node.0 as usize].kind.parent() == Some(node)
-            };
+            let linked =
+                |row: &Row| row.must && plan.nodes[row.node.0 as usize].kind.parent() == Some(node);
             e.link != Link::SetOrMissing
                 && (e.rows.iter().any(linked) || rejects(plan, &e.test, node, seen))
         }
@@ -774,7 +774,8 @@ fn on_missing(op: Op, left: Side<'_>, right: Side<'_>, node: NodeId, seen: Seen)
         }
         EqForm::Is if ln && rn => decided(true),
         EqForm::Is => {
-            let differ = (ln && constant(&right.operand.expr)) || (rn && constant(&left.operand.expr));
+            let differ =
+                (ln && constant(&right.operand.expr)) || (rn && constant(&left.operand.expr));
             if differ { decided(false) } else { Truth::Unknown }
         }
         EqForm::LeftEmpty | EqForm::RightEmpty | EqForm::Coalesce => Truth::Unknown,

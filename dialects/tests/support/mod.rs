@@ -15,8 +15,8 @@ use dialects::{
 };
 use filter_lang::{
     Row, eval, judge,
-    plan::{Plan, RowMode},
-    schema::{Class, Collection, Field},
+    plan::{Plan, RowMode, SortBy},
+    schema::{Class, Collection, CollectionKind, Field},
     value::Affinity,
 };
 
@@ -69,7 +69,9 @@ pub(crate) fn sqlite(memory: &Memory) -> rusqlite::Connection {
                     |row| matches!(Row::get(row, &field.name), Value::Real(n) if n.fract() == 0.0 && n.abs() < 9e18),
                 );
                 let ty = match (field.affinity, field.class) {
-                    (Affinity::Text, _) if field.name == "id" => "TEXT PRIMARY KEY",
+                    (Affinity::Text, _) if field.name == "id" && collection.kind != CollectionKind::View => {
+                        "TEXT PRIMARY KEY"
+                    }
                     (Affinity::Text, _) => "TEXT",
                     (Affinity::Num, Class::Number) if real => "REAL",
                     (Affinity::Num, Class::Bool) => "BOOLEAN",
@@ -97,8 +99,15 @@ pub(crate) fn fill_postgres(db: &pg::Db<'_>, memory: &Memory) {
     db.batch("DROP SCHEMA IF EXISTS t CASCADE; CREATE SCHEMA t; SET search_path = t, public");
     let mut script = String::new();
     for (collection, rows) in &memory.tables {
-        let columns: Vec<(&str, ColumnType)> =
-            collection.fields.iter().map(|f| (f.name.as_str(), column_type(f))).collect();
+        let view = collection.kind == CollectionKind::View;
+        let columns: Vec<(&str, ColumnType)> = collection
+            .fields
+            .iter()
+            .map(|f| {
+                let ty = if view && f.name == "id" { ColumnType::Text } else { column_type(f) };
+                (f.name.as_str(), ty)
+            })
+            .collect();
         for statement in ddl::create_table(Dialect::Postgres, &collection.name, &columns) {
             script.push_str(&statement);
             script.push(';');
@@ -185,19 +194,21 @@ pub(crate) fn check(
     plan: &Plan,
     runners: &[(Dialect, Runner<'_>)],
 ) -> Result<Vec<String>, String> {
+    if plan.row == RowMode::Draft {
+        return check_draft(memory, plan, runners);
+    }
     let rows = memory.rows_of(&plan.base.name);
     let selected = judge::select(plan, memory);
     let wanted: Vec<String> = selected.iter().map(|at| id(&rows[*at])).collect();
-    if plan.row == RowMode::Stored {
-        for (at, row) in rows.iter().enumerate() {
-            match eval(plan, row) {
-                Ok(hit) if hit != selected.contains(&at) => {
-                    return Err(format!("eval says {hit} for {}", id(row)));
-                }
-                _ => {}
+    for (at, row) in rows.iter().enumerate() {
+        match eval(plan, row) {
+            Ok(hit) if hit != selected.contains(&at) => {
+                return Err(format!("eval says {hit} for {}", id(row)));
             }
+            _ => {}
         }
     }
+    let ordered = !plan.sort.is_empty() && plan.sort.iter().all(|key| key.by != SortBy::Random);
     for (d, run) in runners {
         let fail = |what: &str, sql: &Sql, got: &dyn std::fmt::Debug| {
             format!(
@@ -205,26 +216,13 @@ pub(crate) fn check(
                 sql.text, sql.params
             )
         };
-        if plan.row == RowMode::Draft {
-            for row in rows {
-                let sql = draft(*d, plan, row);
-                let got = run(&sql);
-                let hit = got.as_ref().map(|rows| !rows.is_empty());
-                if hit != Ok(wanted.contains(&id(row))) {
-                    return Err(fail(&format!("draft {}", id(row)), &sql, &got));
-                }
-            }
-            continue;
-        }
         let columns = ColumnList::new(&["id"]);
         for limit in [None, Some(1000)] {
             let select = Select { limit, ..Select::all(&columns) };
             let sql = statement::page(*d, plan, &select);
             let mut got = run(&sql);
             let mut want = wanted.clone();
-            if plan.sort.is_empty()
-                && let Ok(got) = &mut got
-            {
+            if !ordered && let Ok(got) = &mut got {
                 got.sort();
                 want.sort();
             }
@@ -248,14 +246,44 @@ pub(crate) fn check(
     Ok(wanted)
 }
 
-fn draft(d: Dialect, plan: &Plan, row: &Record) -> Sql {
-    let cells: Vec<(&str, Value)> = plan
-        .base
-        .fields
-        .iter()
-        .map(|f| (f.name.as_str(), Row::get(row, &f.name).clone()))
-        .collect();
-    statement::exists_draft(d, plan, &cells)
+/// Every stored row submitted as a draft.
+fn check_draft(
+    memory: &Memory,
+    plan: &Plan,
+    runners: &[(Dialect, Runner<'_>)],
+) -> Result<Vec<String>, String> {
+    let mut wanted = Vec::new();
+    for row in memory.rows_of(&plan.base.name) {
+        let mut row = row.clone();
+        for field in plan.base.fields.iter().filter(|f| f.class == Class::Number) {
+            #[allow(clippy::cast_precision_loss)]
+            if let Some(value) = row.get_mut(&field.name)
+                && let Value::Int(n) = *value
+            {
+                *value = Value::Real(n as f64);
+            }
+        }
+        let hit = judge::matches(plan, memory, &row);
+        if eval(plan, &row).is_ok_and(|eval| eval != hit) {
+            return Err(format!("eval says {} for draft {row:?}", !hit));
+        }
+        let cells: Vec<(&str, Value)> =
+            plan.base.fields.iter().map(|f| (f.name.as_str(), Row::get(&row, &f.name))).collect();
+        for (d, run) in runners {
+            let sql = statement::exists_draft(*d, plan, &cells);
+            let got = run(&sql);
+            if got.as_ref().map(|rows| !rows.is_empty()) != Ok(hit) {
+                return Err(format!(
+                    "{d:?} draft: got {got:?}, judge says {hit} for {row:?}\n{}\n{:?}",
+                    sql.text, sql.params
+                ));
+            }
+        }
+        if hit {
+            wanted.push(id(&row));
+        }
+    }
+    Ok(wanted)
 }
 
 /// The tables as a fresh installation stores them: what PostgreSQL can hold.
