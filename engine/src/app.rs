@@ -24,7 +24,9 @@ use crate::{
     log::Log,
     record::{Record, RecordRef},
     rule::AstCache,
-    schema::{Loaded, Snapshot},
+    schema::{Loaded, Snapshot, migrate},
+    settings::Settings,
+    settings_ops,
     store::{Db, Durability, Store, StoreConfig, Trace},
 };
 
@@ -35,6 +37,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// The 32-character key that encrypts the settings, if one is configured.
     pub encryption_key: Option<String>,
+    /// Name of the variable that holds the key, for messages.
+    pub encryption_env: String,
     /// What an acknowledged write survives.
     pub durability: Durability,
     /// How new passwords are hashed.
@@ -54,6 +58,7 @@ impl Config {
         Self {
             data_dir: data_dir.into(),
             encryption_key: None,
+            encryption_env: String::new(),
             durability: Durability::default(),
             password_hash: Scheme::default(),
             dev: false,
@@ -97,6 +102,7 @@ struct Inner {
     config: Config,
     store: Store,
     snapshot: ArcSwap<Snapshot>,
+    settings: ArcSwap<Settings>,
     hooks: Hooks,
     passwords: Lane,
     files: Files,
@@ -124,6 +130,7 @@ impl App {
         store_config.query_timeout = config.query_timeout;
         store_config.trace.clone_from(&config.trace);
         let store = Store::open(&store_config).map_err(Error::Store)?;
+        migrate::run(&store).await?;
         let log = Log::start(store.aux().clone()).await.map_err(Error::Store)?;
         let snapshot = Snapshot::load(&Db::Pool(store.data().clone())).await?;
         let app = Self(Arc::new(Inner {
@@ -131,6 +138,7 @@ impl App {
             config,
             store,
             snapshot: ArcSwap::from_pointee(snapshot),
+            settings: ArcSwap::default(),
             hooks,
             passwords: Lane::passwords(),
             log,
@@ -138,6 +146,7 @@ impl App {
             auth: AuthCache::default(),
             observer: OnceLock::new(),
         }));
+        settings_ops::reload(&app).await?;
         let event = AppEvent { app: app.clone() };
         app.hooks().bootstrap.trigger(event, |_| std::future::ready(Ok(()))).await?;
         Ok(app)
@@ -203,6 +212,15 @@ impl App {
     pub async fn reload_schema(&self) -> Result<()> {
         self.set_schema(Snapshot::load(&self.db()).await?);
         Ok(())
+    }
+    /// The settings at this moment.
+    #[must_use]
+    pub fn settings(&self) -> Arc<Settings> {
+        self.0.settings.load_full()
+    }
+    /// Replaces the settings in memory; see [`settings_ops`] for changing them.
+    pub(crate) fn set_settings(&self, settings: Settings) {
+        self.0.settings.store(Arc::new(settings));
     }
     /// All hooks.
     #[must_use]

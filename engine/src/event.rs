@@ -15,13 +15,11 @@ use crate::{
     hook::{Hook, Payload, Slot},
     record::RecordRef,
     schema::{Collection, Loaded},
+    settings::Settings,
 };
 
 /// Something of the layer above (a request, a router, a client), opaque here; downcast it.
 pub type Ext = Arc<dyn Any + Send + Sync>;
-
-/// The settings of the application.
-pub type Settings = serde_json::Map<String, Value>;
 
 /// An [`Ext`] for events that no request caused.
 #[must_use]

@@ -46,7 +46,12 @@ pub struct Explained {
 ///
 /// # Errors
 /// [`Error::Filter`] for bad expressions.
-pub fn explain(ctx: &Ctx, collection: &Loaded, question: &Question<'_>, dialect: Dialect) -> Result<Explained> {
+pub fn explain(
+    ctx: &Ctx,
+    collection: &Loaded,
+    question: &Question<'_>,
+    dialect: Dialect,
+) -> Result<Explained> {
     let mut trees = Vec::new();
     for text in [question.rule, question.filter] {
         if !text.is_empty() {
@@ -138,8 +143,7 @@ fn advice(plan: &Plan, snapshot: &Snapshot) -> Vec<String> {
 
 fn begins_index(collection: &Loaded, column: &str) -> bool {
     column.eq_ignore_ascii_case("id")
-        || collection
-            .indexes
-            .iter()
-            .any(|text| Index::parse(text).columns.first().is_some_and(|c| c.name.eq_ignore_ascii_case(column)))
+        || collection.indexes.iter().any(|text| {
+            Index::parse(text).columns.first().is_some_and(|c| c.name.eq_ignore_ascii_case(column))
+        })
 }

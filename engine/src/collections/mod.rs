@@ -8,6 +8,7 @@
 mod chain;
 mod delete;
 mod handle;
+mod import;
 mod list;
 mod save;
 mod views;
@@ -29,6 +30,7 @@ use crate::{
 
 pub use delete::{delete, refusal, truncate};
 pub use handle::CollectionRef;
+pub use import::import;
 pub use list::{Page, Query, list};
 pub use save::{save, save_no_validate, validate};
 

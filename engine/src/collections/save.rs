@@ -13,7 +13,7 @@ use crate::{
     ctx::{Ctx, Outcome},
     event::Action,
     schema::{Collection, Loaded, Validation, normalize, sync, view},
-    store,
+    settings_ops, store,
 };
 
 /// Which steps of a save are done.
@@ -85,6 +85,9 @@ pub(super) async fn run(ctx: &Ctx, collection: &CollectionRef, steps: Steps) -> 
     if let Err(error) = done {
         failed(ctx, collection, action, &error).await?;
         return Err(error);
+    }
+    if let Some(old) = old {
+        rename_labels(ctx, &old.name, collection).await;
     }
     succeeded(ctx, collection, action).await
 }
@@ -166,6 +169,20 @@ async fn write(
         return Ok(());
     }
     sync::sync_table(views::transaction(ctx)?, &draft, old).await
+}
+
+/// Rate limits that name the collection follow a rename (spec §4.4). The collection is saved by now: a failure is logged.
+async fn rename_labels(ctx: &Ctx, old: &str, collection: &CollectionRef) {
+    let new = collection.lock().name.clone();
+    if old == new {
+        return;
+    }
+    let mut settings = settings_ops::get(&ctx.app).as_ref().clone();
+    if settings.rename_labels(old, &new)
+        && let Err(error) = settings_ops::save(ctx, settings).await
+    {
+        tracing::warn!(%error, old, new, "failed to rename the rate limit labels of a collection");
+    }
 }
 
 async fn succeeded(ctx: &Ctx, collection: &CollectionRef, action: Action) -> Result<()> {

@@ -1,20 +1,17 @@
-//! Importing a list of collections: what each item becomes, and saving them all in one transaction.
+//! Importing a list of collections: what each item becomes, and the errors an import reports.
 //!
-//! Integrity is checked only after everything is saved, so mutual relations and reused names work.
+//! Pure; `collections::import` runs it.
 //! Source: spec collections-and-fields §4.10.
 
 use serde_json::Value;
 
 use super::{
-    Collection, Kind, Snapshot, Validation,
+    Collection, Kind, Snapshot,
     collection::{add_field, decode_fields},
-    normalize::{import_scaffold, normalise},
-    sync,
-    validate::validate,
+    normalize::import_scaffold,
 };
 use crate::{
     error::{FieldError, FieldErrors},
-    store::{Db, Tx},
     wire::{DecodeError, Wire},
 };
 
@@ -114,54 +111,13 @@ fn merge_fields(
     fields
 }
 
-/// Runs an import inside a transaction. Gives the saved collections.
-///
-/// # Errors
-/// [`crate::Error::Invalid`] at `collections` (or `indexes.<i>`), or what the store reports. The transaction must
-/// be rolled back then.
-pub async fn run(tx: &Tx, import: Import) -> crate::Result<Vec<Collection>> {
-    let db = Db::Tx(tx.clone());
-    let now = crate::time::to_text(Some(crate::time::now()));
-    for collection in &import.delete {
-        sync::drop_collection(tx, collection).await.map_err(|e| {
-            failure(format!("failed to delete collection {:?}: {e}", collection.name))
-        })?;
-    }
-    let mut current = Snapshot::load(&db).await?;
-    let mut saved = Vec::with_capacity(import.save.len());
-    for (mut draft, old) in import.save {
-        normalise(&mut draft, old.as_ref(), &current, &now);
-        match sync::apply(tx, &current, &mut draft, old.as_ref()).await {
-            Ok(()) => {}
-            Err(error @ crate::Error::Invalid(_)) => return Err(error),
-            Err(error) => {
-                return Err(failure(format!(
-                    "failed to save collection {:?}: {error}",
-                    draft.name
-                )));
-            }
-        }
-        current = current.with(&draft);
-        saved.push((draft, old));
-    }
-    let after = Snapshot::load(&db).await?;
-    for (collection, old) in &saved {
-        // A new collection has its row by now, so it is compared with itself.
-        let cx = Validation { old: old.as_ref().or(Some(collection)), snapshot: &after, db: &db };
-        match validate(collection, &cx).await {
-            Ok(()) => {}
-            Err(crate::Error::Invalid(errors)) => return Err(invalid(collection, &errors)),
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(saved.into_iter().map(|(collection, _)| collection).collect())
-}
-
-fn failure(reason: String) -> crate::Error {
+/// The error for something that went wrong while saving.
+pub fn failure(reason: &str) -> crate::Error {
     wrap(format!("Failed to import the collections configuration. Raw error:\n{reason}"))
 }
 
-fn invalid(collection: &Collection, errors: &FieldErrors) -> crate::Error {
+/// The error for a saved collection that does not validate.
+pub fn invalid(collection: &Collection, errors: &FieldErrors) -> crate::Error {
     wrap(format!(
         "Data validations failed for collection {:?} ({}):\n{}",
         collection.name,
@@ -220,7 +176,7 @@ pub fn decode_body(body: &Value) -> Result<(Vec<Value>, bool), DecodeError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::normalize::new_collection;
+    use crate::schema::normalize::{new_collection, normalise};
     use serde_json::json;
 
     fn stored() -> Snapshot {

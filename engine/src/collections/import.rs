@@ -1,0 +1,99 @@
+//! Importing a list of collections in one transaction, with the hooks of every save and deletion
+//! (spec collections-and-fields §4.10).
+
+use std::time::Instant;
+
+use serde_json::Value;
+
+use super::{CollectionRef, delete, save, views};
+use crate::{
+    Error, FieldError, FieldErrors, Result,
+    ctx::Ctx,
+    schema::{
+        Collection, Validation,
+        import::{self, Import},
+    },
+};
+
+const SAVE: save::Steps = save::Steps { validate: false, settle: false };
+
+/// Creates and updates the given collections; with `delete_missing` deletes all others that are not system collections.
+///
+/// # Errors
+/// [`Error::Invalid`] with the item `collections` (empty list, first failure as text) or `indexes`; nothing is kept.
+pub async fn import(ctx: &Ctx, items: &[Value], delete_missing: bool) -> Result<()> {
+    if items.is_empty() {
+        let mut errors = FieldErrors::default();
+        errors.set("collections", FieldError::new("validation_required", "cannot be blank"));
+        return Err(Error::Invalid(errors));
+    }
+    let started = Instant::now();
+    tracing::info!(count = items.len(), delete_missing, "importing collections");
+    let plan = import::plan(items, delete_missing, &ctx.snapshot())
+        .map_err(|e| import::failure(&e.to_string()))?;
+    ctx.run_long_transaction(move |ctx| async move { run(&ctx, plan).await }).await.map_err(
+        |e| match e {
+            // Index errors keep their place; the others have their text already.
+            Error::Invalid(_) => e,
+            other => import::failure(&other.to_string()),
+        },
+    )?;
+    tracing::info!(elapsed = ?started.elapsed(), "collections imported");
+    Ok(())
+}
+
+async fn run(ctx: &Ctx, plan: Import) -> Result<()> {
+    for collection in &plan.delete {
+        let handle = CollectionRef::stored(collection);
+        handle.set_integrity_checks(false);
+        delete::delete(ctx, &handle).await.map_err(|e| {
+            Error::Message(format!("failed to delete collection {:?}: {e}", collection.name))
+        })?;
+    }
+    if !plan.delete.is_empty() {
+        ctx.reload_schema().await?;
+    }
+    let saved = save_all(ctx, plan.save).await?;
+    ctx.reload_schema().await?;
+    views::refresh(ctx, "").await?;
+    validate_all(ctx, &saved).await
+}
+
+type Saved = (CollectionRef, Option<Collection>);
+
+/// Tables come before views, so one more look at the schema is enough until the first view.
+async fn save_all(ctx: &Ctx, drafts: Vec<(Collection, Option<Collection>)>) -> Result<Vec<Saved>> {
+    let mut saved = Vec::with_capacity(drafts.len());
+    for (draft, old) in drafts {
+        let (name, is_view) = (draft.name.clone(), draft.is_view());
+        if is_view && !saved.is_empty() {
+            ctx.reload_schema().await?;
+        }
+        let handle = match &old {
+            Some(old) => CollectionRef::stored(old),
+            None => CollectionRef::new(Collection::default()),
+        };
+        handle.set(draft);
+        Box::pin(save::run(ctx, &handle, SAVE)).await.map_err(|error| match error {
+            Error::Invalid(_) => error,
+            other => Error::Message(format!("failed to save collection {name:?}: {other}")),
+        })?;
+        saved.push((handle, old));
+    }
+    Ok(saved)
+}
+
+/// A new collection has its row by now, so it is compared with itself.
+async fn validate_all(ctx: &Ctx, saved: &[Saved]) -> Result<()> {
+    let snapshot = ctx.snapshot();
+    for (handle, old) in saved {
+        let draft = handle.snapshot();
+        let old = Some(old.as_ref().unwrap_or(&draft));
+        let cx = Validation { old, snapshot: &snapshot, db: &ctx.db };
+        match crate::schema::validate(&draft, &cx).await {
+            Err(Error::Invalid(errors)) => return Err(import::invalid(&draft, &errors)),
+            other => other?,
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,167 @@
+//! Reading, changing and reloading the settings, with hooks and what follows (spec server-settings §3.3, §3.6, §8.4).
+//!
+//! Whoever holds something that depends on the settings (rate limits, crons, mail) binds to `settings_reload`.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::{
+    Error, Result,
+    app::App,
+    cron,
+    ctx::{Ctx, Outcome},
+    event::{Action, AppEvent, Hooks, Model, ModelEvent},
+    hook::Hook,
+    settings::{Key, PARAMS_ID, Settings},
+    wire::DecodeError,
+};
+
+const TABLE: &str = "_params";
+
+/// The settings at this moment.
+#[must_use]
+pub fn get(app: &App) -> Arc<Settings> {
+    app.settings()
+}
+
+/// The settings with a PATCH body decoded over them, not yet saved; `null` (an empty body) changes nothing.
+///
+/// # Errors
+/// When a JSON type does not fit.
+pub fn merged(app: &App, body: &Value) -> Result<Settings, DecodeError> {
+    let mut settings = get(app).as_ref().clone();
+    if !body.is_null() {
+        settings.merge(body)?;
+    }
+    Ok(settings)
+}
+
+/// Merges a body, validates and saves; gives the settings as they are afterwards.
+///
+/// # Errors
+/// [`Error::Message`] for a body that does not decode; as [`save`].
+pub async fn update(ctx: &Ctx, body: &Value) -> Result<Arc<Settings>> {
+    let settings = merged(&ctx.app, body).map_err(|e| Error::Message(e.to_string()))?;
+    save(ctx, settings).await?;
+    Ok(get(&ctx.app))
+}
+
+/// Validates and saves settings with the model hooks of `_params`; after the commit they are loaded and applied.
+///
+/// # Errors
+/// [`Error::Invalid`] with field errors; what hooks report; database errors.
+pub async fn save(ctx: &Ctx, settings: Settings) -> Result<()> {
+    let settings = Arc::new(settings);
+    let done = around(
+        ctx,
+        |h| &h.model_update,
+        Action::Update,
+        move |ctx| async move {
+            let checked = settings.clone();
+            around(
+                &ctx,
+                |h| &h.model_validate,
+                Action::Validate,
+                move |_| async move {
+                    checked.validate(&|expression| cron::Schedule::parse(expression).map(|_| ()))
+                },
+            )
+            .await?;
+            around(
+                &ctx,
+                |h| &h.model_update_execute,
+                Action::Update,
+                move |ctx| async move { store(&ctx, &settings).await },
+            )
+            .await
+        },
+    )
+    .await;
+    if let Err(error) = done {
+        after(ctx, Err(Arc::new(error.duplicate()))).await?;
+        return Err(error);
+    }
+    ctx.after(|ctx, outcome| async move { after(&ctx, outcome).await }).await
+}
+
+/// Loads the stored settings into the app and applies them, inside `settings_reload`. Without a row the present ones
+/// are stored first.
+///
+/// # Errors
+/// Settings that cannot be decrypted or decoded; what hooks report; database errors.
+pub async fn reload(app: &App) -> Result<()> {
+    app.hooks()
+        .settings_reload
+        .trigger(AppEvent { app: app.clone() }, |e| async move { load(&e.app).await })
+        .await?;
+    let logs = app.settings().logs.clone();
+    let days = u32::try_from(logs.max_days).unwrap_or(0);
+    app.log().configure(days, logs.min_level).await?;
+    Ok(())
+}
+
+fn key(app: &App) -> Key {
+    let config = app.config();
+    Key {
+        env_name: config.encryption_env.clone(),
+        secret: config.encryption_key.clone().unwrap_or_default(),
+    }
+}
+
+async fn load(app: &App) -> Result<()> {
+    let present = app.settings();
+    let loaded = Settings::load(&app.db(), &present, &key(app))
+        .await
+        .map_err(|e| Error::Message(e.to_string()))?;
+    match loaded {
+        Some(settings) => app.set_settings(settings),
+        None => store(&Ctx::system(app), &present).await?,
+    }
+    Ok(())
+}
+
+async fn store(ctx: &Ctx, settings: &Settings) -> Result<()> {
+    let job = settings.save_job(&key(&ctx.app)).map_err(|e| Error::Message(e.to_string()))?;
+    ctx.db.write(job).await?;
+    Ok(())
+}
+
+fn event(ctx: &Ctx, action: Action, error: Option<Arc<Error>>) -> ModelEvent {
+    let model = Model::Other { table: TABLE.into(), id: PARAMS_ID.into() };
+    ModelEvent { ctx: ctx.clone(), model, action, error }
+}
+
+/// A model hook around `inner`; straight to it when nothing is bound.
+async fn around<F, Fut>(
+    ctx: &Ctx,
+    hook: fn(&Hooks) -> &Hook<ModelEvent>,
+    action: Action,
+    inner: F,
+) -> Result<()>
+where
+    F: FnOnce(Ctx) -> Fut + Send + 'static,
+    Fut: Future<Output = Result<()>> + Send + 'static,
+{
+    let app = ctx.app.clone();
+    let hook = hook(app.hooks());
+    if !hook.has_for(|tag| tag == TABLE) {
+        return inner(ctx.clone()).await;
+    }
+    hook.trigger(event(ctx, action, None), move |e| async move { inner(e.ctx.clone()).await }).await
+}
+
+async fn after(ctx: &Ctx, outcome: Outcome) -> Result<()> {
+    let hooks = ctx.app.hooks();
+    match outcome {
+        Ok(()) => {
+            reload(&ctx.app).await?;
+            let event = event(ctx, Action::Update, None);
+            hooks.model_after_update_success.trigger(event, |_| std::future::ready(Ok(()))).await
+        }
+        Err(error) => {
+            let event = event(ctx, Action::Update, Some(error));
+            hooks.model_after_update_error.trigger(event, |_| std::future::ready(Ok(()))).await
+        }
+    }
+}
