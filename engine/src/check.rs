@@ -319,6 +319,16 @@ pub fn ip_or_subnet(text: &str) -> Check {
     }
 }
 
+/// At most the first `max` bytes, on a character boundary.
+#[must_use]
+pub fn cut(text: &str, max: usize) -> &str {
+    let mut end = max.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
 /// A user pattern that compiles; empty passes.
 #[must_use]
 pub fn regex(text: &str) -> Check {

@@ -91,11 +91,6 @@ fn tail(text: &str, max: usize) -> &str {
     &text[start..]
 }
 
-/// At most the first `max` bytes, on a character boundary.
-fn head(text: &str, max: usize) -> &str {
-    &text[..text.floor_char_boundary(max)]
-}
-
 /// From the second-to-last dot if there are two, else from the last.
 fn extension(name: &str) -> &str {
     let Some(last) = name.rfind('.') else { return "" };
@@ -147,7 +142,7 @@ impl File {
         let max = self.max_bytes();
         if upload.size > max.unsigned_abs() {
             let shown = if upload.original_name.len() > 300 {
-                format!("{}...", head(&upload.original_name, 300))
+                format!("{}...", check::cut(&upload.original_name, 300))
             } else {
                 upload.original_name.clone()
             };
@@ -178,7 +173,7 @@ fn check_unknown(names: &[String], cx: &RecordCheck<'_>) -> check::Check {
     let unknown: Vec<&str> = names
         .iter()
         .filter(|name| !stored.contains(name) && !cx.uploads.iter().any(|u| u.name == **name))
-        .map(|name| head(name, 250))
+        .map(|name| check::cut(name, 250))
         .collect();
     if unknown.is_empty() {
         return None;

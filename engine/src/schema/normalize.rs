@@ -193,7 +193,7 @@ fn add_auth_indexes(draft: &mut Collection, suffix: &str) {
             continue;
         }
         let mut name = format!("idx_{column}_{suffix}");
-        name.truncate(name.floor_char_boundary(64));
+        name.truncate(crate::check::cut(&name, 64).len());
         draft.indexes.push(format!(
             "CREATE UNIQUE INDEX `{name}` ON `{}` (`{column}`){condition}",
             draft.name

@@ -36,6 +36,9 @@ pub async fn apply(
     draft: &mut Collection,
     old: Option<&Collection>,
 ) -> crate::Result<()> {
+    if old.is_some_and(|old| old.id != draft.id) {
+        return Err(store::Error::Driver("primary key change is not allowed".into()).into());
+    }
     adjust(draft, old);
     if draft.is_view() {
         view::save(tx, snapshot, draft, old).await.map_err(store::Error::Driver)?;
@@ -170,20 +173,20 @@ async fn apply_change(
         Change::DropColumn(name) => {
             run(tx, vec![ddl::drop_column(dialect, table, name)])
                 .await
-                .map_err(|e| prefixed(format!("failed to drop column {name}"), e))?;
+                .map_err(|e| prefixed(&format!("failed to drop column {name}"), e))?;
         }
         Change::AddColumn { name, ty } => {
             let temp = temp(name);
             run(tx, ddl::add_column(dialect, table, &temp, *ty))
                 .await
-                .map_err(|e| prefixed(format!("failed to add column {name}"), e))?;
+                .map_err(|e| prefixed(&format!("failed to add column {name}"), e))?;
             temporary.push((temp, name.clone()));
         }
         Change::RenameColumn { from, to } => {
             let temp = temp(to);
             run(tx, ddl::rename_column(dialect, table, from, &temp))
                 .await
-                .map_err(|e| prefixed(format!("failed to rename column {to}"), e))?;
+                .map_err(|e| prefixed(&format!("failed to rename column {to}"), e))?;
             temporary.push((temp, to.clone()));
         }
         Change::ToMultiple(name) => {
@@ -209,7 +212,7 @@ async fn settle_names(
     for (temp, name) in temporary.drain(..) {
         run(tx, ddl::rename_column(system::dialect(), &new.name, &temp, &name))
             .await
-            .map_err(|e| prefixed(format!("failed to rename column {name}"), e))?;
+            .map_err(|e| prefixed(&format!("failed to rename column {name}"), e))?;
     }
     Ok(())
 }
@@ -221,7 +224,7 @@ async fn run(tx: &Tx, statements: Vec<String>) -> store::Result<()> {
     Ok(())
 }
 
-fn prefixed(prefix: String, error: store::Error) -> store::Error {
+fn prefixed(prefix: &str, error: store::Error) -> store::Error {
     match error {
         store::Error::Driver(text) => store::Error::Driver(format!("{prefix} - {text}")),
         other => other,

@@ -199,7 +199,7 @@ fn check_min_fields(draft: &Collection, _: &Validation<'_>, errors: &mut FieldEr
 fn check_kept_fields(draft: &Collection, cx: &Validation<'_>, errors: &mut FieldErrors) {
     let Some(old) = cx.old.filter(|_| !draft.is_view()) else { return };
     for field in old.fields.iter().filter(|f| f.system) {
-        if !draft.field_by_id(&field.id).is_some_and(|kept| kept.name == field.name) {
+        if draft.field_by_id(&field.id).is_none_or(|kept| kept.name != field.name) {
             let message = "System fields cannot be deleted or renamed.";
             return errors.set("", FieldError::new("validation_system_field_change", message));
         }
@@ -396,7 +396,7 @@ async fn check_view_query(draft: &Collection, cx: &Validation<'_>) -> crate::Res
     match view::dry_run(cx.db, cx.snapshot, &draft.view_query, 10).await {
         Ok(_) => Ok(None),
         Err(message) => {
-            let cut = &message[..message.floor_char_boundary(500)];
+            let cut = check::cut(&message, 500);
             Ok(Some(FieldError::new(
                 "validation_invalid_view_query",
                 format!("Invalid query - {cut}"),
