@@ -1,5 +1,8 @@
 //! One token at a time: pest recognises it, this file checks it and gives it a meaning.
 //!
+//! pest runs over the whole text once. Inside a group the text ends earlier (spec §1.4), so a token that would
+//! reach beyond the group is recognised again, alone.
+//!
 //! Must not know the order in which tokens may appear (that is `parse.rs`), nor fields.
 //! Source: spec filter-language §1.1–§1.3.
 
@@ -55,13 +58,23 @@ struct Raw<'t> {
 #[derive(Debug)]
 pub(crate) struct Lexer<'t> {
     source: &'t str,
+    /// What pest found in the whole text, and the first one not behind us.
+    tokens: Vec<(Rule, Span)>,
+    next: usize,
     /// Matching brackets already found by the group scanner.
     closing: HashMap<usize, usize>,
 }
 
 impl<'t> Lexer<'t> {
     pub(crate) fn new(source: &'t str) -> Self {
-        Self { source, closing: HashMap::new() }
+        let mut tokens = Vec::with_capacity(source.len() / 4);
+        if let Ok(pairs) = Grammar::parse(Rule::tokens, source) {
+            tokens.extend(pairs.map(|pair| {
+                let span = pair.as_span();
+                (pair.as_rule(), Span { start: span.start(), end: span.end() })
+            }));
+        }
+        Self { source, tokens, next: 0, closing: HashMap::new() }
     }
 
     /// The next token in `window`, which is moved past it; `None` at its end.
@@ -70,7 +83,7 @@ impl<'t> Lexer<'t> {
             let Raw { rule, text, span } = raw;
             window.start = span.end;
             return Ok(Some(match rule {
-                Rule::blank | Rule::comment => continue,
+                Rule::comment => continue,
                 Rule::slash => return Err(Error::new(ErrorKind::InvalidComment, span)),
                 Rule::sign => {
                     let Some((op, any)) = sign(text) else {
@@ -98,25 +111,33 @@ impl<'t> Lexer<'t> {
         Ok(None)
     }
 
-    fn raw(&self, window: &Span) -> Result<Option<Raw<'t>>, Error> {
+    /// The token at the start of `window`, which is moved past blanks before it.
+    fn raw(&mut self, window: &mut Span) -> Result<Option<Raw<'t>>, Error> {
+        let source = self.source;
+        let blanks = source.as_bytes()[window.start..window.end]
+            .iter()
+            .take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n'));
+        window.start += blanks.count();
         let Span { start, end } = *window;
-        let rest = &self.source[start..end];
+        let rest = &source[start..end];
         let Some(first) = rest.chars().next() else { return Ok(None) };
-        let pair = Grammar::parse(Rule::token, rest).ok().and_then(|mut pairs| pairs.next());
-        match pair {
-            Some(pair) => {
-                let text = pair.as_str();
-                Ok(Some(Raw {
-                    rule: pair.as_rule(),
-                    text: &rest[..text.len()],
-                    span: Span { start, end: start + text.len() },
-                }))
-            }
-            None => Err(Error::new(
-                ErrorKind::UnexpectedCharacter(first),
-                Span { start, end: start + first.len_utf8() },
-            )),
+        while self.tokens.get(self.next).is_some_and(|(_, span)| span.start < start) {
+            self.next += 1;
         }
+        if let Some((rule, span)) = self.tokens.get(self.next)
+            && span.start == start
+            && span.end <= end
+        {
+            return Ok(Some(Raw { rule: *rule, text: &source[start..span.end], span: *span }));
+        }
+        let alone = Grammar::parse(Rule::token, rest).ok().and_then(|mut pairs| pairs.next());
+        let Some(pair) = alone else {
+            let span = Span { start, end: start + first.len_utf8() };
+            return Err(Error::new(ErrorKind::UnexpectedCharacter(first), span));
+        };
+        let text = &rest[..pair.as_str().len()];
+        let span = Span { start, end: start + text.len() };
+        Ok(Some(Raw { rule: pair.as_rule(), text, span }))
     }
 
     /// Checks an operand; `window` starts behind its first token.
@@ -177,7 +198,7 @@ impl<'t> Lexer<'t> {
             };
             let span = raw.span;
             match raw.rule {
-                Rule::blank | Rule::comment => window.start = span.end,
+                Rule::comment => window.start = span.end,
                 Rule::slash => return Err(Error::new(ErrorKind::InvalidComment, span)),
                 Rule::close => {
                     window.start = span.end;
