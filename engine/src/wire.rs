@@ -324,6 +324,7 @@ impl Wire for serde_json::Map<String, Value> {
 }
 
 #[cfg(test)]
+#[allow(unreachable_pub)]
 mod tests {
     use super::*;
     use serde_json::json;
