@@ -32,7 +32,7 @@ pub(crate) fn record(req: &mut Req, started: Instant, result: &Result<Response>)
     if !req.app().log().enabled(level) {
         return;
     }
-    let settings = req.api.settings();
+    let settings = req.app().settings();
     let uri = req.head.uri.path_and_query().map_or_else(|| req.path().to_owned(), |text| text.as_str().to_owned());
     let method = cut(req.method().as_str(), MAX_METHOD).to_ascii_uppercase();
     let message = format!("{method} {}", decode(&uri));

@@ -11,7 +11,6 @@ use crate::{
     rate_limit::Limiter,
     router::{Pattern, PatternError, Router},
     routes,
-    settings::Settings,
     static_files::StaticFiles,
 };
 
@@ -25,7 +24,6 @@ struct Inner {
     limiter: Limiter,
     cors: Cors,
     public: Option<StaticFiles>,
-    settings: Arc<Settings>,
 }
 
 impl fmt::Debug for Api {
@@ -121,7 +119,6 @@ impl Api {
             limiter: Limiter::default(),
             cors: Cors::new(origins),
             public: options.public,
-            settings: Arc::default(),
         })))
     }
 
@@ -138,12 +135,6 @@ impl Api {
     #[must_use]
     pub fn app(&self) -> &App {
         &self.0.app
-    }
-
-    /// The settings at this moment.
-    #[must_use]
-    pub fn settings(&self) -> Arc<Settings> {
-        self.0.settings.clone()
     }
 
     pub(crate) fn router(&self) -> Guard<Arc<Router<Arc<Route>>>> {

@@ -17,7 +17,6 @@ pub mod response;
 pub mod router;
 mod routes;
 pub mod server;
-pub mod settings;
 pub mod static_files;
 pub mod testing;
 #[cfg(test)]

@@ -401,7 +401,7 @@ fn superuser_ips(req: &Req) -> Result<()> {
 /// # Errors
 /// 403.
 pub fn check_superuser_ip(req: &Req) -> Result<()> {
-    let settings = req.api.settings();
+    let settings = req.app().settings();
     if settings.superuser_ips.is_empty() || rate_limit::contains_ip(&settings.superuser_ips, req.real_ip()) {
         return Ok(());
     }
@@ -413,7 +413,7 @@ fn body_limit(req: &mut Req) -> Result<()> {
     let limit = match route.map_or(Limit::Default, |route| route.limit) {
         Limit::Default => BODY_LIMIT,
         Limit::None => u64::MAX,
-        Limit::Batch => match req.api.settings().batch.max_body_size {
+        Limit::Batch => match req.app().settings().batch.max_body_size {
             size if size > 0 => size.unsigned_abs(),
             _ => 128 << 20,
         },

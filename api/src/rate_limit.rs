@@ -13,6 +13,7 @@ use std::{
 use engine::{
     ctx::Caller,
     schema::Collection,
+    settings::{RateLimitRule, Settings},
 };
 use parking_lot::Mutex;
 
@@ -21,7 +22,6 @@ use crate::{
     error::{ApiError, Result},
     pipeline::{Rate, context_collection},
     request::{Head, Req},
-    settings::{RateLimitRule, Settings},
 };
 
 /// A bucket is dropped after this time without use.
@@ -153,7 +153,7 @@ impl Who<'_> {
         let limits = &settings.rate_limits;
         !limits.enabled
             || self.caller.is_superuser()
-            || (!limits.excluded_ips.is_empty() && contains_ip(&limits.excluded_ips, self.head.real_ip(&self.api.settings())))
+            || (!limits.excluded_ips.is_empty() && contains_ip(&limits.excluded_ips, self.head.real_ip(&self.api.app().settings())))
     }
 
     /// Counts an action on a collection.
@@ -161,7 +161,7 @@ impl Who<'_> {
     /// # Errors
     /// 429.
     pub fn check(&self, collection: &Collection, action: &Action<'_>) -> Result<()> {
-        let settings = self.api.settings();
+        let settings = self.api.app().settings();
         if self.skipped(&settings) {
             return Ok(());
         }
@@ -177,7 +177,7 @@ impl Who<'_> {
     }
 
     fn check_path(&self) -> Result<()> {
-        let settings = self.api.settings();
+        let settings = self.api.app().settings();
         if self.skipped(&settings) {
             return Ok(());
         }
@@ -193,7 +193,7 @@ impl Who<'_> {
         let limiter = self.api.limiter();
         limiter.follow(settings);
         let (max, seconds) = (rule.max_requests.max(0).unsigned_abs(), rule.duration.max(0).unsigned_abs());
-        if limiter.allow(bucket, self.head.real_ip(&self.api.settings()), max, seconds, Instant::now()) {
+        if limiter.allow(bucket, self.head.real_ip(&self.api.app().settings()), max, seconds, Instant::now()) {
             return Ok(());
         }
         Err(ApiError::too_many(format!(

@@ -17,6 +17,7 @@ use engine::{
     auth::Found,
     ctx::{Caller, Ctx, RequestFacts, RequestInfo},
     event::Ext,
+    settings::Settings,
 };
 use http::{HeaderMap, HeaderValue, Method, Uri, header};
 use parking_lot::Mutex;
@@ -31,7 +32,6 @@ use crate::{
     rate_limit::Who,
     response::Response,
     router::{Spans, decode},
-    settings::Settings,
 };
 
 /// What the client sent before the body.
@@ -217,7 +217,7 @@ impl Req {
     /// The caller's address, trusted proxies considered.
     #[must_use]
     pub fn real_ip(&self) -> IpAddr {
-        self.head.real_ip(&self.api.settings())
+        self.head.real_ip(&self.api.app().settings())
     }
 
     /// Values that middlewares leave for each other.

@@ -44,7 +44,7 @@ const UNREADABLE: &str = "Failed to read the submitted batch data.";
 type Files = BTreeMap<String, Vec<Arc<Upload>>>;
 
 async fn run(req: &mut Req) -> Result<Response> {
-    let settings = req.api.settings();
+    let settings = req.app().settings();
     let batch = &settings.batch;
     if !batch.enabled || batch.max_requests <= 0 {
         return Err(ApiError::forbidden("Batch requests are not allowed."));

@@ -20,7 +20,7 @@ async fn show(req: &mut Req) -> Result<Response> {
     if !req.caller.is_superuser() {
         return Ok(Response::json_bytes(200, bytes::Bytes::from_static(GUEST), true));
     }
-    let settings = req.api.settings();
+    let settings = req.app().settings();
     let names = settings.trusted_proxy.headers.iter().map(String::as_str).chain(PROXY_HEADERS);
     let header = names
         .filter(|name| req.head.headers.get(*name).is_some_and(|value| !value.is_empty()))

@@ -23,7 +23,9 @@ macro_rules! routes {
 
 routes! {
     health,
+    settings,
     sql,
+    collections,
     providers,
     records,
     record_events,

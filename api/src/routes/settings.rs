@@ -4,7 +4,7 @@ use engine::{
     event::{SettingsListEvent, SettingsUpdateEvent},
     hook::Slot,
     settings::Settings,
-    wire::{self, Audience, Wire as _},
+    settings_ops,
 };
 use serde_json::{Map, Value};
 
@@ -22,12 +22,12 @@ pub(crate) const ROUTES: &[Row] =
     &[Row::new("GET /api/settings", h!(show)), Row::new("PATCH /api/settings", h!(update))];
 
 fn render(settings: &Settings) -> Response {
-    Response::json(200, wire::to_string(settings, Audience::Api).into_bytes())
+    Response::json(200, settings.to_json().into_bytes())
 }
 
 async fn show(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;
-    let settings = Settings::clone(&req.api.settings());
+    let settings = Settings::clone(&req.app().settings());
     let hook = &req.app().hooks().settings_list_request;
     if hook.is_empty() {
         return Ok(render(&settings));
@@ -46,22 +46,25 @@ async fn show(req: &mut Req) -> Result<Response> {
 async fn update(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;
     let unreadable = |detail: String| ApiError::bad_request(UNREADABLE).with_detail(detail);
-    let payload = req.payload().await.map_err(|error| unreadable(error.to_string()))?;
-    let old = req.api.settings();
-    let mut new = Settings::clone(&old);
-    new.decode(&nested(payload)).map_err(|error| unreadable(error.to_string()))?;
+    let body = if req.body_len() == Some(0) {
+        Value::Null
+    } else {
+        nested(req.payload().await.map_err(|error| unreadable(error.to_string()))?)
+    };
+    let old = req.app().settings();
+    let new = settings_ops::merged(req.app(), &body).map_err(|error| unreadable(error.to_string()))?;
     let failed = ApiError::wrap_400("An error occurred while saving the new settings.");
     let ctx = req.ctx(Map::new());
     let hook = &req.app().hooks().settings_update_request;
     if hook.is_empty() {
-        ctx.app.save_settings(&ctx, new).await.map_err(failed)?;
+        settings_ops::save(&ctx, new).await.map_err(failed)?;
         return Ok(render(&ctx.app.settings()));
     }
     let exchange = req.exchange();
     let event = SettingsUpdateEvent { ctx, old, new: Slot::new(new), ext: exchange.clone() };
     let answer = exchange.clone();
     hook.trigger(event, move |event| async move {
-        event.ctx.app.save_settings(&event.ctx, event.new.get()).await?;
+        settings_ops::save(&event.ctx, event.new.get()).await?;
         answer.respond(render(&event.ctx.app.settings()));
         Ok(())
     })

@@ -1,0 +1,279 @@
+//! Collections: list, view, create, update, delete, truncate, import, scaffolds, dry runs of views.
+//!
+//! Source: spec collections-and-fields §4.
+
+use std::sync::Arc;
+
+use engine::{
+    Error, FieldError, FieldErrors,
+    collections::{self, BadBody, CollectionRef, Page, Query},
+    ctx::Ctx,
+    event::{CollectionRequestEvent, CollectionsImportEvent, CollectionsListEvent},
+    hook::{Hook, Slot},
+    schema::{Loaded, import::decode_body, view::dry_run_json},
+};
+use serde_json::{Map, Value};
+
+use crate::{
+    error::{ApiError, Result},
+    guard,
+    pipeline::Row,
+    query::Paging,
+    request::Req,
+    response::Response,
+    routes::{INVALID, UNREADABLE, h, meta_query, settings::nested},
+};
+
+pub(crate) const ROUTES: &[Row] = &[
+    Row::new("GET /api/collections", h!(list)),
+    Row::new("POST /api/collections", h!(create)),
+    Row::new("GET /api/collections/{collection}", h!(view)),
+    Row::new("PATCH /api/collections/{collection}", h!(update)),
+    Row::new("DELETE /api/collections/{collection}", h!(remove)),
+    Row::new("DELETE /api/collections/{collection}/truncate", h!(truncate)),
+    Row::new("PUT /api/collections/import", h!(import)),
+    Row::new("GET /api/collections/meta/scaffolds", h!(scaffolds)),
+    Row::new("POST /api/collections/meta/dry-run-view", h!(dry_run)),
+];
+
+const BAD_TYPE: &str = "Failed to load the collection type data due to invalid formatting.";
+const BAD_DATA: &str = "Failed to load the submitted data due to invalid formatting.";
+
+fn find(req: &Req) -> Result<Arc<Loaded>> {
+    req.app().snapshot().find(&req.param("collection")).cloned().ok_or_else(|| ApiError::not_found(""))
+}
+
+fn render(collection: &CollectionRef) -> Response {
+    let mut out = Vec::with_capacity(4096);
+    collection.lock().write_json(&mut out);
+    Response::json(200, out)
+}
+
+async fn list(req: &mut Req) -> Result<Response> {
+    guard::superuser(req)?;
+    let query = req.query();
+    let paging = Paging::read(query)?;
+    let wanted = Query {
+        page: paging.page,
+        per_page: paging.per_page,
+        skip_total: paging.skip_total,
+        filter: query.get("filter").unwrap_or_default().into_owned(),
+        sort: query.get("sort").unwrap_or_default().into_owned(),
+    };
+    let ctx = req.ctx(Map::new());
+    let page = collections::list(&ctx, &wanted).await?;
+    let hook = &ctx.app.hooks().collections_list_request;
+    if hook.is_empty() {
+        return Ok(render_page(&page, &page.items));
+    }
+    let exchange = req.exchange();
+    let event = CollectionsListEvent {
+        ctx: ctx.clone(),
+        collections: Slot::new(page.items.clone()),
+        ext: exchange.clone(),
+    };
+    let answer = exchange.clone();
+    hook.trigger(event, move |event| async move {
+        answer.respond(event.collections.with(|items| render_page(&page, items)));
+        Ok(())
+    })
+    .await?;
+    Ok(exchange.take())
+}
+
+fn render_page(page: &Page, items: &[Arc<Loaded>]) -> Response {
+    let mut out = Vec::with_capacity(4096 * items.len() + 64);
+    out.extend_from_slice(b"{\"items\":[");
+    for (idx, item) in items.iter().enumerate() {
+        if idx > 0 {
+            out.push(b',');
+        }
+        item.write_json(&mut out);
+    }
+    out.extend_from_slice(
+        format!(
+            "],\"page\":{},\"perPage\":{},\"totalItems\":{},\"totalPages\":{}}}",
+            page.page, page.per_page, page.total_items, page.total_pages
+        )
+        .as_bytes(),
+    );
+    Response::json(200, out)
+}
+
+/// What happens inside a request hook on one collection.
+#[derive(Debug, Clone, Copy)]
+enum What {
+    View,
+    Create,
+    Update,
+    Delete,
+}
+
+impl What {
+    fn hook(self, ctx: &Ctx) -> &Hook<CollectionRequestEvent> {
+        let hooks = ctx.app.hooks();
+        match self {
+            Self::View => &hooks.collection_view_request,
+            Self::Create => &hooks.collection_create_request,
+            Self::Update => &hooks.collection_update_request,
+            Self::Delete => &hooks.collection_delete_request,
+        }
+    }
+
+    fn failed(self, ctx: &Ctx, collection: &CollectionRef, error: Error) -> ApiError {
+        let (plain, raw) = match self {
+            Self::View => return error.into(),
+            Self::Create => ("Failed to create collection.", "Failed to create collection. Raw error: \n"),
+            Self::Update => ("Failed to update collection.", "Failed to update collection. Raw error: \n"),
+            Self::Delete => {
+                return match error {
+                    error @ Error::Stopped(_) => error.into(),
+                    error => ApiError::bad_request(collections::refusal(ctx, &collection.lock()))
+                        .with_detail(error.to_string()),
+                };
+            }
+        };
+        match error {
+            error @ (Error::Invalid(_) | Error::Stopped(_) | Error::Busy) => ApiError::wrap(400, plain, error),
+            other => ApiError::bad_request(format!("{raw}{other}")),
+        }
+    }
+
+    async fn run(self, ctx: &Ctx, collection: &CollectionRef) -> Result<Response> {
+        let done = match self {
+            Self::View => Ok(()),
+            Self::Create | Self::Update => collections::save(ctx, collection).await,
+            Self::Delete => collections::delete(ctx, collection).await,
+        };
+        done.map_err(|error| self.failed(ctx, collection, error))?;
+        Ok(if matches!(self, Self::Delete) { Response::no_content() } else { render(collection) })
+    }
+}
+
+async fn one(req: &Req, what: What, collection: CollectionRef) -> Result<Response> {
+    let ctx = req.ctx(Map::new());
+    let hook = what.hook(&ctx);
+    if hook.is_empty() {
+        return what.run(&ctx, &collection).await;
+    }
+    let exchange = req.exchange();
+    let event = CollectionRequestEvent { ctx: ctx.clone(), collection, ext: exchange.clone() };
+    let answer = exchange.clone();
+    hook.trigger(event, move |event| async move {
+        answer.respond(what.run(&event.ctx, &event.collection).await?);
+        Ok(())
+    })
+    .await?;
+    Ok(exchange.take())
+}
+
+async fn view(req: &mut Req) -> Result<Response> {
+    guard::superuser(req)?;
+    let collection = find(req)?;
+    one(req, What::View, CollectionRef::stored(&collection)).await
+}
+
+/// The body as JSON; an empty one is null.
+async fn body(req: &mut Req, message: &'static str) -> Result<Value> {
+    if req.body_len() == Some(0) {
+        return Ok(Value::Null);
+    }
+    let payload = req.payload().await.map_err(|e| ApiError::bad_request(message).with_detail(e.to_string()))?;
+    Ok(nested(payload))
+}
+
+async fn create(req: &mut Req) -> Result<Response> {
+    guard::superuser(req)?;
+    let body = body(req, BAD_TYPE).await?;
+    let draft = collections::draft(&body).map_err(|error| {
+        let message = if matches!(error, BadBody::Type(_)) { BAD_TYPE } else { BAD_DATA };
+        ApiError::bad_request(message).with_detail(error.to_string())
+    })?;
+    one(req, What::Create, draft).await
+}
+
+async fn update(req: &mut Req) -> Result<Response> {
+    guard::superuser(req)?;
+    let collection = find(req)?;
+    let body = body(req, BAD_DATA).await?;
+    let draft = collections::draft_over(&collection, &body)
+        .map_err(|error| ApiError::bad_request(BAD_DATA).with_detail(error.to_string()))?;
+    one(req, What::Update, draft).await
+}
+
+async fn remove(req: &mut Req) -> Result<Response> {
+    guard::superuser(req)?;
+    let collection = find(req)?;
+    one(req, What::Delete, CollectionRef::stored(&collection)).await
+}
+
+async fn truncate(req: &mut Req) -> Result<Response> {
+    guard::superuser(req)?;
+    let collection = find(req)?;
+    if collection.is_view() {
+        return Err(ApiError::bad_request(
+            "View collections cannot be truncated since they don't store their own records.",
+        ));
+    }
+    collections::truncate(&req.ctx(Map::new()), &collection).await.map_err(ApiError::wrap_400(
+        "Failed to truncate collection (most likely due to required cascade delete record references).",
+    ))?;
+    Ok(Response::no_content())
+}
+
+async fn import(req: &mut Req) -> Result<Response> {
+    guard::superuser(req)?;
+    let body = body(req, UNREADABLE).await?;
+    let (items, delete_missing) =
+        decode_body(&body).map_err(|e| ApiError::bad_request(UNREADABLE).with_detail(e.to_string()))?;
+    if items.is_empty() {
+        let mut errors = FieldErrors::default();
+        errors.set("collections", FieldError::new("validation_required", "cannot be blank"));
+        return Err(ApiError::bad_request(INVALID).with_fields(errors));
+    }
+    let items: Vec<Map<String, Value>> = items
+        .into_iter()
+        .map(|item| match item {
+            Value::Object(map) => map,
+            _ => Map::new(),
+        })
+        .collect();
+    let failed = ApiError::wrap_400("Failed to import collections.");
+    let ctx = req.ctx(Map::new());
+    let hook = &ctx.app.hooks().collections_import_request;
+    if hook.is_empty() {
+        collections::import(&ctx, &items, delete_missing).await.map_err(failed)?;
+        return Ok(Response::no_content());
+    }
+    let exchange = req.exchange();
+    let event = CollectionsImportEvent {
+        ctx: ctx.clone(),
+        collections: Slot::new(items),
+        delete_missing,
+        ext: exchange.clone(),
+    };
+    let answer = exchange.clone();
+    hook.trigger(event, move |event| async move {
+        collections::import(&event.ctx, &event.collections.get(), delete_missing).await?;
+        answer.respond(Response::no_content());
+        Ok(())
+    })
+    .await
+    .map_err(failed)?;
+    Ok(exchange.take())
+}
+
+async fn scaffolds(req: &mut Req) -> Result<Response> {
+    guard::superuser(req)?;
+    Ok(Response::json(200, collections::scaffolds()))
+}
+
+async fn dry_run(req: &mut Req) -> Result<Response> {
+    guard::superuser(req)?;
+    let query = meta_query(req).await?;
+    let ctx = req.ctx(Map::new());
+    match collections::dry_run_view(&ctx, &query).await {
+        Ok(run) => Ok(Response::json(200, dry_run_json(&run).into_bytes())),
+        Err(error) => Err(ApiError::bad_request(format!("Invalid view query. Raw error: \n{error}"))),
+    }
+}
