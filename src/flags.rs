@@ -24,6 +24,7 @@ pub(crate) struct Config {
     pub(crate) index_fallback: bool,
     /// The key named by `--encryptionEnv`.
     pub(crate) encryption_key: Option<String>,
+    pub(crate) encryption_env: String,
     pub(crate) dev: bool,
     pub(crate) query_timeout: Duration,
     pub(crate) durability: String,
@@ -124,6 +125,7 @@ pub(crate) fn read(arguments: &[OsString], matches: &ArgMatches) -> Config {
         } else {
             std::env::var(&key_name).ok().filter(|key| !key.is_empty())
         },
+        encryption_env: key_name,
         dev: on("dev"),
         query_timeout: Duration::from_secs(matches.get_one::<u64>("queryTimeout").copied().unwrap_or(30)),
         durability: word("durability"),

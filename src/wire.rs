@@ -18,7 +18,7 @@ pub(crate) async fn app(config: &Config) -> Result<App, Failure> {
     App::builder()
         .data_dir(&config.dir)
         .dev(config.dev)
-        .encryption_key(config.encryption_key.clone())
+        .encryption(&config.encryption_env, config.encryption_key.clone())
         .query_timeout(config.query_timeout)
         .full_durability(config.durability == "full")
         .bcrypt(config.password_hash == "bcrypt")

@@ -48,9 +48,10 @@ impl Builder {
         self.config.dev = dev;
         self
     }
-    /// The key (32 bytes) that encrypts the stored settings.
+    /// The key (32 bytes) that encrypts the stored settings, and where it comes from, for messages.
     #[must_use]
-    pub fn encryption_key(mut self, key: Option<String>) -> Self {
+    pub fn encryption(mut self, name: &str, key: Option<String>) -> Self {
+        name.clone_into(&mut self.config.encryption_env);
         self.config.encryption_key = key;
         self
     }

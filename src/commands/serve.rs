@@ -3,6 +3,7 @@
 use std::{fs, path::Path};
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use engine::installer;
 use pocketbase::{ServeOptions, Started};
 
 use crate::{
@@ -46,10 +47,6 @@ pub(super) fn run(matches: &ArgMatches, config: &Config) -> Result<(), Failure> 
         if !config.ignore_hooks {
             refuse_migrations(config, &app.applied_migrations().await?)?;
         }
-        let installer = format!(
-            "You can create your first superuser by running: {} superuser upsert EMAIL PASS",
-            config.argv0
-        );
         let options = ServeOptions {
             address,
             origins,
@@ -59,7 +56,7 @@ pub(super) fn run(matches: &ArgMatches, config: &Config) -> Result<(), Failure> 
         app.serve(options, stop(), |started| {
             print::raw(&banner(&started));
             if started.needs_superuser {
-                print::line(&installer);
+                print::raw(&installer::message_without_dashboard(&config.argv0));
             }
         })
         .await?;

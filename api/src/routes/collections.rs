@@ -231,13 +231,6 @@ async fn import(req: &mut Req) -> Result<Response> {
         errors.set("collections", FieldError::new("validation_required", "cannot be blank"));
         return Err(ApiError::bad_request(INVALID).with_fields(errors));
     }
-    let items: Vec<Map<String, Value>> = items
-        .into_iter()
-        .map(|item| match item {
-            Value::Object(map) => map,
-            _ => Map::new(),
-        })
-        .collect();
     let failed = ApiError::wrap_400("Failed to import collections.");
     let ctx = req.ctx(Map::new());
     let hook = &ctx.app.hooks().collections_import_request;
@@ -245,6 +238,13 @@ async fn import(req: &mut Req) -> Result<Response> {
         collections::import(&ctx, &items, delete_missing).await.map_err(failed)?;
         return Ok(Response::no_content());
     }
+    let items = items
+        .into_iter()
+        .map(|item| match item {
+            Value::Object(map) => map,
+            _ => Map::new(),
+        })
+        .collect();
     let exchange = req.exchange();
     let event = CollectionsImportEvent {
         ctx: ctx.clone(),
@@ -254,7 +254,8 @@ async fn import(req: &mut Req) -> Result<Response> {
     };
     let answer = exchange.clone();
     hook.trigger(event, move |event| async move {
-        collections::import(&event.ctx, &event.collections.get(), delete_missing).await?;
+        let items: Vec<Value> = event.collections.get().into_iter().map(Value::Object).collect();
+        collections::import(&event.ctx, &items, delete_missing).await?;
         answer.respond(Response::no_content());
         Ok(())
     })
