@@ -84,7 +84,7 @@ pub fn forget_migration(file: &str) -> Sql {
     with(r#"DELETE FROM "_migrations" WHERE "file" = ?1"#, vec![Value::Text(file.into())])
 }
 
-/// `id`, `name` of the rows of `_collections` that existed before: used to check what a directory holds.
+/// Deletes the rows with one value in a text column.
 #[must_use]
 pub fn delete_where(table: &str, column: &str, value: &str) -> Sql {
     let (table, column) = (dialects::ident(table), dialects::ident(column));
