@@ -315,7 +315,7 @@ pub fn ip_or_subnet(text: &str) -> Check {
         None
     } else {
         // Sic: the misspelled code is a wire contract (spec server-settings-operations §3.2).
-        fail("validation_invlaid_ip_or_subnet", "Invalid IP or CIDR subnet.")
+        fail("validation_invlaid_ip_or_subnet", "invalid IP or CIDR subnet")
     }
 }
 

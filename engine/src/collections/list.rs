@@ -58,7 +58,8 @@ pub async fn list(ctx: &Ctx, query: &Query) -> Result<Page> {
         total_items =
             ctx.db.query(statement::count(dialect, &plan), |rows| rows.scalar_i64()).await??;
     }
-    let columns = ColumnList::new(&["id"]);
+    // With a column that no index has, rows without a sort come in insertion order, as in the reference.
+    let columns = ColumnList::new(&["id", "created"]);
     let select = Select {
         columns: &columns,
         only: Only::All,
