@@ -8,16 +8,23 @@ use serde_json::Value;
 
 use crate::time::{self, Timestamp};
 
-/// 1 for bytes that need a closer look inside a JSON string: controls, `"`, `\`, `<`, `>`, `&` and everything above ASCII.
-static SPECIAL: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut i = 0;
-    while i < 256 {
-        table[i] = i < 0x20 || i >= 0x80 || matches!(i as u8, b'"' | b'\\' | b'<' | b'>' | b'&');
-        i += 1;
+/// True for bytes that need a closer look inside a JSON string: controls, `"`, `\`, `<`, `>`, `&` and the first of U+2028/9.
+#[inline]
+const fn special(byte: u8) -> bool {
+    byte < 0x20 || matches!(byte, b'"' | b'\\' | b'<' | b'>' | b'&' | 0xE2)
+}
+
+/// Position of the first special byte from `from` on. Whole blocks are tested without branches, which the compiler vectorises.
+#[inline]
+fn find_special(bytes: &[u8], mut from: usize) -> Option<usize> {
+    while let Some(block) = bytes.get(from..).and_then(<[u8]>::first_chunk::<16>) {
+        if block.iter().fold(false, |any, &byte| any | special(byte)) {
+            break;
+        }
+        from += 16;
     }
-    table
-};
+    bytes.get(from..)?.iter().position(|&byte| special(byte)).map(|i| from + i)
+}
 
 /// Writes a string with its quotes.
 pub fn write_str(out: &mut Vec<u8>, text: &str) {
@@ -52,15 +59,12 @@ fn write_inner(out: &mut Vec<u8>, bytes: &[u8]) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     let mut from = 0;
     let mut i = 0;
-    while let Some(step) = bytes[i..].iter().position(|&b| SPECIAL[b as usize]) {
-        i += step;
+    while let Some(at) = find_special(bytes, i) {
+        i = at;
         let byte = bytes[i];
-        if byte >= 0x80 {
+        if byte == 0xE2 {
             // Only U+2028 and U+2029 (E2 80 A8, E2 80 A9) are escaped.
-            if byte == 0xE2
-                && bytes.get(i + 1) == Some(&0x80)
-                && matches!(bytes.get(i + 2), Some(0xA8 | 0xA9))
-            {
+            if bytes.get(i + 1) == Some(&0x80) && matches!(bytes.get(i + 2), Some(0xA8 | 0xA9)) {
                 out.extend_from_slice(&bytes[from..i]);
                 out.extend_from_slice(if bytes[i + 2] == 0xA8 { b"\\u2028" } else { b"\\u2029" });
                 i += 3;

@@ -221,12 +221,27 @@ impl Log {
 
 fn row(entry: Entry) -> Vec<Value> {
     vec![
-        Value::Text(id::record_id().into()),
+        Value::Text(entry_id(entry.created).into()),
         Value::Int(entry.level),
         Value::Text(entry.message.into()),
         Value::Text(entry.data.into()),
         Value::Text(entry.created.to_string().into()),
     ]
+}
+
+/// 15 characters `a-z0-9` that begin with the time, so that the primary key's index grows at its end: random ids would dirty
+/// a page per entry.
+fn entry_id(created: Timestamp) -> String {
+    let mut millis = created.millis().unsigned_abs();
+    let mut text = [0; 8];
+    for slot in text.iter_mut().rev() {
+        *slot = b"0123456789abcdefghijklmnopqrstuvwxyz"[usize::try_from(millis % 36).unwrap_or(0)];
+        millis /= 36;
+    }
+    let mut id = String::with_capacity(15);
+    id.extend(text.map(char::from));
+    id.push_str(&id::random(7, id::LOWER_ALNUM));
+    id
 }
 
 fn oldest(max_days: u32) -> Timestamp {
@@ -286,6 +301,16 @@ mod tests {
         log.push(entry(0));
         assert_eq!(log.dropped(), 1);
         log.close().await;
+    }
+
+    #[test]
+    fn ids_follow_time() {
+        let at = |millis| entry_id(Timestamp::from_millis(millis));
+        let (a, b) = (at(1_700_000_000_000), at(1_700_000_000_001));
+        assert!(
+            a < b && a.len() == 15 && a.bytes().all(|c| id::LOWER_ALNUM.contains(&c)),
+            "{a} {b}"
+        );
     }
 
     #[tokio::test]

@@ -33,6 +33,8 @@ pub(super) struct Guard {
     /// Ticks left of a trial; 0 = no trial.
     trial: AtomicU32,
     tripped: AtomicBool,
+    /// Ticks since the guard was armed.
+    ticks: AtomicU32,
     /// Microseconds since `base`; `u64::MAX` = none.
     deadline: AtomicU64,
 }
@@ -43,6 +45,7 @@ impl Guard {
             base: Instant::now(),
             trial: AtomicU32::new(0),
             tripped: AtomicBool::new(false),
+            ticks: AtomicU32::new(0),
             deadline: AtomicU64::new(u64::MAX),
         }
     }
@@ -50,6 +53,7 @@ impl Guard {
     pub(super) fn arm(&self, trial_ticks: u32, deadline: Option<Instant>) {
         self.trial.store(trial_ticks, Relaxed);
         self.tripped.store(false, Relaxed);
+        self.ticks.store(0, Relaxed);
         let micros = deadline.map_or(u64::MAX, |at| {
             u64::try_from(at.saturating_duration_since(self.base).as_micros()).unwrap_or(u64::MAX)
         });
@@ -63,8 +67,13 @@ impl Guard {
     pub(super) fn tripped(&self) -> bool {
         self.tripped.load(Relaxed)
     }
+    /// How much work was done since the guard was armed, in units of 2,000 steps.
+    pub(super) fn ticks(&self) -> u32 {
+        self.ticks.load(Relaxed)
+    }
     /// The handler: true stops the statement.
     fn tick(&self) -> bool {
+        self.ticks.store(self.ticks() + 1, Relaxed);
         let left = self.trial.load(Relaxed);
         if left > 0 {
             self.trial.store(left - 1, Relaxed);
@@ -160,7 +169,7 @@ impl Conn {
 
     /// Runs a statement of our own without parameters or rows (`BEGIN`, `COMMIT`, …).
     pub(super) fn control(&self, text: &str) -> rusqlite::Result<()> {
-        let started = self.trace.as_ref().map(|_| Instant::now());
+        let started = self.clock();
         let done = self.raw.prepare_cached(text)?.raw_execute().map(drop);
         self.traced(text, &[], started);
         done
@@ -172,7 +181,7 @@ impl Conn {
         F: FnOnce(&mut Rows<'_>) -> T,
     {
         use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator as _;
-        let started = self.trace.as_ref().map(|_| Instant::now());
+        let started = self.clock();
         let mut statement = match self.prepare(&sql.text, &sql.params) {
             Ok(statement) => statement,
             Err(e) => return Ran::Done(Err(self.guard.explain(e))),
@@ -192,9 +201,27 @@ impl Conn {
 
     /// Runs a statement to its end; the number of rows it changed.
     pub(super) fn execute(&self, text: &str, params: &[Value]) -> rusqlite::Result<u64> {
-        let started = self.trace.as_ref().map(|_| Instant::now());
+        let mut statement = self.raw.prepare_cached(text)?;
+        self.run(&mut statement, text, params)
+    }
+
+    /// Runs a statement once per row of parameters; the number of rows changed.
+    pub(super) fn execute_many(&self, text: &str, rows: &[Vec<Value>]) -> rusqlite::Result<u64> {
+        let mut statement = self.raw.prepare_cached(text)?;
+        rows.iter().try_fold(0, |sum, row| Ok(sum + self.run(&mut statement, text, row)?))
+    }
+
+    fn run(
+        &self,
+        statement: &mut CachedStatement<'_>,
+        text: &str,
+        params: &[Value],
+    ) -> rusqlite::Result<u64> {
+        let started = self.clock();
         let before = self.raw.total_changes();
-        let mut statement = self.prepare(text, params)?;
+        for (i, value) in params.iter().enumerate() {
+            statement.raw_bind_parameter(i + 1, Bind(value))?;
+        }
         let mut rows = statement.raw_query();
         while rows.next()?.is_some() {}
         drop(rows);

@@ -18,8 +18,6 @@ use super::{Error, Result};
 const QUEUE: usize = 4096;
 /// Jobs per commit group.
 const GROUP: usize = 64;
-/// WAL frames after which a background checkpoint starts.
-const CHECKPOINT_FRAMES: u32 = 1000;
 
 tokio::task_local! {
     /// Ids of the databases whose writer the running task holds.
@@ -85,8 +83,7 @@ impl Drop for Held {
             // If even ROLLBACK fails, the next BEGIN reports it.
             let _ = conn.control("ROLLBACK");
         }
-        if conn.wal_frames.load(Relaxed) >= CHECKPOINT_FRAMES {
-            conn.wal_frames.store(0, Relaxed);
+        if self.inner.checkpoint.is_due(conn.wal_frames.load(Relaxed)) {
             Database(self.inner.clone()).checkpoint_soon();
         }
         let mut state = self.inner.writer.state.lock();
@@ -146,6 +143,26 @@ impl Database {
             Ok(Err(_)) => Err(Error::Busy),
             Err(_) => Err(Error::Held),
         }
+    }
+
+    /// As [`hold`](Self::hold) on a thread that may block; `None` when it takes longer than `wait`.
+    pub(super) fn hold_blocking(&self, wait: Duration) -> Option<Held> {
+        if let Some(held) = self.try_hold() {
+            return Some(held);
+        }
+        let until = Instant::now() + wait;
+        let (lend, mut lent) = oneshot::channel();
+        self.enqueue(Item::Lease(lend)).ok()?;
+        while Instant::now() < until {
+            match lent.try_recv() {
+                Ok(held) => return Some(held),
+                Err(oneshot::error::TryRecvError::Closed) => return None,
+                Err(oneshot::error::TryRecvError::Empty) => {
+                    std::thread::sleep(Duration::from_micros(200));
+                }
+            }
+        }
+        None
     }
 
     pub(super) fn enqueue(&self, item: Item) -> Result<()> {

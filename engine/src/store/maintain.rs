@@ -1,7 +1,7 @@
 //! Upkeep of one database file: checkpoints, `PRAGMA optimize`, vacuum, copies, noticing foreign writers.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -11,11 +11,19 @@ use super::read::Database;
 use super::{Error, Result, Value};
 use crate::lanes::Lane;
 
+/// WAL frames written since the last checkpoint began that make the next one due.
+const FRAMES: u32 = 1000;
+
 /// Background checkpoints: a thread and a connection of their own, so that writers rarely pay for them.
+///
+/// Most pages are copied while writers go on. What they add meanwhile is copied while the writer is held for a moment;
+/// only then can the WAL start again from its beginning instead of growing without end.
 pub(super) struct Checkpoint {
     pub(super) lane: Lane,
     conn: Mutex<Option<Conn>>,
     queued: AtomicBool,
+    /// Frames in the WAL when the last one began.
+    frames: AtomicU32,
 }
 
 impl Checkpoint {
@@ -24,7 +32,20 @@ impl Checkpoint {
             lane: Lane::new("pb-checkpoint", 1, 2),
             conn: Mutex::new(None),
             queued: AtomicBool::new(false),
+            frames: AtomicU32::new(0),
         }
+    }
+    /// To be asked after a commit.
+    pub(super) fn is_due(&self, frames: u32) -> bool {
+        let last = self.frames.load(Relaxed);
+        if frames < last {
+            self.frames.store(0, Relaxed);
+        }
+        let due = frames >= if frames < last { FRAMES } else { last + FRAMES };
+        if due {
+            self.frames.store(frames, Relaxed);
+        }
+        due
     }
     pub(super) fn forget(&self) {
         drop(self.conn.lock().take());
@@ -121,7 +142,13 @@ impl Database {
             *conn = Some(self.0.connect(Role::Reader)?);
         }
         let Some(conn) = conn.as_ref() else { return Ok(()) };
-        Ok(conn.raw.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?)
+        let passive = || conn.raw.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+        passive()?;
+        if let Some(held) = self.hold_blocking(Duration::from_secs(1)) {
+            passive()?;
+            drop(held);
+        }
+        Ok(())
     }
 
     /// `VACUUM`.

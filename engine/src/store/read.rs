@@ -19,10 +19,14 @@ use crate::lanes::{Lane, cores};
 
 /// Ticks (of 2,000 steps) a read may take on the calling thread before its first row.
 pub(super) const TRIAL: u32 = 4;
-/// A statement that took longer than this on the calling thread moves to the lane.
-pub(super) const SLOW: Duration = Duration::from_millis(3);
-/// A statement that took less than this on the lane moves back.
-const QUICK: Duration = Duration::from_micros(150);
+/// Whether work that took so much should run on another thread next time. Steps count more than time, which a busy machine distorts.
+pub(super) fn is_slow(ticks: u32, time: Duration) -> bool {
+    ticks > 2 * TRIAL || time > Duration::from_millis(25)
+}
+/// Whether work that ran on another thread is cheap enough to come back.
+pub(super) fn is_quick(ticks: u32, time: Duration) -> bool {
+    ticks <= TRIAL / 2 && time < Duration::from_millis(2)
+}
 
 /// One database file. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -205,7 +209,7 @@ impl Database {
         let started = Instant::now();
         conn.guard.arm(TRIAL, Some(started + inner.timeout));
         let ran = conn.query(sql, visit);
-        let slow = started.elapsed() > SLOW;
+        let slow = is_slow(conn.guard.ticks(), started.elapsed());
         drop(slot);
         match &ran {
             Ran::Done(_) => {
@@ -242,8 +246,9 @@ impl Database {
             conn.guard.arm(0, Some(started + inner.timeout));
             let ran = conn.query(&sql, visit);
             flag.finish();
+            let quick = is_quick(conn.guard.ticks(), started.elapsed());
             drop(slot);
-            if mark != 0 && started.elapsed() < QUICK {
+            if mark != 0 && quick {
                 inner.heavy.forget(mark);
             }
             match ran {
@@ -415,7 +420,7 @@ impl Heavy {
     pub(super) fn learn(&self, mark: u64) {
         self.slot(mark).store(mark, Relaxed);
     }
-    fn forget(&self, mark: u64) {
+    pub(super) fn forget(&self, mark: u64) {
         // A lost race means that another text took the slot.
         let _ = self.slot(mark).compare_exchange(mark, 0, Relaxed, Relaxed);
     }

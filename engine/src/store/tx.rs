@@ -8,7 +8,7 @@ use tokio::task::AbortHandle;
 
 use super::conn::{Conn, Ran};
 use super::held::Held;
-use super::read::{Database, Heavy, SLOW, TRIAL};
+use super::read::{Database, Heavy, TRIAL, is_slow};
 use super::write::{in_savepoint, retrying};
 use super::{Done, Durability, Error, Job, Result, Rows, Sql};
 
@@ -214,8 +214,8 @@ impl Tx {
             return self.elsewhere(move |conn| run(conn, &job)).await;
         }
         let started = Instant::now();
-        let done = self.0.with(|conn| run(conn, &job))?;
-        if started.elapsed() > SLOW {
+        let (done, ticks) = self.0.with(|conn| (run(conn, &job), conn.guard.ticks()))?;
+        if is_slow(ticks, started.elapsed()) {
             heavy.learn(mark);
         }
         done

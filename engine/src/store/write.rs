@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use super::conn::Conn;
 use super::held::{Held, Item};
-use super::read::{Database, Heavy, SLOW};
+use super::read::{Database, Heavy, is_quick, is_slow};
 use super::rows::Rows;
 use super::{Durability, Error, OwnedRows, Result, Sql, Value};
 
@@ -115,6 +115,7 @@ pub struct Done {
 /// A queued job and its caller.
 pub(super) struct Pending {
     job: Job,
+    mark: u64,
     claim: Arc<Claim>,
     reply: oneshot::Sender<Result<Done>>,
 }
@@ -143,7 +144,7 @@ impl Database {
         }
         let (reply, mut answer) = oneshot::channel();
         let claim = Arc::new(Claim::default());
-        self.enqueue(Item::Job(Pending { job, claim: claim.clone(), reply }))?;
+        self.enqueue(Item::Job(Pending { job, mark, claim: claim.clone(), reply }))?;
         let limit = self.0.timeout + Duration::from_secs(1);
         let answered = match tokio::time::timeout(limit, &mut answer).await {
             Ok(answered) => answered,
@@ -170,8 +171,9 @@ impl Database {
         let result = run_alone(conn, job);
         conn.patience(Duration::from_secs(10));
         let tripped = conn.guard.tripped();
+        let slow = is_slow(conn.guard.ticks(), started.elapsed());
         drop(held);
-        if tripped || started.elapsed() > SLOW {
+        if tripped || slow {
             inner.heavy.learn(mark);
         }
         if tripped || matches!(&result, Err(e) if e.is_locked()) {
@@ -182,6 +184,14 @@ impl Database {
             inner.count.inline_jobs.fetch_add(1, Ordering::Relaxed);
         }
         Some(result)
+    }
+
+    /// After a job in the writer thread: may it run on the caller's thread next time?
+    fn learn_from(&self, conn: &Conn, mark: u64, started: Instant) {
+        let heavy = &self.0.heavy;
+        if heavy.knows(mark) && is_quick(conn.guard.ticks(), started.elapsed()) {
+            heavy.forget(mark);
+        }
     }
 
     pub(super) fn count_commit(&self, jobs: u64) {
@@ -229,7 +239,9 @@ fn attempt(
     let deadline = || Some(Instant::now() + db.0.timeout);
     if let [only] = open[..] {
         conn.guard.arm(0, deadline());
+        let started = Instant::now();
         results[only] = Some(retrying(conn, |conn| run_alone(conn, &jobs[only].job)));
+        db.learn_from(conn, jobs[only].mark, started);
         return true;
     }
     if open.is_empty() {
@@ -242,7 +254,9 @@ fn attempt(
     }
     for &i in &open {
         conn.guard.arm(0, deadline());
+        let started = Instant::now();
         let result = in_savepoint(conn, &jobs[i].job);
+        db.learn_from(conn, jobs[i].mark, started);
         let lost = result.is_err() && conn.raw.is_autocommit();
         results[i] = Some(result);
         if lost {
@@ -297,13 +311,7 @@ fn run_steps(conn: &mut Conn, job: &Job) -> Result<Done> {
     for step in &job.steps {
         let changes = match step {
             Step::Execute(sql) => conn.execute(&sql.text, &sql.params)?,
-            Step::ExecuteMany { text, rows } => {
-                let mut changes = 0;
-                for row in rows {
-                    changes += conn.execute(text, row)?;
-                }
-                changes
-            }
+            Step::ExecuteMany { text, rows } => conn.execute_many(text, rows)?,
             Step::ExpectRow { sql, tag } => {
                 if !has_row(conn, sql)? {
                     return Err(Error::Expect(*tag));
