@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use filter_lang::{
     form::{self, Side},
-    plan::{Cond, Node, NodeId, NodeKind, Plan},
+    plan::{Cond, Expr, Node, NodeId, NodeKind, Op, Plan},
     schema::CollectionKind,
     semijoin::{self, Exists, Link, Lowered, Reach, Row, Seen, SortTerm, Test},
 };
@@ -98,7 +98,7 @@ pub(crate) fn exists_draft(d: Dialect, plan: &Plan, columns: &[(&str, Value)]) -
 fn sorts_by_scan(lowered: &Lowered<'_>) -> bool {
     let base = &lowered.plan.base;
     match lowered.sort.first() {
-        Some((SortTerm::Value(filter_lang::plan::Expr::Column { node, column }), _)) => {
+        Some((SortTerm::Value(Expr::Column { node, column }), _)) => {
             *node != NodeId::BASE
                 || (column != "id"
                     && ![&base.indexed_fields, &base.unique_fields]
@@ -107,6 +107,37 @@ fn sorts_by_scan(lowered: &Lowered<'_>) -> bool {
         }
         Some((SortTerm::Value(_) | SortTerm::First { .. } | SortTerm::Random, _)) => true,
         Some((SortTerm::RowId, _)) | None => false,
+    }
+}
+
+/// True if an index of the base table may find the rows that pass, so that no whole-table walk is needed.
+fn index_helps(plan: &Plan, test: &Test<'_>) -> bool {
+    let base = &plan.base;
+    let indexed = |column: &str| {
+        column == "id"
+            || [&base.indexed_fields, &base.unique_fields]
+                .iter()
+                .any(|list| list.iter().any(|name| name.eq_ignore_ascii_case(column)))
+    };
+    let column = |expr: &Expr| matches!(expr, Expr::Column { node: NodeId::BASE, column } if indexed(column));
+    match test {
+        Test::Const(value) => !value,
+        Test::All(parts) => parts.iter().any(|part| index_helps(plan, part)),
+        Test::Any(parts) => parts.iter().all(|part| index_helps(plan, part)),
+        Test::Cmp(cmp) => {
+            !matches!(cmp.op, Op::Ne | Op::Like | Op::NotLike)
+                && (column(&cmp.left.expr) || column(&cmp.right.expr))
+        }
+        Test::Exists(exists) if exists.link == Link::Set => {
+            exists.rows.first().is_some_and(|row| match &plan.nodes[row.node.0 as usize].kind {
+                NodeKind::RelOne { parent: NodeId::BASE, column } => indexed(column),
+                NodeKind::BackOne { parent, .. } | NodeKind::BackMany { parent, .. } => {
+                    *parent == NodeId::BASE
+                }
+                _ => false,
+            })
+        }
+        Test::Fails(_) | Test::Exists(_) | Test::None(_) | Test::MayContain { .. } => false,
     }
 }
 
@@ -289,19 +320,88 @@ impl<'p> Walk<'p> {
     }
 
     /// Finds the keys of the page first and reads the wide rows after: a sorter full of wide rows costs more
-    /// than the second look-up (20,000 rows of 600 bytes, newest first: 70 ms against 7 ms).
+    /// than the second look-up (20,000 rows of 600 bytes, newest first: 45 ms against 2.6 ms).
+    ///
+    /// Newest rows usually come last, so a descending sort over a whole table walks it backwards: then almost no
+    /// row enters the top of the sorter (1.7 ms). Ties keep insertion order either way.
     fn page_by_keys(&mut self, lowered: &Lowered<'p>, select: &Select<'_>) {
+        let backwards = lowered.sort.first().is_some_and(|(_, desc)| *desc)
+            && !index_helps(self.plan, &lowered.test);
         self.push("SELECT ");
         self.push(select.columns.as_str());
-        self.push(" FROM (SELECT b._rowid_ AS r FROM ");
-        self.base();
-        self.joins(lowered);
-        self.filter(&lowered.test, &Only::All);
-        self.order(lowered, true);
+        self.push(" FROM (SELECT ");
+        if backwards {
+            self.push("k.r FROM (SELECT b._rowid_ AS r");
+            for (at, (term, _)) in lowered.sort.iter().enumerate() {
+                // Joins come later in the text but their aliases are the first ones.
+                let mark = self.mark();
+                let next = self.next;
+                self.next = 1;
+                lowered.joins.iter().for_each(|node| {
+                    self.bind(Row { node: *node, seen: Seen::Both, must: false });
+                });
+                self.next = next.max(self.next);
+                self.push(", ");
+                self.sort_value(term);
+                let _ = write!(self.text, " AS s{at}");
+                self.release(mark);
+            }
+            let next = std::mem::replace(&mut self.next, 1);
+            self.push(" FROM ");
+            self.base();
+            self.joins(lowered);
+            self.next = self.next.max(next);
+            self.filter(&lowered.test, &Only::All);
+            self.push(" ORDER BY b._rowid_ DESC LIMIT -1) AS k ORDER BY ");
+            for (at, (_, desc)) in lowered.sort.iter().enumerate() {
+                let _ = write!(self.text, "k.s{at}{}, ", if *desc { " DESC" } else { "" });
+            }
+            self.push("k.r");
+        } else {
+            self.push("b._rowid_ AS r FROM ");
+            self.base();
+            self.joins(lowered);
+            self.filter(&lowered.test, &Only::All);
+            self.order(lowered, true);
+        }
         self.window(select);
         self.push(") AS k CROSS JOIN ");
         self.base();
         self.push(" ON b._rowid_ = k.r");
+    }
+
+    /// The value of a sort term, without direction.
+    fn sort_value(&mut self, term: &SortTerm<'_>) {
+        let spell = self.spell();
+        match term {
+            SortTerm::Random => spell.random(self),
+            SortTerm::RowId => self.push("b._rowid_"),
+            SortTerm::Value(expr) => spell.scalar(self, expr, Half::Left),
+            SortTerm::First { rows, value, test } => {
+                let mark = self.mark();
+                self.push("(SELECT ");
+                let aliases: Vec<Alias> = rows.iter().map(|row| self.bind(*row)).collect();
+                spell.scalar(self, value, Half::Left);
+                self.push(" FROM (SELECT 1) AS z");
+                rows.iter().zip(&aliases).for_each(|(row, alias)| self.join(*row, *alias));
+                if let Some(test) = test {
+                    self.push(" WHERE ");
+                    self.test(test, false);
+                }
+                let mut word = " ORDER BY ";
+                for (row, alias) in rows.iter().zip(&aliases) {
+                    let before = self.text.len();
+                    self.push(word);
+                    if spell.position(self, *row, *alias) {
+                        word = ", ";
+                    } else {
+                        self.text.truncate(before);
+                    }
+                }
+                self.push(" LIMIT 1)");
+                self.release(mark);
+            }
+        }
     }
 
     fn order(&mut self, lowered: &Lowered<'p>, wanted: bool) {
@@ -310,41 +410,13 @@ impl<'p> Walk<'p> {
             self.push(word);
             word = ", ";
             match term {
-                SortTerm::Random => self.spell().random(self),
+                SortTerm::Random => self.sort_value(term),
                 SortTerm::RowId => {
-                    self.push("b._rowid_");
+                    self.sort_value(term);
                     self.push(if *desc { " DESC" } else { "" });
                 }
-                SortTerm::Value(expr) => {
-                    let spell = self.spell();
-                    spell.order(self, expr, *desc, &|w| spell.scalar(w, expr, Half::Left));
-                }
-                SortTerm::First { rows, value, test } => {
-                    let spell = self.spell();
-                    spell.order(self, value, *desc, &|w| {
-                        let mark = w.mark();
-                        w.push("(SELECT ");
-                        let aliases: Vec<Alias> = rows.iter().map(|row| w.bind(*row)).collect();
-                        spell.scalar(w, value, Half::Left);
-                        w.push(" FROM (SELECT 1) AS z");
-                        rows.iter().zip(&aliases).for_each(|(row, alias)| w.join(*row, *alias));
-                        if let Some(test) = test {
-                            w.push(" WHERE ");
-                            w.test(test, false);
-                        }
-                        let mut word = " ORDER BY ";
-                        for (row, alias) in rows.iter().zip(&aliases) {
-                            let before = w.text.len();
-                            w.push(word);
-                            if spell.position(w, *row, *alias) {
-                                word = ", ";
-                            } else {
-                                w.text.truncate(before);
-                            }
-                        }
-                        w.push(" LIMIT 1)");
-                        w.release(mark);
-                    });
+                SortTerm::Value(expr) | SortTerm::First { value: expr, .. } => {
+                    self.spell().order(self, expr, *desc, &|w| w.sort_value(term));
                 }
             }
         }

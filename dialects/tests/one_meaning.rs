@@ -331,13 +331,17 @@ impl Gen<'_> {
         let mut text = f.name.clone();
         match f.class {
             Class::Json => {
-                text.push_str(
-                    *self
+                {
+                    let tail = *self
                         .rng
-                        .pick(&["", "", ".a", ".b.c", ".0", ".1", ".a.0", ".5", ".a.b.c", ".3.k"]),
-                );
+                        .pick(&["", "", ".a", ".b.c", ".0", ".1", ".a.0", ".5", ".a.b.c", ".3.k"]);
+                    text.push_str(tail)
+                };
             }
-            Class::GeoPoint => text.push_str(*self.rng.pick(&["", ".lat", ".lon", ".foo"])),
+            Class::GeoPoint => {
+                let tail = *self.rng.pick(&["", ".lat", ".lon", ".foo"]);
+                text.push_str(tail)
+            }
             _ => {}
         }
         let modifier = match f.class {
@@ -816,6 +820,14 @@ fn judge_eval_sqlite_and_postgres_agree() {
             done += 1;
             partial += usize::from(splits);
             kinds(&plan, &mut seen);
+            for name in [":isset", ":lower", ":length", ":each", ":changed"] {
+                if filter.contains(name) {
+                    seen.insert(format!("modifier {name}"));
+                }
+            }
+            if filter.contains("@request.") {
+                seen.insert("path @request".into());
+            }
             if !sort.is_empty() {
                 seen.insert("sort".into());
             }
