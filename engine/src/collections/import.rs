@@ -31,13 +31,12 @@ pub async fn import(ctx: &Ctx, items: &[Value], delete_missing: bool) -> Result<
     tracing::info!(count = items.len(), delete_missing, "importing collections");
     let plan = import::plan(items, delete_missing, &ctx.snapshot())
         .map_err(|e| import::failure(&e.to_string()))?;
-    ctx.run_long_transaction(move |ctx| async move { run(&ctx, plan).await }).await.map_err(
-        |e| match e {
-            // Index errors keep their place; the others have their text already.
-            Error::Invalid(_) => e,
-            other => import::failure(&other.to_string()),
-        },
-    )?;
+    let done = ctx.run_long_transaction(move |ctx| Box::pin(async move { run(&ctx, plan).await }));
+    Box::pin(done).await.map_err(|e| match e {
+        // Index errors keep their place; the others have their text already.
+        Error::Invalid(_) => e,
+        other => import::failure(&other.to_string()),
+    })?;
     tracing::info!(elapsed = ?started.elapsed(), "collections imported");
     Ok(())
 }
