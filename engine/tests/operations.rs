@@ -1,5 +1,7 @@
 //! Collections, settings and superusers through the engine's operations, on a directory of its own.
 
+#![allow(clippy::unwrap_used)]
+
 use std::sync::{Arc, Mutex};
 
 use engine::{

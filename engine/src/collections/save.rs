@@ -32,7 +32,7 @@ const ALL: Steps = Steps { validate: true, settle: true };
 /// # Errors
 /// [`Error::Invalid`] with field errors; [`Error::NotFound`] when its row is gone; what hooks report; database errors.
 pub async fn save(ctx: &Ctx, collection: &CollectionRef) -> Result<()> {
-    run(ctx, collection, ALL).await
+    Box::pin(run(ctx, collection, ALL)).await
 }
 
 /// Saves a collection without validation, with all hooks but the validating ones.
@@ -40,7 +40,7 @@ pub async fn save(ctx: &Ctx, collection: &CollectionRef) -> Result<()> {
 /// # Errors
 /// What hooks report; database errors.
 pub async fn save_no_validate(ctx: &Ctx, collection: &CollectionRef) -> Result<()> {
-    run(ctx, collection, Steps { validate: false, ..ALL }).await
+    Box::pin(run(ctx, collection, Steps { validate: false, ..ALL })).await
 }
 
 /// Normalises and validates a collection without saving it.
