@@ -6,7 +6,7 @@ use rusqlite::fallible_iterator::FallibleIterator as _;
 
 use super::conn::Conn;
 use super::rows::Bind;
-use super::{Database, Db, Error, Result, Rows, Sql, Value, ValueRef};
+use super::{Database, Db, Error, Result, Rows, Sql, Value};
 
 /// A result column.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub struct TextRows {
 /// What the driver says; `empty query` without a statement.
 pub async fn read(db: &Db, sql: Sql, max_rows: usize, limit: Duration) -> Result<TextRows> {
     match db {
-        Db::Tx(tx) => tx.raw(move |conn| run(conn, &sql, max_rows, false)).await,
+        Db::Tx(tx) => tx.raw(move |conn| run(conn, &sql, max_rows)).await,
         Db::Pool(database) => read_pool(database, sql, max_rows, limit).await,
     }
 }
@@ -50,9 +50,9 @@ async fn read_pool(
 ) -> Result<TextRows> {
     let copy = sql.clone();
     let read_only = database
-        .on_reader(limit, move |conn| match run(conn, &copy, max_rows, true) {
-            Err(Error::Held) => Ok(None),
-            other => other.map(Some),
+        .on_reader(limit, move |conn| match only_reads(conn, &copy)? {
+            true => run(conn, &copy, max_rows).map(Some),
+            false => Ok(None),
         })
         .await?;
     if let Some(rows) = read_only {
@@ -61,7 +61,7 @@ async fn read_pool(
     database
         .alone(move |conn| {
             conn.guard.arm(0, Some(Instant::now() + limit));
-            run(conn, &sql, max_rows, false)
+            run(conn, &sql, max_rows)
         })
         .await
 }
@@ -118,15 +118,22 @@ fn column(name: &str, decl_type: Option<&str>) -> Column {
     }
 }
 
-/// `reads_only`: stop with [`Error::Held`] before the first statement that would write.
-fn run(conn: &mut Conn, sql: &Sql, max_rows: usize, reads_only: bool) -> Result<TextRows> {
+/// False if any statement would write.
+fn only_reads(conn: &Conn, sql: &Sql) -> Result<bool> {
+    let mut batch = rusqlite::Batch::new(&conn.raw, &sql.text);
+    while let Some(statement) = batch.next()? {
+        if !statement.readonly() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn run(conn: &mut Conn, sql: &Sql, max_rows: usize) -> Result<TextRows> {
     let started = conn.clock();
     let mut batch = rusqlite::Batch::new(&conn.raw, &sql.text);
     let mut out = None;
     while let Some(mut statement) = batch.next()? {
-        if reads_only && !statement.readonly() {
-            return Err(Error::Held);
-        }
         bind(&mut statement, &sql.params)?;
         let columns: Vec<Column> =
             statement.columns().map(|c| column(c.name(), c.decl_type())).collect();
@@ -165,10 +172,4 @@ fn bind(statement: &mut rusqlite::Statement<'_>, params: &[Value]) -> Result<()>
         statement.raw_bind_parameter(i + 1, Bind(value))?;
     }
     Ok(())
-}
-
-/// A cell as the fields first see it.
-#[must_use]
-pub fn cell_text(value: ValueRef<'_>) -> Option<String> {
-    value.to_text()
 }
