@@ -1,0 +1,214 @@
+//! Statements and schema changes, run on both databases.
+
+#![allow(clippy::unwrap_used, clippy::print_stderr, unreachable_pub, reason = "a test")]
+
+mod support;
+
+use dialects::{
+    Dialect, Sql, Value, catalog, ddl,
+    ddl::ColumnType,
+    fault::{self, Fault},
+    statement::{self, Case, ColumnList, Only, Select},
+};
+use filter_lang::{Flags, Resolver, parse, plan::Plan, schema::Schema, scope::Scope};
+use support::{
+    Runner,
+    common::{Memory, fixture},
+    fill_postgres, fresh, pg, run_postgres, run_sqlite, sqlite,
+};
+
+fn plan(memory: &Memory, on: &str, filter: &str) -> Plan {
+    let scope = Scope { now_ms: 0, ..Scope::default() };
+    let mut resolver = Resolver::new(memory, memory.collection(on).unwrap(), &scope);
+    if !filter.is_empty() {
+        resolver.filter(&parse(filter).unwrap(), Flags::RULE).unwrap();
+    }
+    resolver.finish()
+}
+
+/// Runs `body` on SQLite and, where there is one, on PostgreSQL.
+fn both(memory: &Memory, body: &dyn Fn(Dialect, Runner<'_>)) {
+    let lite = sqlite(memory);
+    body(Dialect::Sqlite, &|sql| run_sqlite(&lite, sql));
+    if let Some(server) = pg::Server::start() {
+        let db = server.connect();
+        fill_postgres(&db, memory);
+        body(Dialect::Postgres, &|sql| run_postgres(&db, sql));
+    }
+}
+
+fn sorted(mut list: Vec<String>) -> Vec<String> {
+    list.sort();
+    list
+}
+
+#[test]
+fn reads_by_id_and_by_parent() {
+    let memory = fresh(&fixture());
+    both(&memory, &|d, run| {
+        let id = ColumnList::new(&["id"]);
+        let users = ["oap640cot4yru2s", "4q1xlclmfloku33", "gone"];
+        let all = plan(&memory, "users", "");
+        let some = plan(&memory, "users", "verified = true");
+        let page = |plan: &Plan, only: Only<'_>| {
+            let sql = statement::page(d, plan, &Select { only, ..Select::all(&id) });
+            sorted(run(&sql).unwrap_or_else(|e| panic!("{e}\n{}", sql.text)))
+        };
+        assert_eq!(page(&all, Only::Ids(&users)), ["4q1xlclmfloku33", "oap640cot4yru2s"]);
+        assert_eq!(page(&some, Only::Ids(&users)), ["oap640cot4yru2s"]);
+        assert_eq!(page(&some, Only::Id(users[0])), ["oap640cot4yru2s"]);
+        assert!(page(&some, Only::Id(users[1])).is_empty());
+        assert_eq!(run(&statement::ids_exist_count(d, "users", &users)).unwrap(), ["2"]);
+        assert_eq!(run(&statement::select_by_ids(d, "users", &id, &users)).unwrap().len(), 2);
+        assert_eq!(run(&statement::select_by_id(d, "users", &id, "gone")).unwrap().len(), 0);
+        // Back relations: one row per parent and child, the parent first.
+        let linked = |on: &str, filter: &str, column: &str, multiple: bool, parents: &[&str]| {
+            page(&plan(&memory, on, filter), Only::LinkedTo { column, multiple, parents })
+        };
+        assert_eq!(
+            linked("demo1", "", "rel_many", true, &users),
+            ["4q1xlclmfloku33", "oap640cot4yru2s", "oap640cot4yru2s"]
+        );
+        assert_eq!(linked("demo1", "text = 'test'", "rel_many", true, &users), ["oap640cot4yru2s"]);
+        assert_eq!(
+            linked("demo1", "", "rel_one", false, &["84nmscqy84lsi1t"]),
+            ["84nmscqy84lsi1t"]
+        );
+        let by = |value: &str, case| {
+            let value = Value::from(value);
+            run(&statement::select_by_value(d, "users", &id, "email", value, case)).unwrap().len()
+        };
+        assert_eq!(
+            (by("TEST@example.com", Case::Sensitive), by("TEST@example.com", Case::Ignored)),
+            (0, 1)
+        );
+        let referencing = statement::referencing(d, "demo1", &id, "rel_many", true, users[0], 10);
+        assert_eq!(run(&referencing).unwrap().len(), 2);
+    });
+}
+
+#[test]
+fn schema_changes_keep_values() {
+    let memory = Memory { tables: Vec::new() };
+    both(&memory, &|d, run| {
+        let exec = |text: String| {
+            run(&Sql::plain(text.clone())).unwrap_or_else(|e| panic!("{e}\n{text}"));
+        };
+        let columns =
+            [("id", ColumnType::TextPk), ("s", ColumnType::Text), ("j", ColumnType::Json)];
+        ddl::create_table(d, "things", &columns).into_iter().for_each(exec);
+        for (id, s) in [("1", "a"), ("2", ""), ("3", r#"["x","y"]"#)] {
+            let row = [("id", Value::from(id)), ("s", Value::from(s))];
+            run(&statement::insert(d, "things", &row)).unwrap();
+        }
+        let texts = |column: &str| {
+            let sql = match d {
+                Dialect::Sqlite => format!("SELECT \"{column}\" FROM things ORDER BY id"),
+                Dialect::Postgres => {
+                    format!("SELECT replace(\"{column}\"::text, ' ', '') FROM things ORDER BY id")
+                }
+            };
+            run(&Sql::plain(sql)).unwrap()
+        };
+        ddl::single_to_multiple(d, "things", "s", "_stemp").into_iter().for_each(exec);
+        assert_eq!(texts("s"), [r#"["a"]"#, "[]", r#"["x","y"]"#]);
+        ddl::multiple_to_single(d, "things", "s", "_stemp2").into_iter().for_each(exec);
+        assert_eq!(texts("s"), ["a", "", "y"]);
+        ddl::add_column(d, "things", "tags", ColumnType::JsonList).into_iter().for_each(exec);
+        ddl::rename_column(d, "things", "tags", "labels").into_iter().for_each(exec);
+        assert_eq!(texts("labels"), ["[]", "[]", "[]"]);
+        exec(ddl::create_index(
+            d,
+            "CREATE UNIQUE INDEX `things_s` ON `things` (`s` COLLATE NOCASE) WHERE `s` != ''",
+        ));
+        let names = |sql: &Sql| run(sql).unwrap();
+        assert_eq!(names(&catalog::has_index(d, "THINGS_S")), ["things_s"]);
+        assert_eq!(names(&catalog::index_columns(d, "things_s")), ["s"]);
+        let twice = run(&statement::insert(
+            d,
+            "things",
+            &[("id", Value::from("4")), ("s", Value::from("A"))],
+        ));
+        assert!(twice.is_err());
+        if let (Dialect::Sqlite, Err(message)) = (d, twice) {
+            let unique = Fault::Unique { columns: vec!["s".into()], index: None };
+            assert_eq!(fault::sqlite(2067, &message), unique);
+        }
+        let mut listed = names(&catalog::columns(d, "Things"));
+        listed.sort();
+        assert_eq!(listed, ["id", "j", "labels", "s"]);
+        exec(ddl::create_view(d, "seen", "SELECT id, s FROM things"));
+        assert_eq!(names(&catalog::views(d)), ["seen"]);
+        exec(ddl::drop_view(d, "seen"));
+        exec(ddl::drop_index(d, "things_s"));
+        exec(ddl::drop_column(d, "things", "labels"));
+        ddl::rename_table(d, "things", "stuff", &["j"]).into_iter().for_each(exec);
+        assert_eq!(names(&catalog::has_table(d, "STUFF")), ["stuff"]);
+        run(&statement::update(d, "stuff", "1", &[("s", Value::from("z"))])).unwrap();
+        run(&statement::delete(d, "stuff", "2")).unwrap();
+        assert_eq!(run(&catalog::row_count("stuff")).unwrap(), ["2"]);
+        exec(ddl::drop_table(d, "stuff"));
+        // Twice: every statement is safe to repeat.
+        for statement in [ddl::system_tables(d), ddl::system_tables(d), ddl::log_tables(d)].concat()
+        {
+            exec(statement);
+        }
+        assert!(names(&catalog::tables(d)).contains(&"_collections".to_owned()));
+    });
+}
+
+/// Texts of the worked examples, both dialects. `UPDATE_CASES=1` rewrites the file.
+#[test]
+fn the_worked_examples() {
+    let memory = fixture();
+    let mut out = String::new();
+    for (on, filter) in [
+        ("demo1", "rel_one.text != 'test'"),
+        ("demo1", "rel_one.text = 'test'"),
+        ("demo1", "rel_many.verified = false"),
+        ("demo1", "rel_many.verified ?= false"),
+        ("demo1", "rel_many.id ?= 'oap640cot4yru2s'"),
+        ("demo1", "select_many:each != 'optionB'"),
+        ("demo1", "rel_many.name = json"),
+        ("demo3", "demo4_via_rel_many_no_cascade_required.title != 'test1'"),
+        ("demo1", "demo1_via_rel_one.text ?= 'test2' && demo1_via_rel_one.number ?> 1"),
+        ("demo1", "@collection.demo2.title ?= text"),
+        ("demo1", "strftime('%Y', datetime) = ''"),
+        ("demo1", "geoDistance(point.lon, point.lat, 23.32, 42.69) < 25"),
+        ("demo1", "text ~ 'a_b' && json.a.0 > 1 && number = '5'"),
+    ] {
+        let plan = plan(&memory, on, filter);
+        out.push_str(&format!("# {on}: {filter}\n"));
+        for d in [Dialect::Sqlite, Dialect::Postgres] {
+            let columns = ColumnList::new(&["id"]);
+            let sql = statement::page(d, &plan, &Select::all(&columns));
+            // Same plan, same text.
+            let again = statement::page(d, &Plan::clone(&plan), &Select::all(&columns));
+            assert_eq!(sql, again);
+            out.push_str(&format!("{d:?}: {}\n", sql.text));
+        }
+        out.push('\n');
+    }
+    if std::env::var_os("UPDATE_CASES").is_some() {
+        std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases/worked.txt"), &out)
+            .unwrap();
+    }
+    assert_eq!(out, include_str!("cases/worked.txt"), "UPDATE_CASES=1 rewrites");
+}
+
+/// The text depends on the class of values, never on the values.
+#[test]
+fn equal_shapes_share_their_text() {
+    let memory = fixture();
+    for (a, b) in [
+        ("text = 'a'", "text = 'b'"),
+        ("text ~ 'a'", "text ~ '100%'"),
+        ("rel_many.name ?= 'x' && number > 1", "rel_many.name ?= 'y' && number > 2.5"),
+        ("select_many:each = 'a'", "select_many:each = 'q\\\"'"),
+    ] {
+        for d in [Dialect::Sqlite, Dialect::Postgres] {
+            let text = |filter: &str| statement::count(d, &plan(&memory, "demo1", filter)).text;
+            assert_eq!(text(a), text(b));
+        }
+    }
+}
