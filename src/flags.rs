@@ -39,8 +39,12 @@ pub(crate) fn arguments() -> Vec<OsString> {
 
 /// The executable as it was called, and its base name.
 pub(crate) fn names(arguments: &[OsString]) -> (String, String) {
-    let argv0 = arguments.first().map_or_else(|| "pocketbase".into(), |arg| arg.to_string_lossy().into_owned());
-    let exe = Path::new(&argv0).file_name().map_or_else(|| argv0.clone(), |name| name.to_string_lossy().into_owned());
+    let argv0 = arguments
+        .first()
+        .map_or_else(|| "pocketbase".into(), |arg| arg.to_string_lossy().into_owned());
+    let exe = Path::new(&argv0)
+        .file_name()
+        .map_or_else(|| argv0.clone(), |name| name.to_string_lossy().into_owned());
     (argv0, exe)
 }
 
@@ -48,7 +52,10 @@ pub(crate) fn names(arguments: &[OsString]) -> (String, String) {
 pub(crate) fn global(command: Command) -> Command {
     command
         .arg(text("dir", "the PocketBase data directory (default: pb_data beside the executable)"))
-        .arg(text("encryptionEnv", "the environment variable whose value of 32 characters encrypts the settings"))
+        .arg(text(
+            "encryptionEnv",
+            "the environment variable whose value of 32 characters encrypts the settings",
+        ))
         .arg(switch("dev", "false", "print all logs and SQL statements"))
         .arg(
             text("queryTimeout", "the default SELECT timeout in seconds")
@@ -56,9 +63,12 @@ pub(crate) fn global(command: Command) -> Command {
                 .default_value("30"),
         )
         .arg(
-            text("durability", "normal: commits survive a crash of the process; full: also a loss of power")
-                .value_parser(["normal", "full"])
-                .default_value("normal"),
+            text(
+                "durability",
+                "normal: commits survive a crash of the process; full: also a loss of power",
+            )
+            .value_parser(["normal", "full"])
+            .default_value("normal"),
         )
         .arg(
             text("passwordHash", "how new passwords are hashed")
@@ -67,10 +77,18 @@ pub(crate) fn global(command: Command) -> Command {
         )
         .arg(text("hooksDir", "the directory with the JS app hooks"))
         .arg(switch("hooksWatch", "true", "restart on changes in the hooks directory"))
-        .arg(text("hooksPool", "prewarmed JS runtimes").value_parser(value_parser!(i64)).default_value("15"))
+        .arg(
+            text("hooksPool", "prewarmed JS runtimes")
+                .value_parser(value_parser!(i64))
+                .default_value("15"),
+        )
         .arg(text("migrationsDir", "the directory with the user migrations"))
         .arg(switch("automigrate", "true", "write migration files on collection changes"))
-        .arg(switch("ignoreHooks", "false", "start although there are JS hooks or migrations that cannot run"))
+        .arg(switch(
+            "ignoreHooks",
+            "false",
+            "start although there are JS hooks or migrations that cannot run",
+        ))
         .arg(text("publicDir", "the directory with the static files"))
         .arg(switch("indexFallback", "true", "serve index.html for missing static paths"))
         .arg(pool("dataMaxOpenConns"))
@@ -109,9 +127,13 @@ pub(crate) fn read(arguments: &[OsString], matches: &ArgMatches) -> Config {
         Some(at) => PathBuf::from(&argv0[..at]),
         None => PathBuf::new(),
     };
-    let path = |name: &str| matches.get_one::<String>(name).filter(|text| !text.is_empty()).map(PathBuf::from);
+    let path = |name: &str| {
+        matches.get_one::<String>(name).filter(|text| !text.is_empty()).map(PathBuf::from)
+    };
     let dir = path("dir").unwrap_or_else(|| base.join("pb_data"));
-    let beside = |name: &str| dir.parent().map_or_else(|| PathBuf::from("..").join(name), |up| up.join(name));
+    let beside = |name: &str| {
+        dir.parent().map_or_else(|| PathBuf::from("..").join(name), |up| up.join(name))
+    };
     let word = |name: &str| matches.get_one::<String>(name).cloned().unwrap_or_default();
     let on = |name: &str| matches.get_one::<bool>(name).copied().unwrap_or_default();
     let key_name = word("encryptionEnv");
@@ -127,7 +149,9 @@ pub(crate) fn read(arguments: &[OsString], matches: &ArgMatches) -> Config {
         },
         encryption_env: key_name,
         dev: on("dev"),
-        query_timeout: Duration::from_secs(matches.get_one::<u64>("queryTimeout").copied().unwrap_or(30)),
+        query_timeout: Duration::from_secs(
+            matches.get_one::<u64>("queryTimeout").copied().unwrap_or(30),
+        ),
         durability: word("durability"),
         password_hash: word("passwordHash"),
         ignore_hooks: on("ignoreHooks"),

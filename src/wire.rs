@@ -7,7 +7,10 @@ use crate::{commands::Failure, flags::Config, print};
 /// The async runtime: one worker per core.
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     let n_workers = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-    Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(n_workers).enable_all().build()?)
+    Ok(tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(n_workers)
+        .enable_all()
+        .build()?)
 }
 
 /// Opens the data directory with every part of the product.
@@ -37,19 +40,31 @@ pub(crate) fn explain(error: &engine::Error) -> String {
 }
 
 fn log_to_terminal() {
-    use tracing_subscriber::{filter::LevelFilter, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
-    let targets = tracing_subscriber::filter::Targets::new()
-        .with_default(LevelFilter::INFO)
-        .with_targets([("engine", LevelFilter::TRACE), ("api", LevelFilter::TRACE), ("pocketbase", LevelFilter::TRACE)]);
+    use tracing_subscriber::{
+        filter::LevelFilter, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+    };
+    let targets =
+        tracing_subscriber::filter::Targets::new().with_default(LevelFilter::INFO).with_targets([
+            ("engine", LevelFilter::TRACE),
+            ("api", LevelFilter::TRACE),
+            ("pocketbase", LevelFilter::TRACE),
+        ]);
     // a second subscriber (tests) is not an error
-    let _ = tracing_subscriber::registry().with(fmt::layer().with_target(false)).with(targets).try_init();
+    let _ = tracing_subscriber::registry()
+        .with(fmt::layer().with_target(false))
+        .with(targets)
+        .try_init();
 }
 
 /// Prints every statement with its values and time, as `--dev` promises.
 fn print_sql() -> engine::store::Trace {
     std::sync::Arc::new(|sql: &str, params: &[engine::store::Value], time: std::time::Duration| {
         let values: Vec<String> = params.iter().map(value_text).collect();
-        print::line(&format!("[{:.2}ms] {sql} [{}]", time.as_secs_f64() * 1000.0, values.join(", ")));
+        print::line(&format!(
+            "[{:.2}ms] {sql} [{}]",
+            time.as_secs_f64() * 1000.0,
+            values.join(", ")
+        ));
     })
 }
 

@@ -33,17 +33,21 @@ pub(crate) fn record(req: &mut Req, started: Instant, result: &Result<Response>)
         return;
     }
     let settings = req.app().settings();
-    let uri = req.head.uri.path_and_query().map_or_else(|| req.path().to_owned(), |text| text.as_str().to_owned());
+    let uri = req
+        .head
+        .uri
+        .path_and_query()
+        .map_or_else(|| req.path().to_owned(), |text| text.as_str().to_owned());
     let method = cut(req.method().as_str(), MAX_METHOD).to_ascii_uppercase();
     let message = format!("{method} {}", decode(&uri));
     let exec_ms = started.elapsed().as_secs_f64() * 1000.0;
     let mut out = Vec::with_capacity(384);
     let mut entry = Text { out: &mut out, first: true };
     entry.text("auth", req.caller.record().map_or("", |record| record.collection().name.as_str()));
-    if settings.logs.log_auth_id {
-        if let Some(record) = req.caller.record() {
-            entry.text("authId", record.id());
-        }
+    if settings.logs.log_auth_id
+        && let Some(record) = req.caller.record()
+    {
+        entry.text("authId", record.id());
     }
     if let Err(error) = result {
         write_details(entry.key("details"), error);
@@ -65,7 +69,7 @@ pub(crate) fn record(req: &mut Req, started: Instant, result: &Result<Response>)
     entry.key("status").extend_from_slice(status.to_string().as_bytes());
     entry.text("type", "request");
     if uri.len() > MAX_URL {
-        entry.text("url", &format!("{}...", &uri[..uri.floor_char_boundary(MAX_URL)]));
+        entry.text("url", &format!("{}...", head_of(&uri, MAX_URL)));
     } else {
         entry.text("url", &uri);
     }
@@ -96,6 +100,15 @@ impl Text<'_> {
     }
 }
 
+/// At most so many bytes, never half a character.
+fn head_of(text: &str, max_bytes: usize) -> &str {
+    let mut end = max_bytes.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
 fn cut(text: &str, max_chars: usize) -> &str {
     if text.len() <= max_chars {
         return text;
@@ -123,7 +136,9 @@ fn write_plain(out: &mut Vec<u8>, fields: &FieldErrors) {
         out.push(b':');
         match error {
             FieldError::Nested(inner) => write_plain(out, inner),
-            FieldError::Item { message, .. } | FieldError::Other(message) => json::write_str(out, message),
+            FieldError::Item { message, .. } | FieldError::Other(message) => {
+                json::write_str(out, message)
+            }
         }
     }
     out.push(b'}');
@@ -140,7 +155,10 @@ mod tests {
         for (error, want) in [
             (ApiError::bad_request("x"), "null"),
             (ApiError::bad_request("x").with_detail("sql: \"no\""), r#""sql: \"no\"""#),
-            (ApiError::bad_request("x").with_fields(fields), r#"{"smtp":{"host":"cannot be blank"}}"#),
+            (
+                ApiError::bad_request("x").with_fields(fields),
+                r#"{"smtp":{"host":"cannot be blank"}}"#,
+            ),
         ] {
             let mut out = Vec::new();
             write_details(&mut out, &error);

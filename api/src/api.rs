@@ -28,7 +28,9 @@ struct Inner {
 
 impl fmt::Debug for Api {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Api").field("n_routes", &self.0.router.load().routes().count()).finish_non_exhaustive()
+        f.debug_struct("Api")
+            .field("n_routes", &self.0.router.load().routes().count())
+            .finish_non_exhaustive()
     }
 }
 
@@ -112,7 +114,8 @@ impl Api {
     /// When a user route is malformed or conflicts with another one.
     pub fn new(app: &App, options: Options) -> Result<Self, PatternError> {
         let router = build(&options.routes, options.public.is_some())?;
-        let origins = if options.origins.is_empty() { vec!["*".to_owned()] } else { options.origins };
+        let origins =
+            if options.origins.is_empty() { vec!["*".to_owned()] } else { options.origins };
         Ok(Self(Arc::new(Inner {
             app: app.clone(),
             router: ArcSwap::from_pointee(router),
@@ -159,12 +162,14 @@ fn build(routes: &Routes, public: bool) -> Result<Router<Arc<Route>>, PatternErr
     let mut router = Router::default();
     for user in &routes.routes {
         let row = Row::new("", routes::unknown);
-        let middlewares: Vec<Middleware> = routes.global.iter().chain(&user.middlewares).cloned().collect();
+        let middlewares: Vec<Middleware> =
+            routes.global.iter().chain(&user.middlewares).cloned().collect();
         let handler = Handler::User(user.handler.clone());
         add(&mut router, &user.pattern, row, handler, &middlewares, &user.unbound)?;
     }
     let owned = |pattern: &str| routes.routes.iter().any(|user| user.pattern == pattern);
-    for row in routes::all(public).filter(|row| !(routes::is_catch_all(row) && owned(row.pattern))) {
+    for row in routes::all(public).filter(|row| !(routes::is_catch_all(row) && owned(row.pattern)))
+    {
         add(&mut router, row.pattern, row, Handler::Builtin(row.handler), &routes.global, &[])?;
     }
     Ok(router)

@@ -107,7 +107,9 @@ impl Source {
 }
 
 async fn timed<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    tokio::time::timeout(READ_TIME, work).await.unwrap_or_else(|_| Err(invalid("reading the body timed out")))
+    tokio::time::timeout(READ_TIME, work)
+        .await
+        .unwrap_or_else(|_| Err(invalid("reading the body timed out")))
 }
 
 async fn read_all(mut body: Incoming, limit: u64) -> Result<Bytes> {
@@ -138,7 +140,12 @@ async fn read_all(mut body: Incoming, limit: u64) -> Result<Bytes> {
 ///
 /// # Errors
 /// 400 when it cannot be decoded, 413 beyond the limit.
-pub async fn decode(source: &mut Source, content_type: &str, query: Query<'_>, limit: u64) -> Result<Payload> {
+pub async fn decode(
+    source: &mut Source,
+    content_type: &str,
+    query: Query<'_>,
+    limit: u64,
+) -> Result<Payload> {
     if source.len_hint() == Some(0) {
         return Ok(Payload { data: Value::Object(Map::new()), ..Payload::default() });
     }
@@ -173,27 +180,33 @@ pub async fn decode(source: &mut Source, content_type: &str, query: Query<'_>, l
 }
 
 fn well_escaped(bytes: &[u8]) -> bool {
-    memchr::memchr_iter(b'%', bytes)
-        .all(|at| bytes.get(at + 1..at + 3).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)))
+    memchr::memchr_iter(b'%', bytes).all(|at| {
+        bytes.get(at + 1..at + 3).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit))
+    })
 }
 
 /// Values and files of a form before inference.
 #[derive(Debug, Default)]
-pub(crate) struct Form {
+struct Form {
     values: Vec<(String, Vec<String>)>,
     files: Vec<(String, Arc<Upload>)>,
 }
 
 impl Form {
     /// Adds a value.
-    pub(crate) fn value(&mut self, key: &str, value: String) {
+    fn value(&mut self, key: &str, value: String) {
         match self.values.iter_mut().find(|(name, _)| name == key) {
             Some((_, values)) => values.push(value),
             None => self.values.push((key.to_owned(), vec![value])),
         }
     }
 
-    async fn read_multipart(&mut self, source: &mut Source, content_type: &str, limit: u64) -> Result<()> {
+    async fn read_multipart(
+        &mut self,
+        source: &mut Source,
+        content_type: &str,
+        limit: u64,
+    ) -> Result<()> {
         let boundary = multer::parse_boundary(content_type).map_err(|e| invalid(e.to_string()))?;
         let stream = match std::mem::take(source) {
             Source::Bytes(bytes) => {
@@ -206,8 +219,11 @@ impl Form {
             Source::Wire(body) => body.into_data_stream().boxed(),
         };
         let whole = multer::SizeLimit::new().whole_stream(limit);
-        let parts =
-            multer::Multipart::with_constraints(stream, boundary, multer::Constraints::new().size_limit(whole));
+        let parts = multer::Multipart::with_constraints(
+            stream,
+            boundary,
+            multer::Constraints::new().size_limit(whole),
+        );
         timed(self.read_parts(parts)).await
     }
 
@@ -219,7 +235,8 @@ impl Form {
                 return Err(invalid("multipart: message too large"));
             }
             let Some(key) = part.name().map(str::to_owned) else { continue };
-            let Some(name) = part.file_name().filter(|name| !name.is_empty()).map(str::to_owned) else {
+            let Some(name) = part.file_name().filter(|name| !name.is_empty()).map(str::to_owned)
+            else {
                 let value = part.bytes().await.map_err(multipart_error)?;
                 n_values += key.len() + value.len();
                 if n_values > MAX_VALUES {
@@ -234,16 +251,11 @@ impl Form {
         Ok(())
     }
 
-    /// Adds a file.
-    pub(crate) fn file(&mut self, key: String, upload: Arc<Upload>) {
-        self.files.push((key, upload));
-    }
-
     /// Infers scalars and decodes `@jsonPayload`.
     ///
     /// # Errors
     /// 400 when a payload is no JSON object.
-    pub(crate) fn finish(self) -> Result<Payload> {
+    fn finish(self) -> Result<Payload> {
         let mut map = Map::new();
         let mut payloads = Vec::new();
         for (key, mut values) in self.values {
@@ -273,7 +285,11 @@ impl Form {
     }
 }
 
-async fn read_file(mut part: multer::Field<'_>, name: &str, n_memory: &mut usize) -> Result<Upload> {
+async fn read_file(
+    mut part: multer::Field<'_>,
+    name: &str,
+    n_memory: &mut usize,
+) -> Result<Upload> {
     let mut head: Vec<u8> = Vec::new();
     loop {
         match part.chunk().await.map_err(multipart_error)? {
@@ -287,10 +303,11 @@ async fn read_file(mut part: multer::Field<'_>, name: &str, n_memory: &mut usize
             break;
         }
     }
-    let spooled = tokio::task::spawn_blocking(|| tempfile::Builder::new().prefix("pb_upload_").tempfile())
-        .await
-        .map_err(|e| ApiError::internal(e.to_string()))?
-        .map_err(|e| ApiError::internal(e.to_string()))?;
+    let spooled =
+        tokio::task::spawn_blocking(|| tempfile::Builder::new().prefix("pb_upload_").tempfile())
+            .await
+            .map_err(|e| ApiError::internal(e.to_string()))?
+            .map_err(|e| ApiError::internal(e.to_string()))?;
     let io_error = |e: std::io::Error| ApiError::internal(e.to_string());
     let mut file = tokio::fs::File::from_std(spooled.as_file().try_clone().map_err(io_error)?);
     file.write_all(&head).await.map_err(io_error)?;
@@ -305,7 +322,9 @@ async fn read_file(mut part: multer::Field<'_>, name: &str, n_memory: &mut usize
 
 fn multipart_error(error: multer::Error) -> ApiError {
     match error {
-        multer::Error::StreamSizeExceeded { .. } | multer::Error::FieldSizeExceeded { .. } => ApiError::too_large(),
+        multer::Error::StreamSizeExceeded { .. } | multer::Error::FieldSizeExceeded { .. } => {
+            ApiError::too_large()
+        }
         other => invalid(other.to_string()),
     }
 }
@@ -320,17 +339,14 @@ pub fn infer(text: String) -> Value {
     }
     let plain = text.starts_with(|c: char| c == '-' || c.is_ascii_digit())
         && text.bytes().all(|b| matches!(b, b'-' | b'.' | b'0'..=b'9'));
-    if plain {
-        if let Ok(number) = text.parse::<f64>() {
-            if number.to_string() == text {
-                if let Ok(int) = text.parse::<i64>() {
-                    if int.unsigned_abs() < 1 << 53 && text != "-0" {
-                        return Value::from(int);
-                    }
-                }
-                return Value::from(number);
-            }
-        }
+    if plain
+        && let Ok(number) = text.parse::<f64>()
+        && number.to_string() == text
+    {
+        return match text.parse::<i64>() {
+            Ok(int) if int.unsigned_abs() < 1 << 53 && text != "-0" => Value::from(int),
+            _ => Value::from(number),
+        };
     }
     Value::String(text)
 }
@@ -343,7 +359,10 @@ mod tests {
 
     async fn run(content_type: &str, body: &str, query: &str) -> std::result::Result<Value, u16> {
         let mut source = Source::Bytes(Bytes::copy_from_slice(body.as_bytes()));
-        decode(&mut source, content_type, Query::new(query), 1 << 20).await.map(|p| p.data).map_err(|e| e.status)
+        decode(&mut source, content_type, Query::new(query), 1 << 20)
+            .await
+            .map(|p| p.data)
+            .map_err(|e| e.status)
     }
 
     #[tokio::test]
@@ -372,11 +391,19 @@ mod tests {
         let body = "--X\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n12\r\n\
             --X\r\nContent-Disposition: form-data; name=\"f\"; filename=\"t.txt\"\r\n\r\nhello\r\n--X--\r\n";
         let mut source = Source::Bytes(Bytes::from_static(body.as_bytes()));
-        let payload = decode(&mut source, "multipart/form-data; boundary=X", Query::new("q=1"), 1 << 20).await.expect("form");
+        let payload =
+            decode(&mut source, "multipart/form-data; boundary=X", Query::new("q=1"), 1 << 20)
+                .await
+                .expect("form");
         assert_eq!(payload.data, json!({"a": 12, "q": 1}));
         assert_eq!(payload.files.len(), 1);
-        assert_eq!((payload.files[0].0.as_str(), payload.files[0].1.original_name()), ("f", "t.txt"));
-        let error = decode(&mut source, "multipart/form-data; boundary=X", Query::default(), 10).await.expect_err("limit");
+        assert_eq!(
+            (payload.files[0].0.as_str(), payload.files[0].1.original_name()),
+            ("f", "t.txt")
+        );
+        let error = decode(&mut source, "multipart/form-data; boundary=X", Query::default(), 10)
+            .await
+            .expect_err("limit");
         assert_eq!(error.status, 413);
     }
 

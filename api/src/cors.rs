@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue, header};
 
 /// The allowed origins, in the order given.
 #[derive(Debug, Clone)]
-pub struct Cors {
+pub(crate) struct Cors {
     rules: Vec<String>,
     any: bool,
 }
@@ -20,14 +20,14 @@ impl Default for Cors {
 impl Cors {
     /// Rules as given to `--origins`.
     #[must_use]
-    pub fn new(rules: Vec<String>) -> Self {
+    pub(crate) fn new(rules: Vec<String>) -> Self {
         let any = rules.iter().any(|rule| rule == "*");
         Self { rules, any }
     }
 
     /// The value of `Access-Control-Allow-Origin` for a request's origin, if it is allowed.
     #[must_use]
-    pub fn allow(&self, origin: Option<&HeaderValue>) -> Option<HeaderValue> {
+    pub(crate) fn allow(&self, origin: Option<&HeaderValue>) -> Option<HeaderValue> {
         if self.any {
             return Some(HeaderValue::from_static("*"));
         }
@@ -36,29 +36,33 @@ impl Cors {
         let exact = self.rules.iter().any(|rule| rule == text);
         let allowed = exact
             || self.rules.iter().any(|rule| subdomain(rule, text))
-            || (text.len() <= 261 && text.contains("://") && self.rules.iter().any(|rule| glob(rule.as_bytes(), text.as_bytes())));
+            || (text.len() <= 261
+                && text.contains("://")
+                && self.rules.iter().any(|rule| glob(rule.as_bytes(), text.as_bytes())));
         allowed.then(|| origin.clone())
     }
 
     /// Headers of a preflight answer besides those of every answer.
-    pub fn preflight(&self, request: &HeaderMap, out: &mut HeaderMap) {
+    pub(crate) fn preflight(&self, request: &HeaderMap, out: &mut HeaderMap) {
         out.append(header::VARY, HeaderValue::from_static("Access-Control-Request-Method"));
         out.append(header::VARY, HeaderValue::from_static("Access-Control-Request-Headers"));
         out.insert(
             header::ACCESS_CONTROL_ALLOW_METHODS,
             HeaderValue::from_static("GET,HEAD,PUT,PATCH,POST,DELETE"),
         );
-        if let Some(wanted) = request.get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
-            if !wanted.is_empty() {
-                out.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, wanted.clone());
-            }
+        if let Some(wanted) = request.get(header::ACCESS_CONTROL_REQUEST_HEADERS)
+            && !wanted.is_empty()
+        {
+            out.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, wanted.clone());
         }
     }
 }
 
 /// `https://*.b.com`: same scheme, labels compared from the right, `*` covers the rest.
 fn subdomain(rule: &str, origin: &str) -> bool {
-    let (Some((rule_scheme, rule_host)), Some((scheme, host))) = (rule.split_once("://"), origin.split_once("://")) else {
+    let (Some((rule_scheme, rule_host)), Some((scheme, host))) =
+        (rule.split_once("://"), origin.split_once("://"))
+    else {
         return false;
     };
     if rule_scheme != scheme || host.len() > 253 {

@@ -157,7 +157,9 @@ impl From<Error> for ApiError {
         match error {
             Error::NotFound => Self::not_found(""),
             Error::Io(cause) if cause.kind() == std::io::ErrorKind::NotFound => Self::not_found(""),
-            Error::Refused { locked: true } => Self::forbidden("Only superusers can perform this action."),
+            Error::Refused { locked: true } => {
+                Self::forbidden("Only superusers can perform this action.")
+            }
             Error::Refused { locked: false } => Self::not_found(""),
             Error::Message(text) => Self::bad_request(text),
             other => Self::wrap(400, "", other),
@@ -181,7 +183,9 @@ pub fn default_message(status: u16) -> &'static str {
         403 => "You are not allowed to perform this request.",
         404 => "The requested resource wasn't found.",
         429 => "Too Many Requests.",
-        other => http::StatusCode::from_u16(other).ok().and_then(|s| s.canonical_reason()).unwrap_or(""),
+        other => {
+            http::StatusCode::from_u16(other).ok().and_then(|s| s.canonical_reason()).unwrap_or("")
+        }
     }
 }
 
@@ -237,7 +241,9 @@ pub fn write_fields(out: &mut Vec<u8>, fields: &FieldErrors) {
         match error {
             FieldError::Nested(inner) => write_fields(out, inner),
             FieldError::Other(_) => {
-                out.extend_from_slice(br#"{"code":"validation_invalid_value","message":"Invalid value."}"#);
+                out.extend_from_slice(
+                    br#"{"code":"validation_invalid_value","message":"Invalid value."}"#,
+                );
             }
             FieldError::Item { code, message, params } => {
                 out.extend_from_slice(b"{\"code\":");
@@ -296,9 +302,16 @@ mod tests {
         let mut fields = FieldErrors::default();
         fields.set("title", FieldError::new("validation_required", "cannot be blank"));
         fields.set_at(&["rules", "0", "label"], FieldError::Other("x".into()));
-        fields.set("n", FieldError::new("validation_min", "must be at least {{.min}} character(s)").param("min", 3));
+        fields.set(
+            "n",
+            FieldError::new("validation_min", "must be at least {{.min}} character(s)")
+                .param("min", 3),
+        );
         for (error, want) in [
-            (ApiError::not_found(""), r#"{"data":{},"message":"The requested resource wasn't found.","status":404}"#),
+            (
+                ApiError::not_found(""),
+                r#"{"data":{},"message":"The requested resource wasn't found.","status":404}"#,
+            ),
             (ApiError::bad_request("<oops"), r#"{"data":{},"message":"\u003coops.","status":400}"#),
             (ApiError::new(503, ""), r#"{"data":{},"message":"Service Unavailable","status":503}"#),
             (
@@ -312,7 +325,9 @@ mod tests {
 
     #[test]
     fn sentences() {
-        for (text, want) in [("", ""), (" a ", "A."), ("A?", "A?"), ("ünder", "Ünder."), ("a\n", "A.")] {
+        for (text, want) in
+            [("", ""), (" a ", "A."), ("A?", "A?"), ("ünder", "Ünder."), ("a\n", "A.")]
+        {
             assert_eq!(sentence(text), want);
         }
     }

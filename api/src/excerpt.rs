@@ -5,35 +5,83 @@
 
 /// Elements whose content is not text.
 const EXCLUDED: &[&str] = &[
-    "head", "style", "script", "iframe", "embed", "applet", "object", "svg", "img", "picture", "dialog", "template",
-    "button", "form", "textarea", "input", "select", "option",
+    "head", "style", "script", "iframe", "embed", "applet", "object", "svg", "img", "picture",
+    "dialog", "template", "button", "form", "textarea", "input", "select", "option",
 ];
 /// Elements that do not separate words.
 const INLINE: &[&str] = &[
-    "a", "abbr", "acronym", "b", "bdo", "big", "br", "button", "cite", "code", "em", "i", "label", "q", "small", "span",
-    "strong", "strike", "sub", "sup", "time",
+    "a", "abbr", "acronym", "b", "bdo", "big", "br", "button", "cite", "code", "em", "i", "label",
+    "q", "small", "span", "strong", "strike", "sub", "sup", "time",
 ];
 const VOID: &[&str] = &[
-    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr",
+    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source",
+    "track", "wbr",
 ];
 /// Elements whose content is text up to their end tag.
-const RAW: &[&str] =
-    &["script", "style", "iframe", "noembed", "noframes", "noscript", "xmp", "textarea", "title", "plaintext"];
+const RAW: &[&str] = &[
+    "script",
+    "style",
+    "iframe",
+    "noembed",
+    "noframes",
+    "noscript",
+    "xmp",
+    "textarea",
+    "title",
+    "plaintext",
+];
 /// Elements that belong to the head while the body has not begun.
 const HEAD: &[&str] = &[
-    "base", "basefont", "bgsound", "link", "meta", "title", "noscript", "noframes", "style", "script", "template",
+    "base", "basefont", "bgsound", "link", "meta", "title", "noscript", "noframes", "style",
+    "script", "template",
 ];
 /// Start tags that end an open paragraph.
 const ENDS_P: &[&str] = &[
-    "address", "article", "aside", "blockquote", "center", "details", "dialog", "dir", "div", "dl", "fieldset",
-    "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hgroup", "hr", "main",
-    "menu", "nav", "ol", "p", "pre", "search", "section", "summary", "table", "ul", "li", "dd", "dt",
+    "address",
+    "article",
+    "aside",
+    "blockquote",
+    "center",
+    "details",
+    "dialog",
+    "dir",
+    "div",
+    "dl",
+    "fieldset",
+    "figcaption",
+    "figure",
+    "footer",
+    "form",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "header",
+    "hgroup",
+    "hr",
+    "main",
+    "menu",
+    "nav",
+    "ol",
+    "p",
+    "pre",
+    "search",
+    "section",
+    "summary",
+    "table",
+    "ul",
+    "li",
+    "dd",
+    "dt",
 ];
 
 /// The excerpt of an HTML text.
 #[must_use]
-pub fn excerpt(html: &str, max: usize, ellipsis: bool) -> String {
-    let mut walk = Walk { out: String::new(), prev_space: false, max, open: Vec::new(), in_body: false };
+pub(crate) fn excerpt(html: &str, max: usize, ellipsis: bool) -> String {
+    let mut walk =
+        Walk { out: String::new(), prev_space: false, max, open: Vec::new(), in_body: false };
     walk.block_edge(); // html and body are blocks
     walk.run(html);
     let text = walk.out.trim();
@@ -95,7 +143,9 @@ impl Walk {
     fn markup(&mut self, tail: &str) -> Option<usize> {
         let bytes = tail.as_bytes();
         match bytes.get(1)? {
-            b'!' if tail.starts_with("<!--") => Some(tail[4..].find("-->").map_or(tail.len(), |n| 4 + n + 3)),
+            b'!' if tail.starts_with("<!--") => {
+                Some(tail[4..].find("-->").map_or(tail.len(), |n| 4 + n + 3))
+            }
             b'!' | b'?' => Some(tail.find('>').map_or(tail.len(), |n| n + 1)),
             b'/' => match bytes.get(2) {
                 Some(c) if c.is_ascii_alphabetic() => {
@@ -171,10 +221,11 @@ impl Walk {
     }
 
     fn pop(&mut self) {
-        if let Some(open) = self.open.pop() {
-            if open.block && !open.hidden {
-                self.block_edge();
-            }
+        if let Some(open) = self.open.pop()
+            && open.block
+            && !open.hidden
+        {
+            self.block_edge();
         }
     }
 
@@ -252,7 +303,10 @@ fn is_space(c: char) -> bool {
 /// Reads a tag from its name on: lower-case name, bytes used including `>`, whether it ends in `/>`.
 fn tag(text: &str) -> (String, usize, bool) {
     let bytes = text.as_bytes();
-    let end = bytes.iter().position(|b| b.is_ascii_whitespace() || matches!(b, b'/' | b'>')).unwrap_or(bytes.len());
+    let end = bytes
+        .iter()
+        .position(|b| b.is_ascii_whitespace() || matches!(b, b'/' | b'>'))
+        .unwrap_or(bytes.len());
     let name = text[..end].to_ascii_lowercase();
     let (mut at, mut quote, mut before_value) = (end, None, false);
     while let Some(byte) = bytes.get(at) {
@@ -275,8 +329,12 @@ fn raw_len(content: &str, name: &str) -> usize {
     while let Some(n) = content[at..].find("</") {
         let start = at + n;
         let after = start + 2;
-        let fits = bytes.get(after..after + name.len()).is_some_and(|s| s.eq_ignore_ascii_case(name.as_bytes()));
-        let ended = bytes.get(after + name.len()).is_none_or(|b| b.is_ascii_whitespace() || matches!(b, b'/' | b'>'));
+        let fits = bytes
+            .get(after..after + name.len())
+            .is_some_and(|s| s.eq_ignore_ascii_case(name.as_bytes()));
+        let ended = bytes
+            .get(after + name.len())
+            .is_none_or(|b| b.is_ascii_whitespace() || matches!(b, b'/' | b'>'));
         if fits && ended {
             return start;
         }
@@ -287,16 +345,73 @@ fn raw_len(content: &str, name: &str) -> usize {
 
 /// The entities people write; others stay as they are.
 const ENTITIES: &[(&str, &str)] = &[
-    ("amp", "&"), ("lt", "<"), ("gt", ">"), ("quot", "\""), ("apos", "'"), ("nbsp", "\u{a0}"), ("copy", "©"),
-    ("reg", "®"), ("trade", "™"), ("hellip", "…"), ("mdash", "—"), ("ndash", "–"), ("lsquo", "‘"), ("rsquo", "’"),
-    ("ldquo", "“"), ("rdquo", "”"), ("laquo", "«"), ("raquo", "»"), ("bull", "•"), ("middot", "·"), ("euro", "€"),
-    ("pound", "£"), ("yen", "¥"), ("cent", "¢"), ("sect", "§"), ("para", "¶"), ("deg", "°"), ("plusmn", "±"),
-    ("times", "×"), ("divide", "÷"), ("frac12", "½"), ("frac14", "¼"), ("frac34", "¾"), ("sup2", "²"), ("sup3", "³"),
-    ("auml", "ä"), ("ouml", "ö"), ("uuml", "ü"), ("Auml", "Ä"), ("Ouml", "Ö"), ("Uuml", "Ü"), ("szlig", "ß"),
-    ("eacute", "é"), ("egrave", "è"), ("agrave", "à"), ("aacute", "á"), ("ccedil", "ç"), ("ntilde", "ñ"),
-    ("oacute", "ó"), ("iacute", "í"), ("uacute", "ú"), ("aring", "å"), ("oslash", "ø"), ("aelig", "æ"),
-    ("larr", "←"), ("rarr", "→"), ("uarr", "↑"), ("darr", "↓"), ("infin", "∞"), ("ne", "≠"), ("le", "≤"), ("ge", "≥"),
-    ("shy", "\u{ad}"), ("ensp", "\u{2002}"), ("emsp", "\u{2003}"), ("thinsp", "\u{2009}"), ("zwj", "\u{200d}"),
+    ("amp", "&"),
+    ("lt", "<"),
+    ("gt", ">"),
+    ("quot", "\""),
+    ("apos", "'"),
+    ("nbsp", "\u{a0}"),
+    ("copy", "©"),
+    ("reg", "®"),
+    ("trade", "™"),
+    ("hellip", "…"),
+    ("mdash", "—"),
+    ("ndash", "–"),
+    ("lsquo", "‘"),
+    ("rsquo", "’"),
+    ("ldquo", "“"),
+    ("rdquo", "”"),
+    ("laquo", "«"),
+    ("raquo", "»"),
+    ("bull", "•"),
+    ("middot", "·"),
+    ("euro", "€"),
+    ("pound", "£"),
+    ("yen", "¥"),
+    ("cent", "¢"),
+    ("sect", "§"),
+    ("para", "¶"),
+    ("deg", "°"),
+    ("plusmn", "±"),
+    ("times", "×"),
+    ("divide", "÷"),
+    ("frac12", "½"),
+    ("frac14", "¼"),
+    ("frac34", "¾"),
+    ("sup2", "²"),
+    ("sup3", "³"),
+    ("auml", "ä"),
+    ("ouml", "ö"),
+    ("uuml", "ü"),
+    ("Auml", "Ä"),
+    ("Ouml", "Ö"),
+    ("Uuml", "Ü"),
+    ("szlig", "ß"),
+    ("eacute", "é"),
+    ("egrave", "è"),
+    ("agrave", "à"),
+    ("aacute", "á"),
+    ("ccedil", "ç"),
+    ("ntilde", "ñ"),
+    ("oacute", "ó"),
+    ("iacute", "í"),
+    ("uacute", "ú"),
+    ("aring", "å"),
+    ("oslash", "ø"),
+    ("aelig", "æ"),
+    ("larr", "←"),
+    ("rarr", "→"),
+    ("uarr", "↑"),
+    ("darr", "↓"),
+    ("infin", "∞"),
+    ("ne", "≠"),
+    ("le", "≤"),
+    ("ge", "≥"),
+    ("shy", "\u{ad}"),
+    ("ensp", "\u{2002}"),
+    ("emsp", "\u{2003}"),
+    ("thinsp", "\u{2009}"),
+    ("zwj", "\u{200d}"),
 ];
 
 fn unescape(raw: &str) -> std::borrow::Cow<'_, str> {

@@ -60,7 +60,8 @@ impl Picker {
         let Ok(mut value) = serde_json::from_slice::<Value>(text) else {
             return Ok(None);
         };
-        let picks: Vec<(&str, Option<Excerpt>)> = self.picks.iter().map(|p| (p.path.as_str(), p.modifier)).collect();
+        let picks: Vec<(&str, Option<Excerpt>)> =
+            self.picks.iter().map(|p| (p.path.as_str(), p.modifier)).collect();
         match &mut value {
             Value::Object(map) if is_list(map) => {
                 if let Some(items) = map.get_mut("items") {
@@ -89,7 +90,11 @@ fn pick(value: &mut Value, picks: &[(&str, Option<Excerpt>)]) -> Result<(), Pick
             for item in items {
                 match item {
                     Value::Object(map) => pick_object(map, picks)?,
-                    _ => return Err(PickError("invalid data type inside an array of objects".into())),
+                    _ => {
+                        return Err(PickError(
+                            "invalid data type inside an array of objects".into(),
+                        ));
+                    }
                 }
             }
             Ok(())
@@ -98,14 +103,19 @@ fn pick(value: &mut Value, picks: &[(&str, Option<Excerpt>)]) -> Result<(), Pick
     }
 }
 
-fn pick_object(map: &mut Map<String, Value>, picks: &[(&str, Option<Excerpt>)]) -> Result<(), PickError> {
+fn pick_object(
+    map: &mut Map<String, Value>,
+    picks: &[(&str, Option<Excerpt>)],
+) -> Result<(), PickError> {
     let star = picks.iter().find(|(path, _)| *path == "*");
     let old = std::mem::take(map);
     for (key, mut value) in old {
         let mut whole = picks.iter().find(|(path, _)| *path == key).map(|(_, modifier)| *modifier);
         let deeper: Vec<(&str, Option<Excerpt>)> = picks
             .iter()
-            .filter_map(|(path, modifier)| Some((path.strip_prefix(key.as_str())?.strip_prefix('.')?, *modifier)))
+            .filter_map(|(path, modifier)| {
+                Some((path.strip_prefix(key.as_str())?.strip_prefix('.')?, *modifier))
+            })
             .collect();
         if whole.is_none() && deeper.is_empty() {
             whole = star.map(|(_, modifier)| *modifier);
@@ -140,7 +150,9 @@ fn split(raw: &str) -> Result<Vec<&str>, PickError> {
             (None, '\'' | '"' | '`') => quote = Some(c),
             (None, '(') => depth += 1,
             (None, ')') => {
-                depth = depth.checked_sub(1).ok_or_else(|| PickError("unbalanced parenthesis".into()))?;
+                depth = depth
+                    .checked_sub(1)
+                    .ok_or_else(|| PickError("unbalanced parenthesis".into()))?;
             }
             (None, ',') if depth == 0 => {
                 out.push(raw[start..at].trim());
@@ -170,7 +182,9 @@ fn modifier(call: &str) -> Result<Excerpt, PickError> {
     }
     match args[0].parse::<usize>() {
         Ok(max) if max > 0 => {
-            let ellipsis = args.get(1).is_some_and(|a| matches!(*a, "1" | "t" | "T" | "true" | "TRUE" | "True"));
+            let ellipsis = args
+                .get(1)
+                .is_some_and(|a| matches!(*a, "1" | "t" | "T" | "true" | "TRUE" | "True"));
             Ok(Excerpt { max, ellipsis })
         }
         _ => Err(PickError("excerpt max must be > 0".into())),
@@ -231,8 +245,11 @@ mod tests {
             ("c,zz", record, r#"{"c":12345678901234567000}"#),
             ("b:excerpt(5,true)", record, r#"{"b":"hello..."}"#),
             ("*,a.y,b:excerpt(3)", record, r#"{"a":{"y":1},"b":"hel","c":12345678901234567000}"#),
-            ("id", r#"{"items":[{"id":1,"x":2}],"page":1,"perPage":1,"totalItems":1,"totalPages":1}"#,
-             r#"{"items":[{"id":1}],"page":1,"perPage":1,"totalItems":1,"totalPages":1}"#),
+            (
+                "id",
+                r#"{"items":[{"id":1,"x":2}],"page":1,"perPage":1,"totalItems":1,"totalPages":1}"#,
+                r#"{"items":[{"id":1}],"page":1,"perPage":1,"totalItems":1,"totalPages":1}"#,
+            ),
             ("id", "[1,2]", "[1,2]"),
             ("id", r#"[{"id":1},2]"#, "error invalid data type inside an array of objects"),
             ("id:nope", record, "error missing or invalid modifier \"nope\""),

@@ -66,13 +66,21 @@ pub fn write<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) -> Result<(), 
 struct Wire;
 
 impl serde_json::ser::Formatter for Wire {
-    fn write_string_fragment<W: ?Sized + std::io::Write>(&mut self, writer: &mut W, fragment: &str) -> std::io::Result<()> {
+    fn write_string_fragment<W: ?Sized + std::io::Write>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> std::io::Result<()> {
         let mut quoted = Vec::with_capacity(fragment.len() + 2);
         write_str(&mut quoted, fragment);
         writer.write_all(&quoted[1..quoted.len() - 1])
     }
 
-    fn write_f64<W: ?Sized + std::io::Write>(&mut self, writer: &mut W, value: f64) -> std::io::Result<()> {
+    fn write_f64<W: ?Sized + std::io::Write>(
+        &mut self,
+        writer: &mut W,
+        value: f64,
+    ) -> std::io::Result<()> {
         let mut out = Vec::with_capacity(24);
         write_f64(&mut out, value);
         writer.write_all(&out)

@@ -28,9 +28,11 @@ pub const BODY_LIMIT: u64 = 32 << 20;
 /// A built-in handler.
 pub type HandlerFn = for<'a> fn(&'a mut Req) -> BoxFuture<'a, Result<Response>>;
 /// A handler of a library user.
-pub type DynHandler = Arc<dyn for<'a> Fn(&'a mut Req) -> BoxFuture<'a, Result<Response>> + Send + Sync>;
+pub type DynHandler =
+    Arc<dyn for<'a> Fn(&'a mut Req) -> BoxFuture<'a, Result<Response>> + Send + Sync>;
 /// A middleware of a library user: does its work and calls [`Next::run`], or not.
-pub type DynMiddleware = Arc<dyn for<'a> Fn(&'a mut Req, Next<'a>) -> BoxFuture<'a, Result<Response>> + Send + Sync>;
+pub type DynMiddleware =
+    Arc<dyn for<'a> Fn(&'a mut Req, Next<'a>) -> BoxFuture<'a, Result<Response>> + Send + Sync>;
 
 /// What answers a route.
 #[derive(Clone)]
@@ -39,6 +41,15 @@ pub enum Handler {
     Builtin(HandlerFn),
     /// Registered at run time.
     User(DynHandler),
+}
+
+impl fmt::Debug for Handler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Builtin(_) => "Builtin",
+            Self::User(_) => "User",
+        })
+    }
 }
 
 /// How a route is rate limited.
@@ -150,7 +161,10 @@ pub struct Middleware {
 
 impl fmt::Debug for Middleware {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Middleware").field("id", &self.id).field("priority", &self.priority).finish_non_exhaustive()
+        f.debug_struct("Middleware")
+            .field("id", &self.id)
+            .field("priority", &self.priority)
+            .finish_non_exhaustive()
     }
 }
 
@@ -182,11 +196,21 @@ impl fmt::Debug for Route {
 impl Route {
     /// Merges built-in and user middlewares; `unbound` ids are left out.
     #[must_use]
-    pub fn new(row: Row, handler: Handler, names: Vec<Box<str>>, pattern: &str, user: &[Middleware], unbound: &[String]) -> Self {
-        let mut steps: Vec<(i32, &str, Step)> =
-            BUILTINS.iter().map(|(id, priority, step)| (*priority, *id, Step::Builtin(*step))).collect();
+    pub fn new(
+        row: Row,
+        handler: Handler,
+        names: Vec<Box<str>>,
+        pattern: &str,
+        user: &[Middleware],
+        unbound: &[String],
+    ) -> Self {
+        let mut steps: Vec<(i32, &str, Step)> = BUILTINS
+            .iter()
+            .map(|(id, priority, step)| (*priority, *id, Step::Builtin(*step)))
+            .collect();
         for middleware in user {
-            let step = (middleware.priority, middleware.id.as_str(), Step::User(middleware.run.clone()));
+            let step =
+                (middleware.priority, middleware.id.as_str(), Step::User(middleware.run.clone()));
             match steps.iter_mut().find(|(_, id, _)| !id.is_empty() && *id == middleware.id) {
                 Some(slot) => *slot = step,
                 None => steps.push(step),
@@ -315,7 +339,8 @@ fn finish(req: &mut Req, mut response: Response) -> http::Response<Body> {
             }
         }
     }
-    let status = http::StatusCode::from_u16(response.status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
+    let status = http::StatusCode::from_u16(response.status)
+        .unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
     if status == http::StatusCode::NO_CONTENT {
         headers.remove(header::CONTENT_TYPE);
         response.body = Body::Empty;
@@ -367,7 +392,9 @@ async fn recover(req: &mut Req, next: Next<'_>) -> Result<Response> {
 /// The token of an `Authorization` header: as it is, or after `Bearer ` and one space.
 pub(crate) fn token_of(value: &str) -> &str {
     match value.split_at_checked(7) {
-        Some((scheme, token)) if !token.is_empty() && scheme.eq_ignore_ascii_case("bearer ") => token,
+        Some((scheme, token)) if !token.is_empty() && scheme.eq_ignore_ascii_case("bearer ") => {
+            token
+        }
         _ => value,
     }
 }
@@ -402,7 +429,9 @@ fn superuser_ips(req: &Req) -> Result<()> {
 /// 403.
 pub fn check_superuser_ip(req: &Req) -> Result<()> {
     let settings = req.app().settings();
-    if settings.superuser_ips.is_empty() || rate_limit::contains_ip(&settings.superuser_ips, req.real_ip()) {
+    if settings.superuser_ips.is_empty()
+        || rate_limit::contains_ip(&settings.superuser_ips, req.real_ip())
+    {
         return Ok(());
     }
     Err(ApiError::forbidden("").with_detail("superuser IP not allowed"))
@@ -447,7 +476,13 @@ mod tests {
 
     #[test]
     fn tokens() {
-        for (value, want) in [("abc", "abc"), ("bEarer abc", "abc"), ("Bearer  abc", " abc"), ("Bearer ", "Bearer "), ("", "")] {
+        for (value, want) in [
+            ("abc", "abc"),
+            ("bEarer abc", "abc"),
+            ("Bearer  abc", " abc"),
+            ("Bearer ", "Bearer "),
+            ("", ""),
+        ] {
             assert_eq!(token_of(value), want);
         }
     }

@@ -28,9 +28,10 @@ impl<'q> Query<'q> {
 
     /// All parameters in order. Pairs with a semicolon are dropped, as Go does.
     pub fn pairs(&self) -> impl Iterator<Item = (Cow<'q, str>, Cow<'q, str>)> + use<'q> {
-        self.0.split('&').filter(|pair| !pair.is_empty() && !pair.contains(';')).flat_map(|pair| {
-            form_urlencoded::parse(pair.as_bytes())
-        })
+        self.0
+            .split('&')
+            .filter(|pair| !pair.is_empty() && !pair.contains(';'))
+            .flat_map(|pair| form_urlencoded::parse(pair.as_bytes()))
     }
 }
 
@@ -41,12 +42,11 @@ impl<'q> Query<'q> {
 pub fn integer(value: Option<&str>) -> Result<Option<i64>> {
     match value {
         None | Some("") => Ok(None),
-        Some(text) => text
-            .strip_prefix('+')
-            .unwrap_or(text)
-            .parse()
-            .map(Some)
-            .map_err(|_| ApiError::bad_request("").with_detail("invalid integer query parameter")),
+        Some(text) => {
+            text.strip_prefix('+').unwrap_or(text).parse().map(Some).map_err(|_| {
+                ApiError::bad_request("").with_detail("invalid integer query parameter")
+            })
+        }
     }
 }
 
@@ -111,7 +111,8 @@ mod tests {
             ("page=a", None),
             ("skipTotal=yes", None),
         ] {
-            let got = Paging::read(Query::new(raw)).ok().map(|p| (p.page, p.per_page, p.skip_total));
+            let got =
+                Paging::read(Query::new(raw)).ok().map(|p| (p.page, p.per_page, p.skip_total));
             assert_eq!(got, want, "{raw}");
         }
     }

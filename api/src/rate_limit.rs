@@ -53,10 +53,11 @@ impl Limiter {
     pub fn allow(&self, bucket: &str, ip: IpAddr, max: u64, seconds: u64, now: Instant) -> bool {
         let mut state = self.state.lock();
         state.sweep(now);
-        let slot = state
-            .buckets
-            .entry((bucket.to_owned(), ip))
-            .or_insert(Bucket { start: now, used: now, left: max });
+        let slot = state.buckets.entry((bucket.to_owned(), ip)).or_insert(Bucket {
+            start: now,
+            used: now,
+            left: max,
+        });
         slot.used = now;
         if now.duration_since(slot.start).as_secs() >= seconds {
             (slot.start, slot.left) = (now, max);
@@ -109,7 +110,11 @@ pub fn contains_ip(entries: &[String], ip: IpAddr) -> bool {
 }
 
 /// The first rule that fits: per label an exact match over all rules, then the first declared prefix.
-fn find<'s>(rules: &'s [RateLimitRule], labels: &[String], signed_in: bool) -> Option<&'s RateLimitRule> {
+fn find<'s>(
+    rules: &'s [RateLimitRule],
+    labels: &[String],
+    signed_in: bool,
+) -> Option<&'s RateLimitRule> {
     let fits = |rule: &&RateLimitRule| match rule.audience.as_str() {
         "@guest" => !signed_in,
         "@auth" => signed_in,
@@ -119,7 +124,10 @@ fn find<'s>(rules: &'s [RateLimitRule], labels: &[String], signed_in: bool) -> O
         let exact = rules.iter().filter(fits).find(|rule| rule.label == *label);
         exact.or_else(|| {
             let slashed = format!("{label}/");
-            rules.iter().filter(fits).find(|rule| rule.label.ends_with('/') && slashed.starts_with(&rule.label))
+            rules
+                .iter()
+                .filter(fits)
+                .find(|rule| rule.label.ends_with('/') && slashed.starts_with(&rule.label))
         })
     })
 }
@@ -153,7 +161,8 @@ impl Who<'_> {
         let limits = &settings.rate_limits;
         !limits.enabled
             || self.caller.is_superuser()
-            || (!limits.excluded_ips.is_empty() && contains_ip(&limits.excluded_ips, self.head.real_ip(&self.api.app().settings())))
+            || (!limits.excluded_ips.is_empty()
+                && contains_ip(&limits.excluded_ips, self.head.real_ip(&self.api.app().settings())))
     }
 
     /// Counts an action on a collection.
@@ -165,15 +174,21 @@ impl Who<'_> {
         if self.skipped(&settings) {
             return Ok(());
         }
-        let mut labels: Vec<String> = action.tags.iter().map(|tag| format!("{}:{tag}", collection.name)).collect();
+        let mut labels: Vec<String> =
+            action.tags.iter().map(|tag| format!("{}:{tag}", collection.name)).collect();
         labels.extend(action.tags.iter().map(|tag| format!("*:{tag}")));
         labels.push(format!("{} {}", action.method, action.path));
         labels.push(action.path.to_owned());
-        let Some(rule) = find(&settings.rate_limits.rules, &labels, self.caller.record().is_some()) else {
+        let Some(rule) = find(&settings.rate_limits.rules, &labels, self.caller.record().is_some())
+        else {
             return Ok(());
         };
         let tags = action.tags.join(",");
-        self.take(&settings, rule, &format!("{} {} {tags} {}", collection.id, action.route, rule.audience))
+        self.take(
+            &settings,
+            rule,
+            &format!("{} {} {tags} {}", collection.id, action.route, rule.audience),
+        )
     }
 
     fn check_path(&self) -> Result<()> {
@@ -183,7 +198,8 @@ impl Who<'_> {
         }
         let path = self.head.uri.path();
         let labels = [format!("{} {path}", self.head.method), path.to_owned()];
-        let Some(rule) = find(&settings.rate_limits.rules, &labels, self.caller.record().is_some()) else {
+        let Some(rule) = find(&settings.rate_limits.rules, &labels, self.caller.record().is_some())
+        else {
             return Ok(());
         };
         self.take(&settings, rule, &format!("{} {}", rule.label, rule.audience))
@@ -192,8 +208,15 @@ impl Who<'_> {
     fn take(&self, settings: &Arc<Settings>, rule: &RateLimitRule, bucket: &str) -> Result<()> {
         let limiter = self.api.limiter();
         limiter.follow(settings);
-        let (max, seconds) = (rule.max_requests.max(0).unsigned_abs(), rule.duration.max(0).unsigned_abs());
-        if limiter.allow(bucket, self.head.real_ip(&self.api.app().settings()), max, seconds, Instant::now()) {
+        let (max, seconds) =
+            (rule.max_requests.max(0).unsigned_abs(), rule.duration.max(0).unsigned_abs());
+        if limiter.allow(
+            bucket,
+            self.head.real_ip(&self.api.app().settings()),
+            max,
+            seconds,
+            Instant::now(),
+        ) {
             return Ok(());
         }
         Err(ApiError::too_many(format!(
@@ -224,7 +247,8 @@ pub(crate) fn check(req: &Req) -> Result<()> {
 /// 429.
 pub fn check_collection(req: &Req, collection: &Collection, tags: &[&str]) -> Result<()> {
     let route = req.route.as_ref().map_or("", |route| route.pattern.as_str());
-    req.who().check(collection, &Action { tags, method: req.method().as_str(), path: req.path(), route })
+    req.who()
+        .check(collection, &Action { tags, method: req.method().as_str(), path: req.path(), route })
 }
 
 #[cfg(test)]
@@ -237,7 +261,8 @@ mod tests {
         let ip: IpAddr = "1.2.3.4".parse().expect("ip");
         let start = Instant::now();
         let at = |s| start + Duration::from_secs(s);
-        let got: Vec<bool> = [0, 0, 0, 1, 2, 2, 3, 4].iter().map(|s| limiter.allow("b", ip, 2, 2, at(*s))).collect();
+        let got: Vec<bool> =
+            [0, 0, 0, 1, 2, 2, 3, 4].iter().map(|s| limiter.allow("b", ip, 2, 2, at(*s))).collect();
         assert_eq!(got, [true, true, false, false, true, true, false, true]);
         assert!(limiter.allow("c", ip, 2, 2, start));
     }

@@ -65,8 +65,14 @@ impl Head {
     pub fn real_ip(&self, settings: &Settings) -> IpAddr {
         let proxy = &settings.trusted_proxy;
         for name in &proxy.headers {
-            let line = self.headers.get_all(name.as_str()).iter().next_back().and_then(|v| v.to_str().ok());
-            let mut ips = line.unwrap_or("").split(',').filter_map(|part| part.trim().parse::<IpAddr>().ok());
+            let line = self
+                .headers
+                .get_all(name.as_str())
+                .iter()
+                .next_back()
+                .and_then(|v| v.to_str().ok());
+            let mut ips =
+                line.unwrap_or("").split(',').filter_map(|part| part.trim().parse::<IpAddr>().ok());
             let found = if proxy.use_leftmost_ip { ips.next() } else { ips.next_back() };
             if let Some(ip) = found {
                 return ip;
@@ -114,7 +120,8 @@ pub fn ip_text(ip: IpAddr) -> String {
     match ip {
         IpAddr::V4(ip) => ip.to_string(),
         IpAddr::V6(ip) => {
-            let groups: Vec<String> = ip.segments().iter().map(|group| format!("{group:04x}")).collect();
+            let groups: Vec<String> =
+                ip.segments().iter().map(|group| format!("{group:04x}")).collect();
             groups.join(":")
         }
     }
@@ -156,7 +163,10 @@ pub struct Req {
 
 impl fmt::Debug for Req {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Req").field("method", &self.head.method).field("uri", &self.head.uri).finish_non_exhaustive()
+        f.debug_struct("Req")
+            .field("method", &self.head.method)
+            .field("uri", &self.head.uri)
+            .finish_non_exhaustive()
     }
 }
 
@@ -210,8 +220,11 @@ impl Req {
     /// A wildcard of the route, percent-decoded; `""` when there is none of that name.
     #[must_use]
     pub fn param(&self, name: &str) -> Cow<'_, str> {
-        let idx = self.route.as_ref().and_then(|route| route.names.iter().position(|n| &**n == name));
-        idx.and_then(|idx| self.spans.raw(idx, self.head.uri.path())).map(decode).unwrap_or_default()
+        let idx =
+            self.route.as_ref().and_then(|route| route.names.iter().position(|n| &**n == name));
+        idx.and_then(|idx| self.spans.raw(idx, self.head.uri.path()))
+            .map(decode)
+            .unwrap_or_default()
     }
 
     /// The caller's address, trusted proxies considered.
@@ -249,7 +262,8 @@ impl Req {
         }
         let head = self.head.clone();
         let content_type = head.header(header::CONTENT_TYPE);
-        let payload = body::decode(&mut self.source, content_type, head.query(), self.body_limit).await?;
+        let payload =
+            body::decode(&mut self.source, content_type, head.query(), self.body_limit).await?;
         if !payload.files.is_empty() || payload.form {
             self.payload = Some(payload.clone());
         }
@@ -278,7 +292,13 @@ impl Req {
 
     /// A request made up in memory, for tests and sub-requests.
     #[must_use]
-    pub fn synthetic(api: &Api, method: Method, uri: Uri, headers: HeaderMap, body: bytes::Bytes) -> Self {
+    pub fn synthetic(
+        api: &Api,
+        method: Method,
+        uri: Uri,
+        headers: HeaderMap,
+        body: bytes::Bytes,
+    ) -> Self {
         let remote = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         Self::new(api, Head { method, uri, headers, remote }, Source::Bytes(body))
     }
@@ -326,14 +346,22 @@ mod tests {
 
     #[test]
     fn header_names() {
-        for (name, want) in [("X-Test", "x_test"), ("user-agent", "user_agent"), ("a.b--c-", "a_b_c")] {
+        for (name, want) in
+            [("X-Test", "x_test"), ("user-agent", "user_agent"), ("a.b--c-", "a_b_c")]
+        {
             assert_eq!(snake_case(name), want);
         }
     }
 
     #[test]
     fn full_ipv6() {
-        assert_eq!(ip_text("2001:db8::1".parse().expect("ip")), "2001:0db8:0000:0000:0000:0000:0000:0001");
-        assert_eq!(ip_text("::ffff:1.2.3.4".parse().expect("ip")), "0000:0000:0000:0000:0000:ffff:0102:0304");
+        assert_eq!(
+            ip_text("2001:db8::1".parse().expect("ip")),
+            "2001:0db8:0000:0000:0000:0000:0000:0001"
+        );
+        assert_eq!(
+            ip_text("::ffff:1.2.3.4".parse().expect("ip")),
+            "0000:0000:0000:0000:0000:ffff:0102:0304"
+        );
     }
 }

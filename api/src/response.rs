@@ -71,7 +71,10 @@ impl Response {
     pub fn text(status: u16, content_type: &'static str, text: impl Into<Bytes>) -> Self {
         Self {
             status,
-            headers: HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(content_type))]),
+            headers: HeaderMap::from_iter([(
+                header::CONTENT_TYPE,
+                HeaderValue::from_static(content_type),
+            )]),
             body: Body::Full(text.into()),
             pick: false,
         }
@@ -160,7 +163,10 @@ impl http_body::Body for Body {
     type Data = Bytes;
     type Error = std::io::Error;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<std::io::Result<Frame<Bytes>>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<std::io::Result<Frame<Bytes>>>> {
         let this = self.get_mut();
         let piece = match this {
             Self::Empty => return Poll::Ready(None),

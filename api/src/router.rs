@@ -110,7 +110,8 @@ impl Pattern {
         match compare_paths(&self.segments, &other.segments) {
             Order::Disjoint => false,
             paths => match (methods, paths) {
-                (Order::Same, Order::Less | Order::More) | (Order::Less | Order::More, Order::Same) => false,
+                (Order::Same, Order::Less | Order::More)
+                | (Order::Less | Order::More, Order::Same) => false,
                 (a, b) => a != b || a == Order::Same,
             },
         }
@@ -218,11 +219,11 @@ impl Spans {
     }
 
     fn push(&mut self, start: usize, end: usize) {
-        if let (Ok(start), Ok(end)) = (u32::try_from(start), u32::try_from(end)) {
-            if let Some(slot) = self.spans.get_mut(self.len) {
-                *slot = (start, end);
-                self.len += 1;
-            }
+        if let (Ok(start), Ok(end)) = (u32::try_from(start), u32::try_from(end))
+            && let Some(slot) = self.spans.get_mut(self.len)
+        {
+            *slot = (start, end);
+            self.len += 1;
         }
     }
 }
@@ -267,7 +268,10 @@ impl<T> Router<T> {
                 let at = if pattern.method.is_empty() {
                     self.methods.len()
                 } else {
-                    self.methods.iter().position(|(m, _)| m.is_empty()).unwrap_or(self.methods.len())
+                    self.methods
+                        .iter()
+                        .position(|(m, _)| m.is_empty())
+                        .unwrap_or(self.methods.len())
                 };
                 self.methods.insert(at, (pattern.method.clone(), Node::default()));
                 at
@@ -293,10 +297,10 @@ impl<T> Router<T> {
             return self.answer(found);
         }
         let slashed = format_args_slash(path);
-        if let Some((idx, _)) = self.find(method, &slashed) {
-            if self.is_exact(idx, &slashed) {
-                return Lookup::Redirect(slashed);
-            }
+        if let Some((idx, _)) = self.find(method, &slashed)
+            && self.is_exact(idx, &slashed)
+        {
+            return Lookup::Redirect(slashed);
         }
         self.answer(found)
     }
@@ -369,7 +373,8 @@ impl Node {
             }
         } else {
             let start = at + 1;
-            let end = memchr::memchr(b'/', &path.as_bytes()[start..]).map_or(path.len(), |n| start + n);
+            let end =
+                memchr::memchr(b'/', &path.as_bytes()[start..]).map_or(path.len(), |n| start + n);
             let n_spans = spans.len;
             if let Some(node) = self.literal(&path[start..end]) {
                 if let Some(idx) = node.find(path, end, spans) {
@@ -494,10 +499,18 @@ mod tests {
             ("POST", "/api/health", "/ [api/health]"),
             ("GET", "/api/health/", "GET /{path...} [api/health/]"),
             ("GET", "/api/collections/meta/scaffolds", "GET /api/collections/meta/scaffolds"),
-            ("GET", "/api/collections/meta/records", "GET /api/collections/{collection}/records [meta]"),
+            (
+                "GET",
+                "/api/collections/meta/records",
+                "GET /api/collections/{collection}/records [meta]",
+            ),
             ("GET", "/api/collections/a%20b", "GET /api/collections/{collection} [a b]"),
             ("GET", "/api/collections/", "GET /{path...} [api/collections/]"),
-            ("PATCH", "/api/collections/p/records/1", "PATCH /api/collections/{collection}/records/{id} [p] [1]"),
+            (
+                "PATCH",
+                "/api/collections/p/records/1",
+                "PATCH /api/collections/{collection}/records/{id} [p] [1]",
+            ),
             ("DELETE", "/api/collections/p/records/1", "/ [api/collections/p/records/1]"),
             ("GET", "/", "GET /{path...} []"),
             ("GET", "/_", "-> /_/"),
@@ -542,7 +555,9 @@ mod tests {
 
     #[test]
     fn bad_patterns() {
-        for text in ["", "GET", "GET a", "/{", "/{}", "/{a}b", "/{a...}/b", "/{$}/x", "/{a}/{a}", "/{1}"] {
+        for text in
+            ["", "GET", "GET a", "/{", "/{}", "/{a}b", "/{a...}/b", "/{$}/x", "/{a}/{a}", "/{1}"]
+        {
             assert!(Pattern::parse(text).is_err(), "{text}");
         }
     }

@@ -70,7 +70,11 @@ pub async fn listen(address: &str) -> Result<TcpListener, ListenError> {
 pub async fn serve(api: Api, listener: TcpListener, stop: impl Future<Output = ()>) {
     let graceful = GracefulShutdown::new();
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(HEADER_TIME).title_case_headers(true).pipeline_flush(true);
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIME)
+        .title_case_headers(true)
+        .pipeline_flush(true);
     let mut stop = std::pin::pin!(stop);
     loop {
         let accepted = tokio::select! {
@@ -95,7 +99,13 @@ pub async fn serve(api: Api, listener: TcpListener, stop: impl Future<Output = (
     }
 }
 
-fn connect(api: &Api, builder: &http1::Builder, graceful: &GracefulShutdown, stream: TcpStream, remote: SocketAddr) {
+fn connect(
+    api: &Api,
+    builder: &http1::Builder,
+    graceful: &GracefulShutdown,
+    stream: TcpStream,
+    remote: SocketAddr,
+) {
     // a missing TCP_NODELAY only costs time
     let _ = stream.set_nodelay(true);
     let api = api.clone();
@@ -112,7 +122,11 @@ fn connect(api: &Api, builder: &http1::Builder, graceful: &GracefulShutdown, str
     });
 }
 
-async fn answer(api: &Api, request: http::Request<Incoming>, remote: SocketAddr) -> http::Response<Body> {
+async fn answer(
+    api: &Api,
+    request: http::Request<Incoming>,
+    remote: SocketAddr,
+) -> http::Response<Body> {
     let (parts, body) = request.into_parts();
     let head = Head { method: parts.method, uri: parts.uri, headers: parts.headers, remote };
     let mut req = Req::new(api, head, Source::Wire(body));
@@ -140,17 +154,24 @@ fn redirect(req: &Req, mut to: String) -> http::Response<Body> {
     }
     let mut response = Response::redirect(307, &to);
     if req.head.method == Method::GET || req.head.method == Method::HEAD {
-        response.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-        let shown = to.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&#34;");
-        response.body = Body::Full(format!("<a href=\"{shown}\">Temporary Redirect</a>.\n\n").into());
+        response
+            .headers
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+        let shown = to
+            .replace('&', "&amp;")
+            .replace('<', "&lt;")
+            .replace('>', "&gt;")
+            .replace('"', "&#34;");
+        response.body =
+            Body::Full(format!("<a href=\"{shown}\">Temporary Redirect</a>.\n\n").into());
     }
     plain(response)
 }
 
 fn plain(response: Response) -> http::Response<Body> {
     let mut out = http::Response::new(response.body);
-    *out.status_mut() =
-        http::StatusCode::from_u16(response.status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
+    *out.status_mut() = http::StatusCode::from_u16(response.status)
+        .unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
     *out.headers_mut() = response.headers;
     out
 }

@@ -99,7 +99,8 @@ fn redirect(path: &str) -> Response {
 /// # Errors
 /// 404 when it cannot be opened.
 pub async fn send_file(path: &Path, headers: &HeaderMap) -> Result<Response> {
-    let file = tokio::fs::File::open(path).await.map_err(|_| ApiError::not_found("File not found."))?;
+    let file =
+        tokio::fs::File::open(path).await.map_err(|_| ApiError::not_found("File not found."))?;
     let stat = file.metadata().await.map_err(|e| ApiError::internal(e.to_string()))?;
     let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
     send(file, stat.len(), stat.modified().ok(), content_type(&name), headers).await
@@ -116,7 +117,10 @@ pub async fn send(
     content_type: &str,
     request: &HeaderMap,
 ) -> Result<Response> {
-    let modified_s = modified.and_then(|t| t.duration_since(UNIX_EPOCH).ok()).map(|d| d.as_secs()).filter(|s| *s > 0);
+    let modified_s = modified
+        .and_then(|t| t.duration_since(UNIX_EPOCH).ok())
+        .map(|d| d.as_secs())
+        .filter(|s| *s > 0);
     let mut response = Response::empty(200);
     if let Some(seconds) = modified_s {
         set(&mut response, header::LAST_MODIFIED, &http_date(seconds));
@@ -135,11 +139,19 @@ pub async fn send(
         Range::Whole => (0, size),
         Range::Part(start, len) => {
             response.status = 206;
-            set(&mut response, header::CONTENT_RANGE, &format!("bytes {start}-{}/{size}", start + len - 1));
+            set(
+                &mut response,
+                header::CONTENT_RANGE,
+                &format!("bytes {start}-{}/{size}", start + len - 1),
+            );
             (start, len)
         }
         Range::Unsatisfiable => {
-            let mut response = Response::text(416, "text/plain; charset=utf-8", "invalid range: failed to overlap\n");
+            let mut response = Response::text(
+                416,
+                "text/plain; charset=utf-8",
+                "invalid range: failed to overlap\n",
+            );
             set(&mut response, header::CONTENT_RANGE, &format!("bytes */{size}"));
             return Ok(response);
         }
@@ -189,10 +201,10 @@ fn range(headers: &HeaderMap, size: u64, modified: Option<u64>) -> Range {
     let Some(ranges) = text(headers, header::RANGE) else {
         return Range::Whole;
     };
-    if let Some(condition) = text(headers, header::IF_RANGE) {
-        if parse_http_date(condition).is_none_or(|date| Some(date) != modified) {
-            return Range::Whole;
-        }
+    if let Some(condition) = text(headers, header::IF_RANGE)
+        && parse_http_date(condition).is_none_or(|date| Some(date) != modified)
+    {
+        return Range::Whole;
     }
     let Some(spec) = ranges.strip_prefix("bytes=") else {
         return Range::Unsatisfiable;
@@ -217,13 +229,16 @@ fn range(headers: &HeaderMap, size: u64, modified: Option<u64>) -> Range {
     };
     let end = if to.is_empty() { Ok(u64::MAX) } else { to.parse::<u64>() };
     match end {
-        Ok(end) if start < size && end >= start => Range::Part(start, end.min(size - 1) - start + 1),
+        Ok(end) if start < size && end >= start => {
+            Range::Part(start, end.min(size - 1) - start + 1)
+        }
         _ => Range::Unsatisfiable,
     }
 }
 
 const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// `Mon, 02 Jan 2006 15:04:05 GMT`.
 #[must_use]
@@ -261,7 +276,8 @@ fn parse_http_date(text: &str) -> Option<u64> {
     let (h, m, s) = (clock.next()??, clock.next()??, clock.next()??);
     let y = if month <= 2 { year - 1 } else { year };
     let (era, yoe) = (y / 400, y % 400);
-    let doy = (153 * (if month > 2 { month - 3 } else { month + 9 }) + 2) / 5 + day.checked_sub(1)?;
+    let doy =
+        (153 * (if month > 2 { month - 3 } else { month + 9 }) + 2) / 5 + day.checked_sub(1)?;
     let days = (era * 146_097 + yoe * 365 + yoe / 4 - yoe / 100 + doy).checked_sub(719_468)?;
     Some(days * 86400 + h * 3600 + m * 60 + s)
 }
@@ -311,7 +327,10 @@ mod tests {
     use super::*;
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        pairs.iter().map(|(k, v)| (HeaderName::from_static(k), HeaderValue::from_static(v))).collect()
+        pairs
+            .iter()
+            .map(|(k, v)| (HeaderName::from_static(k), HeaderValue::from_static(v)))
+            .collect()
     }
 
     #[tokio::test]
@@ -342,7 +361,10 @@ mod tests {
         }
         std::fs::write(dir.path().join("index.html"), "root").expect("file");
         let files = StaticFiles::new(dir.path().to_owned(), true);
-        assert_eq!(files.serve("missing", "/missing", &HeaderMap::new()).await.expect("index").status, 200);
+        assert_eq!(
+            files.serve("missing", "/missing", &HeaderMap::new()).await.expect("index").status,
+            200
+        );
     }
 
     #[test]
@@ -359,7 +381,10 @@ mod tests {
         ] {
             assert_eq!(range(&headers(&[("range", value)]), 10, None), want, "{value}");
         }
-        assert!(not_modified(&headers(&[("if-modified-since", "Mon, 23 Nov 2026 18:56:00 GMT")]), Some(1)));
+        assert!(not_modified(
+            &headers(&[("if-modified-since", "Mon, 23 Nov 2026 18:56:00 GMT")]),
+            Some(1)
+        ));
     }
 
     #[test]

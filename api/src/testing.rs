@@ -32,11 +32,19 @@ impl Answer {
 }
 
 /// Sends one request. Malformed parts (method, URL, headers) are left out.
-pub async fn send(api: &Api, method: &str, url: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+pub async fn send(
+    api: &Api,
+    method: &str,
+    url: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Answer {
     let method = Method::from_bytes(method.as_bytes()).unwrap_or_default();
     let mut map = HeaderMap::new();
     for (name, value) in headers {
-        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value)) {
+        if let (Ok(name), Ok(value)) =
+            (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value))
+        {
             map.append(name, value);
         }
     }

@@ -11,13 +11,16 @@ use crate::{
 };
 
 async fn app(dir: &std::path::Path) -> engine::App {
-    engine::App::bootstrap(engine::app::Config::new(dir), engine::event::Hooks::default()).await.expect("app")
+    engine::App::bootstrap(engine::app::Config::new(dir), engine::event::Hooks::default())
+        .await
+        .expect("app")
 }
 
 async fn api(routes: Routes) -> (tempfile::TempDir, Api) {
     let dir = tempfile::tempdir().expect("dir");
     let public = Some(StaticFiles::new(dir.path().join("public"), true));
-    let api = Api::new(&app(dir.path()).await, Options { origins: Vec::new(), public, routes }).expect("api");
+    let api = Api::new(&app(dir.path()).await, Options { origins: Vec::new(), public, routes })
+        .expect("api");
     (dir, api)
 }
 
@@ -28,7 +31,8 @@ fn short(answer: &Answer) -> String {
 #[tokio::test]
 async fn answers_of_the_transport() {
     let (_dir, api) = api(Routes::default()).await;
-    let not_found = r#"404 {"data":{},"message":"The requested resource wasn't found.","status":404}"#;
+    let not_found =
+        r#"404 {"data":{},"message":"The requested resource wasn't found.","status":404}"#;
     let no_file = r#"404 {"data":{},"message":"File not found.","status":404}"#;
     for (method, url, want) in [
         ("GET", "/api/health", r#"200 {"message":"API is healthy.","code":200,"data":{}}"#),
@@ -40,7 +44,11 @@ async fn answers_of_the_transport() {
         ("GET", "/api/health/", no_file),
         ("GET", "/nope", no_file),
         ("OPTIONS", "/nope", "204 "),
-        ("GET", "//api/health?a=b&c", "307 <a href=\"/api/health?a=b&amp;c\">Temporary Redirect</a>."),
+        (
+            "GET",
+            "//api/health?a=b&c",
+            "307 <a href=\"/api/health?a=b&amp;c\">Temporary Redirect</a>.",
+        ),
         ("POST", "/a/../b", "307 "),
     ] {
         let answer = send(&api, method, url, &[], "").await;
@@ -62,7 +70,8 @@ async fn headers_of_the_pipeline() {
     ] {
         assert_eq!(health.header(name), want, "{name}");
     }
-    let preflight = send(&api, "OPTIONS", "/x", &[("access-control-request-headers", "a,b")], "").await;
+    let preflight =
+        send(&api, "OPTIONS", "/x", &[("access-control-request-headers", "a,b")], "").await;
     assert_eq!(preflight.header("access-control-allow-headers"), "a,b");
     assert_eq!(preflight.header("access-control-allow-methods"), "GET,HEAD,PUT,PATCH,POST,DELETE");
     assert_eq!(preflight.headers.get_all("vary").iter().count(), 3);
@@ -79,7 +88,11 @@ fn adds(id: &str, priority: i32, mark: &'static str) -> Middleware {
     Middleware { id: id.into(), priority, run: middleware(mark) }
 }
 
-async fn mark_and_go(req: &mut crate::request::Req, next: crate::pipeline::Next<'_>, mark: &'static str) -> crate::Result<Response> {
+async fn mark_and_go(
+    req: &mut crate::request::Req,
+    next: crate::pipeline::Next<'_>,
+    mark: &'static str,
+) -> crate::Result<Response> {
     req.response_headers.append("x-mark", mark.parse().expect("value"));
     next.run(req).await
 }
@@ -91,18 +104,34 @@ fn middleware(mark: &'static str) -> crate::pipeline::DynMiddleware {
 #[tokio::test]
 async fn user_routes_and_middlewares() {
     let mut routes = Routes::default();
-    routes.route("GET /hi/{name}", Arc::new(|req| {
-        Box::pin(async move { Ok(Response::text(200, "text/plain", req.param("name").into_owned())) })
-    }));
+    routes.route(
+        "GET /hi/{name}",
+        Arc::new(|req| {
+            Box::pin(async move {
+                Ok(Response::text(200, "text/plain", req.param("name").into_owned()))
+            })
+        }),
+    );
     routes.route("GET /panic", Arc::new(|_| Box::pin(async { panic!("oh") })));
-    routes.route("GET /teapot", Arc::new(|_| Box::pin(std::future::ready(Err(ApiError::new(418, ""))))));
+    routes.route(
+        "GET /teapot",
+        Arc::new(|_| Box::pin(std::future::ready(Err(ApiError::new(418, ""))))),
+    );
     routes.route("GET /bare", text("bare")).unbind("pbSecurityHeaders").unbind("pbCors");
     routes.route("/", text("root"));
-    routes.bind(adds("b", 1, "b")).bind(adds("a", -2000, "a")).bind(adds("pbSecurityHeaders", -1010, "s"));
+    routes.bind(adds("b", 1, "b")).bind(adds("a", -2000, "a")).bind(adds(
+        "pbSecurityHeaders",
+        -1010,
+        "s",
+    ));
     let (_dir, api) = api(routes).await;
     for (method, url, want) in [
         ("GET", "/hi/a%20b", "200 a b"),
-        ("GET", "/panic", r#"500 {"data":{},"message":"Something went wrong while processing your request.","status":500}"#),
+        (
+            "GET",
+            "/panic",
+            r#"500 {"data":{},"message":"Something went wrong while processing your request.","status":500}"#,
+        ),
         ("GET", "/teapot", r#"418 {"data":{},"message":"I'm a teapot","status":418}"#),
         ("POST", "/else", "200 root"),
         ("GET", "/bare", "200 bare"),
@@ -110,7 +139,12 @@ async fn user_routes_and_middlewares() {
         assert_eq!(short(&send(&api, method, url, &[], "").await), want, "{method} {url}");
     }
     let marks = |answer: &Answer| -> Vec<String> {
-        answer.headers.get_all("x-mark").iter().map(|v| v.to_str().expect("text").to_owned()).collect()
+        answer
+            .headers
+            .get_all("x-mark")
+            .iter()
+            .map(|v| v.to_str().expect("text").to_owned())
+            .collect()
     };
     let hi = send(&api, "GET", "/hi/x", &[], "").await;
     assert_eq!(marks(&hi), ["a", "s", "b"]);
@@ -131,6 +165,9 @@ async fn declared_length_over_the_limit() {
     let (_dir, api) = api(Routes::default()).await;
     let body = "x".repeat((32 << 20) + 1);
     let answer = send(&api, "POST", "/nope", &[], &body).await;
-    assert_eq!(short(&answer), r#"413 {"data":{},"message":"Request entity too large.","status":413}"#);
+    assert_eq!(
+        short(&answer),
+        r#"413 {"data":{},"message":"Request entity too large.","status":413}"#
+    );
     assert_eq!(answer.header("x-frame-options"), "SAMEORIGIN");
 }

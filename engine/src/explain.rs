@@ -132,10 +132,10 @@ fn advice(plan: &Plan, snapshot: &Snapshot) -> Vec<String> {
         }
     }
     for key in &plan.sort {
-        if let SortBy::Expr(Expr::Column { node, column }) = &key.by {
-            if let Some((name, false)) = name(*node, column) {
-                out.push(format!("ORDER BY: no index begins with {name}"));
-            }
+        if let SortBy::Expr(Expr::Column { node, column }) = &key.by
+            && let Some((name, false)) = name(*node, column)
+        {
+            out.push(format!("ORDER BY: no index begins with {name}"));
         }
     }
     out

@@ -31,7 +31,10 @@ pub struct Builder {
 
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Builder").field("config", &self.config).field("n_plugins", &self.plugins.len()).finish()
+        f.debug_struct("Builder")
+            .field("config", &self.config)
+            .field("n_plugins", &self.plugins.len())
+            .finish()
     }
 }
 
@@ -141,7 +144,12 @@ pub struct ServeOptions {
 
 impl Default for ServeOptions {
     fn default() -> Self {
-        Self { address: "127.0.0.1:8090".into(), origins: Vec::new(), public_dir: None, index_fallback: true }
+        Self {
+            address: "127.0.0.1:8090".into(),
+            origins: Vec::new(),
+            public_dir: None,
+            index_fallback: true,
+        }
     }
 }
 
@@ -219,7 +227,8 @@ impl App {
     ) -> Result<(), ServeError> {
         let app = self.inner;
         let public = options.public_dir.map(|dir| StaticFiles::new(dir, options.index_fallback));
-        let api = Api::new(&app, Options { origins: options.origins, public, routes: self.routes })?;
+        let api =
+            Api::new(&app, Options { origins: options.origins, public, routes: self.routes })?;
         let listener = match server::listen(&options.address).await {
             Ok(listener) => listener,
             Err(error) => {

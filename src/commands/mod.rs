@@ -73,7 +73,13 @@ fn root(exe: &str) -> Command {
         .version(concat!("version ", env!("CARGO_PKG_VERSION")))
         .disable_help_subcommand(true)
         .disable_version_flag(true)
-        .arg(Arg::new("version").short('v').long("version").action(ArgAction::Version).help("version of the executable"))
+        .arg(
+            Arg::new("version")
+                .short('v')
+                .long("version")
+                .action(ArgAction::Version)
+                .help("version of the executable"),
+        )
         .subcommands(all());
     flags::global(command)
 }
@@ -87,7 +93,9 @@ fn explain(error: &clap::Error, exe: &str) -> ExitCode {
         _ => String::new(),
     };
     let text = match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+        ErrorKind::DisplayHelp
+        | ErrorKind::DisplayVersion
+        | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             print::raw(&error.to_string());
             return ExitCode::SUCCESS;
         }

@@ -277,7 +277,9 @@ fn wanted<'u>(method: &str, url: &'u str) -> Option<(&'u str, Wanted<'u>)> {
 impl Batch {
     async fn one(&self, at: usize, ctx: &Ctx, then: Then) -> Result<Response> {
         let item = &self.items[at];
-        let (name, wanted) = wanted(&item.method, &item.url).ok_or_else(|| ApiError::bad_request(""))?;
+        // as recorded: what is not allowed is a 400 as the first item, and a 500 inside another one's hook
+        let status = if at == 0 { 400 } else { 500 };
+        let (name, wanted) = wanted(&item.method, &item.url).ok_or_else(|| ApiError::new(status, ""))?;
         let collection = collection(ctx, name)?;
         let what = match wanted {
             Wanted::Create => Write::Create,
@@ -317,11 +319,10 @@ impl Batch {
         let mut headers = outer.headers.clone();
         for (name, value) in &item.headers {
             let name = HeaderName::from_bytes(name.as_bytes());
-            if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(value)) {
-                if name != header::AUTHORIZATION {
+            if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(value))
+                && name != header::AUTHORIZATION {
                     headers.insert(name, value);
                 }
-            }
         }
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("multipart/form-data"));
         let method = match what {

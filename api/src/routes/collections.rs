@@ -235,7 +235,7 @@ async fn import(req: &mut Req) -> Result<Response> {
     let ctx = req.ctx(Map::new());
     let hook = &ctx.app.hooks().collections_import_request;
     if hook.is_empty() {
-        collections::import(&ctx, &items, delete_missing).await.map_err(failed)?;
+        Box::pin(collections::import(&ctx, &items, delete_missing)).await.map_err(failed)?;
         return Ok(Response::no_content());
     }
     let items = items
@@ -255,7 +255,7 @@ async fn import(req: &mut Req) -> Result<Response> {
     let answer = exchange.clone();
     hook.trigger(event, move |event| async move {
         let items: Vec<Value> = event.collections.get().into_iter().map(Value::Object).collect();
-        collections::import(&event.ctx, &items, delete_missing).await?;
+        Box::pin(collections::import(&event.ctx, &items, delete_missing)).await?;
         answer.respond(Response::no_content());
         Ok(())
     })

@@ -21,12 +21,10 @@ async fn show(req: &mut Req) -> Result<Response> {
         return Ok(Response::json_bytes(200, bytes::Bytes::from_static(GUEST), true));
     }
     let settings = req.app().settings();
-    let names = settings.trusted_proxy.headers.iter().map(String::as_str).chain(PROXY_HEADERS);
-    let header = names
-        .filter(|name| req.head.headers.get(*name).is_some_and(|value| !value.is_empty()))
-        .next()
-        .unwrap_or("")
-        .to_owned();
+    let mut names =
+        settings.trusted_proxy.headers.iter().map(String::as_str).chain(PROXY_HEADERS);
+    let is_sent = |name: &&str| req.head.headers.get(*name).is_some_and(|value| !value.is_empty());
+    let header = names.find(is_sent).unwrap_or("").to_owned();
     let mut out = Vec::with_capacity(160);
     out.extend_from_slice(b"{\"message\":\"API is healthy.\",\"code\":200,\"data\":{\"canBackup\":true,\"possibleProxyHeader\":");
     json::write_str(&mut out, &header);

@@ -82,20 +82,28 @@ pub(crate) async fn meta_query(req: &mut Req) -> Result<String> {
     let unreadable = |detail: String| ApiError::bad_request(UNREADABLE).with_detail(detail);
     let payload = req.payload().await.map_err(|error| unreadable(error.to_string()))?;
     let map = payload.into_map().map_err(|error| unreadable(error.to_string()))?;
-    let query = match map.iter().find(|(key, _)| key.eq_ignore_ascii_case("query")).map(|(_, value)| value) {
-        None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) => text.clone(),
-        Some(_) => return Err(unreadable("query must be a string".into())),
-    };
+    let query =
+        match map.iter().find(|(key, _)| key.eq_ignore_ascii_case("query")).map(|(_, value)| value)
+        {
+            None | Some(Value::Null) => String::new(),
+            Some(Value::String(text)) => text.clone(),
+            Some(_) => return Err(unreadable("query must be a string".into())),
+        };
     let mut errors = FieldErrors::default();
     if query.is_empty() {
         errors.set("query", FieldError::new("validation_required", "cannot be blank"));
     } else if query.len() > MAX_QUERY {
         let message = format!("the length must be no more than {MAX_QUERY}");
-        let error = FieldError::new("validation_length_too_long", message).param("max", MAX_QUERY).param("min", 0);
+        let error = FieldError::new("validation_length_too_long", message)
+            .param("max", MAX_QUERY)
+            .param("min", 0);
         errors.set("query", error);
     }
-    if errors.is_empty() { Ok(query) } else { Err(ApiError::bad_request(INVALID).with_fields(errors)) }
+    if errors.is_empty() {
+        Ok(query)
+    } else {
+        Err(ApiError::bad_request(INVALID).with_fields(errors))
+    }
 }
 
 const MAX_QUERY: usize = 5000;

@@ -97,7 +97,7 @@ pub(crate) fn manage_rule_of(collection: &Loaded) -> Option<&str> {
     collection.auth.manage_rule.as_deref().filter(|rule| collection.is_auth() && !rule.is_empty())
 }
 
-/// The records among these that the manage rule opens to the caller; one query for all.
+/// The records among these that the manage rule opens to the caller, guests included; one query for all.
 async fn managed_ids(
     ctx: &Ctx,
     collection: &Arc<Loaded>,
@@ -106,9 +106,6 @@ async fn managed_ids(
     let Some(manage_rule) = manage_rule_of(collection) else {
         return Ok(HashSet::new());
     };
-    if ctx.caller.record().is_none() {
-        return Ok(HashSet::new());
-    }
     let ids: Vec<String> = records.iter().map(RecordRef::id).collect();
     // A rule that cannot be built or run opens nothing.
     Ok(rule::matching_ids(ctx, collection, manage_rule, &ids).await.unwrap_or_default())

@@ -137,7 +137,6 @@ fn is_plain(ctx: &Ctx, collection: &Loaded, expand: &Paths) -> bool {
     expand.is_empty()
         && !enrich::has_hooks(ctx, collection)
         && (ctx.caller.is_superuser()
-            || ctx.caller.record().is_none()
             || enrich::manage_rule_of(collection).is_none())
 }
 
