@@ -42,11 +42,11 @@ impl Local {
     pub fn put(&self, key: &str, upload: &Upload) -> io::Result<()> {
         let mut original = upload.original_name();
         while original.len() > 255 {
-            let cut = original.floor_char_boundary(255);
-            original = &original[..cut];
+            let last = original.chars().next_back().map_or(1, char::len_utf8);
+            original = &original[..original.len() - last];
         }
         let metadata = json!({ "original-filename": original });
-        self.write(key, &upload.mime().name, metadata, &mut upload.open()?)
+        self.write(key, &upload.mime().name, &metadata, &mut upload.open()?)
     }
 
     /// Stores bytes under a key; `metadata` is null or an object of strings.
@@ -57,7 +57,7 @@ impl Local {
         &self,
         key: &str,
         content_type: &str,
-        metadata: Value,
+        metadata: &Value,
         from: &mut dyn Read,
     ) -> io::Result<()> {
         if key.ends_with(".attrs") {

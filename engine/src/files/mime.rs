@@ -176,8 +176,8 @@ fn guess(head: &[u8]) -> Option<&'static str> {
     }
     let utf8 = match std::str::from_utf8(head) {
         Ok(_) => true,
-        // The head may cut a character in two.
-        Err(e) => e.error_len().is_none(),
+        // The head may cut a character in two; without another one before it that proves nothing.
+        Err(e) => e.error_len().is_none() && !head[..e.valid_up_to()].is_ascii(),
     };
     if utf8 {
         return (!head.contains(&0x7F)).then_some("utf-8");

@@ -26,3 +26,6 @@ pub use body::Submission;
 pub use enrich::enrich;
 pub use record::{Expanded, Record, RecordRef, Show};
 pub use save::Draft;
+
+#[cfg(test)]
+mod tests;

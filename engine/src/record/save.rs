@@ -113,7 +113,10 @@ pub async fn prepare_update(
 
 fn has_unhashable(record: &Record) -> bool {
     let too_long = |plain: &String| plain.len() > password::MAX_BYTES;
-    record.values().iter().any(|v| matches!(v, Val::Password { plain: Some(plain), .. } if too_long(plain)))
+    record
+        .values()
+        .iter()
+        .any(|v| matches!(v, Val::Password { plain: Some(plain), .. } if too_long(plain)))
 }
 
 fn rule_for(superuser: bool, rule: Option<&str>) -> Option<&str> {
