@@ -47,8 +47,7 @@ async fn room(hooks: Hooks) -> Room {
     let ctx = Ctx::system(&app);
     let make = async |body: Value| {
         let made = collections::create(&ctx, &body).await.unwrap_or_else(|e| panic!("{body}: {e}"));
-        let id = made.lock().id.clone();
-        id
+        made.snapshot().id
     };
     let authors = make(json!({
         "name": "authors", "type": "base", "listRule": "", "viewRule": "", "createRule": "", "updateRule": "name != 'locked'",
