@@ -33,6 +33,7 @@ routes! {
     auth_response,
     auth_password,
     auth_refresh,
+    auth_impersonate,
     explain,
 }
 
