@@ -21,9 +21,8 @@ pub(crate) const ROUTES: &[Row] =
 
 async fn impersonate(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;
-    let collection = req
-        .app()
-        .snapshot()
+    let snapshot = req.app().snapshot();
+    let collection = snapshot
         .find(&req.param("collection"))
         .filter(|collection| collection.is_auth())
         .ok_or_else(|| ApiError::not_found("Missing or invalid auth collection context."))?;
