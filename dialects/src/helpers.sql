@@ -265,8 +265,10 @@ BEGIN
     IF m IN ('utc', 'localtime') THEN CONTINUE; END IF;
     IF m = 'ceiling' THEN floor_days := 0; CONTINUE; END IF;
     IF m = 'floor' THEN jd := jd - floor_days * 86400000::bigint; floor_days := 0; CONTINUE; END IF;
+    -- A calendar date exists only in SQLite's range; sums of days may leave it and come back.
+    IF (jd < 0 OR jd > 464269060799999) AND m ~ '(^start|^weekday|months? *$|years? *$|^[+-]\d{4}-)' THEN RETURN NULL; END IF;
     ymd := pb_ymd(jd);
-    ms := (jd + 43200000) % 86400000;
+    ms := ((jd + 43200000) % 86400000 + 86400000) % 86400000;
     IF m IN ('start of day', 'start of month', 'start of year') THEN
       jd := pb_jd(ymd[1], CASE WHEN m = 'start of year' THEN 1 ELSE ymd[2] END, CASE WHEN m = 'start of day' THEN ymd[3] ELSE 1 END);
       CONTINUE;
@@ -287,6 +289,7 @@ BEGIN
       mo := ymd[2] + sgn * p[3]::int;
       x := CASE WHEN mo > 0 THEN (mo - 1) / 12 ELSE (mo - 12) / 12 END;
       y := y + x; mo := mo - x * 12;
+      IF y < -4713 OR y > 9999 THEN RETURN NULL; END IF;
       floor_days := GREATEST(0, ymd[3] - pb_month_days(y, mo));
       jd := pb_jd(y, mo, ymd[3]) + ms + sgn * p[4]::int * 86400000::bigint;
       IF p[5] IS NOT NULL THEN
@@ -326,6 +329,7 @@ BEGIN
         dd := CASE WHEN mo > 0 THEN (mo - 1) / 12 ELSE (mo - 12) / 12 END;
         y := y + dd; mo := mo - dd * 12;
       END IF;
+      IF y < -4713 OR y > 9999 THEN RETURN NULL; END IF;
       floor_days := GREATEST(0, ymd[3] - pb_month_days(y, mo));
       jd := pb_jd(y, mo, ymd[3]) + ms;
       r := r - n;

@@ -124,6 +124,11 @@ impl Moment {
         text_number(text).and_then(|value| value.number()).map(Self::raw)
     }
 
+    /// SQLite computes a calendar date only within its range; sums of days may leave it and come back.
+    fn has_date(&self) -> bool {
+        (JD_MIN_MS..=JD_MAX_MS).contains(&self.ms)
+    }
+
     fn civil(&self) -> (i64, i64, i64) {
         self.written.unwrap_or_else(|| civil_from_days(self.ms.div_euclid(DAY_MS)))
     }
@@ -272,6 +277,7 @@ fn modify(moment: &mut Moment, text: &str, is_first: bool) -> Option<()> {
             moment.overflow = 0;
         }
         "subsec" | "subsecond" => moment.subsec = true,
+        "start of day" | "start of month" | "start of year" if !moment.has_date() => return None,
         "start of day" => moment.ms -= moment.time_of_day(),
         "start of month" => start_of(moment, false),
         "start of year" => start_of(moment, true),
@@ -305,7 +311,7 @@ fn start_of(moment: &mut Moment, of_year: bool) {
 #[allow(clippy::cast_possible_truncation, reason = "range checked")]
 fn weekday(moment: &mut Moment, day: &str) -> Option<()> {
     let day = text_number(day)?.number()?;
-    if day.fract() != 0.0 || !(0.0..7.0).contains(&day) {
+    if day.fract() != 0.0 || !(0.0..7.0).contains(&day) || !moment.has_date() {
         return None;
     }
     // 1970-01-01 was a Thursday.
@@ -347,7 +353,7 @@ fn shift_date(moment: &mut Moment, body: &str, negative: bool) -> Option<()> {
     let (months, rest) = digits(rest.strip_prefix('-')?, 2, 11)?;
     let (days, rest) = digits(rest.strip_prefix('-')?, 2, 30)?;
     let sign = if negative { -1 } else { 1 };
-    add_months(moment, sign * (years * 12 + months));
+    add_months(moment, sign * (years * 12 + months))?;
     moment.add(sign * days * DAY_MS);
     match rest.chars().next() {
         None => Some(()),
@@ -359,12 +365,19 @@ fn shift_date(moment: &mut Moment, body: &str, negative: bool) -> Option<()> {
     }
 }
 
-fn add_months(moment: &mut Moment, months: i64) {
+fn add_months(moment: &mut Moment, months: i64) -> Option<()> {
+    if !moment.has_date() {
+        return None;
+    }
     let (year, month, day) = moment.civil();
     let total = year * 12 + (month - 1) + months;
     let (year, month) = (total.div_euclid(12), total.rem_euclid(12) + 1);
+    if !(-4713..=9999).contains(&year) {
+        return None;
+    }
     moment.set_date(year, month, day);
     moment.overflow = overflow(year, month, day);
+    Some(())
 }
 
 #[allow(clippy::cast_possible_truncation, reason = "limits checked")]
@@ -386,7 +399,7 @@ fn shift_units(moment: &mut Moment, number: f64, unit: &str) -> Option<()> {
     let mut rest = number;
     moment.overflow = 0;
     if months > 0 {
-        add_months(moment, number.trunc() as i64 * months);
+        add_months(moment, number.trunc() as i64 * months)?;
         rest = number.fract();
     }
     let rounder = if rest < 0.0 { -0.5 } else { 0.5 };
