@@ -712,12 +712,13 @@ fn rejects(plan: &Plan, test: &Test<'_>, node: NodeId, seen: Seen) -> bool {
         Test::All(parts) => parts.iter().any(|part| rejects(plan, part, node, seen)),
         Test::Any(parts) => parts.iter().all(|part| rejects(plan, part, node, seen)),
         Test::Cmp(cmp) => {
-            let truth = on_missing(cmp.op, (&cmp.left).into(), (&cmp.right).into(), node, seen);
+            let truth =
+                on_missing(plan, cmp.op, [(&cmp.left).into(), (&cmp.right).into()], node, seen);
             matches!(truth, Truth::False | Truth::Null)
         }
         Test::Fails(cmp) => {
             let Some((left, right)) = form::value_check(cmp) else { return false };
-            let truth = on_missing(cmp.op, left, right, node, seen);
+            let truth = on_missing(plan, cmp.op, [left, right], node, seen);
             matches!(truth, Truth::True | Truth::Null)
         }
         Test::MayContain { node: list, .. } => *list == node,
@@ -740,9 +741,15 @@ enum Truth {
 }
 
 /// What a comparison yields when the row is missing, as far as the plan tells.
-fn on_missing(op: Op, left: Side<'_>, right: Side<'_>, node: NodeId, seen: Seen) -> Truth {
-    let ln = seen != Seen::Right && strict(&left.operand.expr, node);
-    let rn = seen != Seen::Left && strict(&right.operand.expr, node);
+fn on_missing(
+    plan: &Plan,
+    op: Op,
+    [left, right]: [Side<'_>; 2],
+    node: NodeId,
+    seen: Seen,
+) -> Truth {
+    let ln = seen != Seen::Right && strict(plan, &left.operand.expr, node);
+    let rn = seen != Seen::Left && strict(plan, &right.operand.expr, node);
     if !ln && !rn {
         return Truth::Unknown;
     }
@@ -751,8 +758,8 @@ fn on_missing(op: Op, left: Side<'_>, right: Side<'_>, node: NodeId, seen: Seen)
         Op::Ne => false,
         Op::Like | Op::NotLike => {
             let right_null = match form::like_form(right) {
-                LikeForm::Contains(expr) => rn && strict(expr, node),
-                LikeForm::Pattern(expr) => rn && strict(&expr, node),
+                LikeForm::Contains(expr) => rn && strict(plan, expr, node),
+                LikeForm::Pattern(expr) => rn && strict(plan, &expr, node),
             };
             return if ln || right_null { Truth::Null } else { Truth::Unknown };
         }
@@ -783,15 +790,15 @@ fn on_missing(op: Op, left: Side<'_>, right: Side<'_>, node: NodeId, seen: Seen)
 }
 
 /// NULL whenever the row is missing.
-fn strict(expr: &Expr, node: NodeId) -> bool {
+fn strict(plan: &Plan, expr: &Expr, node: NodeId) -> bool {
     match expr {
         Expr::Column { node: n, .. }
         | Expr::Json { node: n, .. }
         | Expr::Element { node: n }
-        | Expr::BodyElement { node: n } => *n == node,
-        Expr::Lower(inner) => strict(inner, node),
-        Expr::GeoDistance(args) => args.iter().any(|a| strict(a, node)),
-        Expr::Strftime(args) => args.iter().any(|a| strict(a, node)),
+        | Expr::BodyElement { node: n } => hangs_on(plan, *n, node),
+        Expr::Lower(inner) => strict(plan, inner, node),
+        Expr::GeoDistance(args) => args.iter().any(|a| strict(plan, a, node)),
+        Expr::Strftime(args) => args.iter().any(|a| strict(plan, a, node)),
         Expr::Bound(_)
         | Expr::Bool(_)
         | Expr::AuthColumn(_)
@@ -799,6 +806,12 @@ fn strict(expr: &Expr, node: NodeId) -> bool {
         | Expr::Length { .. }
         | Expr::Changed(_) => false,
     }
+}
+
+/// True if `node` is `above` or below it: where a row is missing, so are all that hang on it.
+fn hangs_on(plan: &Plan, node: NodeId, above: NodeId) -> bool {
+    std::iter::successors(Some(node), |n| plan.nodes[n.0 as usize].kind.parent())
+        .any(|n| n == above)
 }
 
 /// A constant that is not NULL.
