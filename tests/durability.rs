@@ -6,6 +6,8 @@
 
 use std::{
     collections::BTreeMap,
+    io::Read,
+    process::{Command, Stdio},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -64,6 +66,54 @@ fn acknowledged_writes_survive_kill_9() {
         check(&server, &known);
     }
     println!("durability: {acknowledged} acknowledged operations, 0 lost");
+}
+
+/// How often the server synced a file while `work` ran; `None` where strace is missing.
+fn syncs_during(server: &Server, work: impl FnOnce()) -> Option<usize> {
+    let log = tempfile::NamedTempFile::new().expect("a file");
+    let mut tracer = Command::new("strace")
+        .args(["-f", "-e", "trace=fsync,fdatasync", "-p", &server.pid().to_string(), "-o"])
+        .arg(log.path())
+        .stderr(Stdio::piped())
+        .spawn()
+        .ok()?;
+    // strace says so on stderr once it is attached
+    let mut said = [0; 1];
+    tracer.stderr.as_mut().expect("a pipe").read_exact(&mut said).expect("strace attaches");
+    work();
+    Command::new("kill").arg(tracer.id().to_string()).status().expect("kill runs");
+    tracer.wait().expect("strace ends");
+    let text = std::fs::read_to_string(log.path()).expect("the log");
+    Some(text.lines().filter(|line| line.contains("sync(") && !line.contains("resumed")).count())
+}
+
+#[test]
+fn full_durability_syncs_every_group_and_normal_none() {
+    const WRITES: i64 = 40;
+    for (mode, flags) in [("normal", &[][..]), ("full", &["--durability=full"][..])] {
+        let server = Server::fresh(flags);
+        prepare(&server);
+        let mut client = Client::connect(server.port).expect("a connection");
+        let syncs = syncs_during(&server, || {
+            for n in 0..WRITES {
+                let body = json!({"n": n});
+                post(&mut client, "POST", "/api/collections/things/records", &body)
+                    .expect("an answer");
+            }
+        });
+        let Some(syncs) = syncs else {
+            assert!(std::env::var_os("CI").is_none(), "CI installs strace");
+            println!("no strace on this machine: the number of syncs is not checked");
+            return;
+        };
+        println!("durability {mode}: {syncs} syncs for {WRITES} sequential writes");
+        match mode {
+            "full" => {
+                assert!(syncs >= WRITES as usize, "{syncs} syncs for {WRITES} acknowledged writes")
+            }
+            _ => assert!(syncs < WRITES as usize / 4, "{syncs} syncs for {WRITES} writes"),
+        }
+    }
 }
 
 fn prepare(server: &Server) {

@@ -1,5 +1,7 @@
 //! The whole house in one test binary: structure checks, and the executable driven over HTTP.
 
+#![allow(clippy::print_stdout, reason = "figures of the durability test")]
+
 mod bad_input;
 mod cli;
 mod durability;

@@ -27,7 +27,7 @@ async fn impersonate(req: &mut Req) -> Result<Response> {
         .filter(|collection| collection.is_auth())
         .ok_or_else(|| ApiError::not_found("Missing or invalid auth collection context."))?;
     let ctx = req.ctx(Map::new());
-    let record = find::by_id_or_404(&ctx, &collection, &req.param("id")).await?;
+    let record = find::by_id_or_404(&ctx, collection, &req.param("id")).await?;
     // spec auth §0: this endpoint masks a wrong content type as an unreadable body
     let body = body_of(req)
         .await

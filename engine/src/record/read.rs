@@ -136,8 +136,7 @@ pub(crate) fn effective_rule<'c>(ctx: &Ctx, rule: Option<&'c str>) -> Result<&'c
 fn is_plain(ctx: &Ctx, collection: &Loaded, expand: &Paths) -> bool {
     expand.is_empty()
         && !enrich::has_hooks(ctx, collection)
-        && (ctx.caller.is_superuser()
-            || enrich::manage_rule_of(collection).is_none())
+        && (ctx.caller.is_superuser() || enrich::manage_rule_of(collection).is_none())
 }
 
 /// Reads one page under the list rule.
