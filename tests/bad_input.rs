@@ -145,7 +145,10 @@ fn unknown_places() {
     envelope(&server.send("GET", &format!("{RECORDS}/nope"), "", &Value::Null), 404);
     envelope(&server.send("PUT", RECORDS, "", &json!({})), 404);
     envelope(&server.send("GET", "/api/nope", "", &Value::Null), 404);
-    envelope(&server.send("GET", "/../../etc/passwd", "", &Value::Null), 404);
+    // an unclean path is redirected to the clean one, which is not there
+    let redirect = server.send("GET", "/../../etc/passwd", "", &Value::Null);
+    assert_eq!((redirect.status, redirect.header("location")), (307, Some("/etc/passwd")));
+    envelope(&server.send("GET", "/etc/passwd", "", &Value::Null), 404);
     envelope(&server.send("GET", "/%2e%2e/%2e%2e/etc/passwd", "", &Value::Null), 404);
     envelope(&server.send("GET", "/api/collections", "", &Value::Null), 401);
     envelope(&server.send("GET", "/api/collections", "not.a.token", &Value::Null), 401);

@@ -124,7 +124,6 @@ impl App {
     /// # Errors
     /// A directory or database that cannot be opened, a failed migration, undecryptable settings, a hook's error.
     pub async fn bootstrap(config: Config, hooks: Hooks) -> Result<Self> {
-        std::fs::create_dir_all(&config.data_dir)?;
         let mut store_config = StoreConfig::new(&config.data_dir);
         store_config.durability = config.durability;
         store_config.query_timeout = config.query_timeout;

@@ -1,11 +1,14 @@
 //! `filter compile`: shows what an expression becomes: tree, plan, statement, parameters.
 
+use std::sync::Arc;
+
 use clap::{Arg, ArgMatches, Command};
 use dialects::Dialect;
 use engine::{
     Ctx,
     explain::{self, Question},
 };
+use filter_lang::scope::Scope;
 
 use crate::{
     commands::Failure,
@@ -65,6 +68,7 @@ fn compile(
 ) -> Result<String, Failure> {
     let missing = || Failure(format!("missing or invalid collection \"{collection}\""));
     let found = app.snapshot().find(collection).cloned().ok_or_else(missing)?;
+    show_place(&**app.snapshot(), found.plan.clone(), filter)?;
     // rules and superusers see hidden fields: explain what a rule would do
     let question = Question { rule: filter, sort, ..Question::default() };
     let explained = explain::explain(&Ctx::system(app), &found, &question, dialect)?;
@@ -83,4 +87,17 @@ fn compile(
         }
     }
     Ok(text)
+}
+
+/// Fails with the place of the mistake under the expression.
+fn show_place(
+    schema: &dyn filter_lang::schema::Schema,
+    base: Arc<filter_lang::schema::Collection>,
+    filter: &str,
+) -> Result<(), Failure> {
+    let scope = Scope { hidden_allowed: true, ..Scope::default() };
+    filter_lang::parse(filter)
+        .and_then(|ast| filter_lang::resolve(schema, base, &ast, &scope))
+        .map(drop)
+        .map_err(|error| Failure(error.render(filter).trim_end().to_owned()))
 }
