@@ -13,6 +13,7 @@ pub(crate) fn raw(text: &str) {
     let _ = write!(std::io::stdout(), "{text}");
 }
 
+// DIFFERENCE: the reference prints failures on stdout and exits with 0 (spec server-settings §1.1).
 /// The one line of a failed command, on stderr.
 pub(crate) fn error(text: &str) {
     let _ = writeln!(std::io::stderr(), "Error: {}", text.trim_end());

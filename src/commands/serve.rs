@@ -112,6 +112,7 @@ fn scripts(dir: &Path, suffixes: &[&str]) -> Vec<String> {
 
 /// Without a JS runtime, hooks would silently not run: refuse.
 fn refuse_scripts(config: &Config) -> Result<(), Failure> {
+    // DIFFERENCE: the reference runs them; starting without them silently would drop rules users rely on.
     match scripts(&config.hooks_dir, &[".pb.js", ".pb.ts"]).first() {
         None => Ok(()),
         Some(name) => Err(Failure(format!(

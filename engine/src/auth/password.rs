@@ -34,6 +34,7 @@ pub fn hash(scheme: Scheme, plain: &str, cost: u32) -> Result<String, Unhashable
         return Err(Unhashable);
     }
     match scheme {
+        // DIFFERENCE: the reference hashes with bcrypt only and cannot verify these.
         Scheme::Argon2id => Argon2::default()
             .hash_password(plain.as_bytes())
             .map(|h| h.to_string())
