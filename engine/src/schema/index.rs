@@ -45,8 +45,9 @@ impl Index {
     /// Parses a statement; parts that are missing stay empty, see [`is_valid`](Self::is_valid).
     #[must_use]
     pub fn parse(text: &str) -> Self {
+        // Only the words fold case: folding `\S` over all of Unicode would take most of the start-up time.
         let re = pattern!(
-            r"(?i)create\s+(unique\s+)?\s*index\s*(if\s+not\s+exists\s+)?(\S*)\s+on\s+(\S*)\s*\(([\s\S]*)\)(?:\s*where\s+([\s\S]*))?"
+            r"(?i:create)\s+((?i:unique)\s+)?\s*(?i:index)\s*((?i:if)\s+(?i:not)\s+(?i:exists)\s+)?(\S*)\s+(?i:on)\s+(\S*)\s*\(((?s:.)*)\)(?:\s*(?i:where)\s+((?s:.)*))?"
         );
         let Some(parts) = re.captures(text) else { return Self::default() };
         let part = |n: usize| parts.get(n).map_or("", |m| m.as_str());
@@ -136,7 +137,8 @@ impl Index {
 
 impl IndexColumn {
     fn parse(text: &str) -> Option<Self> {
-        let re = pattern!(r"(?i)^([\s\S]+?)(?:\s+collate\s+([\w]+))?(?:\s+(asc|desc))?$");
+        let re =
+            pattern!(r"^((?s:.)+?)(?:\s+(?i:collate)\s+([\w]+))?(?:\s+((?i:asc|desc)))?$");
         let parts = re.captures(text.trim())?;
         let part = |n: usize| parts.get(n).map_or("", |m| m.as_str());
         let name = trim_quotes(part(1)).to_owned();
