@@ -526,11 +526,14 @@ async fn write(ctx: &Ctx, record: &RecordRef) -> Result<()> {
     let collection = record.collection();
     let sql = {
         let record = record.lock();
+        // An update names changed columns only: SQLite then leaves the indexes of all others alone.
+        let all = record.is_new() || record.values() == record.originals();
         let columns: Vec<(&str, dialects::Value)> = collection
             .fields
             .iter()
-            .zip(record.values())
-            .map(|(field, val)| (field.name.as_str(), field.kind.to_db(val)))
+            .zip(record.values().iter().zip(record.originals()))
+            .filter(|(_, (val, original))| all || val != original)
+            .map(|(field, (val, _))| (field.name.as_str(), field.kind.to_db(val)))
             .collect();
         if record.is_new() {
             statement::insert(ctx.app.dialect(), &collection.name, &columns)
