@@ -2,13 +2,11 @@
 
 use std::process::ExitCode;
 
+mod allocator;
 mod commands;
 mod flags;
 mod print;
 mod wire;
-
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     commands::main(&flags::arguments())

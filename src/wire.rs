@@ -26,6 +26,7 @@ pub(crate) async fn app(config: &Config) -> Result<App, Failure> {
         .full_durability(config.durability == "full")
         .bcrypt(config.password_hash == "bcrypt")
         .trace(config.dev.then(print_sql))
+        .release_memory(crate::allocator::release)
         .build()
         .await
         .map_err(|error| Failure(explain(&error)))

@@ -49,6 +49,8 @@ pub struct Config {
     pub query_timeout: Duration,
     /// Statement listener of `--dev`.
     pub trace: Option<Trace>,
+    /// Returns free memory to the system; called after password hashes (19 MiB each) when no other waits.
+    pub release_memory: Option<fn()>,
 }
 
 impl Config {
@@ -64,6 +66,7 @@ impl Config {
             dev: false,
             query_timeout: Duration::from_secs(30),
             trace: None,
+            release_memory: None,
         }
     }
 }
@@ -258,14 +261,29 @@ impl App {
         cost: u32,
     ) -> Result<std::result::Result<String, Unhashable>> {
         let scheme = self.0.config.password_hash;
-        Ok(self.0.passwords.run(move || password::hash(scheme, &plain, cost)).await?)
+        self.on_password_lane(move || password::hash(scheme, &plain, cost)).await
     }
     /// Verifies a password on its lane.
     ///
     /// # Errors
     /// [`Error::Busy`] when too many wait.
     pub async fn verify_password(&self, plain: String, hash: String) -> Result<bool> {
-        Ok(self.0.passwords.run(move || password::verify(&plain, &hash)).await?)
+        self.on_password_lane(move || password::verify(&plain, &hash)).await
+    }
+    /// Runs a hash; the last of a burst gives the memory of all back.
+    async fn on_password_lane<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T> {
+        let (lane, release) = (self.0.passwords.clone(), self.0.config.release_memory);
+        let work = move || {
+            let out = work();
+            if let Some(release) = release.filter(|_| !lane.has_waiting()) {
+                release();
+            }
+            out
+        };
+        Ok(self.0.passwords.run(work).await?)
     }
 
     /// A cached auth record, if nothing has changed since.

@@ -131,6 +131,12 @@ impl Lane {
         Ok(())
     }
 
+    /// True if a task waits for a thread.
+    #[must_use]
+    pub fn has_waiting(&self) -> bool {
+        !self.0.0.state.lock().tasks.is_empty()
+    }
+
     /// Finishes what is queued, then ends the threads.
     pub fn close(&self) {
         let workers = {

@@ -80,6 +80,12 @@ impl Builder {
         }
         self
     }
+    /// Called when much memory was freed and is not needed again soon, so that the allocator can return it.
+    #[must_use]
+    pub fn release_memory(mut self, release: fn()) -> Self {
+        self.config.release_memory = Some(release);
+        self
+    }
     /// Is told every SQL statement with its values and time.
     #[must_use]
     pub fn trace(mut self, trace: Option<Trace>) -> Self {
