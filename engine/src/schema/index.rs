@@ -137,8 +137,7 @@ impl Index {
 
 impl IndexColumn {
     fn parse(text: &str) -> Option<Self> {
-        let re =
-            pattern!(r"^((?s:.)+?)(?:\s+(?i:collate)\s+([\w]+))?(?:\s+((?i:asc|desc)))?$");
+        let re = pattern!(r"^((?s:.)+?)(?:\s+(?i:collate)\s+([\w]+))?(?:\s+((?i:asc|desc)))?$");
         let parts = re.captures(text.trim())?;
         let part = |n: usize| parts.get(n).map_or("", |m| m.as_str());
         let name = trim_quotes(part(1)).to_owned();
