@@ -41,6 +41,10 @@ impl Paths {
         }
         root
     }
+    /// The wanted relations of this level, with what is wanted below.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&String, &Self)> {
+        self.0.iter()
+    }
     /// True if nothing is wanted.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -83,17 +87,28 @@ fn level(
 }
 
 /// What a segment means on a collection.
-enum Step {
+pub(super) enum Step {
     /// A relation field, by index.
-    Forward { field: usize, target: Arc<Loaded> },
+    Forward { field: usize, target: Arc<Loaded>, multiple: bool },
     /// Records of another collection that point here.
     Back { source: Arc<Loaded>, column: String, multiple: bool, unique: bool },
 }
 
-fn step(ctx: &Ctx, collection: &Loaded, segment: &str) -> Option<Step> {
+impl Step {
+    /// The collection of the related records.
+    pub(super) fn target(&self) -> &Arc<Loaded> {
+        match self {
+            Self::Forward { target, .. } => target,
+            Self::Back { source, .. } => source,
+        }
+    }
+}
+
+pub(super) fn step(ctx: &Ctx, collection: &Loaded, segment: &str) -> Option<Step> {
     if let Some(field) = collection.field_at(segment).map(|(i, _)| i) {
-        let target = collection.fields[field].kind.target()?;
-        return Some(Step::Forward { field, target: ctx.snapshot().by_id(target)?.clone() });
+        let kind = &collection.fields[field].kind;
+        let target = ctx.snapshot().by_id(kind.target()?)?.clone();
+        return Some(Step::Forward { field, target, multiple: kind.multiple() });
     }
     let (name, column) = match segment.split_once("_via_") {
         Some(parts) => parts,
@@ -122,7 +137,7 @@ async fn one(
     let step = step(ctx, collection, segment)
         .ok_or_else(|| Error::Message(format!("invalid relation path {segment:?}")))?;
     match step {
-        Step::Forward { field, target } => {
+        Step::Forward { field, target, multiple } => {
             let rule = view_rule(ctx, &target)?;
             let wanted: Vec<Vec<String>> =
                 records.iter().map(|r| r.lock().value(field).items().to_vec()).collect();
@@ -143,7 +158,6 @@ async fn one(
             level(ctx, target.clone(), found.clone(), below).await?;
             let by_id: HashMap<String, RecordRef> =
                 found.into_iter().map(|r| (r.id(), r)).collect();
-            let multiple = collection.fields[field].kind.multiple();
             for (record, ids) in records.iter().zip(wanted) {
                 attach(
                     record,
@@ -181,7 +195,7 @@ async fn one(
 }
 
 /// The rule to read related records with: `None` for superusers and public collections.
-fn view_rule<'c>(ctx: &Ctx, target: &'c Loaded) -> Result<Option<&'c str>> {
+pub(super) fn view_rule<'c>(ctx: &Ctx, target: &'c Loaded) -> Result<Option<&'c str>> {
     if ctx.caller.is_superuser() {
         return Ok(None);
     }

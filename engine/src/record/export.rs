@@ -36,18 +36,29 @@ impl Viewer {
         }
     }
 
-    fn sees_email(&self, row: &RowRef<'_>) -> bool {
+    fn sees_email(&self, row: &RowRef<'_>, from: usize) -> bool {
         if self.superuser {
             return true;
         }
-        let visible = self.visibility.is_some_and(|i| match row.get(i) {
+        let visible = self.visibility.is_some_and(|i| match row.get(from + i) {
             ValueRef::Int(n) => n != 0,
             ValueRef::Real(n) => n != 0.0,
             ValueRef::Text(t) => matches!(t, "1" | "t" | "T" | "true" | "TRUE" | "True"),
             ValueRef::Null | ValueRef::Blob(_) => false,
         });
-        visible || self.own_id.as_deref().is_some_and(|id| id == row.text(self.id))
+        visible || self.own_id.as_deref().is_some_and(|id| id == row.text(from + self.id))
     }
+}
+
+/// Where the relations of a written row belong.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Gap {
+    /// Where the row starts.
+    pub(crate) start: usize,
+    /// Where `,"expand":…` goes.
+    pub(crate) at: usize,
+    /// True if no key stands before it.
+    pub(crate) first: bool,
 }
 
 /// Writes a row whose columns are the collection's fields in order.
@@ -60,28 +71,47 @@ pub(crate) fn write_row(
     viewer: &Viewer,
     out: &mut Vec<u8>,
 ) -> Result<(), Corrupt> {
+    write_row_with_gap(collection, row, 0, viewer, out).map(drop)
+}
+
+/// As [`write_row`], for columns that start at `from`.
+///
+/// # Errors
+/// [`Corrupt`] when a stored value cannot be read at all.
+pub(crate) fn write_row_with_gap(
+    collection: &Loaded,
+    row: &RowRef<'_>,
+    from: usize,
+    viewer: &Viewer,
+    out: &mut Vec<u8>,
+) -> Result<Gap, Corrupt> {
+    let start = out.len();
+    let mut gap = Gap { start, at: start, first: true };
     let mut open = b'{';
     for key in &collection.keys {
         if key.hidden && !viewer.superuser {
             continue;
         }
         let field = match key.source {
-            WireSource::Expand => continue,
+            WireSource::Expand => {
+                gap = Gap { start, at: out.len(), first: open == b'{' };
+                continue;
+            }
             WireSource::Constant => None,
             WireSource::Field(index) => Some(index),
         };
-        if key.email && !viewer.sees_email(row) {
+        if key.email && !viewer.sees_email(row, from) {
             continue;
         }
         out.push(open);
         open = b',';
         out.extend_from_slice(&key.prefix);
         if let Some(index) = field {
-            collection.fields[index].kind.write_json(row.get(index), out)?;
+            collection.fields[index].kind.write_json(row.get(from + index), out)?;
         }
     }
     out.push(b'}');
-    Ok(())
+    Ok(gap)
 }
 
 /// Writes one record with its expanded relations, showing what its [`Show`](super::Show) allows.

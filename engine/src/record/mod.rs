@@ -5,7 +5,7 @@
 //! | what a client sends | `body`, `auth_form` |
 //! | saving and deleting, with hooks | `save`, `delete`, `chain`, `refs` |
 //! | reading | `read` (under rules), `find` (without) |
-//! | showing | `enrich`, `expand`, `export` |
+//! | showing | `enrich`, `expand`, `export`; without records: `spread` |
 
 pub mod auth_form;
 mod body;
@@ -20,6 +20,7 @@ pub mod read;
 mod record;
 pub mod refs;
 pub mod save;
+mod spread;
 
 pub use auth_form::Access;
 pub use body::Submission;

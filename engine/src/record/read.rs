@@ -17,6 +17,7 @@ use super::{
     export::{self, Viewer, values_of_row},
     find::corrupt,
     record::{Record, RecordRef},
+    spread::{self, Sheet, Wishes},
 };
 use crate::{
     Error, Result,
@@ -132,10 +133,9 @@ pub(crate) fn effective_rule<'c>(ctx: &Ctx, rule: Option<&'c str>) -> Result<&'c
     }
 }
 
-/// True if rows can be written as they come.
-fn is_plain(ctx: &Ctx, collection: &Loaded, expand: &Paths) -> bool {
-    expand.is_empty()
-        && !enrich::has_hooks(ctx, collection)
+/// True if rows can be written as they come, relations aside.
+pub(super) fn is_shown_plainly(ctx: &Ctx, collection: &Loaded) -> bool {
+    !enrich::has_hooks(ctx, collection)
         && (ctx.caller.is_superuser() || enrich::manage_rule_of(collection).is_none())
 }
 
@@ -157,9 +157,21 @@ pub async fn list(ctx: &Ctx, collection: &Arc<Loaded>, query: &ListQuery) -> Res
     let sql = statement::page(dialect, &plan, &select);
     let count = (!query.skip_total).then(|| statement::count(dialect, &plan));
     let has_tag = |tag: &str| tag == collection.name || tag == collection.id;
-    if is_plain(ctx, collection, &query.expand)
-        && !ctx.app.hooks().records_list_request.has_for(has_tag)
+    if !ctx.app.hooks().records_list_request.has_for(has_tag)
+        && spread::is_possible(ctx, collection, &query.expand)
     {
+        if !query.expand.is_empty() {
+            let wishes = Wishes::of(ctx, collection, &query.expand);
+            let rows = ctx.db.query(sql, read_sheet(ctx, collection, &wishes));
+            let (sheet, total) =
+                with_total(ctx, rows, count, select.offset, per_page, Sheet::len).await?;
+            let n_items = sheet.len();
+            let mut body = Vec::with_capacity(16 << 10);
+            body.extend_from_slice(OPEN);
+            spread::write(ctx, sheet, wishes, &mut body).await;
+            close_envelope(&mut body, page, per_page, total);
+            return Ok(ListOutcome::Json { body, n_items });
+        }
         let (owned, viewer) = (collection.clone(), Viewer::of(&ctx.caller, collection));
         let rows = ctx.db.query(sql, move |rows| write_rows(&owned, &viewer, rows));
         let ((mut body, n_items), total) =
@@ -231,6 +243,17 @@ fn write_rows(
     Ok((out, n))
 }
 
+/// The reader of rows whose relations are wanted.
+fn read_sheet(
+    ctx: &Ctx,
+    collection: &Arc<Loaded>,
+    wishes: &Wishes,
+) -> impl FnOnce(&mut Rows<'_>) -> Result<Sheet> + Send + 'static {
+    let (owned, viewer) = (collection.clone(), Viewer::of(&ctx.caller, collection));
+    let fields = wishes.fields();
+    move |rows| Sheet::read(&owned, &viewer, &fields, false, rows)
+}
+
 /// Records of rows; with `from` = 1 the first column is the parent's id.
 fn read_rows(
     collection: &Arc<Loaded>,
@@ -278,7 +301,20 @@ pub async fn view(
     };
     let owned = collection.clone();
     let has_tag = |tag: &str| tag == collection.name || tag == collection.id;
-    if is_plain(ctx, collection, expand) && !ctx.app.hooks().record_view_request.has_for(has_tag) {
+    if !ctx.app.hooks().record_view_request.has_for(has_tag)
+        && spread::is_possible(ctx, collection, expand)
+    {
+        if !expand.is_empty() {
+            let wishes = Wishes::of(ctx, collection, expand);
+            let read = read_sheet(ctx, collection, &wishes);
+            let sheet = ctx.db.query_now(sql, read).await.map_err(|_| Error::NotFound)??;
+            if sheet.len() == 0 {
+                return Err(Error::NotFound);
+            }
+            let mut body = Vec::with_capacity(2 << 10);
+            spread::write(ctx, sheet, wishes, &mut body).await;
+            return Ok(ViewOutcome::Json(body));
+        }
         let viewer = Viewer::of(&ctx.caller, collection);
         let read = move |rows: &mut Rows<'_>| -> Result<Vec<u8>> {
             let row = rows.next().map_err(Error::Store)?.ok_or(Error::NotFound)?;
