@@ -437,7 +437,8 @@ impl<'p> Walk<'p> {
         } else if select.offset > 0 && self.dialect == Dialect::Sqlite {
             self.push(" LIMIT -1");
         }
-        if select.offset > 0 || select.limit.is_some() {
+        // Without an OFFSET, SQLite may run an EXISTS as a loop of its join, which costs less per row.
+        if select.offset > 0 {
             self.push(" OFFSET ");
             let offset = i64::try_from(select.offset).unwrap_or(i64::MAX);
             self.spell().value(self, &Value::Int(offset));
