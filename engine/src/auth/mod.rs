@@ -17,48 +17,6 @@ use crate::{
 };
 use token::{Claims, TokenType};
 
-/// Names of the OAuth2 providers of the reference (spec auth §9.2).
-const PROVIDERS: [&str; 32] = [
-    "apple",
-    "bitbucket",
-    "box",
-    "discord",
-    "facebook",
-    "gitea",
-    "gitee",
-    "github",
-    "gitlab",
-    "google",
-    "instagram2",
-    "kakao",
-    "lark",
-    "linear",
-    "livechat",
-    "mailcow",
-    "microsoft",
-    "monday",
-    "notion",
-    "oidc",
-    "oidc2",
-    "oidc3",
-    "patreon",
-    "planningcenter",
-    "spotify",
-    "strava",
-    "trakt",
-    "twitch",
-    "twitter",
-    "vk",
-    "wakatime",
-    "yandex",
-];
-
-/// True for the name of a known OAuth2 provider.
-#[must_use]
-pub fn is_provider(name: &str) -> bool {
-    PROVIDERS.contains(&name)
-}
-
 /// Secret and duration of one kind of token.
 #[must_use]
 pub fn token_options(collection: &Collection, kind: TokenType) -> &Token {
