@@ -16,6 +16,7 @@ use quick_cache::sync::Cache;
 use crate::{
     Error, Result,
     auth::password::{self, Scheme, Unhashable},
+    crons::Crons,
     ctx::Ctx,
     event::{Action, AppEvent, Hooks, TerminateEvent},
     files::Files,
@@ -110,6 +111,7 @@ struct Inner {
     passwords: Lane,
     files: Files,
     log: Log,
+    crons: Crons,
     asts: AstCache,
     auth: AuthCache,
     observer: OnceLock<Box<dyn Observer>>,
@@ -144,6 +146,7 @@ impl App {
             hooks,
             passwords: Lane::passwords(),
             log,
+            crons: Crons::default(),
             asts: AstCache::default(),
             auth: AuthCache::default(),
             observer: OnceLock::new(),
@@ -161,6 +164,7 @@ impl App {
     pub async fn shutdown(&self, is_restart: bool) -> Result<()> {
         let event = TerminateEvent { app: self.clone(), is_restart };
         let result = self.hooks().terminate.trigger(event, |_| std::future::ready(Ok(()))).await;
+        self.0.crons.stop();
         self.0.log.close().await;
         self.0.passwords.close();
         self.0.store.close();
@@ -238,6 +242,11 @@ impl App {
     #[must_use]
     pub fn log(&self) -> &Log {
         &self.0.log
+    }
+    /// The jobs that run at times.
+    #[must_use]
+    pub fn crons(&self) -> &Crons {
+        &self.0.crons
     }
     pub(crate) fn asts(&self) -> &AstCache {
         &self.0.asts

@@ -2,6 +2,8 @@
 //!
 //! Pure: must not know the clock or the jobs.
 
+use crate::time::Timestamp;
+
 /// A parsed expression: which minutes, hours, days, months and weekdays are due, as bit sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Schedule {
@@ -21,6 +23,24 @@ pub struct Moment {
     pub month: u8,
     /// 0–6, 0 is Sunday.
     pub weekday: u8,
+}
+
+impl Moment {
+    /// The minute of a time.
+    #[must_use]
+    pub fn of(time: Timestamp) -> Self {
+        let civil = jiff::Timestamp::from_millisecond(time.millis())
+            .unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+            .to_zoned(jiff::tz::TimeZone::UTC);
+        let small = |n: i8| n.unsigned_abs();
+        Self {
+            minute: small(civil.minute()),
+            hour: small(civil.hour()),
+            day: small(civil.day()),
+            month: small(civil.month()),
+            weekday: small(civil.weekday().to_sunday_zero_offset()),
+        }
+    }
 }
 
 /// Smallest and largest value of each segment.
@@ -145,6 +165,12 @@ mod tests {
         for name in ["@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight"] {
             assert!(Schedule::parse(name).is_ok());
         }
+    }
+
+    #[test]
+    fn moments() {
+        let at = crate::time::parse("2026-02-15 06:30:59.999Z").unwrap();
+        assert_eq!(Moment::of(at), MOMENT);
     }
 
     #[test]

@@ -5,6 +5,7 @@ pub mod auth;
 pub mod check;
 pub mod collections;
 pub mod cron;
+pub mod crons;
 pub mod crypto;
 pub mod ctx;
 pub mod error;

@@ -122,6 +122,21 @@ impl Log {
         }
     }
 
+    /// Adds an entry of the server itself; `data` must be an object without secrets. Also for `--dev`.
+    pub fn write(&self, level: Level, message: &str, data: &serde_json::Value) {
+        match level {
+            Level::Debug => tracing::debug!(%data, "{message}"),
+            Level::Info => tracing::info!(%data, "{message}"),
+            Level::Warn => tracing::warn!(%data, "{message}"),
+            Level::Error => tracing::error!(%data, "{message}"),
+        }
+        let level = level as i64;
+        if self.enabled(level) {
+            let data = crate::json::value_sorted(data);
+            self.push(Entry { level, message: message.to_owned(), data, created: time::now() });
+        }
+    }
+
     /// Entries that were dropped because the buffer was full.
     #[must_use]
     pub fn dropped(&self) -> u64 {

@@ -242,6 +242,7 @@ impl App {
                 return Err(error.into());
             }
         };
+        app.crons().start(&app);
         started(Started {
             local: listener.local_addr()?,
             address: options.address,

@@ -25,6 +25,7 @@ routes! {
     health,
     settings,
     sql,
+    crons,
     collections,
     providers,
     records,
