@@ -64,6 +64,19 @@ pub(crate) fn count(d: Dialect, plan: &Plan) -> Sql {
     w.finish()
 }
 
+pub(crate) fn count_by_hour(d: Dialect, plan: &Plan, column: &str) -> Sql {
+    let lowered = semijoin::lower(plan, Reach::Many, false);
+    let mut w = Walk::new(d, plan);
+    let column = format!("b.{}", crate::ident(column));
+    let [hour, shown] = w.spell().hour(&column);
+    w.push(&format!("SELECT {shown}, COUNT(*) FROM "));
+    w.base();
+    w.joins(&lowered);
+    w.filter(&lowered.test, &Only::All);
+    w.push(&format!(" GROUP BY {hour} ORDER BY {hour}"));
+    w.finish()
+}
+
 pub(crate) fn exists(d: Dialect, plan: &Plan, id: &str) -> Sql {
     let lowered = semijoin::lower(plan, Reach::Few, false);
     let mut w = Walk::new(d, plan);

@@ -337,6 +337,12 @@ impl Spell for Postgres {
     fn truth(&self, value: bool) -> &'static str {
         if value { "TRUE" } else { "FALSE" }
     }
+
+    fn hour(&self, column: &str) -> [String; 2] {
+        let hour = format!("(substr({column}, 1, 13))");
+        let shown = format!("{hour} || ':00:00'");
+        [hour, shown]
+    }
 }
 
 impl Postgres {

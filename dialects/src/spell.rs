@@ -74,4 +74,6 @@ pub(crate) trait Spell: std::fmt::Debug + Sync {
     fn keys_first(&self, columns: &ColumnList) -> bool;
     /// Boolean constants.
     fn truth(&self, value: bool) -> &'static str;
+    /// The hour of a date column: what rows are grouped by, and that as `YYYY-MM-DD HH:00:00`.
+    fn hour(&self, column: &str) -> [String; 2];
 }

@@ -215,6 +215,11 @@ impl Spell for Sqlite {
     fn truth(&self, value: bool) -> &'static str {
         if value { "TRUE" } else { "FALSE" }
     }
+
+    fn hour(&self, column: &str) -> [String; 2] {
+        let hour = format!("strftime('%Y-%m-%d %H:00:00', {column})");
+        [hour.clone(), hour]
+    }
 }
 
 impl Sqlite {

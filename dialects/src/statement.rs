@@ -90,6 +90,13 @@ pub fn count(d: Dialect, plan: &Plan) -> Sql {
     emit::count(d, plan)
 }
 
+/// Two columns, oldest first: the beginning of each hour (`YYYY-MM-DD HH:00:00`) of a date column, and how many rows
+/// match in it. On SQLite the expression is that of the log's index.
+#[must_use]
+pub fn count_by_hour(d: Dialect, plan: &Plan, column: &str) -> Sql {
+    emit::count_by_hour(d, plan, column)
+}
+
 /// One row if the row of this id exists and matches, else none.
 #[must_use]
 pub fn exists(d: Dialect, plan: &Plan, id: &str) -> Sql {

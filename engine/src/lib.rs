@@ -19,6 +19,7 @@ pub mod installer;
 pub mod json;
 pub mod lanes;
 pub mod log;
+pub mod logs;
 pub mod record;
 pub mod rule;
 pub mod schema;

@@ -26,6 +26,7 @@ routes! {
     settings,
     sql,
     crons,
+    logs,
     collections,
     providers,
     records,

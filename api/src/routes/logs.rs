@@ -1,0 +1,68 @@
+//! `GET /api/logs`, `/api/logs/stats`, `/api/logs/{id}`. Source: spec server-settings-operations §5.1.
+
+use engine::{
+    Error,
+    logs::{self, Query},
+};
+use serde::Serialize;
+use serde_json::Map;
+
+use crate::{
+    error::{ApiError, Result},
+    guard,
+    pipeline::Row,
+    query::Paging,
+    request::Req,
+    response::Response,
+    routes::h,
+};
+
+pub(crate) const ROUTES: &[Row] = &[
+    Row::new("GET /api/logs", h!(list)).quiet(),
+    Row::new("GET /api/logs/stats", h!(stats)).quiet(),
+    Row::new("GET /api/logs/{id}", h!(view)).quiet(),
+];
+
+async fn list(req: &mut Req) -> Result<Response> {
+    guard::superuser(req)?;
+    let head = req.head.clone();
+    let query = head.query();
+    let paging = Paging::read(query)?;
+    let wanted = Query {
+        page: paging.page,
+        per_page: paging.per_page,
+        skip_total: paging.skip_total,
+        filter: query.get("filter").unwrap_or_default().into_owned(),
+        sort: query.get("sort").unwrap_or_default().into_owned(),
+    };
+    let page = logs::list(&req.ctx(Map::new()), &wanted).await.map_err(ApiError::wrap_400(""))?;
+    Ok(Response::json(200, page))
+}
+
+async fn view(req: &mut Req) -> Result<Response> {
+    guard::superuser(req)?;
+    let found = logs::view(&req.ctx(Map::new()), &req.param("id")).await;
+    Ok(Response::json(200, found.map_err(|error| match error {
+        Error::NotFound => ApiError::not_found(""),
+        other => ApiError::not_found("").with_detail(other.to_string()),
+    })?))
+}
+
+#[derive(Debug, Serialize)]
+struct Hour {
+    date: String,
+    total: i64,
+}
+
+async fn stats(req: &mut Req) -> Result<Response> {
+    guard::superuser(req)?;
+    let head = req.head.clone();
+    let filter = head.query().get("filter").unwrap_or_default();
+    let found = logs::hours(&req.ctx(Map::new()), &filter).await.map_err(|error| match error {
+        Error::Filter(_) => ApiError::wrap(400, "Invalid filter format.", error),
+        _ => ApiError::wrap(400, "Failed to generate logs stats.", error),
+    })?;
+    let hours: Vec<Hour> =
+        found.into_iter().map(|hour| Hour { date: hour.date, total: hour.total }).collect();
+    Response::of(200, &hours)
+}
