@@ -138,7 +138,7 @@ impl App {
         let log = Log::start(store.aux().clone()).await.map_err(Error::Store)?;
         let snapshot = Snapshot::load(&Db::Pool(store.data().clone())).await?;
         let app = Self(Arc::new(Inner {
-            files: Files::local(config.data_dir.join("storage")),
+            files: Files::new(&config.data_dir),
             config,
             store,
             snapshot: ArcSwap::from_pointee(snapshot),
@@ -226,6 +226,7 @@ impl App {
     }
     /// Replaces the settings in memory; see [`settings_ops`] for changing them.
     pub(crate) fn set_settings(&self, settings: Settings) {
+        self.0.files.configure(&settings);
         self.0.settings.store(Arc::new(settings));
     }
     /// All hooks.
@@ -233,7 +234,7 @@ impl App {
     pub fn hooks(&self) -> &Hooks {
         &self.0.hooks
     }
-    /// Files of records.
+    /// Where files of records and backups are kept.
     #[must_use]
     pub fn files(&self) -> &Files {
         &self.0.files

@@ -4,16 +4,23 @@
 
 pub mod local;
 pub mod mime;
+mod places;
+pub mod s3;
+mod s3_http;
+pub mod storage;
 
 use std::{
     io::{self, Read},
     path::{Path, PathBuf},
-    sync::{Arc, OnceLock},
+    sync::OnceLock,
 };
 
 use bytes::Bytes;
 
 pub use local::Local;
+pub use places::{Files, for_backups, for_records};
+pub use s3::S3;
+pub use storage::{Attributes, ByteStream, Entry, Labels, Source, Storage};
 
 /// Where the bytes of an upload are.
 #[derive(Debug)]
@@ -114,15 +121,21 @@ impl Upload {
             mime: self.mime().name.clone(),
         }
     }
-    /// A reader over the content. Blocking.
-    ///
-    /// # Errors
-    /// If a spooled file cannot be opened.
-    pub fn open(&self) -> io::Result<Box<dyn Read + Send>> {
-        Ok(match &self.content {
-            Content::Memory(bytes) => Box::new(io::Cursor::new(bytes.clone())),
-            Content::Spooled(path) => Box::new(std::fs::File::open(path)?),
-        })
+    /// The content as storage takes it. A spooled file goes away with this value.
+    #[must_use]
+    pub fn source(&self) -> Source {
+        match &self.content {
+            Content::Memory(bytes) => Source::Bytes(bytes.clone()),
+            Content::Spooled(path) => Source::File(path.clone()),
+        }
+    }
+    /// What storage notes beside the content.
+    #[must_use]
+    pub fn labels(&self) -> Labels {
+        Labels {
+            content_type: self.mime().name.to_string(),
+            original_name: Some(self.original.clone()),
+        }
     }
 }
 
@@ -143,108 +156,6 @@ fn head_of(path: &Path) -> io::Result<Vec<u8>> {
     let mut head = Vec::with_capacity(mime::HEAD);
     std::fs::File::open(path)?.take(mime::HEAD as u64).read_to_end(&mut head)?;
     Ok(head)
-}
-
-/// What storage knows about a stored file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attributes {
-    /// Stored content type, `application/octet-stream` if unknown.
-    pub content_type: String,
-    /// Bytes.
-    pub size: u64,
-    /// Last modification, milliseconds since the epoch.
-    pub modified_ms: i64,
-}
-
-/// The storage back end of record files. Cheap to clone; every call runs off the async workers.
-#[derive(Debug, Clone)]
-pub struct Files {
-    local: Arc<Local>,
-}
-
-impl Files {
-    /// Files below a directory.
-    #[must_use]
-    pub fn local(root: PathBuf) -> Self {
-        Self { local: Arc::new(Local::new(root)) }
-    }
-
-    /// Stores uploads below `prefix` (`<collectionId>/<recordId>`). If one fails, those written before it are removed.
-    ///
-    /// # Errors
-    /// File system errors.
-    pub async fn put_all(&self, prefix: &str, uploads: &[Arc<Upload>]) -> io::Result<()> {
-        let (local, prefix, uploads) = (self.local.clone(), prefix.to_owned(), uploads.to_vec());
-        blocking(move || {
-            for (i, upload) in uploads.iter().enumerate() {
-                if let Err(error) = local.put(&format!("{prefix}/{}", upload.name()), upload) {
-                    for done in &uploads[..i] {
-                        let _ = local.remove(&format!("{prefix}/{}", done.name()));
-                    }
-                    return Err(error);
-                }
-            }
-            Ok(())
-        })
-        .await
-    }
-
-    /// Removes files and their thumbs; missing ones are fine.
-    ///
-    /// # Errors
-    /// The last file system error.
-    pub async fn remove_all(&self, prefix: &str, names: &[String]) -> io::Result<()> {
-        let (local, prefix, names) = (self.local.clone(), prefix.to_owned(), names.to_vec());
-        blocking(move || {
-            let mut out = Ok(());
-            for name in &names {
-                let file = local.remove(&format!("{prefix}/{name}"));
-                let thumbs = local.remove_tree(&format!("{prefix}/thumbs_{name}"));
-                out = out.and(file).and(thumbs);
-            }
-            out
-        })
-        .await
-    }
-
-    /// Removes everything below a prefix (a record's or a collection's directory).
-    ///
-    /// # Errors
-    /// File system errors; a missing directory is fine.
-    pub async fn remove_tree(&self, prefix: &str) -> io::Result<()> {
-        let (local, prefix) = (self.local.clone(), prefix.to_owned());
-        blocking(move || local.remove_tree(&prefix)).await
-    }
-
-    /// Removes a directory if it is empty.
-    pub async fn remove_empty(&self, prefix: &str) {
-        let (local, prefix) = (self.local.clone(), prefix.to_owned());
-        let _ = blocking(move || local.remove_empty(&prefix)).await;
-    }
-
-    /// Attributes of a file, `None` if there is none.
-    ///
-    /// # Errors
-    /// File system errors.
-    pub async fn attributes(&self, key: &str) -> io::Result<Option<Attributes>> {
-        let (local, key) = (self.local.clone(), key.to_owned());
-        blocking(move || local.attributes(&key)).await
-    }
-
-    /// The path of a file on this machine, to be served from. Does not look whether it exists.
-    #[must_use]
-    pub fn local_path(&self, key: &str) -> PathBuf {
-        self.local.path(key)
-    }
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> io::Result<T> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(error) => Err(io::Error::other(error)),
-    }
 }
 
 #[cfg(test)]
