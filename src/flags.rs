@@ -30,6 +30,8 @@ pub(crate) struct Config {
     pub(crate) durability: String,
     pub(crate) password_hash: String,
     pub(crate) ignore_hooks: bool,
+    /// `SSL_CERT_FILE`: whom to trust when connecting to others.
+    pub(crate) ca_file: Option<PathBuf>,
 }
 
 /// The arguments of the process.
@@ -155,6 +157,7 @@ pub(crate) fn read(arguments: &[OsString], matches: &ArgMatches) -> Config {
         durability: word("durability"),
         password_hash: word("passwordHash"),
         ignore_hooks: on("ignoreHooks"),
+        ca_file: std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty()).map(PathBuf::from),
         exe,
         argv0,
         dir,

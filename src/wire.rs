@@ -26,6 +26,7 @@ pub(crate) async fn app(config: &Config) -> Result<App, Failure> {
         .full_durability(config.durability == "full")
         .bcrypt(config.password_hash == "bcrypt")
         .trace(config.dev.then(print_sql))
+        .ca_file(config.ca_file.clone())
         .release_memory(crate::allocator::release)
         .build()
         .await

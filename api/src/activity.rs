@@ -25,10 +25,10 @@ const MAX_METHOD: usize = 50;
 
 /// Logs a finished request.
 pub(crate) fn record(req: &mut Req, started: Instant, result: &Result<Response>) {
-    if req.skip_log && result.is_ok() {
+    if req.skip_log && result.is_ok() && req.log_error.is_none() {
         return;
     }
-    let level = if result.is_ok() { INFO } else { ERROR };
+    let level = if result.is_ok() && req.log_error.is_none() { INFO } else { ERROR };
     if !req.app().log().enabled(level) {
         return;
     }
@@ -52,6 +52,8 @@ pub(crate) fn record(req: &mut Req, started: Instant, result: &Result<Response>)
     if let Err(error) = result {
         write_details(entry.key("details"), error);
         entry.text("error", &error.sentence());
+    } else if let Some(error) = &req.log_error {
+        entry.text("error", error);
     }
     json::write_f64(entry.key("execTime"), exec_ms);
     if let Some(meta) = &req.log_meta {

@@ -150,6 +150,8 @@ pub struct Req {
     pub body_limit: u64,
     /// Successful answers are not logged.
     pub skip_log: bool,
+    /// Logs a successful answer as an error: what the client must not learn (unknown addresses).
+    pub log_error: Option<String>,
     /// `data.meta` of the activity log.
     pub log_meta: Option<Value>,
     pub(crate) route: Option<Arc<Route>>,
@@ -182,6 +184,7 @@ impl Req {
             response_headers: HeaderMap::new(),
             body_limit: crate::pipeline::BODY_LIMIT,
             skip_log: false,
+            log_error: None,
             log_meta: None,
             route: None,
             spans: Spans::default(),

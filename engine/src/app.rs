@@ -23,6 +23,7 @@ use crate::{
     hook::BoxFutureRef,
     lanes::Lane,
     log::Log,
+    mail::Mailer,
     record::{Record, RecordRef},
     rule::AstCache,
     schema::{Loaded, Snapshot, migrate},
@@ -30,6 +31,9 @@ use crate::{
     settings_ops,
     store::{Db, Durability, Store, StoreConfig, Trace},
 };
+
+/// How long a shutdown waits for mails on their way.
+const MAIL_DRAIN: Duration = Duration::from_secs(5);
 
 /// How to start; nothing here is read from the environment.
 #[derive(Clone)]
@@ -52,6 +56,8 @@ pub struct Config {
     pub trace: Option<Trace>,
     /// Returns free memory to the system; called after password hashes (19 MiB each) when no other waits.
     pub release_memory: Option<fn()>,
+    /// PEM certificates to trust instead of Mozilla's when connecting to others (`SSL_CERT_FILE`).
+    pub ca_file: Option<PathBuf>,
 }
 
 impl Config {
@@ -68,6 +74,7 @@ impl Config {
             query_timeout: Duration::from_secs(30),
             trace: None,
             release_memory: None,
+            ca_file: None,
         }
     }
 }
@@ -112,6 +119,7 @@ struct Inner {
     files: Files,
     log: Log,
     crons: Crons,
+    mailer: Mailer,
     asts: AstCache,
     auth: AuthCache,
     observer: OnceLock<Box<dyn Observer>>,
@@ -147,6 +155,7 @@ impl App {
             passwords: Lane::passwords(),
             log,
             crons: Crons::default(),
+            mailer: Mailer::default(),
             asts: AstCache::default(),
             auth: AuthCache::default(),
             observer: OnceLock::new(),
@@ -165,6 +174,7 @@ impl App {
         let event = TerminateEvent { app: self.clone(), is_restart };
         let result = self.hooks().terminate.trigger(event, |_| std::future::ready(Ok(()))).await;
         self.0.crons.stop();
+        self.0.mailer.drain(MAIL_DRAIN).await;
         self.0.log.close().await;
         self.0.passwords.close();
         self.0.store.close();
@@ -248,6 +258,11 @@ impl App {
     #[must_use]
     pub fn crons(&self) -> &Crons {
         &self.0.crons
+    }
+    /// What is kept for mails; see [`crate::mail`].
+    #[must_use]
+    pub fn mailer(&self) -> &Mailer {
+        &self.0.mailer
     }
     pub(crate) fn asts(&self) -> &AstCache {
         &self.0.asts

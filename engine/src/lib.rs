@@ -20,6 +20,7 @@ pub mod json;
 pub mod lanes;
 pub mod log;
 pub mod logs;
+pub mod mail;
 pub mod record;
 pub mod rule;
 pub mod schema;

@@ -86,6 +86,12 @@ impl Builder {
         self.config.release_memory = Some(release);
         self
     }
+    /// PEM certificates to trust instead of Mozilla's when connecting to others.
+    #[must_use]
+    pub fn ca_file(mut self, path: Option<PathBuf>) -> Self {
+        self.config.ca_file = path;
+        self
+    }
     /// Is told every SQL statement with its values and time.
     #[must_use]
     pub fn trace(mut self, trace: Option<Trace>) -> Self {

@@ -36,6 +36,11 @@ routes! {
     auth_password,
     auth_refresh,
     auth_impersonate,
+    auth_form,
+    auth_verification,
+    auth_password_reset,
+    auth_email_change,
+    settings_test_email,
     explain,
 }
 

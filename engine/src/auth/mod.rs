@@ -1,5 +1,6 @@
 //! Who a request comes from: tokens, passwords, logins (spec auth.md). Must not know headers or cookies.
 
+pub mod confirm;
 pub mod login;
 pub mod password;
 pub mod superusers;
@@ -7,13 +8,14 @@ pub mod token;
 
 use std::sync::Arc;
 
+use dialects::statement::Case;
 use serde_json::{Map, Value};
 
 use crate::{
     Result,
     ctx::Ctx,
     record::{Record, find},
-    schema::{Collection, options::Token},
+    schema::{Collection, Loaded, options::Token},
 };
 use token::{Claims, TokenType};
 
@@ -70,6 +72,19 @@ pub async fn find_by_token(ctx: &Ctx, text: &str, expected: &[TokenType]) -> Res
     };
     let key = signing_key(&record, kind);
     Ok(token::signed_by(text, &key).then_some(Found { record, claims }))
+}
+
+/// The record of an e-mail address, byte by byte the same (spec auth §2.2).
+///
+/// # Errors
+/// Database errors.
+pub async fn find_by_email(
+    ctx: &Ctx,
+    collection: &Arc<Loaded>,
+    email: &str,
+) -> Result<Option<Record>> {
+    find::by_value(ctx, collection, "email", dialects::Value::Text(email.into()), Case::Sensitive)
+        .await
 }
 
 fn signing_key(record: &Record, kind: TokenType) -> Vec<u8> {

@@ -1,0 +1,115 @@
+//! `POST …/request-email-change` and `POST …/confirm-email-change`. Source: spec auth §3.9.
+
+use engine::{
+    FieldError,
+    auth::{self, confirm, token::TokenType},
+    check::{self, Check},
+    event::EmailChangeEvent,
+    hook::Slot,
+    mail::templates,
+};
+
+use super::{
+    auth_form::{finish, found_by, needed, needed_email, user_collection},
+    auth_password::{body_of, text},
+};
+use crate::{
+    error::{ApiError, Result},
+    guard,
+    pipeline::{Rate, Row},
+    request::Req,
+    response::Response,
+    routes::h,
+};
+
+pub(crate) const ROUTES: &[Row] = &[
+    Row::new("POST /api/collections/{collection}/request-email-change", h!(request))
+        .rate(Rate::Collection(&["requestEmailChange"])),
+    Row::new("POST /api/collections/{collection}/confirm-email-change", h!(confirm))
+        .rate(Rate::Collection(&["confirmEmailChange"])),
+];
+
+const SUPERUSERS: &str = "All superusers can change their emails directly.";
+const MAX_PASSWORD: usize = 100;
+
+/// Mails the new address and waits for it: the caller learns of a failure.
+async fn request(req: &mut Req) -> Result<Response> {
+    let caller = guard::same_collection(req)?;
+    let collection = user_collection(req, SUPERUSERS)?;
+    let body = body_of(req).await?;
+    let new_email = text(&body, "newEmail")?;
+    let ctx = req.ctx(body);
+    let mut finding =
+        needed_email(&new_email).or_else(|| check::none_of(&new_email, &[caller.0.email()]));
+    if finding.is_none() && auth::find_by_email(&ctx, &collection, &new_email).await?.is_some() {
+        finding =
+            Some(FieldError::new("validation_invalid_new_email", "Invalid new email address."));
+    }
+    finish([("newEmail", finding)])?;
+    let exchange = req.exchange();
+    let app = ctx.app.clone();
+    let event = EmailChangeEvent {
+        ctx,
+        collection,
+        record: Slot::new(caller.0.as_ref().clone().into()),
+        new_email: Slot::new(new_email),
+        ext: exchange.clone(),
+    };
+    let answer = exchange.clone();
+    let hook = &app.hooks().record_request_email_change_request;
+    hook.trigger(event, move |event| async move {
+        let (record, new_email) = (event.record.get(), event.new_email.get());
+        templates::send_email_change(&event.ctx, &record, &new_email)
+            .await
+            .map_err(ApiError::wrap_400("Failed to request email change."))?;
+        answer.respond(Response::no_content());
+        Ok(())
+    })
+    .await?;
+    Ok(exchange.take())
+}
+
+async fn confirm(req: &mut Req) -> Result<Response> {
+    let collection = user_collection(req, SUPERUSERS)?;
+    let body = body_of(req).await?;
+    let (token, password) = (text(&body, "token")?, text(&body, "password")?);
+    let ctx = req.ctx(body);
+    let found = found_by(&ctx, &collection, &token, TokenType::EmailChange).await?;
+    let mut wrong: Check = needed(&password, 1, MAX_PASSWORD);
+    if wrong.is_none() {
+        let matches = match &found {
+            Ok(found) => {
+                let hash = found.record.password_hash("password").to_owned();
+                ctx.app.verify_password(password, hash).await?
+            }
+            Err(_) => false,
+        };
+        let error = || {
+            let message = "Missing or invalid auth record password.";
+            FieldError::new("validation_invalid_password", message)
+        };
+        wrong = (!matches).then(error);
+    }
+    finish([("token", found.as_ref().err().cloned()), ("password", wrong)])?;
+    let Ok(found) = found else { return Ok(Response::no_content()) };
+    let exchange = req.exchange();
+    let app = ctx.app.clone();
+    let event = EmailChangeEvent {
+        ctx,
+        collection,
+        record: Slot::new(found.record.as_ref().clone().into()),
+        new_email: Slot::new(found.claims.text("newEmail").to_owned()),
+        ext: exchange.clone(),
+    };
+    let answer = exchange.clone();
+    let hook = &app.hooks().record_confirm_email_change_request;
+    hook.trigger(event, move |event| async move {
+        confirm::change_email(&event.ctx, &event.record.get(), &event.new_email.get())
+            .await
+            .map_err(ApiError::wrap_400("Failed to confirm email change."))?;
+        answer.respond(Response::no_content());
+        Ok(())
+    })
+    .await?;
+    Ok(exchange.take())
+}

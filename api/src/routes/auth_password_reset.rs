@@ -1,0 +1,125 @@
+//! `POST …/request-password-reset` and `POST …/confirm-password-reset`. Source: spec auth §3.8.
+
+use engine::{
+    FieldError,
+    auth::{
+        self,
+        confirm::{self, Kind},
+        token::TokenType,
+    },
+    check,
+    event::RecordRequestEvent,
+    field::password::Password,
+    hook::Slot,
+    schema::Loaded,
+};
+
+use super::{
+    auth_form::{auth_collection, finish, found_by, needed, needed_email},
+    auth_password::{body_of, text},
+};
+use crate::{
+    error::{ApiError, Result},
+    pipeline::{Rate, Row},
+    request::Req,
+    response::Response,
+    routes::{UNREADABLE, h},
+};
+
+pub(crate) const ROUTES: &[Row] = &[
+    Row::new("POST /api/collections/{collection}/request-password-reset", h!(request))
+        .rate(Rate::Collection(&["requestPasswordReset"])),
+    Row::new("POST /api/collections/{collection}/confirm-password-reset", h!(confirm))
+        .rate(Rate::Collection(&["confirmPasswordReset"])),
+];
+
+const MAX: usize = 255;
+
+/// Answers the same for known and unknown addresses; the mail leaves in the background.
+async fn request(req: &mut Req) -> Result<Response> {
+    let collection = auth_collection(req)?;
+    if !collection.auth.password_auth.enabled {
+        return Err(ApiError::bad_request(
+            "The collection is not configured to allow password authentication.",
+        ));
+    }
+    let body = body_of(req).await?;
+    let email = text(&body, "email")?;
+    finish([("email", needed_email(&email))])?;
+    let ctx = req.ctx(body);
+    let Some(record) = auth::find_by_email(&ctx, &collection, &email).await? else {
+        req.log_error = Some(format!("missing or invalid {} auth record", collection.name));
+        return Ok(Response::no_content());
+    };
+    if confirm::is_throttled(&ctx, Kind::PasswordReset, &record) {
+        req.log_error = Some("a password reset email was already requested".into());
+        return Ok(Response::no_content());
+    }
+    let exchange = req.exchange();
+    let app = ctx.app.clone();
+    let event = RecordRequestEvent {
+        ctx,
+        collection,
+        record: Slot::new(record.into()),
+        ext: exchange.clone(),
+    };
+    let answer = exchange.clone();
+    let hook = &app.hooks().record_request_password_reset_request;
+    hook.trigger(event, move |event| async move {
+        confirm::mail(&event.ctx, Kind::PasswordReset, event.record.get());
+        answer.respond(Response::no_content());
+        Ok(())
+    })
+    .await?;
+    Ok(exchange.take())
+}
+
+async fn confirm(req: &mut Req) -> Result<Response> {
+    let collection = auth_collection(req)?;
+    // spec auth §0: this endpoint masks a wrong content type as an unreadable body
+    let body = body_of(req)
+        .await
+        .map_err(|e| ApiError::bad_request(UNREADABLE).with_detail(e.to_string()))?;
+    let (token, password) = (text(&body, "token")?, text(&body, "password")?);
+    let again = text(&body, "passwordConfirm")?;
+    let ctx = req.ctx(body);
+    let found = found_by(&ctx, &collection, &token, TokenType::PasswordReset).await?;
+    let min = shortest(&collection);
+    let same = check::required(again.is_empty()).or_else(|| {
+        let error = || FieldError::new("validation_values_mismatch", "Values don't match.");
+        (again != password).then(error)
+    });
+    let refused = found.as_ref().err().cloned();
+    finish([
+        ("token", refused),
+        ("password", needed(&password, min, MAX)),
+        ("passwordConfirm", same),
+    ])?;
+    let Ok(found) = found else { return Ok(Response::no_content()) };
+    let mailed_to = found.claims.text("email").to_owned();
+    let exchange = req.exchange();
+    let app = ctx.app.clone();
+    let event = RecordRequestEvent {
+        ctx,
+        collection,
+        record: Slot::new(found.record.as_ref().clone().into()),
+        ext: exchange.clone(),
+    };
+    let answer = exchange.clone();
+    let hook = &app.hooks().record_confirm_password_reset_request;
+    hook.trigger(event, move |event| async move {
+        confirm::reset_password(&event.ctx, &event.record.get(), &mailed_to, &password)
+            .await
+            .map_err(ApiError::wrap_400("Failed to set new password."))?;
+        answer.respond(Response::no_content());
+        Ok(())
+    })
+    .await?;
+    Ok(exchange.take())
+}
+
+/// The shortest password of a collection, in bytes here.
+fn shortest(collection: &Loaded) -> usize {
+    let options = collection.field_at("password").and_then(|(_, field)| field.options::<Password>());
+    options.and_then(|options| usize::try_from(options.min).ok()).unwrap_or(0).max(1)
+}

@@ -1,0 +1,103 @@
+//! `POST …/request-verification` and `POST …/confirm-verification`. Source: spec auth §3.7.
+
+use engine::{
+    auth::{
+        self,
+        confirm::{self, Kind},
+        token::TokenType,
+    },
+    event::RecordRequestEvent,
+    hook::Slot,
+};
+
+use super::{
+    auth_form::{finish, found_by, needed_email, user_collection},
+    auth_password::{body_of, text},
+};
+use crate::{
+    error::{ApiError, Result},
+    pipeline::{Rate, Row},
+    request::Req,
+    response::Response,
+    routes::h,
+};
+
+pub(crate) const ROUTES: &[Row] = &[
+    Row::new("POST /api/collections/{collection}/request-verification", h!(request))
+        .rate(Rate::Collection(&["requestVerification"])),
+    Row::new("POST /api/collections/{collection}/confirm-verification", h!(confirm))
+        .rate(Rate::Collection(&["confirmVerification"])),
+];
+
+const SUPERUSERS: &str = "All superusers are verified by default.";
+const NOT_SAVED: &str = "An error occurred while saving the verified state.";
+
+/// Answers the same for known and unknown addresses; the mail leaves in the background.
+async fn request(req: &mut Req) -> Result<Response> {
+    let collection = user_collection(req, SUPERUSERS)?;
+    let body = body_of(req).await?;
+    let email = text(&body, "email")?;
+    finish([("email", needed_email(&email))])?;
+    let ctx = req.ctx(body);
+    let Some(record) = auth::find_by_email(&ctx, &collection, &email).await? else {
+        req.log_error = Some(format!("missing or invalid {} auth record", collection.name));
+        return Ok(Response::no_content());
+    };
+    if !record.verified() && confirm::is_throttled(&ctx, Kind::Verification, &record) {
+        req.log_error = Some("a verification email was already requested".into());
+        return Ok(Response::no_content());
+    }
+    let exchange = req.exchange();
+    let app = ctx.app.clone();
+    let event = RecordRequestEvent {
+        ctx,
+        collection,
+        record: Slot::new(record.into()),
+        ext: exchange.clone(),
+    };
+    let answer = exchange.clone();
+    let hook = &app.hooks().record_request_verification_request;
+    hook.trigger(event, move |event| async move {
+        let record = event.record.get();
+        if !record.get_bool("verified") {
+            confirm::mail(&event.ctx, Kind::Verification, record);
+        }
+        answer.respond(Response::no_content());
+        Ok(())
+    })
+    .await?;
+    Ok(exchange.take())
+}
+
+async fn confirm(req: &mut Req) -> Result<Response> {
+    let collection = user_collection(req, SUPERUSERS)?;
+    let body = body_of(req).await?;
+    let token = text(&body, "token")?;
+    let ctx = req.ctx(body);
+    let found = match found_by(&ctx, &collection, &token, TokenType::Verification).await? {
+        Ok(found) => found,
+        Err(error) => {
+            finish([("token", Some(error))])?;
+            return Ok(Response::no_content());
+        }
+    };
+    let exchange = req.exchange();
+    let app = ctx.app.clone();
+    let event = RecordRequestEvent {
+        ctx,
+        collection,
+        record: Slot::new(found.record.as_ref().clone().into()),
+        ext: exchange.clone(),
+    };
+    let answer = exchange.clone();
+    let hook = &app.hooks().record_confirm_verification_request;
+    hook.trigger(event, move |event| async move {
+        confirm::verify(&event.ctx, &event.record.get())
+            .await
+            .map_err(ApiError::wrap_400(NOT_SAVED))?;
+        answer.respond(Response::no_content());
+        Ok(())
+    })
+    .await?;
+    Ok(exchange.take())
+}
