@@ -24,6 +24,8 @@ pub struct ApiError {
     pub data: Data,
     /// The cause, for the activity log; never sent.
     pub detail: Option<Box<str>>,
+    /// When to try again, in seconds.
+    pub retry_after_s: Option<u32>,
 }
 
 /// The `data` of an error answer.
@@ -42,7 +44,13 @@ impl ApiError {
     /// An error with a message; empty means the default of the status.
     #[must_use]
     pub fn new(status: u16, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, message: message.into(), data: Data::None, detail: None }
+        Self {
+            status,
+            message: message.into(),
+            data: Data::None,
+            detail: None,
+            retry_after_s: None,
+        }
     }
 
     /// 400.
@@ -81,6 +89,12 @@ impl ApiError {
         Self { detail: Some(detail.into()), ..Self::new(429, "") }
     }
 
+    /// 429 because a lane is full: come again in a second.
+    #[must_use]
+    pub fn busy() -> Self {
+        Self { retry_after_s: Some(1), ..Self::too_many("overloaded") }
+    }
+
     /// 500.
     #[must_use]
     pub fn internal(detail: impl Into<Box<str>>) -> Self {
@@ -114,7 +128,7 @@ impl ApiError {
                 Ok(own) => *own,
                 Err(inner) => Self::new(status, message).with_detail(inner.to_string()),
             },
-            Error::Busy => Self::new(503, "").with_detail("overloaded"),
+            Error::Busy => Self::busy(),
             other => Self::new(status, message).with_detail(other.to_string()),
         }
     }

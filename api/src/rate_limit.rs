@@ -251,6 +251,16 @@ pub fn check_collection(req: &Req, collection: &Collection, tags: &[&str]) -> Re
         .check(collection, &Action { tags, method: req.method().as_str(), path: req.path(), route })
 }
 
+/// Counts something that is limited per address whatever the settings say; false when it is too much.
+///
+/// Like all counters it starts anew with any change of the settings.
+#[must_use]
+pub fn allow_attempt(req: &Req, bucket: &str, max: u64, seconds: u64) -> bool {
+    let limiter = req.api.limiter();
+    limiter.follow(&req.app().settings());
+    limiter.allow(bucket, req.real_ip(), max, seconds, Instant::now())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -92,7 +92,11 @@ impl Response {
         let mut text = Vec::with_capacity(128);
         error.write(&mut text);
         text.push(b'\n');
-        Self::json_bytes(error.status, Bytes::from(text), false)
+        let response = Self::json_bytes(error.status, Bytes::from(text), false);
+        match error.retry_after_s {
+            None => response,
+            Some(seconds) => response.with_header(header::RETRY_AFTER, &seconds.to_string()),
+        }
     }
 
     /// Sets a header; values that are no header text are ignored.

@@ -136,5 +136,30 @@ fn requests(c: &mut Criterion) {
     });
 }
 
-criterion_group!(hot_paths, compiler, requests);
+/// What it costs to know who asks: the same view as a guest and with a token; the difference is the check.
+fn token_check(c: &mut Criterion) {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let dir = tempfile::tempdir().expect("a directory");
+    let api = runtime.block_on(served(dir.path()));
+    let token = runtime.block_on(async {
+        let ctx = Ctx::system(api.app());
+        let users = ctx.snapshot().find("users").cloned().expect("the default collection");
+        let user = engine::record::RecordRef::new(&users);
+        user.set("email", "a@example.com").set("password", "1234567890");
+        engine::record::save::save(&ctx, &user).await.expect("a user");
+        engine::auth::new_auth_token(&user.snapshot(), 0, true).expect("a token")
+    });
+    let url = "/api/collections/posts/records/p00000000000007";
+    let mut group = c.benchmark_group("token_check");
+    for (name, headers) in [("guest", vec![]), ("signed in", vec![("authorization", token.as_str())])] {
+        group.bench_function(name, |b| {
+            b.iter(|| {
+                let answer = runtime.block_on(testing::send(&api, "GET", url, &headers, ""));
+                assert_eq!(answer.status, 200, "{}", answer.text());
+            });
+        });
+    }
+}
+
+criterion_group!(hot_paths, compiler, requests, token_check);
 criterion_main!(hot_paths);

@@ -208,6 +208,44 @@ pub fn referencing(
     Sql { text, params: vec![Value::Text(id.into())] }
 }
 
+/// A condition of [`select_where`] on a text column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Test<'a> {
+    /// The column is the value, byte by byte.
+    Is(&'a str, &'a str),
+    /// The column sorts before the value.
+    Before(&'a str, &'a str),
+}
+
+/// At most `limit` rows for which all tests hold; the ones with the greatest `newest` first, where it is given.
+#[must_use]
+pub fn select_where(
+    d: Dialect,
+    table: &str,
+    columns: &ColumnList,
+    tests: &[Test<'_>],
+    newest: Option<&str>,
+    limit: u32,
+) -> Sql {
+    let mut text = format!("SELECT {} FROM {} AS b", columns.0, crate::ident(table));
+    let mut params = Vec::with_capacity(tests.len());
+    for test in tests {
+        let (Test::Is(column, value) | Test::Before(column, value)) = *test;
+        text.push_str(if params.is_empty() { " WHERE b." } else { " AND b." });
+        push_ident(&mut text, column);
+        text.push_str(if matches!(test, Test::Is(..)) { " = " } else { " < " });
+        params.push(Value::Text(value.into()));
+        push_mark(&mut text, d, params.len());
+    }
+    if let Some(column) = newest {
+        text.push_str(" ORDER BY b.");
+        push_ident(&mut text, column);
+        text.push_str(" DESC");
+    }
+    text.push_str(&format!(" LIMIT {limit}"));
+    Sql { text, params }
+}
+
 /// Inserts one row.
 #[must_use]
 pub fn insert(d: Dialect, table: &str, columns: &[(&str, Value)]) -> Sql {

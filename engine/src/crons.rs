@@ -17,7 +17,9 @@ use serde_json::json;
 
 use crate::{
     App, Result,
+    auth::{mfa, otp},
     cron::{self, Moment, Schedule},
+    ctx::Ctx,
     hook::BoxFuture,
     log::Level,
     time::{self, Timestamp},
@@ -35,8 +37,12 @@ type Work = Arc<dyn Fn(App) -> BoxFuture<Result<()>> + Send + Sync>;
 /// The jobs that every app has, in the order they are listed: id, expression, work.
 const BUILT_IN: &[(&str, &str, fn(App) -> BoxFuture<Result<()>>)] = &[
     ("__pbDBOptimize__", "0 0 * * *", |app| Box::pin(optimize(app))),
-    ("__pbMFACleanup__", "0 * * * *", |_| Box::pin(std::future::ready(Ok(())))),
-    ("__pbOTPCleanup__", "0 * * * *", |_| Box::pin(std::future::ready(Ok(())))),
+    ("__pbMFACleanup__", "0 * * * *", |app| {
+        Box::pin(async move { mfa::clean_up(&Ctx::system(&app)).await })
+    }),
+    ("__pbOTPCleanup__", "0 * * * *", |app| {
+        Box::pin(async move { otp::clean_up(&Ctx::system(&app)).await })
+    }),
     ("__pbLogsCleanup__", "0 */6 * * *", |app| Box::pin(prune_logs(app))),
 ];
 

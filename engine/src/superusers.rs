@@ -7,14 +7,13 @@ use std::fmt::Write as _;
 
 pub use crate::auth::superusers::{create, delete, update, upsert};
 use crate::{
-    Error, Result, check,
+    Error, Result,
+    auth::{self, otp},
+    check,
     ctx::Ctx,
-    id,
-    record::{RecordRef, find, save},
     schema::system,
     settings_ops,
 };
-use dialects::statement::Case;
 
 /// A command without its two arguments.
 pub const MISSING_ARGUMENTS: &str = "missing email and password arguments";
@@ -23,30 +22,26 @@ pub const MISSING_ARGUMENTS: &str = "missing email and password arguments";
 ///
 /// # Errors
 /// [`Error::Message`] with the line of the command.
-pub async fn otp(ctx: &Ctx, email: &str) -> Result<String> {
+pub async fn make_otp(ctx: &Ctx, email: &str) -> Result<String> {
     if !check::is_email(email) {
         return Err(message("invalid or missing email address"));
     }
     let snapshot = ctx.snapshot();
     let superusers = snapshot.find(system::SUPERUSERS).ok_or(Error::NotFound)?;
-    let value = dialects::Value::Text(email.into());
-    let found = find::by_value(ctx, superusers, "email", value, Case::Sensitive).await?;
-    let record =
-        found.ok_or_else(|| message(format!("superuser with email \"{email}\" doesn't exist")))?;
+    let record = auth::find_by_email(ctx, superusers, email)
+        .await?
+        .ok_or_else(|| message(format!("superuser with email \"{email}\" doesn't exist")))?;
     let options = &superusers.auth.otp;
     if !options.enabled {
         return Err(message("OTP auth is not enabled for the _superusers collection"));
     }
-    let digits = id::random(usize::try_from(options.length).unwrap_or_default(), b"0123456789");
-    let otps = snapshot.find(system::OTPS).ok_or(Error::NotFound)?;
-    let otp = RecordRef::new(otps);
-    otp.set("collectionRef", superusers.id.as_str())
-        .set("recordRef", record.id())
-        .set("password", digits.as_str());
-    save::save(ctx, &otp).await.map_err(|e| message(format!("failed to create OTP: {e}")))?;
+    let digits = otp::generate(superusers);
+    let made = otp::create(ctx, &record.into(), &digits)
+        .await
+        .map_err(|e| message(format!("failed to create OTP: {e}")))?;
     Ok(format!(
         "Successfully created OTP for superuser \"{email}\":\n├─ Id:    {}\n├─ Pass:  {digits}\n└─ Valid: {}s\n",
-        otp.id(),
+        made.id(),
         options.duration
     ))
 }

@@ -1,7 +1,7 @@
-//! `superuser create|upsert|update|delete`. Source: spec server-settings-operations §1.1, auth §11.2.
+//! `superuser create|upsert|update|delete|otp|ips`. Source: spec server-settings-operations §1.1, auth §11.2.
 
 use clap::{Arg, ArgMatches, Command};
-use engine::{Ctx, auth::superusers};
+use engine::{Ctx, superusers};
 
 use crate::{
     commands::Failure,
@@ -23,6 +23,12 @@ pub(super) fn command() -> Command {
         .subcommand(Command::new("create").about("Creates a new superuser").arg(arguments()))
         .subcommand(Command::new("update").about("Changes the password of a single superuser").arg(arguments()))
         .subcommand(Command::new("delete").about("Deletes an existing superuser").arg(arguments()))
+        .subcommand(Command::new("otp").about("Creates a new OTP for the specified superuser").arg(arguments()))
+        .subcommand(
+            Command::new("ips")
+                .about("Updates the superuser IPs whitelist setting with the specified IPs and subnets (none clears it)")
+                .arg(arguments()),
+        )
 }
 
 pub(super) fn run(matches: &ArgMatches, config: &Config) -> Result<(), Failure> {
@@ -30,33 +36,36 @@ pub(super) fn run(matches: &ArgMatches, config: &Config) -> Result<(), Failure> 
         print::raw(&command().bin_name(format!("{} superuser", config.exe)).render_help().to_string());
         return Ok(());
     };
-    let arguments: Vec<&String> = sub.get_many::<String>("args").into_iter().flatten().collect();
-    let email = arguments.first().map_or("", |text| text.as_str());
-    if name == "delete" {
-        if !engine::check::is_email(email) {
-            return Err(Failure("invalid or missing email address".into()));
-        }
-    } else {
-        if arguments.len() != 2 {
-            return Err(Failure("missing email and password arguments".into()));
-        }
-        if !engine::check::is_email(email) {
-            return Err(Failure("missing or invalid email address".into()));
-        }
-    }
-    let password = arguments.get(1).map_or("", |text| text.as_str());
+    let arguments: Vec<String> = sub.get_many::<String>("args").into_iter().flatten().cloned().collect();
+    check(name, &arguments)?;
     wire::runtime()?.block_on(async {
         let app = wire::app(config).await?;
-        let said = change(&app, name, email, password).await;
+        let said = change(&app, name, &arguments).await;
         app.shutdown(false).await?;
         print::line(&said?);
         Ok(())
     })
 }
 
-async fn change(app: &pocketbase::App, name: &str, email: &str, password: &str) -> Result<String, Failure> {
+/// The arguments, before a directory is touched.
+fn check(name: &str, arguments: &[String]) -> Result<(), Failure> {
+    let email = arguments.first().map_or("", String::as_str);
+    let refused = match name {
+        "ips" => None,
+        "delete" | "otp" => (!engine::check::is_email(email)).then_some("invalid or missing email address"),
+        _ if arguments.len() != 2 => Some(superusers::MISSING_ARGUMENTS),
+        _ => (!engine::check::is_email(email)).then_some("missing or invalid email address"),
+    };
+    refused.map_or(Ok(()), |text| Err(Failure(text.into())))
+}
+
+async fn change(app: &pocketbase::App, name: &str, arguments: &[String]) -> Result<String, Failure> {
     let ctx = Ctx::system(app);
+    let argument = |idx: usize| arguments.get(idx).map_or("", String::as_str);
+    let (email, password) = (argument(0), argument(1));
     let done = match name {
+        "otp" => superusers::make_otp(&ctx, email).await,
+        "ips" => superusers::set_ips(&ctx, arguments).await,
         "create" => superusers::create(&ctx, email, password).await,
         "upsert" => superusers::upsert(&ctx, email, password).await,
         "update" => superusers::update(&ctx, email, password).await,

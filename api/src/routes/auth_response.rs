@@ -5,21 +5,27 @@
 use std::sync::Arc;
 
 use engine::{
-    auth::login::{self, Mfa},
+    auth::{
+        login,
+        mfa::{self, Refusal, Step},
+        origin::{self, Place},
+    },
     ctx::{Caller, Ctx},
     event::RecordAuthEvent,
     hook::Slot,
+    log::Level,
     record::{self, Record, RecordRef, expand::Paths},
 };
+use http::header;
 use serde_json::Value;
 
 use crate::{
     error::{ApiError, Result},
     json,
     pipeline::{Row, check_superuser_ip},
-    request::Req,
+    request::{Req, ip_text},
     response::Response,
-    routes::records::expand_of,
+    routes::{auth_password::text, records::expand_of},
 };
 
 pub(crate) const ROUTES: &[Row] = &[];
@@ -33,7 +39,7 @@ pub(crate) struct Login {
     pub(crate) meta: Value,
 }
 
-/// Finishes a login.
+/// Finishes a login: address, auth rule, hooks, second factor, place, answer. `mfaId` comes from the facts of `ctx`.
 pub(crate) async fn answer(req: &Req, ctx: &Ctx, login: Login) -> Result<Response> {
     if login.record.is_superuser() {
         check_superuser_ip(req)?;
@@ -46,8 +52,11 @@ pub(crate) async fn answer(req: &Req, ctx: &Ctx, login: Login) -> Result<Respons
     let expand = expand_of(req.query());
     let collection = login.record.collection().clone();
     let hook = &ctx.app.hooks().record_auth_request;
+    let place = place_of(req);
     if !hook.has_for(|tag| tag == collection.name || tag == collection.id) {
-        return finish(ctx, login.record.into(), &login.token, login.method, &login.meta, &expand).await;
+        let Login { record, token, method, meta } = login;
+        let signed_in = SignedIn { record: record.into(), token, method: method.into(), meta };
+        return finish(ctx, &signed_in, &place, &expand).await;
     }
     let exchange = req.exchange();
     let event = RecordAuthEvent {
@@ -61,29 +70,37 @@ pub(crate) async fn answer(req: &Req, ctx: &Ctx, login: Login) -> Result<Respons
     };
     let answer = exchange.clone();
     hook.trigger(event, move |event| async move {
-        let (record, token, method, meta) =
-            (event.record.get(), event.token.get(), event.auth_method.get(), event.meta.get());
-        answer.respond(finish(&event.ctx, record, &token, &method, &meta, &expand).await?);
+        let signed_in = SignedIn {
+            record: event.record.get(),
+            token: event.token.get(),
+            method: event.auth_method.get(),
+            meta: event.meta.get(),
+        };
+        answer.respond(finish(&event.ctx, &signed_in, &place, &expand).await?);
         Ok(())
     })
     .await?;
     Ok(exchange.take())
 }
 
-async fn finish(
-    ctx: &Ctx,
+/// A login after its hooks.
+struct SignedIn {
     record: RecordRef,
-    token: &str,
-    method: &str,
-    meta: &Value,
-    expand: &Paths,
-) -> Result<Response> {
+    token: String,
+    method: String,
+    meta: Value,
+}
+
+async fn finish(ctx: &Ctx, login: &SignedIn, place: &Place, expand: &Paths) -> Result<Response> {
+    let SignedIn { record, token, method, meta } = login;
     let snapshot = record.snapshot();
-    if !method.is_empty() && login::mfa(ctx, &snapshot).await? == Mfa::Needed {
-        return Err(ApiError::forbidden("Multi-factor logins are not available in this build."));
+    if !method.is_empty()
+        && let Some(challenge) = second_factor(ctx, &snapshot, method).await?
+    {
+        return Ok(challenge);
     }
     let own = ctx.with_caller(Caller::of(Some(Arc::new(snapshot))));
-    record::enrich(&own, &record.collection(), std::slice::from_ref(&record), expand).await?;
+    record::enrich(&own, &record.collection(), std::slice::from_ref(record), expand).await?;
     record.lock().show.email = true;
     let mut out = Vec::with_capacity(1024);
     out.push(b'{');
@@ -93,9 +110,53 @@ async fn finish(
         out.push(b',');
     }
     out.extend_from_slice(b"\"record\":");
-    record::export::write_json(&record, &mut out);
+    record::export::write_json(record, &mut out);
     out.extend_from_slice(b",\"token\":");
     json::write_str(&mut out, token);
     out.push(b'}');
+    if !method.is_empty()
+        && record.collection().auth.auth_alert.enabled
+        && let Err(error) = origin::note(ctx, record, place).await
+    {
+        // spec auth §3.0: a place that cannot be noted does not stop a login
+        let data = serde_json::json!({"error": error.to_string()});
+        ctx.app.log().write(Level::Warn, "Failed to note the place of a login", &data);
+    }
     Ok(Response::json(200, out))
+}
+
+/// The answer to a login that is not complete yet. Source: spec auth §4.
+async fn second_factor(ctx: &Ctx, record: &Record, method: &str) -> Result<Option<Response>> {
+    let failed = |error| ApiError::wrap(400, "Failed to authenticate.", error);
+    if !mfa::is_needed(ctx, record).await.map_err(failed)? {
+        return Ok(None);
+    }
+    let session = session_of(ctx)?;
+    Ok(match mfa::step(ctx, record, method, &session).await.map_err(failed)? {
+        Step::Pass => None,
+        Step::Ask(id) => Some(Response::of(401, &serde_json::json!({"mfaId": id}))?),
+        Step::Refuse(refusal) => {
+            return Err(ApiError::bad_request(match refusal {
+                Refusal::Expired => "Invalid or expired MFA session.",
+                Refusal::Foreign => "Invalid MFA session.",
+                Refusal::SameMethod => "A different authentication method is required.",
+            }));
+        }
+    })
+}
+
+/// `mfaId` of the query, else of the body.
+fn session_of(ctx: &Ctx) -> Result<String> {
+    let Some(request) = &ctx.request else { return Ok(String::new()) };
+    let facts = request.facts();
+    match facts.query.get("mfaId") {
+        Some(id) if !id.is_empty() => Ok(id.clone()),
+        _ => text(&facts.body, "mfaId"),
+    }
+}
+
+/// Where a request comes from.
+fn place_of(req: &Req) -> Place {
+    let agent = req.head.headers.get(header::USER_AGENT).map_or(&[][..], |value| value.as_bytes());
+    Place::new(ip_text(req.real_ip()), agent)
 }

@@ -33,6 +33,8 @@ routes! {
     record_events,
     batch,
     auth_response,
+    auth_methods,
+    auth_otp,
     auth_password,
     auth_refresh,
     auth_impersonate,

@@ -1,4 +1,4 @@
-//! Password logins and the checks every login passes (spec auth §2.2, §3.0, §3.2, §4).
+//! Password logins and the the auth rule (spec auth §2.2, §3.0, §3.2).
 //!
 //! Functions over [`Ctx`]; the request, its body validation and the response are the caller's.
 
@@ -105,27 +105,8 @@ pub async fn passes_auth_rule(ctx: &Ctx, record: &Record) -> Result<bool> {
     }
 }
 
-/// What the second factor's rule says about a login.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mfa {
-    /// Not enabled, or the rule does not match.
-    NotNeeded,
-    /// A second method is needed (spec auth §4).
-    Needed,
-}
-
-/// Whether a login of a record needs a second factor.
-///
-/// # Errors
-/// When the rule cannot be built or run.
-pub async fn mfa(ctx: &Ctx, record: &Record) -> Result<Mfa> {
-    let options = &record.collection().auth.mfa;
-    let needed = options.enabled && rule::row_matches(ctx, &options.rule, &stored(record)).await?;
-    Ok(if needed { Mfa::Needed } else { Mfa::NotNeeded })
-}
-
 /// Rules see what is stored.
-fn stored(record: &Record) -> Record {
+pub(super) fn stored(record: &Record) -> Record {
     record.fresh_original()
 }
 

@@ -2,6 +2,9 @@
 
 pub mod confirm;
 pub mod login;
+pub mod mfa;
+pub mod origin;
+pub mod otp;
 pub mod password;
 pub mod superusers;
 pub mod token;

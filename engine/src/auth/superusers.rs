@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use dialects::{Value, statement::Case};
 use serde_json::json;
 
 use crate::{
     Error, FieldError, FieldErrors, Result,
     ctx::Ctx,
     record::{
-        Record, RecordRef, delete, find,
+        Record, RecordRef, delete,
         refs::{INSTALLER_EMAIL, SUPERUSERS},
         save,
     },
@@ -24,8 +23,7 @@ fn collection(ctx: &Ctx) -> Result<Arc<Loaded>> {
 }
 
 async fn by_email(ctx: &Ctx, email: &str) -> Result<Option<Record>> {
-    let superusers = collection(ctx)?;
-    find::by_value(ctx, &superusers, "email", Value::Text(email.into()), Case::Sensitive).await
+    super::find_by_email(ctx, &collection(ctx)?, email).await
 }
 
 fn valid_email(email: &str, otherwise: &str) -> Result<()> {

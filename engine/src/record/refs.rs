@@ -1,9 +1,9 @@
 //! The four collections that refer to auth records (`_mfas`, `_otps`, `_externalAuths`, `_authOrigins`), and superusers:
 //! extra validation and what a save deletes along (spec auth §1.4, §8, collections-and-fields §3.15).
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use dialects::statement;
+use dialects::statement::{self, Test};
 
 use super::{
     delete, find,
@@ -121,30 +121,104 @@ impl Cleanup {
     }
 }
 
-/// Deletes the rows of one reference collection that point to a record; returns how many.
-pub(crate) async fn delete_refs(ctx: &Ctx, name: &str, record: &RecordRef) -> Result<usize> {
-    let Some(collection) = ctx.snapshot().find(name).cloned() else { return Ok(0) };
+/// Rows read at a time.
+const PAGE: u32 = 500;
+
+/// The rows of one reference collection that point to a record, the newest first; at most [`PAGE`].
+pub(crate) async fn rows_of(ctx: &Ctx, name: &str, record: &RecordRef) -> Result<Vec<Record>> {
+    let Some(collection) = ctx.snapshot().find(name).cloned() else { return Ok(Vec::new()) };
     let (owner, id) = {
         let record = record.lock();
         (record.collection().id.clone(), record.stored_id().to_owned())
     };
-    let (dialect, limit) = (ctx.app.dialect(), 4000);
-    let sql = statement::referencing(
-        dialect,
+    let tests = [Test::Is("collectionRef", &owner), Test::Is("recordRef", &id)];
+    let sql = statement::select_where(
+        ctx.app.dialect(),
         &collection.name,
         &collection.select,
-        "recordRef",
-        false,
-        &id,
-        limit,
+        &tests,
+        Some("created"),
+        PAGE,
     );
-    let rows = find::many(ctx, &collection, sql).await?;
+    find::many(ctx, &collection, sql).await
+}
+
+/// Deletes the rows of one reference collection that point to a record; returns how many.
+pub(crate) async fn delete_refs(ctx: &Ctx, name: &str, record: &RecordRef) -> Result<usize> {
     let mut count = 0;
-    for row in rows.into_iter().filter(|r| r.get_str("collectionRef") == owner) {
-        delete::delete_again(ctx, &row.into(), true).await?;
-        count += 1;
+    let mut seen_first = String::new();
+    loop {
+        let rows = rows_of(ctx, name, record).await?;
+        let full = rows.len() >= PAGE as usize;
+        match rows.first() {
+            // A hook that keeps rows must not keep us here.
+            Some(first) if first.id() != seen_first => first.id().clone_into(&mut seen_first),
+            _ => return Ok(count),
+        }
+        for row in rows {
+            delete::delete_again(ctx, &row.into(), true).await?;
+            count += 1;
+        }
+        if !full {
+            return Ok(count);
+        }
     }
-    Ok(count)
+}
+
+/// Deletes a row that may be used once; false if somebody else was faster.
+pub(crate) async fn take(ctx: &Ctx, row: &Record) -> Result<bool> {
+    let (collection, row) = (row.collection().clone(), RecordRef::from(row.clone()));
+    ctx.run_in_transaction(move |ctx| async move {
+        let id = row.id();
+        if find::by_id(&ctx, &collection, &id).await?.is_none() {
+            return Ok(false);
+        }
+        delete::delete_record(&ctx, &row).await?;
+        Ok(true)
+    })
+    .await
+}
+
+/// Deletes the rows of one reference collection that are older than what `max_age_s` says for the collection they point to.
+pub(crate) async fn delete_expired(
+    ctx: &Ctx,
+    name: &str,
+    max_age_s: impl Fn(&Loaded) -> i64,
+) -> Result<()> {
+    let snapshot = ctx.snapshot();
+    let Some(collection) = snapshot.find(name) else { return Ok(()) };
+    for owner in snapshot.iter().filter(|c| c.is_auth()) {
+        let age = Duration::from_secs(max_age_s(owner).max(0).unsigned_abs());
+        let oldest = crate::time::now().minus(age).to_string();
+        let tests = [Test::Is("collectionRef", &owner.id), Test::Before("created", &oldest)];
+        let mut seen_first = String::new();
+        loop {
+            let sql = statement::select_where(
+                ctx.app.dialect(),
+                &collection.name,
+                &collection.select,
+                &tests,
+                None,
+                PAGE,
+            );
+            let rows = find::many(ctx, collection, sql).await?;
+            match rows.first() {
+                Some(first) if first.id() != seen_first => first.id().clone_into(&mut seen_first),
+                _ => break,
+            }
+            for row in rows {
+                delete::delete_record(ctx, &row.into()).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// True if a row was made more than `max_age_s` ago, or at no readable time.
+pub(crate) fn is_older(row: &Record, max_age_s: i64) -> bool {
+    let created = row.get("created").and_then(|val| crate::time::parse(val.as_str()));
+    let age = Duration::from_secs(max_age_s.max(0).unsigned_abs());
+    created.is_none_or(|created| created.plus(age) < crate::time::now())
 }
 
 /// The installer account goes when a real superuser is created; the save never fails because of it.

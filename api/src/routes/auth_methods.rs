@@ -1,0 +1,105 @@
+//! `GET …/auth-methods`: how one may sign in. Source: spec auth §3.1.
+
+use engine::schema::Loaded;
+use serde::Serialize;
+
+use crate::{
+    error::{ApiError, Result},
+    pipeline::{Rate, Row, context_collection},
+    request::Req,
+    response::Response,
+    routes::h,
+};
+
+pub(crate) const ROUTES: &[Row] =
+    &[Row::new("GET /api/collections/{collection}/auth-methods", h!(list))
+        .rate(Rate::Collection(&["listAuthMethods"]))];
+
+/// The answer; the order of keys is the wire's. Clients of old versions read the last three.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Methods<'c> {
+    password: Password<'c>,
+    oauth2: OAuth2,
+    mfa: Timed,
+    otp: Timed,
+    auth_providers: Option<Vec<Provider>>,
+    username_password: bool,
+    email_password: bool,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Password<'c> {
+    identity_fields: &'c [String],
+    enabled: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct OAuth2 {
+    providers: Vec<Provider>,
+    enabled: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Timed {
+    enabled: bool,
+    duration: i64,
+}
+
+impl Timed {
+    fn new(enabled: bool, duration: i64) -> Self {
+        Self { enabled, duration: if enabled { duration } else { 0 } }
+    }
+}
+
+/// A provider with everything a client needs to send its user there.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Provider {
+    name: String,
+    display_name: String,
+    logo: String,
+    state: String,
+    #[serde(rename = "authURL")]
+    auth_url: String,
+    #[serde(rename = "authUrl")]
+    auth_url_old: String,
+    code_verifier: String,
+    code_challenge: String,
+    code_challenge_method: String,
+}
+
+async fn list(req: &mut Req) -> Result<Response> {
+    let collection = context_collection(req)?;
+    if !collection.is_auth() {
+        return Err(ApiError::not_found("Missing or invalid auth collection context."));
+    }
+    Response::of(200, &methods(&collection))
+}
+
+fn methods(collection: &Loaded) -> Methods<'_> {
+    let auth = &collection.auth;
+    let enabled = auth.password_auth.enabled;
+    let identity_fields: &[String] =
+        if enabled { &auth.password_auth.identity_fields } else { &[] };
+    let has = |name: &str| identity_fields.iter().any(|field| field == name);
+    let providers = if auth.oauth2.enabled { providers(collection) } else { Vec::new() };
+    let without_logo = |provider: &Provider| Provider { logo: String::new(), ..provider.clone() };
+    Methods {
+        auth_providers: auth
+            .oauth2
+            .enabled
+            .then(|| providers.iter().map(without_logo).collect()),
+        username_password: has("username"),
+        email_password: has("email"),
+        password: Password { identity_fields, enabled },
+        oauth2: OAuth2 { providers, enabled: auth.oauth2.enabled },
+        mfa: Timed::new(auth.mfa.enabled, auth.mfa.duration),
+        otp: Timed::new(auth.otp.enabled, auth.otp.duration),
+    }
+}
+
+fn providers(_: &Loaded) -> Vec<Provider> {
+    Vec::new()
+}

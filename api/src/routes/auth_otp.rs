@@ -1,0 +1,188 @@
+//! `POST …/request-otp` and `POST …/auth-with-otp`. Source: spec auth §3.10, §3.11.
+
+use std::sync::Arc;
+
+use engine::{
+    FieldErrors,
+    auth::{self, otp},
+    check::{self, Check},
+    ctx::Ctx,
+    event::{AuthWithOtpEvent, RequestOtpEvent},
+    hook::Slot,
+    record::{Record, RecordRef},
+    schema::Loaded,
+};
+use serde_json::{Map, Value};
+
+use super::{
+    auth_password::{body_of, text},
+    auth_response::{Login, answer},
+};
+use crate::{
+    error::{ApiError, Result},
+    pipeline::{Rate, Row, context_collection},
+    rate_limit,
+    request::Req,
+    response::Response,
+    routes::{INVALID, h},
+};
+
+pub(crate) const ROUTES: &[Row] = &[
+    Row::new("POST /api/collections/{collection}/request-otp", h!(request))
+        .rate(Rate::Collection(&["requestOTP"])),
+    Row::new("POST /api/collections/{collection}/auth-with-otp", h!(login))
+        .rate(Rate::Collection(&["authWithOTP", "auth"])),
+];
+
+const MAX: usize = 255;
+/// Longest one-time password that can be stored.
+const MAX_PASSWORD: usize = 71;
+/// Guesses per record and address, right ones included …
+const ATTEMPTS: u64 = 5;
+/// … in so many seconds.
+const WINDOW_S: u64 = 180;
+
+fn otp_collection(req: &Req) -> Result<Arc<Loaded>> {
+    let collection = context_collection(req)?;
+    if !collection.is_auth() {
+        return Err(ApiError::not_found("Missing or invalid auth collection context."));
+    }
+    if !collection.auth.otp.enabled {
+        return Err(ApiError::forbidden(
+            "The collection is not configured to allow OTP authentication.",
+        ));
+    }
+    Ok(collection)
+}
+
+async fn request(req: &mut Req) -> Result<Response> {
+    let collection = otp_collection(req)?;
+    let body = body_of(req).await?;
+    let email = text(&body, "email")?;
+    check_email(&email)?;
+    let ctx = req.ctx(body);
+    let found = auth::find_by_email(&ctx, &collection, &email).await?;
+    let password = otp::generate(&collection);
+    let hook = &ctx.app.hooks().record_request_otp_request;
+    if !hook.has_for(|tag| tag == collection.name || tag == collection.id) {
+        return requested(req, &ctx, &collection, found.map(RecordRef::from), &password).await;
+    }
+    let event = Arc::new(RequestOtpEvent {
+        ctx: ctx.clone(),
+        collection: collection.clone(),
+        record: Slot::new(found.map(RecordRef::from)),
+        password: Slot::new(password),
+        ext: req.exchange(),
+    });
+    let passed = Arc::new(Slot::new(None));
+    let result = passed.clone();
+    hook.trigger_shared(event, move |event| async move {
+        result.set(Some((event.record.get(), event.password.get())));
+        Ok(())
+    })
+    .await?;
+    match passed.set(None) {
+        Some((record, password)) => requested(req, &ctx, &collection, record, &password).await,
+        None => Ok(Response::empty(200)),
+    }
+}
+
+/// An id in any case: the answer must not tell who has an account.
+async fn requested(
+    req: &mut Req,
+    ctx: &Ctx,
+    collection: &Loaded,
+    record: Option<RecordRef>,
+    password: &str,
+) -> Result<Response> {
+    let id = match record {
+        Some(record) => otp::request(ctx, &record, password)
+            .await
+            .map_err(|e| ApiError::wrap(400, "Failed to create OTP.", e))?,
+        None => {
+            let id = otp::pretend(ctx).await?;
+            req.log_error = Some(format!("missing or invalid {} OTP auth record", collection.name));
+            id
+        }
+    };
+    Response::of(200, &Map::from_iter([("otpId".to_owned(), Value::String(id))]))
+}
+
+fn check_email(email: &str) -> Result<()> {
+    let mut errors = FieldErrors::default();
+    if let Some(error) = check_text(email, MAX).or_else(|| check::email(email)) {
+        errors.set("email", error);
+    }
+    finish(errors)
+}
+
+/// 1 to `max` bytes.
+fn check_text(text: &str, max: usize) -> Check {
+    check::required(text.is_empty()).or_else(|| check::length(text, 1, max))
+}
+
+fn finish(errors: FieldErrors) -> Result<()> {
+    if errors.is_empty() { Ok(()) } else { Err(ApiError::bad_request(INVALID).with_fields(errors)) }
+}
+
+/// The same for every reason; the log knows which.
+fn refused(detail: &str) -> ApiError {
+    ApiError::bad_request("Invalid or expired OTP.").with_detail(detail)
+}
+
+async fn login(req: &mut Req) -> Result<Response> {
+    let collection = otp_collection(req)?;
+    let body = body_of(req).await?;
+    let (id, password) = (text(&body, "otpId")?, text(&body, "password")?);
+    let mut errors = FieldErrors::default();
+    for (name, value, max) in [("otpId", &id, MAX), ("password", &password, MAX_PASSWORD)] {
+        if let Some(error) = check_text(value, max) {
+            errors.set(name, error);
+        }
+    }
+    finish(errors)?;
+    let ctx = req.ctx(body).in_context("otp");
+    let (otp, record) = otp::find_valid(&ctx, &collection, &id)
+        .await?
+        .ok_or_else(|| refused("missing, foreign or expired OTP"))?;
+    // Digits are few: guesses are counted always, whatever the settings say about rate limits.
+    let bucket = format!("otp {}", record.id());
+    if !rate_limit::allow_attempt(req, &bucket, ATTEMPTS, WINDOW_S) {
+        let message = "Too many attempts, please try again later with a new OTP.";
+        return Err(ApiError::new(429, message));
+    }
+    if !otp::verify(&ctx, &otp, &password).await? {
+        return Err(refused("wrong password"));
+    }
+    let hook = &ctx.app.hooks().record_auth_with_otp_request;
+    if !hook.has_for(|tag| tag == collection.name || tag == collection.id) {
+        return redeemed(req, &ctx, &otp, record.into()).await;
+    }
+    let event = AuthWithOtpEvent {
+        ctx: ctx.clone(),
+        collection,
+        record: Slot::new(record.into()),
+        otp: otp.into(),
+        ext: req.exchange(),
+    };
+    let passed = Arc::new(Slot::new(None));
+    let result = passed.clone();
+    hook.trigger(event, move |event| async move {
+        result.set(Some((event.otp.snapshot(), event.record.get())));
+        Ok(())
+    })
+    .await?;
+    match passed.set(None) {
+        Some((otp, record)) => redeemed(req, &ctx, &otp, record).await,
+        None => Ok(Response::empty(200)),
+    }
+}
+
+async fn redeemed(req: &Req, ctx: &Ctx, otp: &Record, record: RecordRef) -> Result<Response> {
+    if !otp::redeem(ctx, otp, &record).await? {
+        return Err(refused("already used"));
+    }
+    let record = record.into_record();
+    let token = auth::new_auth_token(&record, 0, true)?;
+    answer(req, ctx, Login { record, token, method: "otp", meta: Value::Null }).await
+}
