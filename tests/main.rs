@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout, reason = "figures of the durability test")]
 
+mod auth;
 mod bad_input;
 mod cli;
 mod durability;

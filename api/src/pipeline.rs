@@ -6,8 +6,10 @@
 use std::{fmt, panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
 use engine::{
+    App,
     auth::token::TokenType,
     ctx::{Caller, Ctx},
+    log::Level,
     schema::Loaded,
 };
 use futures_util::{FutureExt as _, future::BoxFuture};
@@ -411,8 +413,15 @@ async fn load_auth(req: &mut Req) {
             req.caller = Caller::of(Some(found.record.clone()));
             req.auth = Some(found);
         }
-        Ok(None) => tracing::debug!("loadAuthToken failure"),
-        Err(error) => tracing::debug!(%error, "loadAuthToken failure"),
+        Ok(None) => log_bad_token(req.app(), "malformed, expired, foreign or unsigned token"),
+        Err(error) => log_bad_token(req.app(), &error.to_string()),
+    }
+}
+
+/// The request goes on as a guest's; the log may know why.
+fn log_bad_token(app: &App, why: &str) {
+    if app.log().enabled(Level::Debug as i64) {
+        app.log().write(Level::Debug, "loadAuthToken failure", &serde_json::json!({"error": why}));
     }
 }
 

@@ -15,7 +15,10 @@ use quick_cache::sync::Cache;
 
 use crate::{
     Error, Result,
-    auth::password::{self, Scheme, Unhashable},
+    auth::{
+        Found,
+        password::{self, Scheme, Unhashable},
+    },
     crons::Crons,
     ctx::Ctx,
     event::{Action, AppEvent, Hooks, TerminateEvent},
@@ -318,6 +321,19 @@ impl App {
     pub(crate) fn remember_auth(&self, record: &Arc<Record>, ticket: Ticket) {
         self.0.auth.put(record, ticket);
     }
+    /// A token whose signature was checked before, if its record and collection are still the same.
+    pub(crate) fn known_token(&self, text: &str) -> Option<Found> {
+        let found = self.0.auth.tokens.get(text)?;
+        let collection = found.record.collection();
+        let current = self.snapshot().by_id(&collection.id).cloned()?;
+        let record = self.known_auth(&current, found.record.id())?;
+        Arc::ptr_eq(&record, &found.record).then_some(found)
+    }
+    pub(crate) fn remember_token(&self, text: &str, found: &Found) {
+        if text.len() <= MAX_TOKEN {
+            self.0.auth.tokens.insert(text.into(), found.clone());
+        }
+    }
     /// What [`App::remember_auth`] wants to have been taken before the read.
     pub(crate) fn auth_ticket(&self) -> Ticket {
         self.0.auth.ticket(self.0.store.data().foreign_version())
@@ -332,10 +348,15 @@ impl App {
     }
 }
 
+/// Longer tokens are checked each time.
+const MAX_TOKEN: usize = 1024;
+
 /// Auth records by collection and id: the database answer to "whose token is this". Writes through the engine remove
 /// entries, foreign writes are noticed by the database's version.
 struct AuthCache {
     records: Cache<(String, String), (Arc<Record>, Ticket)>,
+    /// Tokens that were found to be signed, with the record object whose key signed them. Worth nothing without it.
+    tokens: Cache<Box<str>, Found>,
     /// Counts removals, so that a record read before a write is not put back after it.
     epoch: std::sync::atomic::AtomicU64,
 }
@@ -349,7 +370,7 @@ pub(crate) struct Ticket {
 
 impl Default for AuthCache {
     fn default() -> Self {
-        Self { records: Cache::new(4096), epoch: Default::default() }
+        Self { records: Cache::new(4096), tokens: Cache::new(4096), epoch: Default::default() }
     }
 }
 
@@ -375,6 +396,7 @@ impl AuthCache {
     fn clear(&self) {
         self.epoch.fetch_add(1, std::sync::atomic::Ordering::AcqRel);
         self.records.clear();
+        self.tokens.clear();
     }
 }
 

@@ -25,14 +25,6 @@ pub fn message(link: &str, executable: &str) -> String {
     )
 }
 
-/// What is printed instead where no dashboard is served.
-#[must_use]
-pub fn message_without_dashboard(executable: &str) -> String {
-    format!(
-        "You can create your first superuser by running: {executable} superuser upsert EMAIL PASS\n"
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -42,6 +34,5 @@ mod tests {
         let text = message("http://x/_/#/pbinstall/t", "./pb");
         assert!(text.starts_with("\n(!) Launch") && text.ends_with("PASS)\n\n"));
         assert!(text.contains("account:\nhttp://x/_/#/pbinstall/t\n(you can"));
-        assert!(message_without_dashboard("pb").ends_with("pb superuser upsert EMAIL PASS\n"));
     }
 }

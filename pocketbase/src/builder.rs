@@ -12,8 +12,9 @@ use api::{
 use engine::{
     Ctx,
     app::Config,
-    auth::{password::Scheme, superusers},
+    auth::password::Scheme,
     event::Hooks,
+    installer,
     store::{Durability, Trace},
 };
 
@@ -172,8 +173,8 @@ pub struct Started {
     pub address: String,
     /// The address of the socket.
     pub local: SocketAddr,
-    /// There is no superuser yet.
-    pub needs_superuser: bool,
+    /// Where the first superuser is made, if there is none yet. Holds a token: for the person who started the server.
+    pub installer: Option<String>,
 }
 
 /// Why serving ended early.
@@ -249,10 +250,15 @@ impl App {
             }
         };
         app.crons().start(&app);
+        let shown = match options.address.as_str() {
+            "" | ":http" => "127.0.0.1",
+            address => address,
+        };
+        let installer = installer::link(&Ctx::system(&app), &format!("http://{shown}")).await?;
         started(Started {
             local: listener.local_addr()?,
             address: options.address,
-            needs_superuser: superusers::needs_installer(&Ctx::system(&app)).await?,
+            installer,
         });
         server::serve(api, listener, stop).await;
         app.shutdown(false).await?;

@@ -55,8 +55,8 @@ pub(super) fn run(matches: &ArgMatches, config: &Config) -> Result<(), Failure> 
         };
         app.serve(options, stop(), |started| {
             print::raw(&banner(&started));
-            if started.needs_superuser {
-                print::raw(&installer::message_without_dashboard(&config.argv0));
+            if let Some(link) = &started.installer {
+                print::raw(&installer::message(link, &config.argv0));
             }
         })
         .await?;
@@ -152,7 +152,7 @@ mod tests {
         let started = Started {
             address: "127.0.0.1:18105".into(),
             local: "127.0.0.1:18105".parse().expect("address"),
-            needs_superuser: false,
+            installer: None,
         };
         let text = banner(&started);
         assert_eq!(&text[4..5], "/");

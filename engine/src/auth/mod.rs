@@ -39,7 +39,7 @@ pub fn token_options(collection: &Collection, kind: TokenType) -> &Token {
 #[derive(Debug, Clone)]
 pub struct Found {
     pub record: Arc<Record>,
-    pub claims: Claims,
+    pub claims: Arc<Claims>,
 }
 
 /// Finds the record a token belongs to, if the token is valid for one of the expected kinds (spec auth §1.2).
@@ -47,9 +47,17 @@ pub struct Found {
 /// # Errors
 /// Database errors; an invalid token is `Ok(None)`.
 pub async fn find_by_token(ctx: &Ctx, text: &str, expected: &[TokenType]) -> Result<Option<Found>> {
-    let Some(claims) = token::read(text) else { return Ok(None) };
     let now = now_seconds();
-    let kind = claims.token_type().filter(|k| expected.contains(k) && claims.in_time(now));
+    let is_expected = |claims: &Claims| {
+        claims.token_type().filter(|kind| expected.contains(kind) && claims.in_time(now))
+    };
+    // A token that was checked against this very record object need not be checked again.
+    let known = if ctx.in_transaction() { None } else { ctx.app.known_token(text) };
+    if let Some(found) = known {
+        return Ok(is_expected(&found.claims).map(|_| found));
+    }
+    let Some(claims) = token::read(text) else { return Ok(None) };
+    let kind = is_expected(&claims);
     let (Some(kind), id, collection_id) = (kind, claims.text("id"), claims.text("collectionId"))
     else {
         return Ok(None);
@@ -74,7 +82,14 @@ pub async fn find_by_token(ctx: &Ctx, text: &str, expected: &[TokenType]) -> Res
         }
     };
     let key = signing_key(&record, kind);
-    Ok(token::signed_by(text, &key).then_some(Found { record, claims }))
+    if !token::signed_by(text, &key) {
+        return Ok(None);
+    }
+    let found = Found { record, claims: Arc::new(claims) };
+    if !ctx.in_transaction() {
+        ctx.app.remember_token(text, &found);
+    }
+    Ok(Some(found))
 }
 
 /// The record of an e-mail address, byte by byte the same (spec auth §2.2).

@@ -228,6 +228,10 @@ async fn unlink(ctx: &Ctx, mut row: Record, index: usize, id: &str) -> Result<()
 
 async fn succeeded(ctx: &Ctx, record: &RecordRef, collection: &Arc<Loaded>) -> Result<()> {
     let has_files = !collection.file_fields.is_empty();
+    if collection.is_auth() && !ctx.in_transaction() {
+        // The deletion had a transaction of its own: what was cached before its commit is old.
+        ctx.app.forget_auth(&collection.id, record.lock().stored_id());
+    }
     if !ctx.in_transaction()
         && !has_files
         && !chain::is_after_bound(ctx, collection, Action::Delete)

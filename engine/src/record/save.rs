@@ -585,6 +585,10 @@ async fn succeeded(
             if action == Action::Update { dropped_files(&record, &before) } else { Vec::new() };
         (record.take_uploads(), removed, format!("{}/{}", collection.id, record.stored_id()))
     };
+    if collection.is_auth() && !ctx.in_transaction() {
+        // The save may have had a transaction of its own: what was cached before its commit is old.
+        ctx.app.forget_auth(&collection.id, &record.id());
+    }
     if !ctx.in_transaction()
         && removed.is_empty()
         && !chain::is_after_bound(ctx, &collection, action)

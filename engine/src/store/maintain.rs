@@ -1,8 +1,8 @@
 //! Upkeep of one database file: checkpoints, `PRAGMA optimize`, vacuum, copies, noticing foreign writers.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -52,48 +52,59 @@ impl Checkpoint {
     }
 }
 
-/// The last `data_version` seen and when.
+/// Tells the commits of other processes from our own.
+///
+/// A connection of its own sees that anybody committed, without waiting for the writer; only then the writer is asked
+/// whether it was somebody else.
 #[derive(Default)]
-pub(super) struct Foreign {
-    version: AtomicI64,
-    seen: AtomicU64,
-    base: std::sync::OnceLock<Instant>,
+pub(super) struct Foreign(Mutex<Watch>);
+
+#[derive(Default)]
+struct Watch {
+    conn: Option<Conn>,
+    /// `data_version` of the watching connection: changes with every commit that it did not make, and it makes none.
+    any: i64,
+    /// `data_version` of the writer: changes with commits of others.
+    others: Option<i64>,
+    /// Counts changes of `others`, and the times when nobody could tell.
+    count: i64,
 }
 
-/// How long an answer of [`Database::foreign_version`] may be old.
-const FRESH: Duration = Duration::from_millis(20);
+impl Foreign {
+    pub(super) fn forget(&self) {
+        drop(self.0.lock().conn.take());
+    }
+}
+
+fn data_version(conn: &Conn) -> Result<i64> {
+    let mut statement = conn.raw.prepare_cached("PRAGMA data_version")?;
+    Ok(statement.query_row([], |row| row.get(0))?)
+}
 
 impl Database {
-    /// `PRAGMA data_version` of the writer: changes when another process (not this one) has written to the file.
-    /// The last known number while the writer is in use.
-    ///
-    /// # Errors
-    /// What the driver says.
-    pub fn data_version(&self) -> Result<i64> {
-        let Some(mut held) = self.try_hold() else {
-            return Ok(self.0.foreign.version.load(Relaxed));
-        };
-        let conn = held.conn()?;
-        conn.guard.arm(0, None);
-        let mut statement = conn.raw.prepare_cached("PRAGMA data_version")?;
-        let version = statement.query_row([], |row| row.get(0))?;
-        drop(statement);
-        self.0.foreign.version.store(version, Relaxed);
-        Ok(version)
-    }
-
-    /// As [`data_version`](Self::data_version), looking at the file at most every 20 ms: cheap enough for each request.
+    /// A number that changes when another process (not this one) has written to the file. Sees what was committed before
+    /// the call; costs about two microseconds.
     #[must_use]
     pub fn foreign_version(&self) -> i64 {
-        let foreign = &self.0.foreign;
-        let now = foreign.base.get_or_init(Instant::now).elapsed();
-        let now = u64::try_from(now.as_millis()).unwrap_or(u64::MAX).saturating_add(1);
-        let seen = foreign.seen.load(Relaxed);
-        let due = seen == 0 || now.saturating_sub(seen) >= FRESH.as_millis() as u64;
-        if due && foreign.seen.compare_exchange(seen, now, Relaxed, Relaxed).is_ok() {
-            return self.data_version().unwrap_or_else(|_| foreign.version.load(Relaxed));
+        let mut watch = self.0.foreign.0.lock();
+        if watch.conn.is_none() {
+            watch.conn = self.0.connect(Role::Reader).ok();
         }
-        foreign.version.load(Relaxed)
+        let any = watch.conn.as_ref().and_then(|conn| data_version(conn).ok());
+        if any.is_some_and(|any| any == watch.any) {
+            return watch.count;
+        }
+        let others = self.try_hold().and_then(|mut held| {
+            let conn = held.conn().ok()?;
+            conn.guard.arm(0, None);
+            data_version(conn).ok()
+        });
+        if others.is_none() || others != watch.others {
+            watch.count += 1;
+        }
+        watch.others = others;
+        watch.any = any.unwrap_or(0);
+        watch.count
     }
 
     /// `PRAGMA optimize` (after table syncs and daily, spec §1.2).

@@ -301,6 +301,7 @@ impl Database {
         }
         self.0.checkpoint.lane.close();
         self.0.checkpoint.forget();
+        self.0.foreign.forget();
         self.0.lane.close();
         for slot in &self.0.readers {
             drop(slot.lock().take());
