@@ -32,6 +32,10 @@ pub(crate) struct Config {
     pub(crate) ignore_hooks: bool,
     /// `SSL_CERT_FILE`: whom to trust when connecting to others.
     pub(crate) ca_file: Option<PathBuf>,
+    /// Trusted root certificates and reach of outgoing requests.
+    pub(crate) outbound: engine::outbound::Options,
+    /// Seconds by which clocks of identity providers may differ (`PB_ID_TOKEN_LEEWAY`).
+    pub(crate) id_token_leeway: Option<i64>,
 }
 
 /// The arguments of the process.
@@ -138,6 +142,8 @@ pub(crate) fn read(arguments: &[OsString], matches: &ArgMatches) -> Config {
     };
     let word = |name: &str| matches.get_one::<String>(name).cloned().unwrap_or_default();
     let on = |name: &str| matches.get_one::<bool>(name).copied().unwrap_or_default();
+    let ca_file =
+        std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty()).map(PathBuf::from);
     let key_name = word("encryptionEnv");
     Config {
         public_dir: path("publicDir").unwrap_or_else(|| base.join("pb_public")),
@@ -157,7 +163,12 @@ pub(crate) fn read(arguments: &[OsString], matches: &ArgMatches) -> Config {
         durability: word("durability"),
         password_hash: word("passwordHash"),
         ignore_hooks: on("ignoreHooks"),
-        ca_file: std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty()).map(PathBuf::from),
+        outbound: engine::outbound::Options {
+            root_file: ca_file.clone(),
+            allow_private: std::env::var("PB_OUTBOUND_PRIVATE").is_ok_and(|v| v == "1" || v == "true"),
+        },
+        ca_file,
+        id_token_leeway: std::env::var("PB_ID_TOKEN_LEEWAY").ok().and_then(|v| v.parse().ok()),
         exe,
         argv0,
         dir,

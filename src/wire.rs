@@ -27,6 +27,7 @@ pub(crate) async fn app(config: &Config) -> Result<App, Failure> {
         .bcrypt(config.password_hash == "bcrypt")
         .trace(config.dev.then(print_sql))
         .ca_file(config.ca_file.clone())
+        .outbound(config.outbound.clone(), config.id_token_leeway)
         .release_memory(crate::allocator::release)
         .build()
         .await

@@ -27,6 +27,7 @@ use crate::{
     lanes::Lane,
     log::Log,
     mail::Mailer,
+    outbound,
     record::{Record, RecordRef},
     rule::AstCache,
     schema::{Loaded, Snapshot, migrate},
@@ -55,6 +56,10 @@ pub struct Config {
     pub dev: bool,
     /// Longest time of a statement.
     pub query_timeout: Duration,
+    /// How requests to other servers are made.
+    pub outbound: outbound::Options,
+    /// Seconds by which the clocks of identity providers may differ from ours.
+    pub id_token_leeway: i64,
     /// Statement listener of `--dev`.
     pub trace: Option<Trace>,
     /// Returns free memory to the system; called after password hashes (19 MiB each) when no other waits.
@@ -75,6 +80,8 @@ impl Config {
             password_hash: Scheme::default(),
             dev: false,
             query_timeout: Duration::from_secs(30),
+            outbound: outbound::Options::default(),
+            id_token_leeway: 300,
             trace: None,
             release_memory: None,
             ca_file: None,
@@ -123,6 +130,7 @@ struct Inner {
     log: Log,
     crons: Crons,
     mailer: Mailer,
+    outbound: outbound::Client,
     asts: AstCache,
     auth: AuthCache,
     observer: OnceLock<Box<dyn Observer>>,
@@ -150,6 +158,7 @@ impl App {
         let snapshot = Snapshot::load(&Db::Pool(store.data().clone())).await?;
         let app = Self(Arc::new(Inner {
             files: Files::new(&config.data_dir),
+            outbound: outbound::Client::new(config.outbound.clone()),
             config,
             store,
             snapshot: ArcSwap::from_pointee(snapshot),
@@ -266,6 +275,11 @@ impl App {
     #[must_use]
     pub fn mailer(&self) -> &Mailer {
         &self.0.mailer
+    }
+    /// The HTTP client.
+    #[must_use]
+    pub fn outbound(&self) -> &outbound::Client {
+        &self.0.outbound
     }
     pub(crate) fn asts(&self) -> &AstCache {
         &self.0.asts

@@ -59,6 +59,19 @@ impl Builder {
         self.config.encryption_key = key;
         self
     }
+    /// Reach and trusted roots of outgoing requests; seconds by which clocks of identity providers may differ.
+    #[must_use]
+    pub fn outbound(
+        mut self,
+        options: engine::outbound::Options,
+        id_token_leeway: Option<i64>,
+    ) -> Self {
+        self.config.outbound = options;
+        if let Some(seconds) = id_token_leeway {
+            self.config.id_token_leeway = seconds;
+        }
+        self
+    }
     /// Longest time of a query.
     #[must_use]
     pub fn query_timeout(mut self, limit: Duration) -> Self {
