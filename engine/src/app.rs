@@ -27,7 +27,7 @@ use crate::{
     lanes::Lane,
     log::Log,
     mail::Mailer,
-    outbound,
+    oauth2, outbound,
     record::{Record, RecordRef},
     rule::AstCache,
     schema::{Loaded, Snapshot, migrate},
@@ -131,6 +131,7 @@ struct Inner {
     crons: Crons,
     mailer: Mailer,
     outbound: outbound::Client,
+    oauth2_names: oauth2::Names,
     asts: AstCache,
     auth: AuthCache,
     observer: OnceLock<Box<dyn Observer>>,
@@ -158,6 +159,7 @@ impl App {
         let snapshot = Snapshot::load(&Db::Pool(store.data().clone())).await?;
         let app = Self(Arc::new(Inner {
             files: Files::new(&config.data_dir),
+            oauth2_names: oauth2::Names::default(),
             outbound: outbound::Client::new(config.outbound.clone()),
             config,
             store,
@@ -275,6 +277,11 @@ impl App {
     #[must_use]
     pub fn mailer(&self) -> &Mailer {
         &self.0.mailer
+    }
+    /// Names that came with an OAuth2 redirect.
+    #[must_use]
+    pub fn oauth2_names(&self) -> &oauth2::Names {
+        &self.0.oauth2_names
     }
     /// The HTTP client.
     #[must_use]

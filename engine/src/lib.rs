@@ -21,6 +21,7 @@ pub mod lanes;
 pub mod log;
 pub mod logs;
 pub mod mail;
+pub mod oauth2;
 pub mod outbound;
 pub mod record;
 pub mod rule;

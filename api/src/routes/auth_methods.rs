@@ -1,6 +1,6 @@
 //! `GET …/auth-methods`: how one may sign in. Source: spec auth §3.1.
 
-use engine::schema::Loaded;
+use engine::{App, auth::random_alnum, oauth2, schema::Loaded};
 use serde::Serialize;
 
 use crate::{
@@ -75,16 +75,16 @@ async fn list(req: &mut Req) -> Result<Response> {
     if !collection.is_auth() {
         return Err(ApiError::not_found("Missing or invalid auth collection context."));
     }
-    Response::of(200, &methods(&collection))
+    Response::of(200, &methods(req.app(), &collection))
 }
 
-fn methods(collection: &Loaded) -> Methods<'_> {
+fn methods<'c>(app: &App, collection: &'c Loaded) -> Methods<'c> {
     let auth = &collection.auth;
     let enabled = auth.password_auth.enabled;
     let identity_fields: &[String] =
         if enabled { &auth.password_auth.identity_fields } else { &[] };
     let has = |name: &str| identity_fields.iter().any(|field| field == name);
-    let providers = if auth.oauth2.enabled { providers(collection) } else { Vec::new() };
+    let providers = if auth.oauth2.enabled { providers(app, collection) } else { Vec::new() };
     let without_logo = |provider: &Provider| Provider { logo: String::new(), ..provider.clone() };
     Methods {
         auth_providers: auth
@@ -100,6 +100,26 @@ fn methods(collection: &Loaded) -> Methods<'_> {
     }
 }
 
-fn providers(_: &Loaded) -> Vec<Provider> {
-    Vec::new()
+/// What cannot be set up is left out.
+fn providers(app: &App, collection: &Loaded) -> Vec<Provider> {
+    let configured = collection.auth.oauth2.providers.0.iter();
+    configured.filter_map(|config| Some(provider(&oauth2::Client::new(app, config)?))).collect()
+}
+
+fn provider(client: &oauth2::Client) -> Provider {
+    let state = random_alnum(30);
+    let verifier = if client.pkce() { random_alnum(43) } else { String::new() };
+    let challenge = client.pkce().then(|| oauth2::challenge(&verifier));
+    let auth_url = client.auth_url(&state, challenge.as_deref());
+    Provider {
+        name: client.provider().name.to_owned(),
+        display_name: client.display_name().to_owned(),
+        logo: client.provider().logo(),
+        state,
+        auth_url_old: auth_url.clone(),
+        auth_url,
+        code_verifier: verifier,
+        code_challenge_method: challenge.as_ref().map_or("", |_| "S256").to_owned(),
+        code_challenge: challenge.unwrap_or_default(),
+    }
 }

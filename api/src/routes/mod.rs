@@ -24,6 +24,7 @@ macro_rules! routes {
 routes! {
     health,
     settings,
+    settings_apple,
     sql,
     crons,
     logs,
@@ -34,6 +35,7 @@ routes! {
     batch,
     auth_response,
     auth_methods,
+    auth_oauth2,
     auth_otp,
     auth_password,
     auth_refresh,

@@ -214,6 +214,11 @@ pub(crate) fn check_writable(collection: &Loaded) -> Result<()> {
 /// Runs a write with its request hook; `then` runs inside the hook, after the write.
 pub(crate) async fn write(call: Call, what: Write, then: Option<Then>) -> Result<Response> {
     let step = prepare(&call, &what).await?;
+    proceed(call, what, step, then).await
+}
+
+/// Runs a write whose rule was checked.
+pub(crate) async fn proceed(call: Call, what: Write, step: Step, then: Option<Then>) -> Result<Response> {
     let Call { ctx, collection, expand, exchange, .. } = call;
     let hook = what.hook(&ctx);
     if !hook.has_for(|tag| tag == collection.name || tag == collection.id) {
@@ -250,7 +255,8 @@ pub(crate) async fn write(call: Call, what: Write, then: Option<Then>) -> Result
 }
 
 /// A write that passed its rule.
-enum Step {
+#[derive(Debug)]
+pub(crate) enum Step {
     Save(Draft),
     Delete(RecordRef),
 }
@@ -270,7 +276,8 @@ impl Step {
     }
 }
 
-async fn prepare(call: &Call, what: &Write) -> Result<Step> {
+/// Decodes a write and checks its rule.
+pub(crate) async fn prepare(call: &Call, what: &Write) -> Result<Step> {
     let Call { ctx, collection, submission, .. } = call;
     let prepared = match what {
         Write::Create => save::prepare_create(ctx, collection, submission).await.map(Step::Save),

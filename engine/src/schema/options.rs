@@ -287,44 +287,8 @@ pub fn old_auth_alert_body() -> String {
     .body
 }
 
-/// The names of the OAuth2 providers a collection may configure, in display order (spec §4).
-pub const PROVIDERS: [&str; 32] = [
-    "apple",
-    "google",
-    "microsoft",
-    "yandex",
-    "facebook",
-    "instagram2",
-    "github",
-    "gitlab",
-    "bitbucket",
-    "gitee",
-    "gitea",
-    "discord",
-    "twitter",
-    "kakao",
-    "vk",
-    "linear",
-    "notion",
-    "monday",
-    "lark",
-    "box",
-    "spotify",
-    "trakt",
-    "twitch",
-    "patreon",
-    "strava",
-    "wakatime",
-    "livechat",
-    "mailcow",
-    "planningcenter",
-    "oidc",
-    "oidc2",
-    "oidc3",
-];
-
-/// True for names in [`PROVIDERS`].
+/// True for names of registered OAuth2 providers.
 #[must_use]
 pub fn is_known_provider(name: &str) -> bool {
-    PROVIDERS.contains(&name)
+    crate::oauth2::find(name).is_some()
 }
