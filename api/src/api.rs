@@ -4,14 +4,17 @@ use std::{fmt, sync::Arc};
 
 use arc_swap::{ArcSwap, Guard};
 use engine::App;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     cors::Cors,
+    metrics::Metrics,
     pipeline::{DynHandler, Handler, Middleware, Route, Row},
     rate_limit::Limiter,
     router::{Pattern, PatternError, Router},
     routes,
     static_files::StaticFiles,
+    www::Www,
 };
 
 /// Everything requests share. Cheap to clone.
@@ -24,6 +27,10 @@ struct Inner {
     limiter: Limiter,
     cors: Cors,
     public: Option<StaticFiles>,
+    www: Www,
+    compress: bool,
+    metrics: Metrics,
+    stopping: CancellationToken,
 }
 
 impl fmt::Debug for Api {
@@ -43,6 +50,12 @@ pub struct Options {
     pub public: Option<StaticFiles>,
     /// Routes and middlewares of library users.
     pub routes: Routes,
+    /// Names whose `www.` siblings are redirected.
+    pub www: Www,
+    /// Compress every answer that is worth it, not only the dashboard.
+    pub compress: bool,
+    /// A token for `/api/metrics` besides those of superusers.
+    pub metrics_token: Option<String>,
 }
 
 /// Routes and middlewares that are not built in.
@@ -113,7 +126,8 @@ impl Api {
     /// # Errors
     /// When a user route is malformed or conflicts with another one.
     pub fn new(app: &App, options: Options) -> Result<Self, PatternError> {
-        let router = build(&options.routes, options.public.is_some())?;
+        let metrics = Metrics::new(options.metrics_token);
+        let router = build(&options.routes, options.public.is_some(), &metrics)?;
         let origins =
             if options.origins.is_empty() { vec!["*".to_owned()] } else { options.origins };
         Ok(Self(Arc::new(Inner {
@@ -122,6 +136,10 @@ impl Api {
             limiter: Limiter::default(),
             cors: Cors::new(origins),
             public: options.public,
+            www: options.www,
+            compress: options.compress,
+            metrics,
+            stopping: CancellationToken::new(),
         })))
     }
 
@@ -130,7 +148,8 @@ impl Api {
     /// # Errors
     /// As [`Api::new`]; then nothing changes.
     pub fn set_routes(&self, routes: &Routes) -> Result<(), PatternError> {
-        self.0.router.store(Arc::new(build(routes, self.0.public.is_some())?));
+        let router = build(routes, self.0.public.is_some(), &self.0.metrics)?;
+        self.0.router.store(Arc::new(router));
         Ok(())
     }
 
@@ -152,25 +171,59 @@ impl Api {
         &self.0.cors
     }
 
+    /// Done when the server begins to stop; streams should end then.
+    #[must_use]
+    pub fn stopping(&self) -> &CancellationToken {
+        &self.0.stopping
+    }
+
+    /// Adds a number to `/api/metrics` that is read when somebody asks for it.
+    pub fn add_gauge(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        read: impl Fn() -> f64 + Send + Sync + 'static,
+    ) {
+        self.0.metrics.add_source(name, help, read);
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    pub(crate) fn www(&self) -> &Www {
+        &self.0.www
+    }
+
+    pub(crate) fn compresses(&self) -> bool {
+        self.0.compress
+    }
+
     pub(crate) fn public(&self) -> Option<&StaticFiles> {
         self.0.public.as_ref()
     }
 }
 
 /// User routes come first: whoever owns the static pattern keeps it.
-fn build(routes: &Routes, public: bool) -> Result<Router<Arc<Route>>, PatternError> {
+fn build(
+    routes: &Routes,
+    public: bool,
+    metrics: &Metrics,
+) -> Result<Router<Arc<Route>>, PatternError> {
     let mut router = Router::default();
     for user in &routes.routes {
         let row = Row::new("", routes::unknown);
         let middlewares: Vec<Middleware> =
             routes.global.iter().chain(&user.middlewares).cloned().collect();
         let handler = Handler::User(user.handler.clone());
-        add(&mut router, &user.pattern, row, handler, &middlewares, &user.unbound)?;
+        let parts = (handler, &middlewares[..], &user.unbound[..]);
+        add(&mut router, &user.pattern, row, parts, metrics)?;
     }
     let owned = |pattern: &str| routes.routes.iter().any(|user| user.pattern == pattern);
     for row in routes::all(public).filter(|row| !(routes::is_catch_all(row) && owned(row.pattern)))
     {
-        add(&mut router, row.pattern, row, Handler::Builtin(row.handler), &routes.global, &[])?;
+        let parts = (Handler::Builtin(row.handler), &routes.global[..], &[][..]);
+        add(&mut router, row.pattern, row, parts, metrics)?;
     }
     Ok(router)
 }
@@ -179,12 +232,12 @@ fn add(
     router: &mut Router<Arc<Route>>,
     text: &str,
     row: Row,
-    handler: Handler,
-    middlewares: &[Middleware],
-    unbound: &[String],
+    (handler, middlewares, unbound): (Handler, &[Middleware], &[String]),
+    metrics: &Metrics,
 ) -> Result<(), PatternError> {
     let pattern = Pattern::parse(text)?;
     let names = pattern.names().map(Into::into).collect();
-    let route = Route::new(row, handler, names, text, middlewares, unbound);
+    let stats = metrics.route(text);
+    let route = Route::new(row, handler, names, text, middlewares, unbound, stats);
     router.add(pattern, Arc::new(route))
 }

@@ -3,13 +3,16 @@
 mod activity;
 pub mod api;
 pub mod body;
+mod compress;
 mod cors;
 pub mod error;
 mod excerpt;
 pub mod fields;
 pub mod guard;
 pub mod json;
+mod metrics;
 pub mod pipeline;
+mod process;
 pub mod query;
 pub mod rate_limit;
 pub mod request;
@@ -19,8 +22,10 @@ mod routes;
 pub mod server;
 pub mod static_files;
 pub mod testing;
+pub mod tls;
 #[cfg(test)]
 mod transport_tests;
+pub mod www;
 
 pub use error::{ApiError, Result};
 pub use response::{Body, Response};

@@ -3,7 +3,7 @@
 //! Built-in and user middlewares of a route are merged and sorted by priority once, when the router is built.
 //! Source: spec server-settings-operations §2.1.
 
-use std::{fmt, panic::AssertUnwindSafe, sync::Arc, time::Instant};
+use std::{fmt, panic::AssertUnwindSafe, sync::Arc};
 
 use engine::{
     App,
@@ -16,9 +16,10 @@ use futures_util::{FutureExt as _, future::BoxFuture};
 use http::{HeaderValue, Method, header};
 
 use crate::{
-    activity,
+    activity, compress,
     error::{ApiError, Result},
     fields::Picker,
+    metrics::RouteStats,
     rate_limit,
     request::Req,
     response::{Body, Response},
@@ -91,6 +92,8 @@ pub struct Row {
     pub limit: Limit,
     /// Successful answers are not logged.
     pub quiet: bool,
+    /// Answers are compressed, however small.
+    pub compress: bool,
 }
 
 impl fmt::Debug for Row {
@@ -103,7 +106,7 @@ impl Row {
     /// A route with the default options.
     #[must_use]
     pub const fn new(pattern: &'static str, handler: HandlerFn) -> Self {
-        Self { pattern, handler, rate: Rate::Path, limit: Limit::Default, quiet: false }
+        Self { pattern, handler, rate: Rate::Path, limit: Limit::Default, quiet: false, compress: false }
     }
     /// Rate limited in another way.
     #[must_use]
@@ -115,6 +118,12 @@ impl Row {
     #[must_use]
     pub const fn limit(mut self, limit: Limit) -> Self {
         self.limit = limit;
+        self
+    }
+    /// With compressed answers, as the dashboard's are.
+    #[must_use]
+    pub const fn compress(mut self) -> Self {
+        self.compress = true;
         self
     }
     /// Without log entries for successful answers.
@@ -186,6 +195,8 @@ pub struct Route {
     pub rate: Rate,
     limit: Limit,
     quiet: bool,
+    compress: bool,
+    stats: Arc<RouteStats>,
     steps: Vec<Step>,
 }
 
@@ -198,13 +209,14 @@ impl fmt::Debug for Route {
 impl Route {
     /// Merges built-in and user middlewares; `unbound` ids are left out.
     #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         row: Row,
         handler: Handler,
         names: Vec<Box<str>>,
         pattern: &str,
         user: &[Middleware],
         unbound: &[String],
+        stats: Arc<RouteStats>,
     ) -> Self {
         let mut steps: Vec<(i32, &str, Step)> = BUILTINS
             .iter()
@@ -227,6 +239,8 @@ impl Route {
             rate: row.rate,
             limit: row.limit,
             quiet: row.quiet,
+            compress: row.compress,
+            stats,
             steps: steps.into_iter().map(|(.., step)| step).collect(),
         }
     }
@@ -289,10 +303,24 @@ pub(crate) async fn serve(req: &mut Req, route: Arc<Route>) -> http::Response<Bo
     let next = Next { steps: &route.steps, handler: &route.handler };
     let result = next.walk(req).await;
     let response = match result {
-        Ok(response) => pick(req, response),
+        Ok(response) => compressed(req, &route, pick(req, response)),
         Err(error) => Response::error(&error),
     };
+    route.stats.record(response.status, req.started.elapsed());
     finish(req, response)
+}
+
+/// Successful answers, smaller where route, server and client want that.
+fn compressed(req: &Req, route: &Route, mut response: Response) -> Response {
+    let scope = if route.compress {
+        compress::Scope::Always
+    } else if req.api.compresses() {
+        compress::Scope::Worthwhile
+    } else {
+        return response;
+    };
+    compress::apply(scope, &req.head.headers, &mut response);
+    response
 }
 
 /// Applies `?fields=`; a picker that fails leaves an empty body.
@@ -371,7 +399,7 @@ fn cors(req: &mut Req) -> Option<Response> {
 }
 
 async fn log(req: &mut Req, next: Next<'_>) -> Result<Response> {
-    let started = Instant::now();
+    let started = req.started;
     let result = next.run(req).await;
     activity::record(req, started, &result);
     result

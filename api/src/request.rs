@@ -10,6 +10,7 @@ use std::{
     fmt,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use engine::{
@@ -32,6 +33,7 @@ use crate::{
     rate_limit::Who,
     response::Response,
     router::{Spans, decode},
+    server::Clock,
 };
 
 /// What the client sent before the body.
@@ -158,6 +160,8 @@ pub struct Req {
     pub(crate) spans: Spans,
     pub(crate) standard: Standard,
     pub(crate) allow_origin: Option<HeaderValue>,
+    pub(crate) started: Instant,
+    pub(crate) clock: Option<Arc<Clock>>,
     source: Source,
     payload: Option<Payload>,
     store: Map<String, Value>,
@@ -190,6 +194,8 @@ impl Req {
             spans: Spans::default(),
             standard: Standard::default(),
             allow_origin: None,
+            started: Instant::now(),
+            clock: None,
             source,
             payload: None,
             store: Map::new(),
@@ -234,6 +240,14 @@ impl Req {
     #[must_use]
     pub fn real_ip(&self) -> IpAddr {
         self.head.real_ip(&self.api.app().settings())
+    }
+
+    /// Gives this request more time from now on than the server's limit of 5 minutes; `None` for no limit at all.
+    /// Event streams have none by themselves.
+    pub fn set_time_limit(&self, limit: Option<Duration>) {
+        if let Some(clock) = &self.clock {
+            clock.extend(limit);
+        }
     }
 
     /// Values that middlewares leave for each other.

@@ -13,7 +13,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use http_body::{Frame, SizeHint};
 use tokio::{io::AsyncRead, sync::mpsc};
 
-use crate::error::{ApiError, Result};
+use crate::{
+    compress::Encoded,
+    error::{ApiError, Result},
+};
 
 /// What a handler answers.
 #[derive(Debug)]
@@ -120,6 +123,8 @@ pub enum Body {
     File(FileBody),
     /// Pieces sent by a task; an `Err` cuts the connection.
     Stream(mpsc::Receiver<std::io::Result<Bytes>>),
+    /// Another body on its way through an encoder.
+    Encoded(Box<Encoded>),
 }
 
 /// The rest of a file from where it is positioned, read in bounded pieces.
@@ -182,6 +187,7 @@ impl http_body::Body for Body {
             }
             Self::File(file) => file.poll(cx),
             Self::Stream(pieces) => pieces.poll_recv(cx),
+            Self::Encoded(body) => body.poll(cx),
         };
         piece.map(|piece| piece.map(|piece| piece.map(Frame::data)))
     }
@@ -192,6 +198,7 @@ impl http_body::Body for Body {
             Self::Full(bytes) => bytes.is_empty(),
             Self::File(file) => file.left == 0,
             Self::Stream(_) => false,
+            Self::Encoded(body) => body.is_done(),
         }
     }
 
@@ -200,7 +207,7 @@ impl http_body::Body for Body {
             Self::Empty => SizeHint::with_exact(0),
             Self::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Self::File(file) => SizeHint::with_exact(file.left),
-            Self::Stream(_) => SizeHint::new(),
+            Self::Stream(_) | Self::Encoded(_) => SizeHint::new(),
         }
     }
 }
@@ -211,7 +218,7 @@ impl Body {
     pub fn as_bytes(&self) -> Option<&Bytes> {
         match self {
             Self::Full(bytes) => Some(bytes),
-            Self::Empty | Self::File(_) | Self::Stream(_) => None,
+            Self::Empty | Self::File(_) | Self::Stream(_) | Self::Encoded(_) => None,
         }
     }
 }

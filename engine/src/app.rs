@@ -335,6 +335,12 @@ impl App {
         Ok(self.0.passwords.run(work).await?)
     }
 
+    /// Password hashes that wait for a thread.
+    #[must_use]
+    pub fn waiting_passwords(&self) -> usize {
+        self.0.passwords.waiting()
+    }
+
     /// A cached auth record, if nothing has changed since.
     pub(crate) fn known_auth(&self, collection: &Arc<Loaded>, id: &str) -> Option<Arc<Record>> {
         self.0.auth.get(self.0.store.data().foreign_version(), collection, id)

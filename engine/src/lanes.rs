@@ -151,6 +151,12 @@ impl Lane {
         !self.0.0.state.lock().tasks.is_empty()
     }
 
+    /// Tasks that wait for a thread.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.0.0.state.lock().tasks.len()
+    }
+
     /// Finishes what is queued, then ends the threads.
     pub fn close(&self) {
         let workers = {

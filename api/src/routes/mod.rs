@@ -23,6 +23,7 @@ macro_rules! routes {
 
 routes! {
     health,
+    metrics,
     settings,
     settings_apple,
     sql,

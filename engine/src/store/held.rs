@@ -55,6 +55,10 @@ impl Writer {
             wake: Condvar::new(),
         }
     }
+
+    pub(super) fn waiting(&self) -> usize {
+        self.state.lock().queue.len()
+    }
 }
 
 /// The writer connection, given back when dropped; a transaction left open is rolled back.

@@ -283,6 +283,18 @@ impl Database {
         }
     }
 
+    /// Reads that wait for a reader thread.
+    #[must_use]
+    pub fn waiting_reads(&self) -> usize {
+        self.0.lane.waiting()
+    }
+
+    /// Jobs and transactions that wait for the writer.
+    #[must_use]
+    pub fn waiting_writes(&self) -> usize {
+        self.0.writer.waiting()
+    }
+
     /// Commits of this process so far; a cheap version for caches. Foreign writes: [`foreign_version`](Self::foreign_version).
     #[must_use]
     pub fn write_version(&self) -> u64 {

@@ -1,0 +1,24 @@
+//! `GET /api/metrics`: the server's numbers for Prometheus, for superusers and whoever has the metrics token.
+
+use http::header;
+
+use crate::{
+    error::{ApiError, Result},
+    guard, metrics,
+    pipeline::{Row, token_of},
+    request::Req,
+    response::Response,
+    routes::h,
+};
+
+pub(crate) const ROUTES: &[Row] = &[Row::new("GET /api/metrics", h!(show)).quiet()];
+
+const FORMAT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+async fn show(req: &mut Req) -> Result<Response> {
+    if !req.api.metrics().is_token(token_of(req.head.header(header::AUTHORIZATION))) {
+        guard::superuser(req)?;
+    }
+    let text = metrics::render(&req.api).map_err(|e| ApiError::internal(e.to_string()))?;
+    Ok(Response::text(200, FORMAT, text))
+}

@@ -1,0 +1,193 @@
+//! One connection: HTTP/1.1 or HTTP/2 over a stream with time limits, from accept to the last byte.
+//!
+//! Must not route or answer by itself; that is [`super::answer`].
+//! Source: spec server-settings-operations §1.4, §1.6.
+
+use std::{
+    convert::Infallible,
+    future::Future as _,
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::header;
+use http_body::{Frame, SizeHint};
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::graceful::GracefulConnection,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+use super::{
+    answer,
+    clock::{Clock, Guard, Timed, Times},
+};
+use crate::{api::Api, metrics::InFlight, response::Body};
+
+/// Most bytes of a request head; also of what is buffered of an answer.
+const MAX_HEAD: usize = 1 << 20;
+/// Most requests at a time on one HTTP/2 connection.
+const MAX_STREAMS: u32 = 250;
+/// How often an HTTP/2 peer is asked whether it is still there.
+const PING: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// When connections end: `stop` asks them to finish, `kill` ends them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Ends {
+    pub(crate) stop: CancellationToken,
+    pub(crate) kill: CancellationToken,
+}
+
+/// What all connections of a listener share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) api: Api,
+    pub(crate) times: Times,
+    pub(crate) ends: Ends,
+    http1: hyper::server::conn::http1::Builder,
+    http2: hyper::server::conn::http2::Builder<TokioExecutor>,
+}
+
+impl Shared {
+    pub(crate) fn new(api: Api, times: Times, ends: Ends) -> Self {
+        let mut http1 = hyper::server::conn::http1::Builder::new();
+        // the time limits are those of `Timed`
+        http1
+            .header_read_timeout(None)
+            .max_buf_size(MAX_HEAD)
+            .title_case_headers(true)
+            .pipeline_flush(true);
+        let mut http2 = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+        http2
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(MAX_STREAMS)
+            .max_header_list_size(u32::try_from(MAX_HEAD).unwrap_or(u32::MAX))
+            .keep_alive_interval(PING);
+        Self { api, times, ends, http1, http2 }
+    }
+
+    /// The stream with its time limits.
+    pub(crate) fn timed(&self, stream: TcpStream) -> (Timed<TcpStream>, Arc<Clock>) {
+        // a missing TCP_NODELAY only costs time
+        let _ = stream.set_nodelay(true);
+        let clock = Clock::new(self.times);
+        (Timed::new(stream, clock.clone()), clock)
+    }
+
+    /// HTTP/1.1 until the connection ends.
+    pub(crate) async fn http1<S>(&self, stream: S, clock: Arc<Clock>, remote: SocketAddr)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let service = service_fn(|request| self.serve(request, &clock, remote));
+        let connection = self.http1.serve_connection(TokioIo::new(stream), service);
+        self.drive(connection).await;
+    }
+
+    /// HTTP/2 until the connection ends.
+    pub(crate) async fn http2<S>(self: Arc<Self>, stream: S, clock: Arc<Clock>, remote: SocketAddr)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        clock.multiplex();
+        let shared = self.clone();
+        let service = service_fn(move |request| {
+            let (shared, clock) = (shared.clone(), clock.clone());
+            async move {
+                let limit = shared.times.request;
+                match tokio::time::timeout(limit, shared.serve(request, &clock, remote)).await {
+                    Ok(response) => response.map_err(|never| match never {}),
+                    Err(_) => Err(std::io::Error::from(std::io::ErrorKind::TimedOut)),
+                }
+            }
+        });
+        let connection = self.http2.serve_connection(TokioIo::new(stream), service);
+        self.drive(connection).await;
+    }
+
+    async fn drive<C: GracefulConnection>(&self, connection: C) {
+        let mut connection = std::pin::pin!(connection);
+        let ended = tokio::select! {
+            biased;
+            ended = connection.as_mut() => ended.is_ok(),
+            () = self.ends.stop.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                tokio::select! {
+                    ended = connection => ended.is_ok(),
+                    () = self.ends.kill.cancelled() => false,
+                }
+            }
+        };
+        if !ended {
+            tracing::debug!("a connection broke off");
+        }
+    }
+
+    async fn serve(
+        &self,
+        request: http::Request<Incoming>,
+        clock: &Arc<Clock>,
+        remote: SocketAddr,
+    ) -> Result<http::Response<Tracked>, Infallible> {
+        let guard = clock.begin();
+        let in_flight = self.api.metrics().begin();
+        let response = answer(&self.api, request, remote, clock).await;
+        let (parts, body) = response.into_parts();
+        let is_events = matches!(body, Body::Stream(_))
+            && parts
+                .headers
+                .get(header::CONTENT_TYPE)
+                .is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"));
+        let stopped = is_events.then(|| {
+            guard.clock().extend(None);
+            Box::pin(self.ends.stop.clone().cancelled_owned())
+        });
+        let body = Tracked { body, stopped, _guard: guard, _in_flight: in_flight };
+        Ok(http::Response::from_parts(parts, body))
+    }
+}
+
+/// A body that keeps its request open; event streams end when the server stops.
+#[derive(Debug)]
+pub(crate) struct Tracked {
+    body: Body,
+    stopped: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+    _guard: Guard,
+    _in_flight: InFlight,
+}
+
+impl http_body::Body for Tracked {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<std::io::Result<Frame<Bytes>>>> {
+        let this = self.get_mut();
+        let frame = Pin::new(&mut this.body).poll_frame(cx);
+        if frame.is_pending()
+            && let Some(stopped) = &mut this.stopped
+            && stopped.as_mut().poll(cx).is_ready()
+        {
+            return Poll::Ready(None);
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
