@@ -103,11 +103,22 @@ pub(crate) fn global(command: Command) -> Command {
         .arg(pool("auxMaxIdleConns"))
 }
 
-fn text(name: &'static str, help: &'static str) -> Arg {
+/// True for flags that are on or off.
+pub(crate) fn is_switch(flag: &str) -> bool {
+    let names = ["dev", "hooksWatch", "automigrate", "ignoreHooks", "indexFallback", "compress"];
+    flag.strip_prefix("--").is_some_and(|name| names.contains(&name))
+}
+
+/// A variable of the environment; empty ones count as missing.
+pub(crate) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+pub(crate) fn text(name: &'static str, help: &'static str) -> Arg {
     Arg::new(name).long(name).global(true).value_name("VALUE").hide_default_value(false).help(help)
 }
 
-fn switch(name: &'static str, default: &'static str, help: &'static str) -> Arg {
+pub(crate) fn switch(name: &'static str, default: &'static str, help: &'static str) -> Arg {
     Arg::new(name)
         .long(name)
         .global(true)
@@ -153,7 +164,7 @@ pub(crate) fn read(arguments: &[OsString], matches: &ArgMatches) -> Config {
         encryption_key: if key_name.is_empty() {
             None
         } else {
-            std::env::var(&key_name).ok().filter(|key| !key.is_empty())
+            variable(&key_name)
         },
         encryption_env: key_name,
         dev: on("dev"),

@@ -34,6 +34,14 @@ pub(crate) async fn app(config: &Config) -> Result<App, Failure> {
         .map_err(|error| Failure(explain(&error)))
 }
 
+/// Opens and closes the data directory, which makes it when it is missing.
+pub(crate) fn touch(config: &Config) -> Result<(), Failure> {
+    runtime()?.block_on(async {
+        app(config).await?.shutdown(false).await?;
+        Ok(())
+    })
+}
+
 /// An engine error as one line: field errors as `field: message.`.
 pub(crate) fn explain(error: &engine::Error) -> String {
     match error {

@@ -130,10 +130,12 @@ impl Api {
         let router = build(&options.routes, options.public.is_some(), &metrics)?;
         let origins =
             if options.origins.is_empty() { vec!["*".to_owned()] } else { options.origins };
+        let limiter = Limiter::default();
+        limiter.follow_settings(app);
         Ok(Self(Arc::new(Inner {
             app: app.clone(),
             router: ArcSwap::from_pointee(router),
-            limiter: Limiter::default(),
+            limiter,
             cors: Cors::new(origins),
             public: options.public,
             www: options.www,

@@ -11,7 +11,10 @@ use std::{
 };
 
 use engine::{
+    App,
     ctx::Caller,
+    event::AppEvent,
+    hook::{Event, Handler},
     schema::Collection,
     settings::{RateLimitRule, Settings},
 };
@@ -26,18 +29,21 @@ use crate::{
 
 /// A bucket is dropped after this time without use.
 const IDLE: Duration = Duration::from_secs(1800);
+/// Most buckets; when there are more the oldest windows go, limits of attackers with many addresses included.
+const MAX_BUCKETS: usize = 200_000;
+/// The job that drops idle buckets; it exists from the first use of a limit to the next change of the settings.
+const CLEANUP: (&str, &str) = ("__pbRateLimitersCleanup__", "2 * * * *");
 
-/// Counters of fixed windows.
-#[derive(Debug, Default)]
+/// Counters of fixed windows. Clones share them.
+#[derive(Debug, Default, Clone)]
 pub struct Limiter {
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     buckets: HashMap<(String, IpAddr), Bucket>,
-    /// The settings the counters belong to, by address.
-    settings: usize,
+    has_cleanup: bool,
     swept: Option<Instant>,
 }
 
@@ -69,13 +75,37 @@ impl Limiter {
         true
     }
 
-    /// Drops every counter when the settings are not those of the last call.
-    fn follow(&self, settings: &Arc<Settings>) {
-        let mut state = self.state.lock();
-        let address = Arc::as_ptr(settings) as usize;
-        if state.settings != address {
-            state.settings = address;
-            state.buckets.retain(|(bucket, _), _| bucket.starts_with('@'));
+    /// Drops every counter and the clean-up job whenever the settings are loaded again.
+    pub(crate) fn follow_settings(&self, app: &App) {
+        let limiter = self.clone();
+        let handler = Handler::new(move |event: Event<AppEvent>| {
+            let limiter = limiter.clone();
+            async move {
+                let app = event.app.clone();
+                event.next().await?;
+                let mut state = limiter.state.lock();
+                state.buckets.retain(|(bucket, _), _| bucket.starts_with('@'));
+                if std::mem::take(&mut state.has_cleanup) {
+                    app.crons().remove(CLEANUP.0);
+                }
+                Ok(())
+            }
+        });
+        app.hooks().settings_reload.bind_handler(handler.id("__pbRateLimitersSettingsHook__"));
+    }
+
+    /// Makes sure that idle counters go away.
+    fn ensure_cleanup(&self, app: &App) {
+        if std::mem::replace(&mut self.state.lock().has_cleanup, true) {
+            return;
+        }
+        let state = self.state.clone();
+        let added = app.crons().add(CLEANUP.0, CLEANUP.1, move |_| {
+            state.lock().drop_idle(Instant::now());
+            std::future::ready(Ok(()))
+        });
+        if let Err(error) = added {
+            tracing::warn!(error, "no clean-up of rate limits");
         }
     }
 }
@@ -84,9 +114,19 @@ impl State {
     fn sweep(&mut self, now: Instant) {
         let due = self.swept.is_none_or(|last| now.duration_since(last) > Duration::from_secs(60));
         if due {
-            self.swept = Some(now);
-            self.buckets.retain(|_, bucket| now.duration_since(bucket.used) < IDLE);
+            self.drop_idle(now);
         }
+        if self.buckets.len() >= MAX_BUCKETS {
+            let mut starts: Vec<Instant> = self.buckets.values().map(|b| b.start).collect();
+            let (_, median, _) = starts.select_nth_unstable(MAX_BUCKETS / 2);
+            let median = *median;
+            self.buckets.retain(|_, bucket| bucket.start > median);
+        }
+    }
+
+    fn drop_idle(&mut self, now: Instant) {
+        self.swept = Some(now);
+        self.buckets.retain(|_, bucket| now.saturating_duration_since(bucket.used) < IDLE);
     }
 }
 
@@ -162,7 +202,7 @@ impl Who<'_> {
         !limits.enabled
             || self.caller.is_superuser()
             || (!limits.excluded_ips.is_empty()
-                && contains_ip(&limits.excluded_ips, self.head.real_ip(&self.api.app().settings())))
+                && contains_ip(&limits.excluded_ips, self.head.real_ip(settings)))
     }
 
     /// Counts an action on a collection.
@@ -205,14 +245,14 @@ impl Who<'_> {
         self.take(&settings, rule, &format!("{} {}", rule.label, rule.audience))
     }
 
-    fn take(&self, settings: &Arc<Settings>, rule: &RateLimitRule, bucket: &str) -> Result<()> {
+    fn take(&self, settings: &Settings, rule: &RateLimitRule, bucket: &str) -> Result<()> {
         let limiter = self.api.limiter();
-        limiter.follow(settings);
+        limiter.ensure_cleanup(self.api.app());
         let (max, seconds) =
             (rule.max_requests.max(0).unsigned_abs(), rule.duration.max(0).unsigned_abs());
         if limiter.allow(
             bucket,
-            self.head.real_ip(&self.api.app().settings()),
+            self.head.real_ip(settings),
             max,
             seconds,
             Instant::now(),
@@ -275,6 +315,19 @@ mod tests {
             [0, 0, 0, 1, 2, 2, 3, 4].iter().map(|s| limiter.allow("b", ip, 2, 2, at(*s))).collect();
         assert_eq!(got, [true, true, false, false, true, true, false, true]);
         assert!(limiter.allow("c", ip, 2, 2, start));
+    }
+
+    #[test]
+    fn buckets_are_bounded() {
+        let limiter = Limiter::default();
+        let start = Instant::now();
+        let v6 = |n: usize| IpAddr::from((n as u128).to_be_bytes());
+        for n in 0..=MAX_BUCKETS {
+            let now = start + Duration::from_millis(n as u64 / 1000);
+            assert!(limiter.allow("b", v6(n), 1, 60, now));
+        }
+        assert!(limiter.state.lock().buckets.len() <= MAX_BUCKETS / 2 + 1);
+        assert!(!limiter.allow("b", v6(MAX_BUCKETS), 1, 60, start));
     }
 
     #[test]

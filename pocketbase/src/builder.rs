@@ -1,12 +1,20 @@
 //! [`App`] and its builder.
 
-use std::{fmt, net::SocketAddr, ops::Deref, path::PathBuf, time::Duration};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    ops::Deref,
+    path::PathBuf,
+    time::Duration,
+};
 
 use api::{
     api::{Api, Options, Routes},
     router::PatternError,
-    server::{self, ListenError},
+    server::{self, Limits, ListenError, Sockets},
     static_files::StaticFiles,
+    tls::{self, Authority, Tls},
+    www::Www,
 };
 
 use engine::{
@@ -158,8 +166,20 @@ impl Deref for App {
 /// Where and how to serve.
 #[derive(Debug, Clone)]
 pub struct ServeOptions {
-    /// `host:port`.
+    /// `host:port` of plain HTTP; beside HTTPS it answers ACME challenges and redirects, and may be empty.
     pub address: String,
+    /// `host:port` of HTTPS; empty for plain HTTP.
+    pub https: String,
+    /// Names to get certificates for; the host of `https` when there are none.
+    pub domains: Vec<String>,
+    /// Who issues the certificates.
+    pub authority: Authority,
+    /// Time, connection and shutdown limits; `max_connections` 0 follows the descriptors of the process.
+    pub limits: Limits,
+    /// Compress every answer that is worth it, not only the dashboard.
+    pub compress: bool,
+    /// A token for `/api/metrics` besides those of superusers.
+    pub metrics_token: Option<String>,
     /// Allowed origins; empty means all.
     pub origins: Vec<String>,
     /// Files served at `/`.
@@ -172,6 +192,12 @@ impl Default for ServeOptions {
     fn default() -> Self {
         Self {
             address: "127.0.0.1:8090".into(),
+            https: String::new(),
+            domains: Vec::new(),
+            authority: Authority::default(),
+            limits: Limits { max_connections: 0, ..Limits::default() },
+            compress: false,
+            metrics_token: None,
             origins: Vec::new(),
             public_dir: None,
             index_fallback: true,
@@ -182,8 +208,8 @@ impl Default for ServeOptions {
 /// Facts of a server that has begun to listen.
 #[derive(Debug, Clone)]
 pub struct Started {
-    /// The address as given.
-    pub address: String,
+    /// Where clients find the server, as the addresses were given: `http://127.0.0.1:8090`.
+    pub base_url: String,
     /// The address of the socket.
     pub local: SocketAddr,
     /// Where the first superuser is made, if there is none yet. Holds a token: for the person who started the server.
@@ -203,6 +229,9 @@ pub enum ServeError {
     /// The socket failed.
     #[error(transparent)]
     Io(#[from] std::io::Error),
+    /// Certificates cannot be kept.
+    #[error(transparent)]
+    Tls(#[from] tls::Error),
     /// The engine failed.
     #[error(transparent)]
     Engine(#[from] engine::Error),
@@ -252,29 +281,120 @@ impl App {
         started: impl FnOnce(Started),
     ) -> Result<(), ServeError> {
         let app = self.inner;
-        let public = options.public_dir.map(|dir| StaticFiles::new(dir, options.index_fallback));
-        let api =
-            Api::new(&app, Options { origins: options.origins, public, routes: self.routes })?;
-        let listener = match server::listen(&options.address).await {
-            Ok(listener) => listener,
+        let limits = with_descriptors(options.limits);
+        let (sockets, names) = match open(&app, &options).await {
+            Ok(opened) => opened,
             Err(error) => {
                 app.shutdown(false).await?;
-                return Err(error.into());
+                return Err(error);
             }
         };
-        app.crons().start(&app);
-        let shown = match options.address.as_str() {
-            "" | ":http" => "127.0.0.1",
-            address => address,
+        let www = Www::new(&names, sockets.tls.is_some());
+        let base_url = base_url(&options);
+        let public = options.public_dir.map(|dir| StaticFiles::new(dir, options.index_fallback));
+        let api_options = Options {
+            origins: options.origins,
+            public,
+            routes: self.routes,
+            www,
+            compress: options.compress,
+            metrics_token: options.metrics_token,
         };
-        let installer = installer::link(&Ctx::system(&app), &format!("http://{shown}")).await?;
-        started(Started {
-            local: listener.local_addr()?,
-            address: options.address,
-            installer,
-        });
-        server::serve(api, listener, stop).await;
+        let api = Api::new(&app, api_options)?;
+        app.crons().start(&app);
+        let installer = installer::link(&Ctx::system(&app), &base_url).await?;
+        started(Started { local: sockets.main.local_addr()?, base_url, installer });
+        server::serve(api, sockets, limits, stop).await;
         app.shutdown(false).await?;
         Ok(())
+    }
+}
+
+/// As many connections as the process has descriptors for, with some left for files and databases.
+fn with_descriptors(mut limits: Limits) -> Limits {
+    let descriptors = server::raise_descriptor_limit().unwrap_or(1024);
+    if limits.max_connections == 0 {
+        let most = (descriptors / 5 * 4).clamp(64, 100_000);
+        limits.max_connections = usize::try_from(most).unwrap_or(10_000);
+    }
+    limits
+}
+
+/// Opens the sockets; gives them with the names the server is known by.
+async fn open(app: &engine::App, options: &ServeOptions) -> Result<(Sockets, Vec<String>), ServeError> {
+    let is_https = !options.https.is_empty();
+    let address = if is_https { &options.https } else { &options.address };
+    let mut names = options.domains.clone();
+    if names.is_empty() {
+        names.extend(host(address).map(str::to_owned));
+    }
+    let main = server::listen(address).await?;
+    if !is_https {
+        return Ok((Sockets { main, tls: None, redirect: None }, names));
+    }
+    let is_public = |name: &String| name.contains('.') && name.parse::<IpAddr>().is_err();
+    let tls = Tls::new(tls::Options {
+        names: names.iter().filter(|name| is_public(name)).cloned().collect(),
+        names_on_demand: Www::new(&names, true).siblings().filter(is_public).collect(),
+        cache_dir: app.config().data_dir.join(".autocert_cache"),
+        authority: options.authority.clone(),
+    })?;
+    // spec server-settings §1.4: the helper's bind errors are ignored
+    let redirect = if options.address.is_empty() {
+        None
+    } else {
+        server::listen(&options.address).await.ok()
+    };
+    Ok((Sockets { main, tls: Some(tls), redirect }, names))
+}
+
+/// The host of `host:port`, if there is one.
+fn host(address: &str) -> Option<&str> {
+    address.rsplit_once(':').map(|(host, _)| host).filter(|host| !host.is_empty())
+}
+
+/// Where clients find the server.
+fn base_url(options: &ServeOptions) -> String {
+    let (scheme, address) = if options.https.is_empty() {
+        ("http", options.address.as_str())
+    } else {
+        ("https", options.https.as_str())
+    };
+    let shown = match options.domains.first().map_or(address, String::as_str) {
+        "" | ":http" | ":https" => "127.0.0.1",
+        shown => shown,
+    };
+    format!("{scheme}://{shown}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base_urls() {
+        for (http, https, domains, want) in [
+            ("127.0.0.1:8090", "", &[][..], "http://127.0.0.1:8090"),
+            ("", "", &[], "http://127.0.0.1"),
+            (":80", ":443", &[], "https://:443"),
+            (":80", ":https", &[], "https://127.0.0.1"),
+            ("0.0.0.0:80", "0.0.0.0:443", &["a.com", "b.com"], "https://a.com"),
+        ] {
+            let options = ServeOptions {
+                address: http.into(),
+                https: https.into(),
+                domains: domains.iter().map(|name| (*name).to_owned()).collect(),
+                ..ServeOptions::default()
+            };
+            assert_eq!(base_url(&options), want);
+        }
+    }
+
+    #[test]
+    fn connections_leave_descriptors() {
+        let limits = Limits { max_connections: 7, ..Limits::default() };
+        assert_eq!(with_descriptors(limits).max_connections, 7);
+        let limits = Limits { max_connections: 0, ..limits };
+        assert!(with_descriptors(limits).max_connections >= 64);
     }
 }

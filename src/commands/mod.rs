@@ -9,7 +9,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, error::ErrorKind};
 
 use crate::{
     flags::{self, Config},
-    print,
+    print, wire,
 };
 
 macro_rules! commands {
@@ -51,12 +51,14 @@ pub(crate) fn main(arguments: &[OsString]) -> ExitCode {
         Ok(matches) => matches,
         Err(error) => return explain(&error, &exe),
     };
-    let Some((name, sub)) = matches.subcommand() else {
-        print::raw(&root.render_help().to_string());
-        return ExitCode::SUCCESS;
+    let done = match matches.subcommand() {
+        Some((name, sub)) => run(name, sub, &flags::read(arguments, sub)),
+        // spec server-settings §1.3: the bare executable opens its directory, too
+        None => wire::touch(&flags::read(arguments, &matches)).map(|()| {
+            print::raw(&root.render_help().to_string());
+        }),
     };
-    let config = flags::read(arguments, sub);
-    match run(name, sub, &config) {
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure(text)) => {
             print::error(&text);
@@ -111,11 +113,22 @@ fn explain(error: &clap::Error, exe: &str) -> ExitCode {
                 format!("unknown command \"{flag}\" for \"{exe}\". Run '{exe} --help' for usage.")
             }
         }
-        ErrorKind::InvalidValue | ErrorKind::ValueValidation => format!(
-            "invalid argument \"{}\" for \"{}\" flag",
-            context(ContextKind::InvalidValue),
-            context(ContextKind::InvalidArg)
-        ),
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
+            let (value, flag) = (context(ContextKind::InvalidValue), context(ContextKind::InvalidArg));
+            // clap adds the name of the value
+            let flag = flag.split([' ', '[', '=']).next().unwrap_or_default();
+            let why = match error.kind() {
+                ErrorKind::InvalidValue if flags::is_switch(flag) => "ParseBool",
+                ErrorKind::ValueValidation => "ParseInt",
+                _ => "",
+            };
+            let why = if why.is_empty() {
+                String::new()
+            } else {
+                format!(": strconv.{why}: parsing \"{value}\": invalid syntax")
+            };
+            format!("invalid argument \"{value}\" for \"{flag}\" flag{why}")
+        }
         _ => {
             let text = error.to_string();
             text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned()

@@ -1,24 +1,37 @@
 //! `serve [domains]`: the web server. Source: spec server-settings-operations §1.4–§1.6.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use api::{
+    server::{Limits, Times},
+    tls::Authority,
+};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use engine::installer;
 use pocketbase::{ServeOptions, Started};
 
 use crate::{
     commands::Failure,
-    flags::Config,
-    print,
-    wire,
+    flags::{self, Config},
+    print, wire,
 };
 
 pub(super) fn command() -> Command {
+    let text = |name, help| Arg::new(name).long(name).value_name("VALUE").help(help);
+    let seconds = |name, default, help| {
+        text(name, help).value_parser(value_parser!(u64).range(1..=86_400)).default_value(default)
+    };
     Command::new("serve")
         .about("Starts the web server (default to 127.0.0.1:8090 if no domain is specified)")
         .arg(Arg::new("domains").num_args(0..).value_name("DOMAIN"))
-        .arg(Arg::new("http").long("http").value_name("ADDRESS").help("TCP address to listen for the HTTP server"))
-        .arg(Arg::new("https").long("https").value_name("ADDRESS").help("TCP address to listen for the HTTPS server"))
+        .arg(text(
+            "http",
+            "TCP address to listen for the HTTP server (with domains: 0.0.0.0:80, else 127.0.0.1:8090)",
+        ))
+        .arg(text(
+            "https",
+            "TCP address to listen for the HTTPS server (with domains: 0.0.0.0:443, else none); HTTP is redirected to it",
+        ))
         .arg(
             Arg::new("origins")
                 .long("origins")
@@ -27,32 +40,42 @@ pub(super) fn command() -> Command {
                 .action(ArgAction::Append)
                 .help("CORS allowed domain origins list (default: *)"),
         )
+        .arg(text(
+            "acmeDirectory",
+            "URL of another ACME directory than Let's Encrypt [env: PB_ACME_DIRECTORY]",
+        ))
+        .arg(text(
+            "acmeRoot",
+            "PEM file with the root certificate of that directory [env: PB_ACME_ROOT]",
+        ))
+        .arg(text(
+            "metricsToken",
+            "a bearer token for /api/metrics besides those of superusers [env: PB_METRICS_TOKEN]",
+        ))
+        .arg(
+            flags::switch("compress", "false", "compress API answers and static files, too (gzip, br, zstd)")
+                .global(false),
+        )
+        .arg(
+            text("maxConnections", "most connections at a time; 0: as many as there are descriptors for")
+                .value_parser(value_parser!(u32))
+                .default_value("0"),
+        )
+        .arg(seconds("headerTimeout", "60", "seconds for the head of a request and for TLS handshakes"))
+        .arg(seconds("requestTimeout", "300", "seconds for a request and its answer; event streams have no limit"))
+        .arg(seconds("shutdownTimeout", "1", "seconds that open requests get when the server stops"))
 }
 
 pub(super) fn run(matches: &ArgMatches, config: &Config) -> Result<(), Failure> {
-    let domains = matches.get_many::<String>("domains").map_or(0, Iterator::count);
-    let https = matches.get_one::<String>("https").is_some_and(|address| !address.is_empty());
-    if domains > 0 || https {
-        return Err(Failure(
-            "TLS is not available in this build: put a reverse proxy in front and start with --http=ADDRESS".into(),
-        ));
-    }
     if !config.ignore_hooks {
         refuse_scripts(config)?;
     }
-    let address = matches.get_one::<String>("http").cloned().unwrap_or_else(|| "127.0.0.1:8090".into());
-    let origins = matches.get_many::<String>("origins").into_iter().flatten().cloned().collect();
+    let options = options(matches, config);
     wire::runtime()?.block_on(async {
         let app = wire::app(config).await?;
         if !config.ignore_hooks {
             refuse_migrations(config, &app.applied_migrations().await?)?;
         }
-        let options = ServeOptions {
-            address,
-            origins,
-            public_dir: Some(config.public_dir.clone()),
-            index_fallback: config.index_fallback,
-        };
         app.serve(options, stop(), |started| {
             print::raw(&banner(&started));
             if let Some(link) = &started.installer {
@@ -64,15 +87,56 @@ pub(super) fn run(matches: &ArgMatches, config: &Config) -> Result<(), Failure> 
     })
 }
 
+/// Flags and their variables as the server takes them.
+fn options(matches: &ArgMatches, config: &Config) -> ServeOptions {
+    let list = |name: &str| -> Vec<String> {
+        matches.get_many::<String>(name).into_iter().flatten().cloned().collect()
+    };
+    let text = |name: &str| matches.get_one::<String>(name).cloned();
+    let seconds = |name: &str, default: Duration| {
+        matches.get_one::<u64>(name).map_or(default, |seconds| Duration::from_secs(*seconds))
+    };
+    let domains = list("domains");
+    let (http, https) =
+        if domains.is_empty() { ("127.0.0.1:8090", "") } else { ("0.0.0.0:80", "0.0.0.0:443") };
+    let or_variable = |name: &str, variable: &str| {
+        text(name).filter(|value| !value.is_empty()).or_else(|| flags::variable(variable))
+    };
+    let mut authority = Authority::default();
+    if let Some(directory) = or_variable("acmeDirectory", "PB_ACME_DIRECTORY") {
+        authority.directory = directory;
+    }
+    authority.root = or_variable("acmeRoot", "PB_ACME_ROOT").map(Into::into);
+    let limits = Limits::default();
+    let n_most = matches.get_one::<u32>("maxConnections").copied().unwrap_or_default();
+    ServeOptions {
+        address: text("http").unwrap_or_else(|| http.into()),
+        https: text("https").unwrap_or_else(|| https.into()),
+        domains,
+        authority,
+        limits: Limits {
+            times: Times {
+                header: seconds("headerTimeout", limits.times.header),
+                request: seconds("requestTimeout", limits.times.request),
+                idle: limits.times.idle,
+            },
+            max_connections: usize::try_from(n_most).unwrap_or(usize::MAX),
+            grace: seconds("shutdownTimeout", limits.grace),
+        },
+        compress: matches.get_one::<bool>("compress").copied().unwrap_or_default(),
+        metrics_token: or_variable("metricsToken", "PB_METRICS_TOKEN"),
+        origins: list("origins"),
+        public_dir: Some(config.public_dir.clone()),
+        index_fallback: config.index_fallback,
+    }
+}
+
 /// The lines after a successful start.
 fn banner(started: &Started) -> String {
-    let shown = match started.address.as_str() {
-        "" | ":http" | ":https" => "127.0.0.1",
-        address => address,
-    };
+    let url = &started.base_url;
     let now = engine::time::now().to_string();
     let (date, time) = (now[..10].replace('-', "/"), &now[11..19]);
-    format!("{date} {time} Server started at http://{shown}\n└─ REST API:  http://{shown}/api/\n")
+    format!("{date} {time} Server started at {url}\n└─ REST API:  {url}/api/\n")
 }
 
 /// Waits for SIGINT or SIGTERM.
@@ -150,7 +214,7 @@ mod tests {
     #[test]
     fn banner_text() {
         let started = Started {
-            address: "127.0.0.1:18105".into(),
+            base_url: "http://127.0.0.1:18105".into(),
             local: "127.0.0.1:18105".parse().expect("address"),
             installer: None,
         };
@@ -160,5 +224,29 @@ mod tests {
             &text[19..],
             " Server started at http://127.0.0.1:18105\n└─ REST API:  http://127.0.0.1:18105/api/\n"
         );
+    }
+    fn served(arguments: &[&str]) -> ServeOptions {
+        let line: Vec<std::ffi::OsString> =
+            ["pb", "serve"].iter().chain(arguments).map(Into::into).collect();
+        let root = flags::global(Command::new("pb")).subcommand(command());
+        let matches = root.get_matches_from(&line);
+        let (_, sub) = matches.subcommand().expect("serve");
+        options(sub, &flags::read(&line, sub))
+    }
+
+    #[test]
+    fn addresses_follow_the_domains() {
+        for (arguments, http, https) in [
+            (&[][..], "127.0.0.1:8090", ""),
+            (&["a.com", "b.com"], "0.0.0.0:80", "0.0.0.0:443"),
+            (&["a.com", "--http", ":8080", "--https=:8443"], ":8080", ":8443"),
+            (&["a.com", "--http="], "", "0.0.0.0:443"),
+        ] {
+            let options = served(arguments);
+            assert_eq!((options.address.as_str(), options.https.as_str()), (http, https));
+        }
+        assert_eq!(served(&["--origins", "a,b", "--origins=c"]).origins, ["a", "b", "c"]);
+        assert_eq!(served(&["--requestTimeout=7"]).limits.times.request.as_secs(), 7);
+        assert!(served(&["--compress"]).compress && !served(&[]).compress);
     }
 }

@@ -33,6 +33,7 @@ pub(super) fn command() -> Command {
 
 pub(super) fn run(matches: &ArgMatches, config: &Config) -> Result<(), Failure> {
     let Some((name, sub)) = matches.subcommand() else {
+        wire::touch(config)?;
         print::raw(&command().bin_name(format!("{} superuser", config.exe)).render_help().to_string());
         return Ok(());
     };

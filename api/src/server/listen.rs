@@ -11,6 +11,12 @@ pub enum ListenError {
     /// `host:port` was expected.
     #[error("listen tcp: address {0}: missing port in address")]
     Address(String),
+    /// The port is no number and has no known name.
+    #[error("listen tcp: lookup tcp/{0}: unknown port")]
+    Name(String),
+    /// The port is out of range.
+    #[error("listen tcp: address {0}: invalid port")]
+    Port(String),
     /// The operating system refused.
     #[error("listen tcp {address}: bind: {reason}")]
     Bind {
@@ -32,7 +38,11 @@ fn full(address: &str) -> Result<String, ListenError> {
         "http" => "80",
         "https" => "443",
         "" => "0",
-        port => port,
+        port if port.bytes().all(|b| b.is_ascii_digit()) => {
+            port.parse::<u16>().map_err(|_| ListenError::Port(port.to_owned()))?;
+            port
+        }
+        port => return Err(ListenError::Name(port.to_owned())),
     };
     let host = if matches!(host, "" | "0.0.0.0" | "[::]") { "[::]" } else { host };
     Ok(format!("{host}:{port}"))
@@ -92,6 +102,8 @@ mod tests {
             ("[::1]:1", Some("[::1]:1")),
             ("localhost", None),
             ("::1", None),
+            ("127.0.0.1:99999", None),
+            ("127.0.0.1:x", None),
         ] {
             assert_eq!(full(address).ok().as_deref(), want, "{address}");
         }

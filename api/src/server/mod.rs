@@ -67,6 +67,10 @@ pub async fn serve(api: Api, sockets: Sockets, limits: Limits, stop: impl Future
     let ends = Ends { stop: api.stopping().clone(), ..Ends::default() };
     let tasks = TaskTracker::new();
     let permits = Arc::new(Semaphore::new(limits.max_connections.clamp(1, Semaphore::MAX_PERMITS)));
+    let (free, max) = (permits.clone(), permits.available_permits());
+    api.add_gauge("http_connections", "Open connections.", move || {
+        f64::from(u32::try_from(max.saturating_sub(free.available_permits())).unwrap_or(u32::MAX))
+    });
     let shared = Arc::new(Shared::new(api, limits.times, ends.clone()));
     if let Some(tls) = &sockets.tls {
         tasks.spawn(tls.clone().keep(sockets.redirect.is_some(), ends.stop.clone()));
