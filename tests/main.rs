@@ -3,8 +3,10 @@
 #![allow(clippy::print_stdout, reason = "figures of the durability test")]
 
 mod auth;
+mod acme;
 mod bad_input;
 mod cli;
 mod durability;
+mod pipeline;
 mod support;
 mod tidy;

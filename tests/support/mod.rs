@@ -61,7 +61,7 @@ pub(crate) fn run(dir: &Path, args: &[&str]) -> std::process::Output {
         .expect("the executable starts")
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port()
 }
 
@@ -72,6 +72,26 @@ impl Server {
         let made = run(dir.path(), &["superuser", "upsert", EMAIL, PASSWORD, "--dir", "pb_data"]);
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         Self::on(dir, flags)
+    }
+
+    /// As [`Server::fresh`], listening on a port that something else knows already.
+    pub(crate) fn fresh_on(port: u16, flags: &[&str]) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let flags: Vec<String> = flags.iter().map(ToString::to_string).collect();
+        let child = start_on(dir.path(), &flags, port);
+        Self { child, dir, flags, port }
+    }
+
+    /// SIGTERM.
+    #[cfg(unix)]
+    pub(crate) fn terminate(&self) {
+        let sent = Command::new("kill").args(["-TERM", &self.pid().to_string()]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "kill -TERM");
+    }
+
+    /// The exit code of a server that is about to end.
+    pub(crate) fn wait(&mut self) -> Option<i32> {
+        self.child.wait().expect("wait").code()
     }
 
     /// Serves an existing directory (`<dir>/pb_data`).
@@ -93,7 +113,7 @@ impl Server {
     pub(crate) fn kill_and_restart(&mut self) {
         self.child.kill().expect("kill");
         self.child.wait().expect("wait");
-        (self.child, self.port) = start(self.dir.path(), &self.flags);
+        self.child = start_on(self.dir.path(), &self.flags, self.port);
     }
 
     /// One request on a connection of its own.
@@ -118,6 +138,10 @@ fn text(body: &Value) -> Vec<u8> {
 
 fn start(dir: &Path, flags: &[String]) -> (Child, u16) {
     let port = free_port();
+    (start_on(dir, flags, port), port)
+}
+
+fn start_on(dir: &Path, flags: &[String], port: u16) -> Child {
     let log = fs::File::create(dir.join("log")).expect("a log file");
     let mut child = Command::new(binary())
         .args(["serve", "--dir", "pb_data", "--http", &format!("127.0.0.1:{port}")])
@@ -138,7 +162,7 @@ fn start(dir: &Path, flags: &[String]) -> (Child, u16) {
         assert!(Instant::now() < end, "the server does not listen");
         std::thread::sleep(Duration::from_millis(5));
     }
-    (child, port)
+    child
 }
 
 impl Drop for Server {
