@@ -297,7 +297,6 @@ pub fn check_collection(req: &Req, collection: &Collection, tags: &[&str]) -> Re
 #[must_use]
 pub fn allow_attempt(req: &Req, bucket: &str, max: u64, seconds: u64) -> bool {
     let limiter = req.api.limiter();
-    limiter.follow(&req.app().settings());
     limiter.allow(bucket, req.real_ip(), max, seconds, Instant::now())
 }
 
