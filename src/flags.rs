@@ -43,6 +43,12 @@ pub(crate) fn arguments() -> Vec<OsString> {
     std::env::args_os().collect()
 }
 
+/// The file of the running executable; as it was called when the file has been replaced meanwhile.
+pub(crate) fn executable(arguments: &[OsString]) -> PathBuf {
+    let called = || arguments.first().map(PathBuf::from).unwrap_or_default();
+    std::env::current_exe().ok().filter(|path| path.exists()).unwrap_or_else(called)
+}
+
 /// The executable as it was called, and its base name.
 pub(crate) fn names(arguments: &[OsString]) -> (String, String) {
     let argv0 = arguments

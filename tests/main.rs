@@ -7,6 +7,7 @@ mod acme;
 mod bad_input;
 mod cli;
 mod durability;
+mod operations;
 mod pipeline;
 mod support;
 mod tidy;

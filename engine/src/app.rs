@@ -19,13 +19,14 @@ use crate::{
         Found,
         password::{self, Scheme, Unhashable},
     },
+    backup::{Backups, swap},
     crons::Crons,
     ctx::Ctx,
     event::{Action, AppEvent, Hooks, TerminateEvent},
     files::Files,
     hook::BoxFutureRef,
     lanes::Lane,
-    log::Log,
+    log::{Level, Log},
     mail::Mailer,
     oauth2, outbound,
     record::{Record, RecordRef},
@@ -132,6 +133,7 @@ struct Inner {
     mailer: Mailer,
     outbound: outbound::Client,
     oauth2_names: oauth2::Names,
+    backups: Backups,
     asts: AstCache,
     auth: AuthCache,
     observer: OnceLock<Box<dyn Observer>>,
@@ -149,14 +151,13 @@ impl App {
     /// # Errors
     /// A directory or database that cannot be opened, a failed migration, undecryptable settings, a hook's error.
     pub async fn bootstrap(config: Config, hooks: Hooks) -> Result<Self> {
-        let mut store_config = StoreConfig::new(&config.data_dir);
-        store_config.durability = config.durability;
-        store_config.query_timeout = config.query_timeout;
-        store_config.trace.clone_from(&config.trace);
-        let store = Store::open(&store_config).map_err(Error::Store)?;
-        migrate::run(&store).await?;
+        let dir = config.data_dir.clone();
+        let mut recovery = swap::begin(&dir)?;
+        let (store, snapshot) = match open(&config, recovery.is_trial()).await {
+            Err(error) if recovery.undo(&dir, &error.to_string())? => open(&config, false).await?,
+            opened => opened?,
+        };
         let log = Log::start(store.aux().clone()).await.map_err(Error::Store)?;
-        let snapshot = Snapshot::load(&Db::Pool(store.data().clone())).await?;
         let app = Self(Arc::new(Inner {
             files: Files::new(&config.data_dir),
             oauth2_names: oauth2::Names::default(),
@@ -170,6 +171,7 @@ impl App {
             log,
             crons: Crons::default(),
             mailer: Mailer::default(),
+            backups: Backups::default(),
             asts: AstCache::default(),
             auth: AuthCache::default(),
             observer: OnceLock::new(),
@@ -177,6 +179,11 @@ impl App {
         settings_ops::reload(&app).await?;
         let event = AppEvent { app: app.clone() };
         app.hooks().bootstrap.trigger(event, |_| std::future::ready(Ok(()))).await?;
+        if let Some(why) = &recovery.undone {
+            let data = serde_json::json!({ "error": why });
+            app.log().write(Level::Error, "Failed to restore backup", &data);
+        }
+        recovery.finish(dir);
         Ok(app)
     }
 
@@ -189,9 +196,13 @@ impl App {
         let result = self.hooks().terminate.trigger(event, |_| std::future::ready(Ok(()))).await;
         self.0.crons.stop();
         self.0.mailer.drain(MAIL_DRAIN).await;
+        self.0.backups.close();
         self.0.log.close().await;
         self.0.passwords.close();
         self.0.store.close();
+        if is_restart {
+            self.0.backups.apply(self);
+        }
         result
     }
 
@@ -288,6 +299,11 @@ impl App {
     pub fn outbound(&self) -> &outbound::Client {
         &self.0.outbound
     }
+    /// What is known about backups: the one in work, the restart that completes a restore.
+    #[must_use]
+    pub fn backups(&self) -> &Backups {
+        &self.0.backups
+    }
     pub(crate) fn asts(&self) -> &AstCache {
         &self.0.asts
     }
@@ -373,6 +389,22 @@ impl App {
     pub fn forget_all_auth(&self) {
         self.0.auth.clear();
     }
+}
+
+/// Opens the databases; on restored data also makes sure that the settings can be read.
+async fn open(config: &Config, is_trial: bool) -> Result<(Store, Snapshot)> {
+    let mut store_config = StoreConfig::new(&config.data_dir);
+    store_config.durability = config.durability;
+    store_config.query_timeout = config.query_timeout;
+    store_config.trace.clone_from(&config.trace);
+    let store = Store::open(&store_config).map_err(Error::Store)?;
+    migrate::run(&store).await?;
+    let db = Db::Pool(store.data().clone());
+    let snapshot = Snapshot::load(&db).await?;
+    if is_trial {
+        settings_ops::check(&db, config).await?;
+    }
+    Ok((store, snapshot))
 }
 
 /// Longer tokens are checked each time.

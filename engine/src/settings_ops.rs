@@ -8,12 +8,14 @@ use serde_json::Value;
 
 use crate::{
     Error, Result,
-    app::App,
+    app::{App, Config},
+    backup,
     cron,
     ctx::{Ctx, Outcome},
     event::{Action, AppEvent, Hooks, Model, ModelEvent},
     hook::Hook,
     settings::{Key, PARAMS_ID, Settings},
+    store::Db,
     wire::DecodeError,
 };
 
@@ -95,14 +97,23 @@ pub async fn reload(app: &App) -> Result<()> {
         .settings_reload
         .trigger(AppEvent { app: app.clone() }, |e| async move { load(&e.app).await })
         .await?;
+    backup::auto::schedule(app);
     let logs = app.settings().logs.clone();
     let days = u32::try_from(logs.max_days).unwrap_or(0);
     app.log().configure(days, logs.min_level).await?;
     Ok(())
 }
 
-fn key(app: &App) -> Key {
-    let config = app.config();
+/// Tells whether the stored settings can be read.
+///
+/// # Errors
+/// Why not.
+pub(crate) async fn check(db: &Db, config: &Config) -> Result<()> {
+    let loaded = Settings::load(db, &Settings::default(), &key(config)).await;
+    loaded.map(drop).map_err(|e| Error::Message(e.to_string()))
+}
+
+fn key(config: &Config) -> Key {
     Key {
         env_name: config.encryption_env.clone(),
         secret: config.encryption_key.clone().unwrap_or_default(),
@@ -111,7 +122,7 @@ fn key(app: &App) -> Key {
 
 async fn load(app: &App) -> Result<()> {
     let present = app.settings();
-    let loaded = Settings::load(&app.db(), &present, &key(app))
+    let loaded = Settings::load(&app.db(), &present, &key(app.config()))
         .await
         .map_err(|e| Error::Message(e.to_string()))?;
     match loaded {
@@ -122,7 +133,7 @@ async fn load(app: &App) -> Result<()> {
 }
 
 async fn store(ctx: &Ctx, settings: &Settings) -> Result<()> {
-    let job = settings.save_job(&key(&ctx.app)).map_err(|e| Error::Message(e.to_string()))?;
+    let job = settings.save_job(&key(ctx.app.config())).map_err(|e| Error::Message(e.to_string()))?;
     ctx.db.write(job).await?;
     Ok(())
 }

@@ -216,6 +216,17 @@ pub struct Started {
     pub installer: Option<String>,
 }
 
+/// Why serving ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Ended {
+    /// It was asked to stop.
+    Stopped,
+    /// The app wants to be started again in this place (a backup was restored): a new process image, or a new
+    /// [`App`].
+    Restart,
+}
+
 /// Why serving ended early.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -270,7 +281,7 @@ impl App {
         found.and_then(|names| names).map_err(engine::Error::Store)
     }
 
-    /// Serves until `stop` is done, then closes the app. `started` is called once the socket listens.
+    /// Serves until `stop` is done or the app wants to be started again, then closes it. `started` is called once the socket listens.
     ///
     /// # Errors
     /// When a route is wrong, the address cannot be used, or the engine fails.
@@ -279,7 +290,7 @@ impl App {
         options: ServeOptions,
         stop: impl Future<Output = ()>,
         started: impl FnOnce(Started),
-    ) -> Result<(), ServeError> {
+    ) -> Result<Ended, ServeError> {
         let app = self.inner;
         let limits = with_descriptors(options.limits);
         let (sockets, names) = match open(&app, &options).await {
@@ -304,9 +315,16 @@ impl App {
         app.crons().start(&app);
         let installer = installer::link(&Ctx::system(&app), &base_url).await?;
         started(Started { local: sockets.main.local_addr()?, base_url, installer });
-        server::serve(api, sockets, limits, stop).await;
-        app.shutdown(false).await?;
-        Ok(())
+        let mut ended = Ended::Stopped;
+        let until = async {
+            tokio::select! {
+                () = stop => {}
+                () = app.backups().restart_requested() => ended = Ended::Restart,
+            }
+        };
+        server::serve(api, sockets, limits, until).await;
+        app.shutdown(ended == Ended::Restart).await?;
+        Ok(ended)
     }
 }
 

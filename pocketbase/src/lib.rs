@@ -22,7 +22,7 @@
 //!     }),
 //! );
 //!
-//! app.serve(ServeOptions::default(), std::future::pending(), |_| ()).await?;
+//! let _ended = app.serve(ServeOptions::default(), std::future::pending(), |_| ()).await?;
 //! # Ok(())
 //! # }
 //! ```
@@ -37,7 +37,7 @@ pub use api::{
     pipeline::{Middleware, Next},
     request::{Exchange, Req},
 };
-pub use builder::{App, Builder, ServeError, ServeOptions, Started};
+pub use builder::{App, Builder, Ended, ServeError, ServeOptions, Started};
 pub use engine::{
     Error, FieldError, FieldErrors, Result,
     ctx::{Caller, Ctx},

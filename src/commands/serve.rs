@@ -8,7 +8,7 @@ use api::{
 };
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use engine::installer;
-use pocketbase::{ServeOptions, Started};
+use pocketbase::{Ended, ServeOptions, Started};
 
 use crate::{
     commands::Failure,
@@ -66,7 +66,28 @@ pub(super) fn command() -> Command {
         .arg(seconds("shutdownTimeout", "1", "seconds that open requests get when the server stops"))
 }
 
+/// Serves, and again in this process where the process image cannot be replaced.
 pub(super) fn run(matches: &ArgMatches, config: &Config) -> Result<(), Failure> {
+    while serve(matches, config)? == Ended::Restart {
+        restart();
+    }
+    Ok(())
+}
+
+/// Replaces the process by a fresh one of the same executable, arguments and id. Comes back only when that fails.
+fn restart() {
+    #[cfg(unix)]
+    {
+        use std::os::unix::process::CommandExt as _;
+        let arguments = flags::arguments();
+        let argv0 = arguments.first().cloned().unwrap_or_default();
+        let mut command = std::process::Command::new(flags::executable(&arguments));
+        let error = command.arg0(argv0).args(arguments.iter().skip(1)).exec();
+        print::error(&format!("restarting within the process: {error}"));
+    }
+}
+
+fn serve(matches: &ArgMatches, config: &Config) -> Result<Ended, Failure> {
     if !config.ignore_hooks {
         refuse_scripts(config)?;
     }
@@ -76,14 +97,14 @@ pub(super) fn run(matches: &ArgMatches, config: &Config) -> Result<(), Failure> 
         if !config.ignore_hooks {
             refuse_migrations(config, &app.applied_migrations().await?)?;
         }
-        app.serve(options, stop(), |started| {
+        let ended = app.serve(options, stop(), |started| {
             print::raw(&banner(&started));
             if let Some(link) = &started.installer {
                 print::raw(&installer::message(link, &config.argv0));
             }
         })
         .await?;
-        Ok(())
+        Ok(ended)
     })
 }
 

@@ -26,7 +26,10 @@ async fn show(req: &mut Req) -> Result<Response> {
     let is_sent = |name: &&str| req.head.headers.get(*name).is_some_and(|value| !value.is_empty());
     let header = names.find(is_sent).unwrap_or("").to_owned();
     let mut out = Vec::with_capacity(160);
-    out.extend_from_slice(b"{\"message\":\"API is healthy.\",\"code\":200,\"data\":{\"canBackup\":true,\"possibleProxyHeader\":");
+    out.extend_from_slice(b"{\"message\":\"API is healthy.\",\"code\":200,\"data\":{\"canBackup\":");
+    let idle = req.app().backups().active().is_none();
+    out.extend_from_slice(if idle { b"true" } else { b"false" });
+    out.extend_from_slice(b",\"possibleProxyHeader\":");
     json::write_str(&mut out, &header);
     out.extend_from_slice(b",\"realIP\":");
     json::write_str(&mut out, &ip_text(req.real_ip()));

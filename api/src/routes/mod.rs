@@ -29,6 +29,7 @@ routes! {
     sql,
     crons,
     logs,
+    backups,
     collections,
     providers,
     records,

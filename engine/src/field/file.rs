@@ -107,7 +107,8 @@ fn clean_extension(raw: &str) -> String {
     if kept.is_empty() { String::new() } else { format!(".{kept}") }
 }
 
-fn snake_case(text: &str) -> String {
+/// Words in lower case, joined by `_`.
+pub(crate) fn snake_case(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 4);
     for word in text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty()) {
         if !out.is_empty() {

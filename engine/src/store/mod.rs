@@ -11,6 +11,7 @@
 //! | [`raw`] | SQL that users wrote |
 
 mod conn;
+mod copy;
 mod error;
 mod held;
 pub mod logs;
@@ -30,6 +31,7 @@ use std::time::Duration;
 
 pub use dialects::{Sql, Value};
 
+pub use copy::check_file;
 pub use error::{Error, Result};
 pub use read::{Database, Stats};
 pub use rows::{OwnedRows, RowRef, Rows, ValueRef};

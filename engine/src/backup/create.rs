@@ -1,0 +1,112 @@
+//! Making a backup: copies of the databases, then one zip of everything, then its place (spec §4.1).
+
+use std::{fs, path::Path, sync::Arc};
+
+use super::{NEVER_SAVED, Pace, archive, on_thread, scratch::Scratch};
+use crate::{
+    App, Error, Result,
+    event::BackupEvent,
+    field::file::snake_case,
+    files::{self, Labels, Source},
+    hook::{Event, Slot},
+    store::Database,
+    time,
+};
+
+/// Bytes that must stay free on the disk.
+pub(super) const SPARE: u64 = 64 << 20;
+
+/// Makes a backup, within `OnBackupCreate`; an empty name is replaced by one of app name and time. Gives the name.
+///
+/// Goes on when the caller stops waiting. Neither readers nor writers wait for it.
+///
+/// # Errors
+/// [`Error::Message`] when another backup or restore runs; what hooks, the disk or the place of the backups say.
+pub async fn create(app: &App, name: &str) -> Result<String> {
+    let turn = app.backups().begin(name)?;
+    let event = Arc::new(BackupEvent {
+        app: app.clone(),
+        name: Slot::new(name.to_owned()),
+        exclude: Slot::new(NEVER_SAVED.map(str::to_owned).to_vec()),
+    });
+    let work = tokio::spawn(async move {
+        let hook = &event.app.hooks().backup_create;
+        let done = hook.trigger_shared(event.clone(), make).await;
+        drop(turn);
+        done.map(|()| event.name.get())
+    });
+    work.await.unwrap_or_else(|e| Err(Error::Message(format!("the backup ended early: {e}"))))
+}
+
+async fn make(event: Event<BackupEvent>) -> Result<()> {
+    let app = event.app.clone();
+    let name = event.name.with(|name| {
+        if name.is_empty() {
+            *name = default_name(&app, "pb_backup_");
+        }
+        name.clone()
+    });
+    let (exclude, owned) = (event.exclude.get(), app.clone());
+    let scratch = on_thread(move || {
+        let dir = &owned.config().data_dir;
+        let scratch = Scratch::new(dir, "pb_backup")?;
+        write_zip(&owned, scratch.path(), &exclude, owned.backups().pace())?;
+        Ok(scratch)
+    })
+    .await?;
+    let zip = scratch.path().join(ZIP);
+    let labels =
+        Labels { content_type: "application/zip".into(), original_name: Some(name.clone()) };
+    files::for_backups(&app)?.put(&name, labels, Source::File(zip)).await?;
+    Ok(())
+}
+
+/// The finished zip in its scratch directory.
+const ZIP: &str = "backup.zip";
+
+fn write_zip(app: &App, scratch: &Path, exclude: &[String], mut pace: Pace) -> Result<()> {
+    let store = app.store();
+    let databases = [store.data(), store.aux()];
+    let size = |db: &Database| fs::metadata(db.path()).map_or(0, |stat| stat.len());
+    let needed: u64 = databases.into_iter().map(size).sum();
+    if free_space(scratch).is_some_and(|free| free < needed + SPARE) {
+        return Err(Error::Message("not enough free disk space for a backup".into()));
+    }
+    let mut replaced = Vec::new();
+    for database in databases {
+        let name = database.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if exclude.contains(&name) {
+            continue;
+        }
+        let copy = scratch.join(&name);
+        database.copy_pages(&copy, &mut || pace.step())?;
+        replaced.push((name, copy));
+    }
+    let content = archive::Content { root: &app.config().data_dir, exclude, replaced: &replaced };
+    Ok(archive::write(&content, &scratch.join(ZIP), &mut pace)?)
+}
+
+/// `<prefix><app name>_<time>.zip`.
+pub(super) fn default_name(app: &App, prefix: &str) -> String {
+    let mut name = snake_case(&app.settings().meta.app_name);
+    while name.len() > 50 {
+        name.pop();
+    }
+    let digits: String =
+        time::now().to_string().chars().filter(char::is_ascii_digit).take(14).collect();
+    format!("{prefix}{name}_{digits}.zip")
+}
+
+/// Free bytes of the disk a path is on; `None` where that cannot be asked.
+pub(super) fn free_space(path: &Path) -> Option<u64> {
+    #[cfg(unix)]
+    {
+        let stat = nix::sys::statvfs::statvfs(path).ok()?;
+        Some(u64::from(stat.blocks_available()).saturating_mul(u64::from(stat.fragment_size())))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        None
+    }
+}
