@@ -9,5 +9,7 @@ mod cli;
 mod durability;
 mod operations;
 mod pipeline;
+mod mail;
+mod sdk;
 mod support;
 mod tidy;

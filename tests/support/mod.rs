@@ -2,6 +2,8 @@
 //!
 //! Blocking and dependency-free on purpose: what the tests say is on the wire is on the wire.
 
+pub(crate) mod smtp;
+
 use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
