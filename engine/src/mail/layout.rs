@@ -3,7 +3,7 @@
 //! Pure. A template is read once from left to right: what a value brings along is never a placeholder again.
 
 use crate::{
-    field::{Val, autodate, bool, date, number},
+    field::{Val, autodate, bool, date, geo_point, json, number},
     record::Record,
     settings::Meta,
 };
@@ -54,23 +54,24 @@ fn value_of(name: &str, values: &Values<'_>) -> Option<String> {
 
 /// A visible field as text; markup in it is escaped.
 fn field_of(record: &Record, name: &str) -> Option<String> {
-    let (_, field) = record.collection().field_at(name).filter(|(_, field)| !field.hidden)?;
-    let plain = [autodate::KIND, bool::KIND, date::KIND, number::KIND];
-    let text = text_of(record, name);
-    Some(if plain.contains(&field.type_name()) { text } else { escape(&text) })
-}
-
-/// A value as the reference prints it: lists of several values are nothing.
-fn text_of(record: &Record, name: &str) -> String {
-    match record.get(name) {
-        Some(Val::Bool(b)) => b.to_string(),
-        Some(Val::Number(n)) => crate::json::format_plain(*n),
+    let (index, field) = record.collection().field_at(name).filter(|(_, field)| !field.hidden)?;
+    let kind = field.type_name();
+    let text = match record.value(index) {
+        Val::Bool(b) => b.to_string(),
+        Val::Number(n) => crate::json::format_plain(*n),
+        value if [json::KIND, geo_point::KIND].contains(&kind) => {
+            let mut out = Vec::new();
+            field.kind.write_val_json(value, &mut out);
+            String::from_utf8_lossy(&out).into_owned()
+        }
+        // several values are nothing, as in the reference
         _ => match record.get_value(name) {
             Some(serde_json::Value::String(text)) => text,
-            None | Some(serde_json::Value::Null | serde_json::Value::Array(_)) => String::new(),
-            Some(other) => crate::json::value_sorted(&other),
+            _ => String::new(),
         },
-    }
+    };
+    let plain = [autodate::KIND, bool::KIND, date::KIND, number::KIND].contains(&kind);
+    Some(if plain { text } else { escape(&text) })
 }
 
 /// Text for HTML.
@@ -116,8 +117,6 @@ hr { height: 1px; margin: 12px 0; border: 0; background: #dfe3e8; }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
     use crate::{
         schema::{Snapshot, normalize::normalise, system},
@@ -136,7 +135,7 @@ mod tests {
             .set("email", "a'b@example.com")
             .set("tokenKey", "secret")
             .set("verified", true)
-            .set("name", json!("<b>{TOKEN}&\"x\"</b>"));
+            .set("name", "<b>{TOKEN}&\"x\"</b>");
         let mut meta = Settings::default().meta;
         meta.app_name = "A<b>&".into();
         meta.app_url = "http://localhost:8090/".into();
@@ -152,7 +151,7 @@ mod tests {
             ("{TOKEN", "{TOKEN"),
             ("{token} {OTP} {RECORD:} {RECORD:nope}", "{token} {OTP} {RECORD:} {RECORD:nope}"),
             ("{RECORD:tokenKey}{RECORD:password}", "{RECORD:tokenKey}{RECORD:password}"),
-            ("{RECORD:email}|{RECORD:verified}", "a&#39;b@example.com|true"),
+            ("{RECORD:email}|{RECORD:verified}|{RECORD:avatar}", "a&#39;b@example.com|true|"),
             ("{RECORD:name}", "&lt;b&gt;{TOKEN}&amp;&#34;x&#34;&lt;/b&gt;"),
             ("{ö{TOKEN}ö}", "{öt.o.kö}"),
         ] {
