@@ -15,7 +15,8 @@ const OLD: &str = "old-password";
 fn served(sink: &Sink) -> (Server, String) {
     let server = Server::fresh(&[]);
     patch(&server, "/api/settings", &json!({"smtp": sink.settings()}));
-    let body = json!({"email": USER, "password": OLD, "passwordConfirm": OLD, "name": "<i>Ann</i>"});
+    let body =
+        json!({"email": USER, "password": OLD, "passwordConfirm": OLD, "name": "<i>Ann</i>"});
     let made = post(&server, "/records", "", &body);
     assert_eq!(made.status, 200, "{}", String::from_utf8_lossy(&made.body));
     let id = made.json()["id"].as_str().expect("an id").to_owned();
@@ -42,7 +43,8 @@ fn token_of(answer: &Answer) -> String {
 fn codes(answer: &Answer) -> Vec<(String, String)> {
     let body = answer.json();
     let data = body["data"].as_object().expect("data").iter();
-    data.map(|(key, error)| (key.clone(), error["code"].as_str().unwrap_or("").to_owned())).collect()
+    data.map(|(key, error)| (key.clone(), error["code"].as_str().unwrap_or("").to_owned()))
+        .collect()
 }
 
 fn code(field: &str, code: &str) -> Vec<(String, String)> {
@@ -63,7 +65,8 @@ fn verification() {
     assert_eq!(mail.header("From"), "Support <support@example.com>");
     assert!(mail.part("text/plain").contains("[Verify](http://localhost:8090/_/#/auth/"));
     let token = mail.token("confirm-verification");
-    let confirm = |token: &str| post(&server, "/confirm-verification", "", &json!({"token": token}));
+    let confirm =
+        |token: &str| post(&server, "/confirm-verification", "", &json!({"token": token}));
     assert_eq!(codes(&confirm("x")), code("token", "validation_invalid_token_claims"));
     assert_eq!(codes(&confirm(&format!("{token}x"))), code("token", "validation_invalid_token"));
     assert_eq!(ask(USER).status, 204, "throttled");
@@ -132,10 +135,7 @@ fn email_change() {
     let confirm = |token: &str, password: &str| {
         post(&server, "/confirm-email-change", "", &json!({"token": token, "password": password}))
     };
-    assert_eq!(
-        codes(&confirm(&token, "wrong")),
-        code("password", "validation_invalid_password")
-    );
+    assert_eq!(codes(&confirm(&token, "wrong")), code("password", "validation_invalid_password"));
     assert_eq!(codes(&confirm("x", OLD)).len(), 2);
     assert_eq!(confirm(&token, OLD).status, 204);
     assert_eq!(login(&server, USER, OLD).status, 400);
@@ -174,7 +174,10 @@ fn every_template_can_be_tried() {
         let answer = ask(body);
         assert_eq!(answer.status, 204, "{name}: {}", String::from_utf8_lossy(&answer.body));
         let mail = sink.last(n + 1);
-        assert_eq!((mail.header("Subject").as_str(), mail.to), (subject, vec!["to@example.com".into()]));
+        assert_eq!(
+            (mail.header("Subject").as_str(), mail.to),
+            (subject, vec!["to@example.com".into()])
+        );
     }
     let mails = sink.wait(5);
     let html = mails[0].part("text/html");
@@ -198,14 +201,18 @@ fn nothing_that_users_write_becomes_a_header() {
     let evil = "x\r\nBcc: evil@example.com\r\n\r\n<script>{TOKEN}</script>";
     patch(&server, &format!("{USERS}/records/{id}"), &json!({"name": evil}));
     let meta = json!({"appName": evil, "senderName": "x>\r\nX-Evil: 1"});
-    let changed = server.send("PATCH", "/api/settings", &server.superuser(), &json!({"meta": meta}));
+    let changed =
+        server.send("PATCH", "/api/settings", &server.superuser(), &json!({"meta": meta}));
     assert!(changed.status == 200 || changed.status == 400, "{}", changed.status);
     let asked = post(&server, "/request-verification", "", &json!({"email": USER}));
     assert_eq!(asked.status, 204);
     let mail = sink.last(1);
     assert_eq!(mail.to, [USER]);
     let headers = mail.headers();
-    assert!(headers.iter().all(|h| !h.starts_with("Bcc") && !h.starts_with("X-Evil")), "{headers:?}");
+    assert!(
+        headers.iter().all(|h| !h.starts_with("Bcc") && !h.starts_with("X-Evil")),
+        "{headers:?}"
+    );
     let html = mail.part("text/html");
     assert!(html.contains("&lt;script&gt;{TOKEN}&lt;/script&gt;"), "{html}");
 }
@@ -234,8 +241,7 @@ fn failures_have_reasons_and_hold_nobody_up() {
     let (status, body) = try_with(json!({"tls": false, "port": 1}));
     assert!(status == 400 && body.contains(raw), "{body}");
     let refusing = Sink::with(Manner { refuses: true, ..Manner::default() });
-    let (status, body) =
-        try_with(json!({"port": refusing.port, "username": "", "password": ""}));
+    let (status, body) = try_with(json!({"port": refusing.port, "username": "", "password": ""}));
     assert!(status == 400 && body.contains("550"), "{body}");
     let mute = Sink::with(Manner { mute: true, ..Manner::default() });
     patch(&server, "/api/settings", &json!({"smtp": {"port": mute.port}}));

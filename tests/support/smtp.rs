@@ -169,14 +169,16 @@ impl Mail {
     /// A header's value, as written.
     pub(crate) fn header(&self, name: &str) -> String {
         let start = format!("{name}: ");
-        let found = self.headers().into_iter().find_map(|h| h.strip_prefix(&start).map(str::to_owned));
+        let found =
+            self.headers().into_iter().find_map(|h| h.strip_prefix(&start).map(str::to_owned));
         found.unwrap_or_default()
     }
 
     /// The part of a content type, decoded.
     pub(crate) fn part(&self, content_type: &str) -> String {
         let start = format!("Content-Type: {content_type}");
-        let at = self.raw.find(&start).unwrap_or_else(|| panic!("no {content_type} in {}", self.raw));
+        let at =
+            self.raw.find(&start).unwrap_or_else(|| panic!("no {content_type} in {}", self.raw));
         let body = self.raw[at..].split_once("\r\n\r\n").map_or("", |(_, body)| body);
         quoted_printable(body.split("\r\n--").next().unwrap_or_default())
     }
