@@ -32,8 +32,7 @@ fn with_user(options: &Value) -> (Server, String, String) {
 
 /// A one-time password as superusers may make them.
 fn otp(server: &Server, root: &str, user: &str, password: &str) -> String {
-    let body =
-        json!({"collectionRef": "_pb_users_auth_", "recordRef": user, "password": password});
+    let body = json!({"collectionRef": "_pb_users_auth_", "recordRef": user, "password": password});
     let made = ok(&server.send("POST", "/api/collections/_otps/records", root, &body));
     made["id"].as_str().expect("an id").to_owned()
 }
@@ -205,7 +204,8 @@ fn a_superuser_signs_in_with_a_password_of_the_command_line() {
     let body = json!({"identity": EMAIL, "password": PASSWORD});
     let asked = server.send("POST", &format!("{SUPERUSERS}/auth-with-password"), "", &body);
     assert_eq!(asked.status, 401, "OTP brings the second factor along");
-    let body = json!({"otpId": value("Id:"), "password": value("Pass:"), "mfaId": asked.json()["mfaId"]});
+    let body =
+        json!({"otpId": value("Id:"), "password": value("Pass:"), "mfaId": asked.json()["mfaId"]});
     ok(&server.send("POST", &format!("{SUPERUSERS}/auth-with-otp"), "", &body));
 }
 
@@ -219,7 +219,10 @@ fn places_of_logins_are_kept() {
     let new = json!({"password": "0987654321", "passwordConfirm": "0987654321"});
     ok(&server.send("PATCH", &format!("{USERS}/records/{user}"), &root, &new));
     assert_eq!(total(&server, &root, "_authOrigins"), 1, "a new password forgets them");
-    assert_eq!(server.send("DELETE", &format!("{USERS}/records/{user}"), &root, &Value::Null).status, 204);
+    assert_eq!(
+        server.send("DELETE", &format!("{USERS}/records/{user}"), &root, &Value::Null).status,
+        204
+    );
     let own = server.send("DELETE", &format!("{SUPERUSERS}/records/x"), &root, &Value::Null);
     assert_eq!(own.status, 404);
 }
@@ -228,7 +231,8 @@ fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut out = String::new();
     for chunk in bytes.chunks(3) {
-        let word = chunk.iter().fold(0u32, |word, b| word << 8 | u32::from(*b)) << (8 * (3 - chunk.len()));
+        let word =
+            chunk.iter().fold(0u32, |word, b| word << 8 | u32::from(*b)) << (8 * (3 - chunk.len()));
         for at in 0..=chunk.len() {
             out.push(ALPHABET[(word >> (18 - 6 * at)) as usize & 63] as char);
         }
@@ -248,7 +252,8 @@ fn tokens_that_are_not_what_they_claim() {
     let refresh = |token: &str| {
         server.send("POST", &format!("{USERS}/auth-refresh"), token, &Value::Null).status
     };
-    let signed_in = ok(&log_in(&server, &json!({"identity": "u@example.com", "password": PASSWORD})));
+    let signed_in =
+        ok(&log_in(&server, &json!({"identity": "u@example.com", "password": PASSWORD})));
     let good = signed_in["token"].as_str().expect("a token");
     assert_eq!((refresh(good), refresh(&format!("Bearer {good}"))), (200, 200));
     let db = rusqlite::Connection::open(server.data_dir().join("data.db")).expect("the database");
@@ -260,12 +265,14 @@ fn tokens_that_are_not_what_they_claim() {
             |row| row.get(0),
         )
         .expect("the signing key");
-    let claims = |kind: &str, exp: i64| {
-        json!({"collectionId": "_pb_users_auth_", "exp": exp, "id": user, "refreshable": true, "type": kind})
-    };
+    let claims = |kind: &str, exp: i64| json!({"collectionId": "_pb_users_auth_", "exp": exp, "id": user, "refreshable": true, "type": kind});
     const HS256: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
     let far = 4_102_444_800;
-    assert_eq!(refresh(&token(HS256, &claims("auth", far), key.as_bytes())), 200, "the key is right");
+    assert_eq!(
+        refresh(&token(HS256, &claims("auth", far), key.as_bytes())),
+        200,
+        "the key is right"
+    );
     let none = token(r#"{"alg":"none"}"#, &claims("auth", far), key.as_bytes());
     let unsigned = &none[..=none.rfind('.').expect("a dot")];
     for (what, bad) in [

@@ -151,7 +151,9 @@ fn token_check(c: &mut Criterion) {
     });
     let url = "/api/collections/posts/records/p00000000000007";
     let mut group = c.benchmark_group("token_check");
-    for (name, headers) in [("guest", vec![]), ("signed in", vec![("authorization", token.as_str())])] {
+    for (name, headers) in
+        [("guest", vec![]), ("signed in", vec![("authorization", token.as_str())])]
+    {
         group.bench_function(name, |b| {
             b.iter(|| {
                 let answer = runtime.block_on(testing::send(&api, "GET", url, &headers, ""));

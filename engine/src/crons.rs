@@ -238,7 +238,11 @@ mod tests {
     use crate::{Error, app::Config, event::Hooks};
 
     fn ids(crons: &Crons) -> Vec<String> {
-        crons.list().into_iter().map(|listed| format!("{} {}", listed.id, listed.expression)).collect()
+        crons
+            .list()
+            .into_iter()
+            .map(|listed| format!("{} {}", listed.id, listed.expression))
+            .collect()
     }
 
     #[test]
@@ -272,7 +276,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let app = App::bootstrap(Config::new(dir.path()), Hooks::default()).await.unwrap();
         let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
-        for (id, expression) in [("due", "30 6 * * *"), ("later", "31 6 * * *"), ("fails", "30 * * * *")] {
+        for (id, expression) in
+            [("due", "30 6 * * *"), ("later", "31 6 * * *"), ("fails", "30 * * * *")]
+        {
             let tell = tell.clone();
             let work = move |_| {
                 tell.send(id).unwrap();

@@ -4,11 +4,11 @@ use engine::{App, auth::random_alnum, oauth2, schema::Loaded};
 use serde::Serialize;
 
 use crate::{
-    error::{ApiError, Result},
-    pipeline::{Rate, Row, context_collection},
+    error::Result,
+    pipeline::{Rate, Row},
     request::Req,
     response::Response,
-    routes::h,
+    routes::{auth_form::auth_collection, h},
 };
 
 pub(crate) const ROUTES: &[Row] =
@@ -71,10 +71,7 @@ struct Provider {
 }
 
 async fn list(req: &mut Req) -> Result<Response> {
-    let collection = context_collection(req)?;
-    if !collection.is_auth() {
-        return Err(ApiError::not_found("Missing or invalid auth collection context."));
-    }
+    let collection = auth_collection(req)?;
     Response::of(200, &methods(req.app(), &collection))
 }
 
@@ -87,10 +84,7 @@ fn methods<'c>(app: &App, collection: &'c Loaded) -> Methods<'c> {
     let providers = if auth.oauth2.enabled { providers(app, collection) } else { Vec::new() };
     let without_logo = |provider: &Provider| Provider { logo: String::new(), ..provider.clone() };
     Methods {
-        auth_providers: auth
-            .oauth2
-            .enabled
-            .then(|| providers.iter().map(without_logo).collect()),
+        auth_providers: auth.oauth2.enabled.then(|| providers.iter().map(without_logo).collect()),
         username_password: has("username"),
         email_password: has("email"),
         password: Password { identity_fields, enabled },

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use engine::{
-    FieldErrors,
     auth::{self, otp},
-    check::{self, Check},
     ctx::Ctx,
     event::{AuthWithOtpEvent, RequestOtpEvent},
     hook::Slot,
@@ -15,16 +13,17 @@ use engine::{
 use serde_json::{Map, Value};
 
 use super::{
+    auth_form::{auth_collection, finish, needed, needed_email},
     auth_password::{body_of, text},
     auth_response::{Login, answer},
 };
 use crate::{
     error::{ApiError, Result},
-    pipeline::{Rate, Row, context_collection},
+    pipeline::{Rate, Row},
     rate_limit,
     request::Req,
     response::Response,
-    routes::{INVALID, h},
+    routes::h,
 };
 
 pub(crate) const ROUTES: &[Row] = &[
@@ -43,10 +42,7 @@ const ATTEMPTS: u64 = 5;
 const WINDOW_S: u64 = 180;
 
 fn otp_collection(req: &Req) -> Result<Arc<Loaded>> {
-    let collection = context_collection(req)?;
-    if !collection.is_auth() {
-        return Err(ApiError::not_found("Missing or invalid auth collection context."));
-    }
+    let collection = auth_collection(req)?;
     if !collection.auth.otp.enabled {
         return Err(ApiError::forbidden(
             "The collection is not configured to allow OTP authentication.",
@@ -59,7 +55,7 @@ async fn request(req: &mut Req) -> Result<Response> {
     let collection = otp_collection(req)?;
     let body = body_of(req).await?;
     let email = text(&body, "email")?;
-    check_email(&email)?;
+    finish([("email", needed_email(&email))])?;
     let ctx = req.ctx(body);
     let found = auth::find_by_email(&ctx, &collection, &email).await?;
     let password = otp::generate(&collection);
@@ -108,23 +104,6 @@ async fn requested(
     Response::of(200, &Map::from_iter([("otpId".to_owned(), Value::String(id))]))
 }
 
-fn check_email(email: &str) -> Result<()> {
-    let mut errors = FieldErrors::default();
-    if let Some(error) = check_text(email, MAX).or_else(|| check::email(email)) {
-        errors.set("email", error);
-    }
-    finish(errors)
-}
-
-/// 1 to `max` bytes.
-fn check_text(text: &str, max: usize) -> Check {
-    check::required(text.is_empty()).or_else(|| check::length(text, 1, max))
-}
-
-fn finish(errors: FieldErrors) -> Result<()> {
-    if errors.is_empty() { Ok(()) } else { Err(ApiError::bad_request(INVALID).with_fields(errors)) }
-}
-
 /// The same for every reason; the log knows which.
 fn refused(detail: &str) -> ApiError {
     ApiError::bad_request("Invalid or expired OTP.").with_detail(detail)
@@ -134,13 +113,7 @@ async fn login(req: &mut Req) -> Result<Response> {
     let collection = otp_collection(req)?;
     let body = body_of(req).await?;
     let (id, password) = (text(&body, "otpId")?, text(&body, "password")?);
-    let mut errors = FieldErrors::default();
-    for (name, value, max) in [("otpId", &id, MAX), ("password", &password, MAX_PASSWORD)] {
-        if let Some(error) = check_text(value, max) {
-            errors.set(name, error);
-        }
-    }
-    finish(errors)?;
+    finish([("otpId", needed(&id, 1, MAX)), ("password", needed(&password, 1, MAX_PASSWORD))])?;
     let ctx = req.ctx(body).in_context("otp");
     let (otp, record) = otp::find_valid(&ctx, &collection, &id)
         .await?

@@ -145,13 +145,15 @@ async fn second_factor(ctx: &Ctx, record: &Record, method: &str) -> Result<Optio
     })
 }
 
+const NO_SESSION: &str = "Failed to read MFA Id.";
+
 /// `mfaId` of the query, else of the body.
 fn session_of(ctx: &Ctx) -> Result<String> {
     let Some(request) = &ctx.request else { return Ok(String::new()) };
     let facts = request.facts();
     match facts.query.get("mfaId") {
         Some(id) if !id.is_empty() => Ok(id.clone()),
-        _ => text(&facts.body, "mfaId"),
+        _ => text(&facts.body, "mfaId").map_err(|e| ApiError { message: NO_SESSION.into(), ..e }),
     }
 }
 

@@ -42,7 +42,13 @@ impl Client {
         Ok(Self(BufReader::new(stream)))
     }
 
-    fn send(&mut self, method: &str, path: &str, token: &str, body: &str) -> Outcome<(u16, String)> {
+    fn send(
+        &mut self,
+        method: &str,
+        path: &str,
+        token: &str,
+        body: &str,
+    ) -> Outcome<(u16, String)> {
         let request = format!(
             "{method} {path} HTTP/1.1\r\nHost: load\r\nAuthorization: {token}\r\nContent-Type: application/json\r\n\
              Content-Length: {}\r\n\r\n{body}",
@@ -124,13 +130,18 @@ impl Server {
             client.send("POST", "/api/collections/_superusers/auth-with-password", "", &login)?;
         let token = answer.split("\"token\":\"").nth(1).and_then(|rest| rest.split('"').next());
         let token = token.ok_or("no token")?.to_owned();
-        let user = format!(r#"{{"email":"{EMAIL}","password":"{PASSWORD}","passwordConfirm":"{PASSWORD}"}}"#);
+        let user = format!(
+            r#"{{"email":"{EMAIL}","password":"{PASSWORD}","passwordConfirm":"{PASSWORD}"}}"#
+        );
         for (path, body) in [
             (
                 "/api/collections",
                 r#"{"name":"posts","type":"base","viewRule":"","fields":[{"name":"title","type":"text"},{"name":"views","type":"number"}]}"#,
             ),
-            ("/api/collections/posts/records", r#"{"id":"aaaaaaaaaaaaaaa","title":"hello","views":7}"#),
+            (
+                "/api/collections/posts/records",
+                r#"{"id":"aaaaaaaaaaaaaaa","title":"hello","views":7}"#,
+            ),
             ("/api/collections/users/records", &user),
         ] {
             let (status, answer) = client.send("POST", path, &token, body)?;
@@ -156,8 +167,12 @@ fn views(port: u16, time: Duration) -> Outcome<Vec<Duration>> {
                 while due < begin + time {
                     thread::sleep(due.saturating_duration_since(Instant::now()));
                     let from = if free > due { due } else { Instant::now() };
-                    let (status, answer) =
-                        client.send("GET", "/api/collections/posts/records/aaaaaaaaaaaaaaa", "", "")?;
+                    let (status, answer) = client.send(
+                        "GET",
+                        "/api/collections/posts/records/aaaaaaaaaaaaaaa",
+                        "",
+                        "",
+                    )?;
                     free = Instant::now();
                     taken.push(free - from);
                     if status != 200 {
@@ -232,7 +247,9 @@ fn main() -> Outcome<()> {
         logins += done;
         refused += full;
     }
-    println!("{RATE} views/s, {ROUNDS} rounds of {seconds} s each way, {LOGINS} clients logging in");
+    println!(
+        "{RATE} views/s, {ROUNDS} rounds of {seconds} s each way, {LOGINS} clients logging in"
+    );
     for (name, taken) in [("without logins", &mut quiet), ("with logins", &mut busy)] {
         taken.sort_unstable();
         let (p50, p99) = (quantile(taken, 0.5), quantile(taken, 0.99));

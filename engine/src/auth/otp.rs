@@ -53,8 +53,11 @@ pub async fn request(ctx: &Ctx, record: &RecordRef, password: &str) -> Result<St
     let otp = create(ctx, record, password).await?;
     let id = otp.id();
     let (inner, record, password) = (ctx.clone(), record.clone(), password.to_owned());
-    let sending = async move { send(&inner, &record, otp, &password).await };
-    mail::in_background(&ctx.app, "OTP email", sending);
+    let sent = otp.clone();
+    let sending = async move { send(&inner, &record, sent, &password).await };
+    if !mail::in_background(&ctx.app, "OTP email", sending) {
+        refs::take(ctx, &otp.snapshot()).await?;
+    }
     Ok(id)
 }
 
