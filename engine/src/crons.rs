@@ -34,8 +34,10 @@ const OWN: &str = "__pb";
 
 type Work = Arc<dyn Fn(App) -> BoxFuture<Result<()>> + Send + Sync>;
 
+type BuiltIn = (&'static str, &'static str, fn(App) -> BoxFuture<Result<()>>);
+
 /// The jobs that every app has, in the order they are listed: id, expression, work.
-const BUILT_IN: &[(&str, &str, fn(App) -> BoxFuture<Result<()>>)] = &[
+const BUILT_IN: &[BuiltIn] = &[
     ("__pbDBOptimize__", "0 0 * * *", |app| Box::pin(optimize(app))),
     ("__pbMFACleanup__", "0 * * * *", |app| {
         Box::pin(async move { mfa::clean_up(&Ctx::system(&app)).await })
