@@ -19,7 +19,7 @@ async fn app(dir: &std::path::Path) -> engine::App {
 async fn api(routes: Routes) -> (tempfile::TempDir, Api) {
     let dir = tempfile::tempdir().expect("dir");
     let public = Some(StaticFiles::new(dir.path().join("public"), true));
-    let api = Api::new(&app(dir.path()).await, Options { origins: Vec::new(), public, routes })
+    let api = Api::new(&app(dir.path()).await, Options { public, routes, ..Options::default() })
         .expect("api");
     (dir, api)
 }

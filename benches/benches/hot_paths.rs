@@ -101,8 +101,7 @@ async fn served(dir: &std::path::Path) -> Api {
         {"name": "status", "type": "select", "values": ["draft", "active"], "maxSelect": 1}],
         "indexes": ["CREATE INDEX idx_posts_status ON posts (status, views)"]});
     engine::collections::create(&ctx, &posts).await.expect("a collection");
-    let api = Api::new(&app, Options { origins: Vec::new(), public: None, routes: <_>::default() })
-        .expect("the built-in routes");
+    let api = Api::new(&app, Options::default()).expect("the built-in routes");
     for n in 0..1000 {
         let body = json!({"id": format!("p{n:014}"), "title": "alpha beta", "views": n, "status": "active"});
         create(&api, &body.to_string()).await;
