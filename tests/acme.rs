@@ -22,8 +22,8 @@ use serde_json::json;
 use crate::support::{Server, free_port};
 
 const NAME: &str = "pb.example.test";
-/// The last version that builds with the Go of Debian 12 (1.19).
-const PEBBLE: &str = "v2.4.0";
+/// Tried in this order: the newest, and the last one that builds with the Go of Debian 12 (1.19).
+const PEBBLES: [&str; 2] = ["v2.10.1", "v2.4.0"];
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A process that ends with the test.
@@ -43,18 +43,20 @@ fn pebble_dir() -> Option<&'static Path> {
     DIR.get_or_init(|| {
         let dir = std::env::var_os("PEBBLE_DIR").map(PathBuf::from).unwrap_or_else(|| {
             let home = std::env::var_os("HOME").map_or_else(std::env::temp_dir, PathBuf::from);
-            home.join(".cache/pocketbase-tests").join(PEBBLE)
+            home.join(".cache/pocketbase-tests/pebble")
         });
         if dir.join("pebble").exists() && dir.join("pebble-challtestsrv").exists() {
             return Some(dir);
         }
-        let package = |name| format!("github.com/letsencrypt/pebble/v2/cmd/{name}@{PEBBLE}");
-        let built = Command::new("go")
-            .args(["install", &package("pebble"), &package("pebble-challtestsrv")])
-            .env("GOBIN", &dir)
-            .status();
-        if built.is_ok_and(|status| status.success()) {
-            return Some(dir);
+        for version in PEBBLES {
+            let package = |name| format!("github.com/letsencrypt/pebble/v2/cmd/{name}@{version}");
+            let built = Command::new("go")
+                .args(["install", &package("pebble"), &package("pebble-challtestsrv")])
+                .env("GOBIN", &dir)
+                .status();
+            if built.is_ok_and(|status| status.success()) {
+                return Some(dir);
+            }
         }
         assert!(std::env::var_os("CI").is_none(), "CI needs Go for the ACME tests");
         println!("SKIPPED: the ACME tests need Go to build pebble");
@@ -97,7 +99,7 @@ impl Authority {
                 "127.0.0.1",
                 "-defaultIPv6",
                 "",
-                "-dns01",
+                dns_flag(bin),
                 &at(dns),
                 "-management",
                 &at(control),
@@ -106,6 +108,8 @@ impl Authority {
                 "-https01",
                 "",
                 "-tlsalpn01",
+                "",
+                "-doh",
                 "",
             ]),
             dir.path(),
@@ -136,6 +140,14 @@ impl Authority {
         let at = answer.find("-----BEGIN").expect("a certificate");
         CertificateDer::from_pem_slice(&answer.as_bytes()[at..]).expect("a certificate")
     }
+}
+
+/// The flag of the name server is `-dnsserver`, and `-dns01` in older versions.
+fn dns_flag(bin: &Path) -> &'static str {
+    let help = Command::new(bin.join("pebble-challtestsrv")).arg("-help").output();
+    let help = help.expect("the executable starts");
+    let is_new = String::from_utf8_lossy(&help.stderr).contains("-dnsserver");
+    if is_new { "-dnsserver" } else { "-dns01" }
 }
 
 /// A root, and a certificate of it for the authority's own HTTPS.

@@ -63,8 +63,7 @@ impl Shared {
         http1
             .header_read_timeout(None)
             .max_buf_size(MAX_HEAD)
-            .title_case_headers(true)
-            .pipeline_flush(true);
+            .title_case_headers(true);
         let mut http2 = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
         http2
             .timer(TokioTimer::new())
