@@ -93,27 +93,7 @@ impl Authority {
             "profiles": {"default": {"description": "", "validityPeriod": seconds}},
         }});
         fs::write(dir.path().join("config.json"), config.to_string()).expect("a file");
-        let names = spawn(
-            Command::new(bin.join("pebble-challtestsrv")).args([
-                "-defaultIPv4",
-                "127.0.0.1",
-                "-defaultIPv6",
-                "",
-                dns_flag(bin),
-                &at(dns),
-                "-management",
-                &at(control),
-                "-http01",
-                "",
-                "-https01",
-                "",
-                "-tlsalpn01",
-                "",
-                "-doh",
-                "",
-            ]),
-            dir.path(),
-        );
+        let names = spawn(&mut name_server(bin, &at(dns), &at(control)), dir.path());
         let pebble = spawn(
             Command::new(bin.join("pebble"))
                 .args(["-config", "config.json", "-dnsserver", &at(dns)])
@@ -142,12 +122,21 @@ impl Authority {
     }
 }
 
-/// The flag of the name server is `-dnsserver`, and `-dns01` in older versions.
-fn dns_flag(bin: &Path) -> &'static str {
-    let help = Command::new(bin.join("pebble-challtestsrv")).arg("-help").output();
-    let help = help.expect("the executable starts");
-    let is_new = String::from_utf8_lossy(&help.stderr).contains("-dnsserver");
-    if is_new { "-dnsserver" } else { "-dns01" }
+/// A name server for which every name is 127.0.0.1; its flags depend on its age.
+fn name_server(bin: &Path, dns: &str, control: &str) -> Command {
+    let program = bin.join("pebble-challtestsrv");
+    let help = Command::new(&program).arg("-help").output().expect("the executable starts");
+    let help = String::from_utf8_lossy(&help.stderr).into_owned();
+    let mut command = Command::new(program);
+    let flag = if help.contains("-dnsserver") { "-dnsserver" } else { "-dns01" };
+    command.args([flag, dns, "-management", control]);
+    command.args(["-defaultIPv4", "127.0.0.1", "-defaultIPv6", ""]);
+    for off in ["-http01", "-https01", "-tlsalpn01", "-doh"] {
+        if help.contains(&format!("{off} ")) {
+            command.args([off, ""]);
+        }
+    }
+    command
 }
 
 /// A root, and a certificate of it for the authority's own HTTPS.
@@ -160,9 +149,11 @@ fn certificates(dir: &Path) {
     let key = rcgen::KeyPair::generate().expect("a key");
     let leaf = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("parameters");
     let leaf = leaf.signed_by(&key, &issuer).expect("a certificate");
-    for (name, text) in
-        [("ca.pem", ca_certificate.pem()), ("cert.pem", leaf.pem()), ("key.pem", key.serialize_pem())]
-    {
+    for (name, text) in [
+        ("ca.pem", ca_certificate.pem()),
+        ("cert.pem", leaf.pem()),
+        ("key.pem", key.serialize_pem()),
+    ] {
         fs::write(dir.join(name), text).expect("a file");
     }
 }
@@ -270,7 +261,10 @@ fn http_proof_and_redirects() {
     };
     let end = "Connection: close\r\n\r\n";
     let moved = plain(&format!("GET /a?b=c HTTP/1.1\r\nHost: {NAME}\r\n{end}"));
-    assert!(moved.starts_with("http/1.1 302") && moved.contains("location: https://pb.example.test/a?b=c\r\n"));
+    assert!(
+        moved.starts_with("http/1.1 302")
+            && moved.contains("location: https://pb.example.test/a?b=c\r\n")
+    );
     let refused = plain(&format!("POST /a HTTP/1.1\r\nHost: {NAME}\r\nContent-Length: 0\r\n{end}"));
     assert!(refused.starts_with("http/1.1 400") && refused.contains("use https"));
     let proof = "GET /.well-known/acme-challenge/x HTTP/1.1\r\nHost: ";
@@ -278,7 +272,8 @@ fn http_proof_and_redirects() {
     assert!(plain(&format!("{proof}other.test\r\n{end}")).starts_with("http/1.1 403"));
     // the sibling gets a certificate when somebody asks for it
     let www = format!("www.{NAME}");
-    let (_, answer) = eventually("a certificate on demand", || https(https_port, &www, &root, "/").ok());
+    let (_, answer) =
+        eventually("a certificate on demand", || https(https_port, &www, &root, "/").ok());
     assert!(answer.starts_with("HTTP/1.1"), "{answer}");
     drop(authority);
     server.kill_and_restart();

@@ -25,8 +25,10 @@ fn raw(port: u16, request: &str) -> (String, Vec<u8>) {
 }
 
 fn get(port: u16, path: &str, headers: &[(&str, &str)]) -> (u16, String, Vec<u8>) {
-    let lines: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{lines}\r\n");
+    let lines: String =
+        headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let request =
+        format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{lines}\r\n");
     let (head, body) = raw(port, &request);
     let status = head.split(' ').nth(1).and_then(|word| word.parse().ok()).unwrap_or(0);
     (status, head, body)
@@ -53,9 +55,7 @@ fn rate_limits_by_label_and_audience() {
         .expect("a token")
         .to_owned();
     // an hour long: no window ends during the test
-    let rule = |label: &str, audience: &str, max: i64| {
-        json!({"label": label, "audience": audience, "duration": 3600, "maxRequests": max})
-    };
+    let rule = |label: &str, audience: &str, max: i64| json!({"label": label, "audience": audience, "duration": 3600, "maxRequests": max});
     let rules = json!({"rateLimits": {"enabled": true, "rules": [
         rule("users:list", "@guest", 1),
         rule("users:list", "@auth", 2),
@@ -76,8 +76,9 @@ fn rate_limits_by_label_and_audience() {
     let other = "/api/collections/users/auth-methods";
     assert_eq!(statuses(other, "", 2), [200, 429], "a prefix, guests only");
     assert_eq!(statuses(other, &user, 2), [200, 200]);
-    let tries: Vec<u16> =
-        (0..4).map(|_| sign_in(&server, "users", "u@example.com", "wrong password").status).collect();
+    let tries: Vec<u16> = (0..4)
+        .map(|_| sign_in(&server, "users", "u@example.com", "wrong password").status)
+        .collect();
     assert_eq!(tries, [400, 400, 400, 429], "a tag of any collection");
     let refused = sign_in(&server, "users", "u@example.com", PASSWORD);
     assert_eq!(
@@ -109,7 +110,11 @@ fn trusted_proxies_and_superuser_addresses() {
     assert_eq!(real_ip(&[forwarded]), ok("127.0.0.1"), "nothing is trusted by itself");
     set(&server, &token, &json!({"trustedProxy": {"headers": ["X-Real-IP", "X-Forwarded-For"]}}));
     assert_eq!(real_ip(&[forwarded]), ok("3.3.3.3"));
-    assert_eq!(real_ip(&[forwarded, ("X-Real-IP", "9.9.9.9")]), ok("9.9.9.9"), "first header first");
+    assert_eq!(
+        real_ip(&[forwarded, ("X-Real-IP", "9.9.9.9")]),
+        ok("9.9.9.9"),
+        "first header first"
+    );
     assert_eq!(real_ip(&[forwarded, ("X-Real-IP", "?")]), ok("3.3.3.3"), "none in it: the next");
     assert_eq!(real_ip(&[forwarded, ("X-Forwarded-For", "4.4.4.4")]), ok("4.4.4.4"), "last line");
     assert_eq!(real_ip(&[("X-Real-IP", "::1")]), ok("0000:0000:0000:0000:0000:0000:0000:0001"));
@@ -145,9 +150,12 @@ fn compression_where_it_is_asked_for() {
     let (_, head, body) = get(plain.port, "/long.txt", &[("Accept-Encoding", "gzip, br")]);
     assert!(!head.contains("content-encoding") && body.len() == 25_000, "off by default: {head}");
     let server = Server::fresh(&["--publicDir", public, "--compress"]);
-    for (accept, want) in
-        [("gzip", "gzip"), ("gzip, deflate, br", "br"), ("gzip, br, zstd", "zstd"), ("zstd;q=0, gzip", "gzip")]
-    {
+    for (accept, want) in [
+        ("gzip", "gzip"),
+        ("gzip, deflate, br", "br"),
+        ("gzip, br, zstd", "zstd"),
+        ("zstd;q=0, gzip", "gzip"),
+    ] {
         let (status, head, body) = get(server.port, "/long.txt", &[("Accept-Encoding", accept)]);
         assert_eq!(status, 200);
         assert!(head.contains(&format!("content-encoding: {want}\r\n")), "{accept}: {head}");
@@ -197,7 +205,8 @@ fn an_answer_that_nobody_reads_ends() {
     let in_flight = || {
         let text = server.send("GET", "/api/metrics", &token, &Value::Null).body;
         let text = String::from_utf8_lossy(&text).into_owned();
-        let line = text.lines().find(|line| line.starts_with("pocketbase_http_requests_in_flight "));
+        let line =
+            text.lines().find(|line| line.starts_with("pocketbase_http_requests_in_flight "));
         line.and_then(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).expect("the gauge")
     };
     let end = Instant::now() + Duration::from_secs(60);
@@ -244,7 +253,11 @@ fn metrics_for_those_who_may() {
     server.send("GET", "/api/collections/nope/records/secret-id", "", &Value::Null);
     let answer = server.send("GET", "/api/metrics", "Bearer a-token", &Value::Null);
     assert_eq!(answer.status, 200);
-    assert!(answer.header("content-type").is_some_and(|t| t.starts_with("application/openmetrics-text")));
+    assert!(
+        answer
+            .header("content-type")
+            .is_some_and(|t| t.starts_with("application/openmetrics-text"))
+    );
     let text = String::from_utf8_lossy(&answer.body).into_owned();
     for line in [
         r#"pocketbase_http_request_duration_seconds_count{route="GET /api/health",status="2xx"} 3"#,
@@ -269,10 +282,8 @@ fn metrics_for_those_who_may() {
 #[test]
 fn www_goes_to_the_name() {
     let server = Server::fresh(&[]);
-    let (head, _) = raw(
-        server.port,
-        "GET /a?b HTTP/1.1\r\nHost: www.127.0.0.1\r\nConnection: close\r\n\r\n",
-    );
+    let (head, _) =
+        raw(server.port, "GET /a?b HTTP/1.1\r\nHost: www.127.0.0.1\r\nConnection: close\r\n\r\n");
     assert!(head.starts_with("http/1.1 307"), "{head}");
     assert!(head.contains("location: http://127.0.0.1/a?b"), "{head}");
     assert!(!head.contains("vary"), "before every middleware: {head}");

@@ -58,7 +58,8 @@ fn negotiate(accept: &str) -> Option<Encoding> {
             let (token, weight) = part.split_once(';').unwrap_or((part, ""));
             token.trim().eq_ignore_ascii_case(name).then_some(weight)
         })?;
-        let weight = part.trim().strip_prefix("q=").map_or(Ok(1.0), str::parse::<f32>).unwrap_or(0.0);
+        let weight =
+            part.trim().strip_prefix("q=").map_or(Ok(1.0), str::parse::<f32>).unwrap_or(0.0);
         (weight > 0.0).then_some(weight)
     };
     let candidates = [Encoding::Zstd, Encoding::Brotli].into_iter();
@@ -71,7 +72,9 @@ fn negotiate(accept: &str) -> Option<Encoding> {
     // spec §2.5: a plain substring test, `gzip;q=0` compresses too
     let gzip = accept.contains("gzip").then(|| weight("gzip").unwrap_or(0.0));
     match (best, gzip) {
-        (Some((encoding, weight)), gzip) if gzip.is_none_or(|gzip| weight >= gzip) => Some(encoding),
+        (Some((encoding, weight)), gzip) if gzip.is_none_or(|gzip| weight >= gzip) => {
+            Some(encoding)
+        }
         (_, Some(_)) => Some(Encoding::Gzip),
         (best, None) => best.map(|(encoding, _)| encoding),
     }
@@ -138,7 +141,9 @@ impl Encoder {
         match encoding {
             Encoding::Zstd => Self::Zstd(ZstdEncoder::with_quality(Vec::new(), Level::Precise(3))),
             // more would cost more than the network does
-            Encoding::Brotli => Self::Brotli(BrotliEncoder::with_quality(Vec::new(), Level::Precise(4))),
+            Encoding::Brotli => {
+                Self::Brotli(BrotliEncoder::with_quality(Vec::new(), Level::Precise(4)))
+            }
             Encoding::Gzip => Self::Gzip(GzipEncoder::new(Vec::new())),
         }
     }
@@ -294,7 +299,11 @@ mod tests {
             response.status = status;
             apply(scope, &request, &mut response);
             let what = format!("{scope:?} {content_type} {status} {}", text.len());
-            assert_eq!(response.headers.contains_key(header::CONTENT_ENCODING), compressed, "{what}");
+            assert_eq!(
+                response.headers.contains_key(header::CONTENT_ENCODING),
+                compressed,
+                "{what}"
+            );
             assert_eq!(response.headers.contains_key(header::VARY), vary, "{what}");
         }
     }

@@ -151,7 +151,12 @@ impl Collector for Snapshot {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let metrics = self.0.metrics();
         requests(metrics, &mut encoder)?;
-        gauge(&mut encoder, "http_requests_in_flight", "Requests being answered, streams included.", count(metrics.in_flight.load(Relaxed)))?;
+        gauge(
+            &mut encoder,
+            "http_requests_in_flight",
+            "Requests being answered, streams included.",
+            count(metrics.in_flight.load(Relaxed)),
+        )?;
         for source in metrics.sources.lock().iter() {
             gauge(&mut encoder, source.name, source.help, (source.read)())?;
         }
@@ -236,13 +241,34 @@ fn engine(api: &Api, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
     let app = api.app();
     let databases = [("data", app.store().data()), ("auxiliary", app.store().aux())];
     let stats = databases.map(|(name, db)| (name, db.stats()));
-    let each = |read: fn(&engine::store::Stats) -> u64| stats.each_ref().map(|(name, s)| (*name, read(s)));
+    let each =
+        |read: fn(&engine::store::Stats) -> u64| stats.each_ref().map(|(name, s)| (*name, read(s)));
     let database = "database";
-    counters(encoder, ("db_commits", "Write transactions; with db_write_jobs the mean size of a group."), database, &each(|s| s.commits))?;
+    counters(
+        encoder,
+        ("db_commits", "Write transactions; with db_write_jobs the mean size of a group."),
+        database,
+        &each(|s| s.commits),
+    )?;
     counters(encoder, ("db_write_jobs", "Write jobs done."), database, &each(|s| s.jobs))?;
-    counters(encoder, ("db_reads_inline", "Reads on the thread of the request."), database, &each(|s| s.inline_reads))?;
-    counters(encoder, ("db_reads_lane", "Reads on a reader thread."), database, &each(|s| s.lane_reads))?;
-    counters(encoder, ("db_checkpoints", "Checkpoints of the write-ahead log."), database, &each(|s| s.checkpoints))?;
+    counters(
+        encoder,
+        ("db_reads_inline", "Reads on the thread of the request."),
+        database,
+        &each(|s| s.inline_reads),
+    )?;
+    counters(
+        encoder,
+        ("db_reads_lane", "Reads on a reader thread."),
+        database,
+        &each(|s| s.lane_reads),
+    )?;
+    counters(
+        encoder,
+        ("db_checkpoints", "Checkpoints of the write-ahead log."),
+        database,
+        &each(|s| s.checkpoints),
+    )?;
     let waiting = databases.map(|(name, db)| (name, count(db.waiting_writes())));
     gauges(encoder, ("db_writer_queue", "Writes waiting for the writer."), database, &waiting)?;
     let waiting = databases.map(|(name, db)| (name, count(db.waiting_reads())));
@@ -268,9 +294,19 @@ fn process(encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         return Ok(());
     };
     let cpu = ConstCounter::new(usage.cpu_seconds);
-    let family = encoder.encode_descriptor("process_cpu", "CPU time.", Some(&Unit::Seconds), MetricType::Counter)?;
+    let family = encoder.encode_descriptor(
+        "process_cpu",
+        "CPU time.",
+        Some(&Unit::Seconds),
+        MetricType::Counter,
+    )?;
     cpu.encode(family)?;
-    gauge(encoder, "process_resident_memory_bytes", "Resident memory.", count(usage.resident_bytes))?;
+    gauge(
+        encoder,
+        "process_resident_memory_bytes",
+        "Resident memory.",
+        count(usage.resident_bytes),
+    )?;
     gauge(encoder, "process_virtual_memory_bytes", "Virtual memory.", count(usage.virtual_bytes))?;
     gauge(encoder, "process_open_fds", "Open descriptors.", count(usage.open_fds))?;
     gauge(encoder, "process_threads", "Threads.", count(usage.threads))
@@ -295,7 +331,9 @@ mod tests {
     fn tokens() {
         let metrics = Metrics::new(Some("secret".into()));
         assert!(metrics.is_token("secret"));
-        assert!(!metrics.is_token("secreT") && !metrics.is_token("") && !metrics.is_token("secrets"));
+        assert!(
+            !metrics.is_token("secreT") && !metrics.is_token("") && !metrics.is_token("secrets")
+        );
         assert!(!Metrics::new(Some(String::new())).is_token(""));
         assert!(!Metrics::new(None).is_token(""));
     }

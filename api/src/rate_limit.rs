@@ -250,13 +250,7 @@ impl Who<'_> {
         limiter.ensure_cleanup(self.api.app());
         let (max, seconds) =
             (rule.max_requests.max(0).unsigned_abs(), rule.duration.max(0).unsigned_abs());
-        if limiter.allow(
-            bucket,
-            self.head.real_ip(settings),
-            max,
-            seconds,
-            Instant::now(),
-        ) {
+        if limiter.allow(bucket, self.head.real_ip(settings), max, seconds, Instant::now()) {
             return Ok(());
         }
         Err(ApiError::too_many(format!(

@@ -339,7 +339,10 @@ fn with_descriptors(mut limits: Limits) -> Limits {
 }
 
 /// Opens the sockets; gives them with the names the server is known by.
-async fn open(app: &engine::App, options: &ServeOptions) -> Result<(Sockets, Vec<String>), ServeError> {
+async fn open(
+    app: &engine::App,
+    options: &ServeOptions,
+) -> Result<(Sockets, Vec<String>), ServeError> {
     let is_https = !options.https.is_empty();
     let address = if is_https { &options.https } else { &options.address };
     let mut names = options.domains.clone();
@@ -358,11 +361,8 @@ async fn open(app: &engine::App, options: &ServeOptions) -> Result<(Sockets, Vec
         authority: options.authority.clone(),
     })?;
     // spec server-settings §1.4: the helper's bind errors are ignored
-    let redirect = if options.address.is_empty() {
-        None
-    } else {
-        server::listen(&options.address).await.ok()
-    };
+    let redirect =
+        if options.address.is_empty() { None } else { server::listen(&options.address).await.ok() };
     Ok((Sockets { main, tls: Some(tls), redirect }, names))
 }
 

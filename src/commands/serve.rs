@@ -208,7 +208,9 @@ fn refuse_scripts(config: &Config) -> Result<(), Failure> {
 }
 
 fn refuse_migrations(config: &Config, applied: &[String]) -> Result<(), Failure> {
-    let open = scripts(&config.migrations_dir, &[".js", ".ts"]).into_iter().find(|name| !applied.contains(name));
+    let open = scripts(&config.migrations_dir, &[".js", ".ts"])
+        .into_iter()
+        .find(|name| !applied.contains(name));
     match open {
         None => Ok(()),
         Some(name) => Err(Failure(format!(

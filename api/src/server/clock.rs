@@ -93,8 +93,11 @@ impl Clock {
 
     /// A request begins; it ends when the guard is dropped.
     pub(crate) fn begin(self: &Arc<Self>) -> Guard {
-        let start =
-            if self.in_head.swap(false, Relaxed) { self.head_start.load(Relaxed) } else { now_ms() };
+        let start = if self.in_head.swap(false, Relaxed) {
+            self.head_start.load(Relaxed)
+        } else {
+            now_ms()
+        };
         let deadline = start + millis(self.times.request);
         if self.n_open.fetch_add(1, Relaxed) == 0 {
             self.deadline.store(deadline, Relaxed);
@@ -181,7 +184,11 @@ impl<S> Timed<S> {
         self.sleep.as_mut().reset(epoch() + Duration::from_millis(at));
     }
 
-    fn guarded<T>(&mut self, cx: &mut Context<'_>, poll: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+    fn guarded<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        poll: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
         if poll.is_pending()
             && let Err(error) = self.check(cx)
         {
@@ -277,7 +284,8 @@ mod tests {
     #[tokio::test]
     async fn the_deadline_follows_the_requests() {
         let clock = Clock::new(times(1000, 5000, 9000));
-        let left = |clock: &Clock| clock.deadline.load(Relaxed).saturating_sub(now_ms()).div_ceil(1000);
+        let left =
+            |clock: &Clock| clock.deadline.load(Relaxed).saturating_sub(now_ms()).div_ceil(1000);
         assert_eq!(left(&clock), 1);
         let first = clock.begin();
         assert_eq!(left(&clock), 5);

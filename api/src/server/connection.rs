@@ -60,10 +60,7 @@ impl Shared {
     pub(crate) fn new(api: Api, times: Times, ends: Ends) -> Self {
         let mut http1 = hyper::server::conn::http1::Builder::new();
         // the time limits are those of `Timed`
-        http1
-            .header_read_timeout(None)
-            .max_buf_size(MAX_HEAD)
-            .title_case_headers(true);
+        http1.header_read_timeout(None).max_buf_size(MAX_HEAD).title_case_headers(true);
         let mut http2 = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
         http2
             .timer(TokioTimer::new())

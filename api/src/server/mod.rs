@@ -75,7 +75,8 @@ pub async fn serve(api: Api, sockets: Sockets, limits: Limits, stop: impl Future
     if let Some(tls) = &sockets.tls {
         tasks.spawn(tls.clone().keep(sockets.redirect.is_some(), ends.stop.clone()));
         if let Some(listener) = sockets.redirect {
-            let redirects = Arc::new(plain::Redirects::new(tls.clone(), limits.times, ends.clone()));
+            let redirects =
+                Arc::new(plain::Redirects::new(tls.clone(), limits.times, ends.clone()));
             let spawn = {
                 let tasks = tasks.clone();
                 move |stream, remote, permit| {

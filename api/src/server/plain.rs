@@ -80,7 +80,11 @@ fn redirect(method: &Method, host: &str, target: &str) -> Response<Full<Bytes>> 
     let Ok(location) = HeaderValue::from_str(&format!("https://{name}{port}{target}")) else {
         return text(StatusCode::BAD_REQUEST, "Use HTTPS\n");
     };
-    let shown = target.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&#34;");
+    let shown = target
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&#34;");
     let link = format!("<a href=\"https://{name}{port}{shown}\">Found</a>.\n\n");
     let mut response = text(StatusCode::FOUND, link);
     response
@@ -108,7 +112,11 @@ fn host_of<B>(request: &Request<B>) -> &str {
 fn without_port(host: &str) -> &str {
     match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) && !name.ends_with(':') => {
-            if name.contains(':') && !name.ends_with(']') { host } else { name }
+            if name.contains(':') && !name.ends_with(']') {
+                host
+            } else {
+                name
+            }
         }
         _ => host,
     }

@@ -161,9 +161,7 @@ async fn open_account(tls: &Tls) -> Result<Account, Error> {
         None => Account::builder()?,
     };
     let stored = cache::account_key(&options.cache_dir)?;
-    let usable = stored.and_then(|key| {
-        Some((Key::from_pkcs8_der(key.clone_key()).ok()?, key))
-    });
+    let usable = stored.and_then(|key| Some((Key::from_pkcs8_der(key.clone_key()).ok()?, key)));
     let (key, pkcs8): (Key, PrivatePkcs8KeyDer<'static>) = match usable {
         Some(pair) => pair,
         None => {

@@ -20,7 +20,8 @@ impl Validity {
     /// When it should be renewed: 30 days or a third of its life before its end, whatever is less.
     pub(super) fn renew_at(self) -> SystemTime {
         let third = self.not_after.saturating_sub(self.not_before) / 3;
-        UNIX_EPOCH + Duration::from_secs(self.not_after - third.min(30 * 86_400).min(self.not_after))
+        UNIX_EPOCH
+            + Duration::from_secs(self.not_after - third.min(30 * 86_400).min(self.not_after))
     }
 }
 

@@ -151,12 +151,15 @@ impl Tls {
         let store = Arc::new(Store::default());
         for name in options.names.iter().chain(&options.names_on_demand) {
             match cache::load(&options.cache_dir, name) {
-                Ok(Some(held)) if held.validity.contains(SystemTime::now()) => store.put(name, held),
+                Ok(Some(held)) if held.validity.contains(SystemTime::now()) => {
+                    store.put(name, held)
+                }
                 Ok(_) => {}
                 Err(error) => tracing::warn!(%error, name, "a cached certificate is not usable"),
             }
         }
-        let mut config = ServerConfig::builder().with_no_client_auth().with_cert_resolver(store.clone());
+        let mut config =
+            ServerConfig::builder().with_no_client_auth().with_cert_resolver(store.clone());
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec(), ACME_ALPN.to_vec()];
         Ok(Self(Arc::new(Inner {
             options,
