@@ -11,5 +11,6 @@ mod operations;
 mod pipeline;
 mod mail;
 mod sdk;
+mod realtime;
 mod support;
 mod tidy;

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     cors::Cors,
     metrics::Metrics,
+    fields::Picker,
     pipeline::{DynHandler, Handler, Middleware, Route, Row},
     rate_limit::Limiter,
     router::{Pattern, PatternError, Router},
@@ -132,6 +133,7 @@ impl Api {
             if options.origins.is_empty() { vec!["*".to_owned()] } else { options.origins };
         let limiter = Limiter::default();
         limiter.follow_settings(app);
+        app.realtime().set_pick(pick_fields);
         Ok(Self(Arc::new(Inner {
             app: app.clone(),
             router: ArcSwap::from_pointee(router),
@@ -204,6 +206,11 @@ impl Api {
     pub(crate) fn public(&self) -> Option<&StaticFiles> {
         self.0.public.as_ref()
     }
+}
+
+/// `fields` of realtime subscriptions; a picker that fails leaves the record whole.
+fn pick_fields(fields: &str, record: &[u8]) -> Option<Vec<u8>> {
+    Picker::parse(fields).and_then(|picker| picker.apply(record)).ok().flatten()
 }
 
 /// User routes come first: whoever owns the static pattern keeps it.

@@ -20,6 +20,7 @@ pub mod response;
 pub mod router;
 mod routes;
 pub mod server;
+pub mod sse;
 pub mod static_files;
 pub mod testing;
 pub mod tls;

@@ -16,7 +16,7 @@ use std::{
 use engine::{
     App,
     auth::Found,
-    ctx::{Caller, Ctx, RequestFacts, RequestInfo},
+    ctx::{Caller, Ctx, RequestFacts, RequestInfo, header_key},
     event::Ext,
     settings::Settings,
 };
@@ -94,26 +94,12 @@ impl Head {
         for (name, value) in &self.headers {
             if name != header::HOST {
                 headers
-                    .entry(snake_case(name.as_str()))
+                    .entry(header_key(name.as_str()))
                     .or_insert_with(|| String::from_utf8_lossy(value.as_bytes()).into_owned());
             }
         }
         RequestFacts { method: self.method.as_str().to_ascii_uppercase(), query, headers, body }
     }
-}
-
-/// Header names as rules spell them: `x-test.b` is `x_test_b`.
-fn snake_case(name: &str) -> String {
-    let mut out = String::with_capacity(name.len());
-    for c in name.chars() {
-        if c.is_ascii_alphanumeric() {
-            out.push(c.to_ascii_lowercase());
-        } else if !out.is_empty() && !out.ends_with('_') {
-            out.push('_');
-        }
-    }
-    out.truncate(out.trim_end_matches('_').len());
-    out
 }
 
 /// IPv6 in full, as the reference prints it.
@@ -366,7 +352,7 @@ mod tests {
         for (name, want) in
             [("X-Test", "x_test"), ("user-agent", "user_agent"), ("a.b--c-", "a_b_c")]
         {
-            assert_eq!(snake_case(name), want);
+            assert_eq!(header_key(name), want);
         }
     }
 

@@ -16,6 +16,7 @@ use tokio::{io::AsyncRead, sync::mpsc};
 use crate::{
     compress::Encoded,
     error::{ApiError, Result},
+    sse::EventStream,
 };
 
 /// What a handler answers.
@@ -125,6 +126,8 @@ pub enum Body {
     Stream(mpsc::Receiver<std::io::Result<Bytes>>),
     /// Another body on its way through an encoder.
     Encoded(Box<Encoded>),
+    /// A realtime client's events.
+    Events(Box<EventStream>),
 }
 
 /// The rest of a file from where it is positioned, read in bounded pieces.
@@ -188,6 +191,7 @@ impl http_body::Body for Body {
             Self::File(file) => file.poll(cx),
             Self::Stream(pieces) => pieces.poll_recv(cx),
             Self::Encoded(body) => body.poll(cx),
+            Self::Events(events) => events.poll(cx).map(|piece| piece.map(Ok)),
         };
         piece.map(|piece| piece.map(|piece| piece.map(Frame::data)))
     }
@@ -197,7 +201,7 @@ impl http_body::Body for Body {
             Self::Empty => true,
             Self::Full(bytes) => bytes.is_empty(),
             Self::File(file) => file.left == 0,
-            Self::Stream(_) => false,
+            Self::Stream(_) | Self::Events(_) => false,
             Self::Encoded(body) => body.is_done(),
         }
     }
@@ -207,7 +211,7 @@ impl http_body::Body for Body {
             Self::Empty => SizeHint::with_exact(0),
             Self::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Self::File(file) => SizeHint::with_exact(file.left),
-            Self::Stream(_) | Self::Encoded(_) => SizeHint::new(),
+            Self::Stream(_) | Self::Events(_) | Self::Encoded(_) => SizeHint::new(),
         }
     }
 }
@@ -218,7 +222,7 @@ impl Body {
     pub fn as_bytes(&self) -> Option<&Bytes> {
         match self {
             Self::Full(bytes) => Some(bytes),
-            Self::Empty | Self::File(_) | Self::Stream(_) | Self::Encoded(_) => None,
+            Self::Empty | Self::File(_) | Self::Stream(_) | Self::Events(_) | Self::Encoded(_) => None,
         }
     }
 }

@@ -29,6 +29,7 @@ use crate::{
     log::{Level, Log},
     mail::Mailer,
     oauth2, outbound,
+    realtime::Broker,
     record::{Record, RecordRef},
     rule::AstCache,
     schema::{Loaded, Snapshot, migrate},
@@ -137,6 +138,7 @@ struct Inner {
     asts: AstCache,
     auth: AuthCache,
     observer: OnceLock<Box<dyn Observer>>,
+    realtime: Broker,
 }
 
 impl fmt::Debug for App {
@@ -175,7 +177,9 @@ impl App {
             asts: AstCache::default(),
             auth: AuthCache::default(),
             observer: OnceLock::new(),
+            realtime: Broker::default(),
         }));
+        app.observe(Box::new(app.realtime().clone()));
         settings_ops::reload(&app).await?;
         let event = AppEvent { app: app.clone() };
         app.hooks().bootstrap.trigger(event, |_| std::future::ready(Ok(()))).await?;
@@ -197,6 +201,7 @@ impl App {
         self.0.crons.stop();
         self.0.mailer.drain(MAIL_DRAIN).await;
         self.0.backups.close();
+        self.0.realtime.close();
         self.0.log.close().await;
         self.0.passwords.close();
         self.0.store.close();
@@ -245,6 +250,7 @@ impl App {
         });
         self.0.store.data().bump();
         self.0.auth.clear();
+        self.0.realtime.schema_changed(&self.snapshot());
     }
     /// Reads the collections again.
     ///
@@ -308,8 +314,14 @@ impl App {
         &self.0.asts
     }
 
+    /// Connected realtime clients, to send messages of one's own.
+    #[must_use]
+    pub fn realtime(&self) -> &Broker {
+        &self.0.realtime
+    }
+
     /// Sets who sees changes of records; only the first call counts.
-    pub fn observe(&self, observer: Box<dyn Observer>) {
+    pub(crate) fn observe(&self, observer: Box<dyn Observer>) {
         let _ = self.0.observer.set(observer);
     }
     pub(crate) fn observer(&self) -> Option<&dyn Observer> {

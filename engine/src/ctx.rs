@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 use serde_json::{Map, Value};
 
 use crate::{
-    Error, Result, app::App, hook::BoxFuture, record::Record, schema::Snapshot, store::Db,
+    Error, Result, app::App, hook::BoxFuture, realtime::Options, record::Record, schema::Snapshot, store::Db,
 };
 
 /// Who asks.
@@ -83,6 +83,7 @@ pub struct RequestInfo {
     facts: Arc<OnceLock<RequestFacts>>,
     method: Option<Cow<'static, str>>,
     body: Option<Arc<BTreeMap<String, Datum>>>,
+    whole_auth: bool,
     made: OnceLock<Arc<scope::Request>>,
 }
 
@@ -101,8 +102,21 @@ impl RequestInfo {
             facts: Arc::default(),
             method: None,
             body: None,
+            whole_auth: false,
             made: OnceLock::new(),
         }
+    }
+    /// What rules see of a realtime subscriber. All of its auth record is at hand, so that rules need no database
+    /// for it.
+    #[must_use]
+    pub fn realtime(options: Arc<Options>) -> Self {
+        let made = Self::lazy(move || RequestFacts {
+            method: "GET".into(),
+            query: options.query.clone(),
+            headers: options.headers.clone(),
+            body: Map::new(),
+        });
+        Self { context: Cow::Borrowed("realtime"), whole_auth: true, ..made }
     }
     /// The same request in another context (`expand`, `batch`, `protectedFile`, …).
     #[must_use]
@@ -126,6 +140,7 @@ impl RequestInfo {
             facts: self.facts.clone(),
             method: self.method.clone(),
             body: self.body.clone(),
+            whole_auth: self.whole_auth,
             made: OnceLock::new(),
         }
     }
@@ -158,11 +173,26 @@ impl RequestInfo {
                     query: facts.query.clone(),
                     headers: facts.headers.clone(),
                     body,
-                    auth: caller.record().map(|r| auth_of(r)),
+                    auth: caller.record().map(|r| auth_of(r, self.whole_auth)),
                 })
             })
             .clone()
     }
+}
+
+/// Header names as rules spell them: `x-test.b` is `x_test_b`.
+#[must_use]
+pub fn header_key(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    for c in name.chars() {
+        if c.is_ascii_alphanumeric() {
+            out.push(c.to_ascii_lowercase());
+        } else if !out.is_empty() && !out.ends_with('_') {
+            out.push('_');
+        }
+    }
+    out.truncate(out.trim_end_matches('_').len());
+    out
 }
 
 /// A JSON value as expressions read it.
@@ -178,14 +208,15 @@ pub fn datum(value: &Value) -> Datum {
     }
 }
 
-fn auth_of(record: &Record) -> scope::Auth {
+fn auth_of(record: &Record, whole: bool) -> scope::Auth {
     let collection = record.collection();
-    let columns = ["email", "emailVisibility", "verified"]
-        .into_iter()
-        .filter_map(|name| {
-            let index = collection.field_at(name).map(|(i, _)| i)?;
-            Some((name.to_owned(), collection.fields[index].kind.to_db(record.value(index))))
-        })
+    let is_wanted = |name: &str| matches!(name, "email" | "emailVisibility" | "verified");
+    let columns = collection
+        .fields
+        .iter()
+        .enumerate()
+        .filter(|(_, field)| whole || is_wanted(&field.name))
+        .map(|(index, field)| (field.name.clone(), field.kind.to_db(record.value(index))))
         .collect();
     scope::Auth {
         id: record.id().into(),

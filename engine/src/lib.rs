@@ -24,6 +24,7 @@ pub mod logs;
 pub mod mail;
 pub mod oauth2;
 pub mod outbound;
+pub mod realtime;
 pub mod record;
 pub mod rule;
 pub mod schema;

@@ -93,6 +93,22 @@ fn build(
     draft: bool,
 ) -> Result<Plan> {
     let client = if ctx.caller.is_superuser() { Flags::RULE } else { Flags::CLIENT };
+    if parts.filter.len() > MAX_FILTER_BYTES {
+        return Err(Error::Filter(format!(
+            "max filter length of {MAX_FILTER_BYTES} bytes exceeded"
+        )));
+    }
+    build_for(ctx, snapshot, collection, parts, draft, client)
+}
+
+fn build_for(
+    ctx: &Ctx,
+    snapshot: &Snapshot,
+    collection: &Loaded,
+    parts: &Parts<'_>,
+    draft: bool,
+    client: Flags,
+) -> Result<Plan> {
     let request = match &ctx.request {
         Some(request) if parts.needs_request(client.enforce_list_rules) => {
             Some(request.scope(&ctx.caller))
@@ -113,11 +129,6 @@ fn build(
             .map_err(|e| filter_error(&e))?;
     }
     if !parts.filter.is_empty() {
-        if parts.filter.len() > MAX_FILTER_BYTES {
-            return Err(Error::Filter(format!(
-                "max filter length of {MAX_FILTER_BYTES} bytes exceeded"
-            )));
-        }
         resolver
             .filter(&*ctx.app.asts().parse(parts.filter)?, client)
             .map_err(|e| filter_error(&e))?;
@@ -143,10 +154,30 @@ pub async fn row_matches(ctx: &Ctx, rule: &str, record: &Record) -> Result<bool>
     }
     let collection = record.collection();
     let plan = compile(ctx, collection, &Parts::rule(rule))?;
-    if let Some(matches) = in_memory(&plan, &StoredRow(record)) {
+    stored_matches(ctx, &plan, record).await
+}
+
+/// True if the stored row of a record satisfies a client's filter; superusers are clients, too (spec
+/// filter-language §1.2: realtime subscriptions).
+///
+/// # Errors
+/// [`Error::Filter`], or database errors.
+pub(crate) async fn client_filter_matches(
+    ctx: &Ctx,
+    filter: &str,
+    record: &Record,
+) -> Result<bool> {
+    let parts = Parts { filter, ..Parts::default() };
+    let snapshot = ctx.snapshot();
+    let plan = build_for(ctx, &snapshot, record.collection(), &parts, false, Flags::CLIENT)?;
+    stored_matches(ctx, &plan, record).await
+}
+
+async fn stored_matches(ctx: &Ctx, plan: &Plan, record: &Record) -> Result<bool> {
+    if let Some(matches) = in_memory(plan, &StoredRow(record)) {
         return Ok(matches);
     }
-    exists(ctx, statement::exists(ctx.app.dialect(), &plan, record.stored_id())).await
+    exists(ctx, statement::exists(ctx.app.dialect(), plan, record.stored_id())).await
 }
 
 /// True if a would-be record satisfies a rule (spec filter-language §11.3).

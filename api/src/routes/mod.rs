@@ -48,6 +48,7 @@ routes! {
     auth_email_change,
     settings_test_email,
     explain,
+    realtime,
 }
 
 /// What a body that cannot be decoded is answered with, where nothing else is said.

@@ -10,9 +10,11 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
+use engine::realtime::{Client, Ended};
 use http::header;
 use http_body::{Frame, SizeHint};
 use hyper::{body::Incoming, service::service_fn};
@@ -20,9 +22,11 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::graceful::GracefulConnection,
 };
+use parking_lot::Mutex;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
+    sync::Notify,
 };
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
@@ -30,7 +34,7 @@ use super::{
     answer,
     clock::{Clock, Guard, Timed, Times},
 };
-use crate::{api::Api, metrics::InFlight, response::Body};
+use crate::{api::Api, metrics::InFlight, response::Body, sse::EventStream};
 
 /// Most bytes of a request head; also of what is buffered of an answer.
 const MAX_HEAD: usize = 1 << 20;
@@ -38,6 +42,9 @@ const MAX_HEAD: usize = 1 << 20;
 const MAX_STREAMS: u32 = 250;
 /// How often an HTTP/2 peer is asked whether it is still there.
 const PING: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// What an event stream gets beyond its time to end by itself.
+const MARGIN: Duration = Duration::from_secs(5);
 
 /// When connections end: `stop` asks them to finish, `kill` ends them.
 #[derive(Debug, Clone, Default)]
@@ -83,9 +90,13 @@ impl Shared {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let service = service_fn(|request| self.serve(request, &clock, remote));
+        let reader = Reader::default();
+        let service = service_fn(|request| self.serve(request, &clock, remote, &reader));
         let connection = self.http1.serve_connection(TokioIo::new(stream), service);
-        self.drive(connection).await;
+        tokio::select! {
+            () = self.drive(connection) => {}
+            () = reader.stopped() => tracing::debug!("closed a connection that does not read"),
+        }
     }
 
     /// HTTP/2 until the connection ends.
@@ -99,7 +110,9 @@ impl Shared {
             let (shared, clock) = (shared.clone(), clock.clone());
             async move {
                 let limit = shared.times.request;
-                match tokio::time::timeout(limit, shared.serve(request, &clock, remote)).await {
+                let reader = Reader::default();
+                let served = shared.serve(request, &clock, remote, &reader);
+                match tokio::time::timeout(limit, served).await {
                     Ok(response) => response.map_err(|never| match never {}),
                     Err(_) => Err(std::io::Error::from(std::io::ErrorKind::TimedOut)),
                 }
@@ -132,12 +145,16 @@ impl Shared {
         request: http::Request<Incoming>,
         clock: &Arc<Clock>,
         remote: SocketAddr,
+        reader: &Reader,
     ) -> Result<http::Response<Tracked>, Infallible> {
         let guard = clock.begin();
         let in_flight = self.api.metrics().begin();
         let response = answer(&self.api, request, remote, clock).await;
         let (parts, body) = response.into_parts();
-        let is_events = matches!(body, Body::Stream(_))
+        if let Body::Events(events) = &body {
+            reader.set(events);
+        }
+        let is_events = matches!(body, Body::Stream(_) | Body::Events(_))
             && parts
                 .headers
                 .get(header::CONTENT_TYPE)
@@ -148,6 +165,33 @@ impl Shared {
         });
         let body = Tracked { body, stopped, _guard: guard, _in_flight: in_flight };
         Ok(http::Response::from_parts(parts, body))
+    }
+}
+
+/// The realtime client at the other end of a connection, if there is one. While its socket is full, nothing drives
+/// its stream: somebody else must see that it does not read.
+#[derive(Default)]
+struct Reader {
+    client: Mutex<Option<(Arc<Client>, Duration)>>,
+    is_set: Notify,
+}
+
+impl Reader {
+    fn set(&self, events: &EventStream) {
+        *self.client.lock() = Some((events.client().clone(), events.time_left() + MARGIN));
+        self.is_set.notify_one();
+    }
+
+    /// Waits until the client has stopped reading, or its stream outlives its time.
+    async fn stopped(&self) {
+        loop {
+            self.is_set.notified().await;
+            let Some((client, time)) = self.client.lock().take() else { continue };
+            match tokio::time::timeout(time, client.ended()).await {
+                Ok(Ended::Gone) => {}
+                Ok(Ended::Stalled) | Err(_) => return,
+            }
+        }
     }
 }
 

@@ -94,6 +94,9 @@ async fn run(ctx: &Ctx, record: &RecordRef, guarded: bool) -> Result<()> {
     match result {
         Ok(()) => succeeded(ctx, record, &collection).await,
         Err(error) => {
+            if let Some(observer) = ctx.app.observer() {
+                observer.delete_failed(record);
+            }
             chain::after(ctx, record, Action::Delete, Err(Arc::new(error.duplicate()))).await?;
             Err(error)
         }
@@ -253,7 +256,7 @@ async fn succeeded(ctx: &Ctx, record: &RecordRef, collection: &Arc<Loaded>) -> R
             });
         }
         if outcome.is_err()
-            && let Some(observer) = ctx.app.observer().filter(|o| o.wants(&collection))
+            && let Some(observer) = ctx.app.observer()
         {
             observer.delete_failed(&record);
         }

@@ -7,7 +7,7 @@ use super::{
     expand::{self, Paths},
     record::RecordRef,
 };
-use crate::{Result, ctx::Ctx, event::EnrichEvent, hook::BoxFuture, rule, schema::Loaded};
+use crate::{App, Result, ctx::Ctx, event::EnrichEvent, hook::BoxFuture, rule, schema::Loaded};
 
 /// Runs the enrich hooks around visibility flags and expand. After this the records can be written as JSON.
 ///
@@ -43,7 +43,12 @@ pub(crate) async fn flags_with_hooks(
 
 /// True if a handler would run for records of this collection.
 pub(crate) fn has_hooks(ctx: &Ctx, collection: &Loaded) -> bool {
-    ctx.app.hooks().record_enrich.has_for(|tag| tag == collection.name || tag == collection.id)
+    is_enriched(&ctx.app, collection)
+}
+
+/// The same, where there is no context.
+pub(crate) fn is_enriched(app: &App, collection: &Loaded) -> bool {
+    app.hooks().record_enrich.has_for(|tag| tag == collection.name || tag == collection.id)
 }
 
 /// One hook inside the other; the innermost step serves all records.

@@ -25,6 +25,7 @@ mod spread;
 pub use auth_form::Access;
 pub use body::Submission;
 pub use enrich::enrich;
+pub(crate) use enrich::is_enriched as has_enrich_hooks;
 pub use record::{Expanded, Record, RecordRef, Show};
 pub use save::Draft;
 

@@ -1,0 +1,225 @@
+//! From a committed change to the clients' queues: events are judged one after the other, in the order of their
+//! commits, by one task off the request path.
+//!
+//! Deletions are judged before the row is removed (the request waits for that) and sent after the commit.
+//! Source: spec records-files-realtime-batch §5.6, §5.7.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+
+use super::{
+    broker::Broker,
+    client::{Client, Message, Pushed},
+    judge,
+};
+use crate::{
+    App,
+    app::Observer,
+    ctx::Ctx,
+    event::Action,
+    field::Val,
+    hook::BoxFutureRef,
+    record::{Record, RecordRef},
+    schema::Loaded,
+};
+
+/// What may wait to be judged, in bytes.
+const MAX_WAITING: usize = 64 << 20;
+/// What an event costs besides its text.
+const EVENT_COST: usize = 1024;
+/// Longest time a writer waits for room; then the event is lost.
+const ROOM_TIME: Duration = Duration::from_secs(2);
+/// Longest time a deletion waits to be judged; then its event is lost.
+const JUDGE_TIME: Duration = Duration::from_secs(10);
+/// Longest time the others wait for clients whose queues are full.
+const SLOW_TIME: Duration = Duration::from_millis(200);
+/// Judged deletions that nobody asked for any more are forgotten after this time.
+const PARKED_TIME: Duration = Duration::from_secs(300);
+
+/// Messages of a judged deletion.
+pub(super) struct Parked {
+    since: Instant,
+    messages: Vec<(Arc<Client>, Arc<Message>)>,
+}
+
+enum Work {
+    /// A change that is final.
+    Changed { app: App, record: Arc<Record>, action: Action, _room: OwnedSemaphorePermit },
+    /// A deletion that is about to happen.
+    Deleting {
+        app: App,
+        record: Arc<Record>,
+        done: oneshot::Sender<Vec<(Arc<Client>, Arc<Message>)>>,
+        _room: OwnedSemaphorePermit,
+    },
+    /// A deletion that has happened.
+    Deleted { messages: Vec<(Arc<Client>, Arc<Message>)>, _room: OwnedSemaphorePermit },
+}
+
+/// The way to the delivering task. Bounded by bytes.
+pub(super) struct Queue {
+    work: mpsc::UnboundedSender<Work>,
+    room: Arc<Semaphore>,
+}
+
+impl Queue {
+    /// Starts the task; it ends with the broker.
+    pub(super) fn start(broker: &Broker) -> Self {
+        let (work, events) = mpsc::unbounded_channel();
+        let weak = Arc::downgrade(broker.shared());
+        tokio::spawn(async move {
+            let mut events = events;
+            while let Some(work) = events.recv().await {
+                let Some(broker) = weak.upgrade() else { return };
+                run(&Broker::from_shared(broker), work).await;
+            }
+        });
+        Self { work, room: Arc::new(Semaphore::new(MAX_WAITING)) }
+    }
+
+    async fn room(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let permits = u32::try_from((bytes + EVENT_COST).min(MAX_WAITING)).ok()?;
+        let room = self.room.clone().acquire_many_owned(permits);
+        match tokio::time::timeout(ROOM_TIME, room).await {
+            Ok(Ok(room)) => Some(room),
+            Ok(Err(_)) | Err(_) => {
+                tracing::warn!("realtime: too many events wait, one is lost");
+                None
+            }
+        }
+    }
+}
+
+async fn run(broker: &Broker, work: Work) {
+    match work {
+        Work::Changed { app, record, action, .. } => {
+            let mut full = Vec::new();
+            let mut send = |client: &Arc<Client>, message: &Arc<Message>| {
+                if client.push(message) == Pushed::Full {
+                    full.push((client.clone(), message.clone()));
+                }
+            };
+            judge::judge(broker, &app, &record, action, &mut send).await;
+            finish(full).await;
+        }
+        Work::Deleting { app, record, done, .. } => {
+            let mut messages = Vec::new();
+            let mut park = |client: &Arc<Client>, message: &Arc<Message>| {
+                messages.push((client.clone(), message.clone()));
+            };
+            judge::judge(broker, &app, &record, Action::Delete, &mut park).await;
+            // the request may have given up
+            let _ = done.send(messages);
+        }
+        Work::Deleted { messages, .. } => {
+            let full = messages.into_iter().filter(|(c, m)| c.push(m) == Pushed::Full).collect();
+            finish(full).await;
+        }
+    }
+}
+
+/// Gives clients with a full queue a moment; those that do not read are dropped.
+async fn finish(full: Vec<(Arc<Client>, Arc<Message>)>) {
+    if full.is_empty() {
+        return;
+    }
+    let deadline = tokio::time::Instant::now() + SLOW_TIME;
+    for (client, message) in full {
+        // whoever has no room until then is dropped
+        let _ = tokio::time::timeout_at(deadline, client.room()).await;
+        client.send(message);
+    }
+}
+
+fn key(record: &Record) -> (String, String) {
+    (record.collection().id.clone(), record.stored_id().to_owned())
+}
+
+/// About how many bytes a record holds.
+fn weight(record: &Record) -> usize {
+    let text = |val: &Val| match val {
+        Val::List(items) => items.iter().map(String::len).sum(),
+        other => other.as_str().len(),
+    };
+    record.values().iter().map(text).sum()
+}
+
+impl Broker {
+    async fn judge_deletion(&self, ctx: &Ctx, record: Record) {
+        let Some(queue) = self.shared().queue.get() else { return };
+        let (key, record) = (key(&record), Arc::new(record));
+        let Some(room) = queue.room(weight(&record)).await else { return };
+        let (done, messages) = oneshot::channel();
+        let work = Work::Deleting { app: ctx.app.clone(), record, done, _room: room };
+        if queue.work.send(work).is_err() {
+            return;
+        }
+        let Ok(Ok(messages)) = tokio::time::timeout(JUDGE_TIME, messages).await else {
+            tracing::warn!("realtime: a deletion could not be judged in time, its event is lost");
+            return;
+        };
+        if messages.is_empty() {
+            return;
+        }
+        let mut parked = self.shared().parked.lock();
+        parked.retain(|_, parked| parked.since.elapsed() < PARKED_TIME);
+        parked.insert(key, Parked { since: Instant::now(), messages });
+    }
+
+    async fn announce(&self, ctx: &Ctx, record: Record, action: Action) {
+        let Some(queue) = self.shared().queue.get() else { return };
+        if action == Action::Delete {
+            let Some(parked) = self.shared().parked.lock().remove(&key(&record)) else { return };
+            let Some(room) = queue.room(0).await else { return };
+            let _ = queue.work.send(Work::Deleted { messages: parked.messages, _room: room });
+            return;
+        }
+        if !self.has_listeners(record.collection(), record.id()) {
+            return;
+        }
+        let record = Arc::new(record);
+        let Some(room) = queue.room(weight(&record)).await else { return };
+        // the task only ends with the broker
+        let _ = queue.work.send(Work::Changed { app: ctx.app.clone(), record, action, _room: room });
+    }
+}
+
+impl Observer for Broker {
+    fn wants(&self, collection: &Loaded) -> bool {
+        Self::wants(self, collection)
+    }
+
+    fn deleting<'a>(&'a self, ctx: &'a Ctx, record: &'a RecordRef) -> BoxFutureRef<'a, ()> {
+        let record = record.lock().fresh_original();
+        if !self.has_listeners(record.collection(), record.id()) {
+            return Box::pin(std::future::ready(()));
+        }
+        Box::pin(self.judge_deletion(ctx, record))
+    }
+
+    fn delete_failed(&self, record: &RecordRef) {
+        let key = key(&record.lock());
+        self.shared().parked.lock().remove(&key);
+    }
+
+    fn changed<'a>(
+        &'a self,
+        ctx: &'a Ctx,
+        record: &'a RecordRef,
+        action: Action,
+    ) -> BoxFutureRef<'a, ()> {
+        let record = record.lock().fresh();
+        if self.binds(record.collection()) {
+            if action == Action::Delete {
+                self.auth_deleted(record.collection(), record.stored_id());
+            } else {
+                self.auth_changed(&Arc::new(record.clone()));
+            }
+        }
+        Box::pin(self.announce(ctx, record, action))
+    }
+}

@@ -1,0 +1,23 @@
+//! Realtime: who listens to what, what they may see, and the bounded queues that lead to them
+//! (spec records-files-realtime-batch §5).
+//!
+//! | step | file |
+//! |---|---|
+//! | a topic and its options | `topic` |
+//! | a connected client and its queue | `client` |
+//! | clients by id, topic and auth record | `broker`, `index` |
+//! | events in commit order, off the request path | `deliver` |
+//! | who may see an event, and its message | `judge` |
+//!
+//! Must not know HTTP: how messages reach a socket is the layer above.
+
+mod broker;
+mod client;
+mod deliver;
+mod index;
+mod judge;
+mod topic;
+
+pub use broker::{Broker, Pick};
+pub use client::{Client, Ended, Message};
+pub use topic::{Options, Topic};
