@@ -108,10 +108,16 @@ fn ok(answer: Answer) -> Value {
 
 fn options(query: &Value) -> String {
     let text = json!({"query": query, "headers": {"X-Token": "t1"}}).to_string();
-    let encoded: String = text
-        .bytes()
-        .map(|b| if b.is_ascii_alphanumeric() { (b as char).to_string() } else { format!("%{b:02X}") })
-        .collect();
+    let encoded: String =
+        text.bytes()
+            .map(|b| {
+                if b.is_ascii_alphanumeric() {
+                    (b as char).to_string()
+                } else {
+                    format!("%{b:02X}")
+                }
+            })
+            .collect();
     format!("?options={encoded}")
 }
 
@@ -158,7 +164,8 @@ impl House {
     fn user(&self, name: &str) -> (String, String) {
         let email = format!("{name}@example.com");
         let body = json!({"email": email, "name": name, "password": PASSWORD, "passwordConfirm": PASSWORD});
-        let made = ok(self.server.send("POST", "/api/collections/users/records", &self.root, &body));
+        let made =
+            ok(self.server.send("POST", "/api/collections/users/records", &self.root, &body));
         (made["id"].as_str().expect("an id").to_owned(), self.login(&email))
     }
 
@@ -225,15 +232,35 @@ fn refusals() {
     let many: Vec<String> = (0..1001).map(|i| format!("t{i}")).collect();
     for (token, body, status, want) in [
         ("", json!({}), 400, "validation_required"),
-        ("", json!({"clientId": stream.id, "subscriptions": many}), 400, "The length must be no more than 1000."),
-        ("", json!({"clientId": stream.id, "subscriptions": ["x".repeat(2501)]}), 400, "The length must be no more than 2500."),
+        (
+            "",
+            json!({"clientId": stream.id, "subscriptions": many}),
+            400,
+            "The length must be no more than 1000.",
+        ),
+        (
+            "",
+            json!({"clientId": stream.id, "subscriptions": ["x".repeat(2501)]}),
+            400,
+            "The length must be no more than 2500.",
+        ),
         ("", json!({"clientId": stream.id, "subscriptions": "x"}), 400, "Something went wrong"),
         ("", json!({"clientId": "x".repeat(40)}), 404, "Missing or invalid client id."),
         ("", json!({"clientId": stream.id, "subscriptions": many[..1000]}), 204, ""),
         (&ann, json!({"clientId": stream.id}), 204, ""),
         (&ann, json!({"clientId": stream.id}), 204, ""),
-        (&bob, json!({"clientId": stream.id}), 403, "The current and the previous request authorization don't match."),
-        ("", json!({"clientId": stream.id}), 403, "The current and the previous request authorization don't match."),
+        (
+            &bob,
+            json!({"clientId": stream.id}),
+            403,
+            "The current and the previous request authorization don't match.",
+        ),
+        (
+            "",
+            json!({"clientId": stream.id}),
+            403,
+            "The current and the previous request authorization don't match.",
+        ),
     ] {
         let answer = post(&house.server, token, &body);
         let text = String::from_utf8_lossy(&answer.body);
@@ -273,12 +300,28 @@ fn rules_decide_who_gets_an_event() {
         (json!(""), "posts/*", ["ann bob", "ann bob", "ann bob", "ann bob"]),
         (json!("@request.auth.id != ''"), "posts", ["", "ann bob", "ann bob", "ann bob"]),
         (json!("owner = @request.auth.id"), "posts/*", ["", "ann", "bob", "ann bob"]),
-        (json!("owner.name = @request.auth.name && title != ''"), "posts/*", ["", "ann", "bob", "ann bob"]),
+        (
+            json!("owner.name = @request.auth.name && title != ''"),
+            "posts/*",
+            ["", "ann", "bob", "ann bob"],
+        ),
         (json!("title = @request.auth.name"), "posts/*", ["", "ann", "bob", "ann bob"]),
-        (json!("room.posts_via_room.n ?= 1"), "posts/*", ["ann bob", "ann bob", "ann bob", "ann bob"]),
+        (
+            json!("room.posts_via_room.n ?= 1"),
+            "posts/*",
+            ["ann bob", "ann bob", "ann bob", "ann bob"],
+        ),
         (json!("room.posts_via_room.n ?= 7"), "posts/*", ["", "", "", "ann bob"]),
-        (json!("@request.context = 'realtime' && @request.method = 'GET'"), "posts/*", ["ann bob", "ann bob", "ann bob", "ann bob"]),
-        (json!("@request.query.room = room.title && @request.headers.x_token = 't1'"), &by_query, ["ann bob", "ann bob", "ann bob", "ann bob"]),
+        (
+            json!("@request.context = 'realtime' && @request.method = 'GET'"),
+            "posts/*",
+            ["ann bob", "ann bob", "ann bob", "ann bob"],
+        ),
+        (
+            json!("@request.query.room = room.title && @request.headers.x_token = 't1'"),
+            &by_query,
+            ["ann bob", "ann bob", "ann bob", "ann bob"],
+        ),
         (json!("@request.query.room = room.title"), "posts/*", ["", "", "", "ann bob"]),
         (json!(""), &filter("title = 'bob'"), ["bob", "bob", "bob", "bob"]),
         (json!(""), &filter("owner.name = 'ann'"), ["", "ann", "", ""]),
@@ -290,13 +333,19 @@ fn rules_decide_who_gets_an_event() {
         house.write("PATCH", "posts", &json!({"listRule": rule}));
         mark += 1;
         let title = format!("mark{mark}");
-        let mut streams = [open("", &[topic]), open(&ann, &[topic]), open(&bob, &[topic]), open(&house.root, &[topic])];
+        let mut streams = [
+            open("", &[topic]),
+            open(&ann, &[topic]),
+            open(&bob, &[topic]),
+            open(&house.root, &[topic]),
+        ];
         let ids = [("ann", &ann_id), ("bob", &bob_id)].map(|(name, owner)| {
             house.create("posts", &json!({"title": name, "n": 1, "owner": owner, "room": room}))
         });
         house.mark(&title);
         for (stream, want) in streams.iter_mut().zip([guest, of_ann, of_bob, of_root]) {
-            let want: Vec<String> = want.split_whitespace().map(|name| format!("create {name}")).collect();
+            let want: Vec<String> =
+                want.split_whitespace().map(|name| format!("create {name}")).collect();
             assert_eq!(stream.until(&title), want, "{rule} {topic}");
         }
         for id in ids {
@@ -374,7 +423,9 @@ fn what_a_subscriber_may_see() {
         stream
     });
     house.create("posts", &json!({"title": "a", "secret": "s", "owner": ann_id}));
-    for (stream, secret, email) in [(&mut guest, false, false), (&mut own, false, true), (&mut root, true, true)] {
+    for (stream, secret, email) in
+        [(&mut guest, false, false), (&mut own, false, true), (&mut root, true, true)]
+    {
         let event = stream.next().expect("an event");
         let record = &event.data["record"];
         assert_eq!(record.get("secret").is_some(), secret, "{record}");
@@ -417,7 +468,11 @@ fn auth_follows_its_record() {
     // a new secret for the collection
     let (_, cat) = house.user("cat");
     stream.subscribe(&house.server, &cat, &["posts/*", "marks"]);
-    house.write("PATCH", "users", &json!({"authToken": {"secret": "x".repeat(40), "duration": 1000}}));
+    house.write(
+        "PATCH",
+        "users",
+        &json!({"authToken": {"secret": "x".repeat(40), "duration": 1000}}),
+    );
     house.create("posts", &json!({"title": "cat"}));
     house.mark("m5");
     assert_eq!(stream.until("m5"), Vec::<String>::new());
@@ -431,11 +486,13 @@ fn batches_announce_what_was_committed() {
     ok(house.server.send("PATCH", "/api/settings", &house.root, &settings));
     let mut stream = Stream::open(&house.server);
     stream.subscribe(&house.server, "", &["marks"]);
-    let item = |title: &str, url: &str| json!({"method": "POST", "url": url, "body": {"title": title}});
+    let item =
+        |title: &str, url: &str| json!({"method": "POST", "url": url, "body": {"title": title}});
     let url = "/api/collections/marks/records";
     let bad = json!({"requests": [item("lost", url), item("x", "/api/collections/nope/records")]});
     assert!(house.server.send("POST", "/api/batch", &house.root, &bad).status >= 400);
-    let good = json!({"requests": (0..20).map(|i| item(&format!("b{i}"), url)).collect::<Vec<_>>()});
+    let good =
+        json!({"requests": (0..20).map(|i| item(&format!("b{i}"), url)).collect::<Vec<_>>()});
     ok(house.server.send("POST", "/api/batch", &house.root, &good));
     let want: Vec<String> = (0..19).map(|i| format!("create b{i}")).collect();
     assert_eq!(stream.until("b19"), want, "in order");
@@ -448,7 +505,11 @@ fn a_client_that_does_not_read_hurts_nobody() {
     slow.subscribe(&house.server, "", &["marks"]);
     let mut quick = Stream::open(&house.server);
     quick.subscribe(&house.server, "", &["marks"]);
-    house.write("PATCH", "marks", &json!({"fields": [{"name": "title", "type": "text", "max": 1_000_000}]}));
+    house.write(
+        "PATCH",
+        "marks",
+        &json!({"fields": [{"name": "title", "type": "text", "max": 1_000_000}]}),
+    );
     let text = "x".repeat(900_000);
     for _ in 0..40 {
         house.mark(&text);

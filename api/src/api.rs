@@ -8,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     cors::Cors,
-    metrics::Metrics,
     fields::Picker,
+    metrics::Metrics,
     pipeline::{DynHandler, Handler, Middleware, Route, Row},
     rate_limit::Limiter,
     router::{Pattern, PatternError, Router},

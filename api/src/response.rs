@@ -222,7 +222,9 @@ impl Body {
     pub fn as_bytes(&self) -> Option<&Bytes> {
         match self {
             Self::Full(bytes) => Some(bytes),
-            Self::Empty | Self::File(_) | Self::Stream(_) | Self::Events(_) | Self::Encoded(_) => None,
+            Self::Empty | Self::File(_) | Self::Stream(_) | Self::Events(_) | Self::Encoded(_) => {
+                None
+            }
         }
     }
 }

@@ -73,7 +73,10 @@ async fn request(method: &str, path: &str, token: &str, body: &Value) -> Result<
         return Err(Error::other(format!("{method} {path}: {answer}")));
     }
     let (start, end) = (answer.find('{'), answer.rfind('}'));
-    Ok(start.zip(end).and_then(|(s, e)| serde_json::from_str(&answer[s..=e]).ok()).unwrap_or_default())
+    Ok(start
+        .zip(end)
+        .and_then(|(s, e)| serde_json::from_str(&answer[s..=e]).ok())
+        .unwrap_or_default())
 }
 
 fn text(value: &Value) -> String {
@@ -81,13 +84,18 @@ fn text(value: &Value) -> String {
 }
 
 /// Reads one client's stream; reports the number in each event with the time it came.
-async fn listen(mut socket: TcpStream, mut tail: String, seen: mpsc::UnboundedSender<(usize, Instant)>) {
+async fn listen(
+    mut socket: TcpStream,
+    mut tail: String,
+    seen: mpsc::UnboundedSender<(usize, Instant)>,
+) {
     let mut buffer = vec![0; 16 * 1024];
     loop {
         while let Some(end) = tail.find("\n\n") {
-            let number = tail[..end].split("\"n\":").nth(1).and_then(|rest| {
-                rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
-            });
+            let number = tail[..end]
+                .split("\"n\":")
+                .nth(1)
+                .and_then(|rest| rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok());
             if let Some(number) = number {
                 let _ = seen.send((number, Instant::now()));
             }
@@ -163,14 +171,16 @@ async fn main() -> Result<()> {
     let mut args = std::env::args().skip(1);
     let usage = || Error::other("usage: realtime_fanout BINARY [SUBSCRIBERS [WRITES]]");
     let binary = args.next().ok_or_else(usage)?;
-    let mut number = |default| args.next().map_or(Ok(default), |arg| arg.parse().map_err(|_| usage()));
+    let mut number =
+        |default| args.next().map_or(Ok(default), |arg| arg.parse().map_err(|_| usage()));
     let (subscribers, writes): (usize, usize) = (number(2000)?, number(50)?);
     let _server = Server::start(&binary)?;
     while TcpStream::connect(("127.0.0.1", PORT)).await.is_err() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let login = json!({"identity": EMAIL, "password": PASSWORD});
-    let found = request("POST", "/api/collections/_superusers/auth-with-password", "", &login).await?;
+    let found =
+        request("POST", "/api/collections/_superusers/auth-with-password", "", &login).await?;
     let tokens = seed(&text(&found["token"]), subscribers).await?;
     let (seen, mut events) = mpsc::unbounded_channel();
     for token in &tokens {

@@ -276,7 +276,8 @@ impl Client {
             return if self.is_discarded() { Poll::Ready(None) } else { Poll::Pending };
         }
         let (mut taken, mut bytes) = (Vec::new(), 0);
-        let was_long = state.queue.len() > MAX_QUEUED / 2 || state.queued_bytes > MAX_QUEUED_BYTES / 2;
+        let was_long =
+            state.queue.len() > MAX_QUEUED / 2 || state.queued_bytes > MAX_QUEUED_BYTES / 2;
         while taken.len() < max && (taken.is_empty() || bytes < max_bytes) {
             let Some(message) = state.queue.pop_front() else { break };
             bytes += message.tail.len();
@@ -383,7 +384,9 @@ mod tests {
         }
         for want in [50, 50, 50] {
             // 20 bytes each, 1000 at a time
-            assert!(matches!(take(&client), Poll::Ready(Some(m)) if m.len() <= 100 && m.len() >= want));
+            assert!(
+                matches!(take(&client), Poll::Ready(Some(m)) if m.len() <= 100 && m.len() >= want)
+            );
             if take(&client).is_pending() {
                 break;
             }

@@ -184,7 +184,8 @@ impl Broker {
         let record = Arc::new(record);
         let Some(room) = queue.room(weight(&record)).await else { return };
         // the task only ends with the broker
-        let _ = queue.work.send(Work::Changed { app: ctx.app.clone(), record, action, _room: room });
+        let _ =
+            queue.work.send(Work::Changed { app: ctx.app.clone(), record, action, _room: room });
     }
 }
 

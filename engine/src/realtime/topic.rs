@@ -145,7 +145,8 @@ mod tests {
 
     #[test]
     fn options() {
-        let all = r#"{"query":{"a":1,"b":true,"c":null,"d":{"x":1},"e":1.5},"headers":{"X-Token":"t"}}"#;
+        let all =
+            r#"{"query":{"a":1,"b":true,"c":null,"d":{"x":1},"e":1.5},"headers":{"X-Token":"t"}}"#;
         let encoded: String = form_urlencoded::byte_serialize(all.as_bytes()).collect();
         for text in [
             format!("posts/*?options={encoded}"),
