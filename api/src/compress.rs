@@ -132,7 +132,7 @@ pub(crate) fn apply(scope: Scope, request: &HeaderMap, response: &mut Response) 
 
 enum Encoder {
     Zstd(ZstdEncoder<Vec<u8>>),
-    Brotli(BrotliEncoder<Vec<u8>>),
+    Brotli(Box<BrotliEncoder<Vec<u8>>>),
     Gzip(GzipEncoder<Vec<u8>>),
 }
 
@@ -142,7 +142,8 @@ impl Encoder {
             Encoding::Zstd => Self::Zstd(ZstdEncoder::with_quality(Vec::new(), Level::Precise(3))),
             // more would cost more than the network does
             Encoding::Brotli => {
-                Self::Brotli(BrotliEncoder::with_quality(Vec::new(), Level::Precise(4)))
+                let quality = Level::Precise(4);
+                Self::Brotli(Box::new(BrotliEncoder::with_quality(Vec::new(), quality)))
             }
             Encoding::Gzip => Self::Gzip(GzipEncoder::new(Vec::new())),
         }
@@ -151,7 +152,7 @@ impl Encoder {
     fn writer(&mut self) -> Pin<&mut (dyn AsyncWrite + Unpin)> {
         match self {
             Self::Zstd(encoder) => Pin::new(encoder),
-            Self::Brotli(encoder) => Pin::new(encoder),
+            Self::Brotli(encoder) => Pin::new(&mut **encoder),
             Self::Gzip(encoder) => Pin::new(encoder),
         }
     }

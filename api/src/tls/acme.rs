@@ -144,7 +144,7 @@ async fn renew(
         return Err(Error::Certificate("the issued certificate is not valid now".into()));
     }
     cache::save(&tls.0.options.cache_dir, name, &pem)?;
-    tls.0.store.put(name, held);
+    tls.0.store.put(name, &held);
     Ok(())
 }
 

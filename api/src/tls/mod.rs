@@ -108,7 +108,7 @@ struct Store {
 }
 
 impl Store {
-    fn put(&self, name: &str, held: Held) {
+    fn put(&self, name: &str, held: &Held) {
         self.certificates.rcu(|now| {
             let mut next = BTreeMap::clone(now);
             next.insert(name.to_owned(), held.clone());
@@ -152,7 +152,7 @@ impl Tls {
         for name in options.names.iter().chain(&options.names_on_demand) {
             match cache::load(&options.cache_dir, name) {
                 Ok(Some(held)) if held.validity.contains(SystemTime::now()) => {
-                    store.put(name, held)
+                    store.put(name, &held)
                 }
                 Ok(_) => {}
                 Err(error) => tracing::warn!(%error, name, "a cached certificate is not usable"),
