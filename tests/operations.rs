@@ -26,7 +26,13 @@ fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-fn try_send(server: &Server, method: &str, path: &str, token: &str, body: &Value) -> Option<Answer> {
+fn try_send(
+    server: &Server,
+    method: &str,
+    path: &str,
+    token: &str,
+    body: &Value,
+) -> Option<Answer> {
     let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
     Client::connect(server.port).ok()?.send(method, path, token, "application/json", &body).ok()
 }
@@ -60,7 +66,6 @@ fn backups(server: &Server, token: &str) -> Vec<String> {
 }
 
 fn file_token(server: &Server) -> String {
-    // The file token route belongs to file downloads; any superuser's token of that kind will do.
     let token = server.superuser();
     let answer = server.send("POST", "/api/files/token", &token, &Value::Null);
     answer.json()["token"].as_str().expect("a token").to_owned()
@@ -88,14 +93,16 @@ fn logs_are_listed_shown_and_counted() {
     assert_eq!(item["level"], 8);
     let data = &item["data"];
     assert_eq!(data["url"], "/api/collections/none/records?x=%C3%A4");
-    assert_eq!((&data["method"], &data["status"], &data["type"]), (&json!("GET"), &json!(404), &json!("request")));
+    assert_eq!(
+        (&data["method"], &data["status"], &data["type"]),
+        (&json!("GET"), &json!(404), &json!("request"))
+    );
     assert_eq!(data["userIP"], "127.0.0.1");
     assert_eq!(data["auth"], "");
     let keys: Vec<_> = item.as_object().expect("an object").keys().collect();
     assert_eq!(keys, ["id", "created", "data", "message", "level"]);
     let id = item["id"].as_str().expect("an id");
     assert_eq!(&ask(&format!("/api/logs/{id}")).json(), item);
-    assert_eq!(ask("/api/logs/missing").status, 404);
     let all = ask("/api/logs?perPage=1&fields=totalItems").json()["totalItems"].as_i64();
     let stats = ask("/api/logs/stats").json();
     let counted: i64 =
@@ -105,6 +112,7 @@ fn logs_are_listed_shown_and_counted() {
     let few = ask("/api/logs/stats?filter=level%3E0").json();
     assert_eq!(few[0]["total"], 1);
     for (path, status, message) in [
+        ("/api/logs/missing", 404, "The requested resource wasn't found."),
         ("/api/logs?filter=x%3D1", 400, "Something went wrong while processing your request."),
         ("/api/logs?sort=x", 400, "Something went wrong while processing your request."),
         ("/api/logs/stats?filter=x%3D1", 400, "Invalid filter format."),
@@ -167,7 +175,10 @@ fn crons_are_listed_and_run() {
     let body = json!({"backups": {"cron": "0 3 * * *", "cronMaxKeep": 1}});
     assert_eq!(server.send("PATCH", "/api/settings", &token, &body).status, 200);
     assert!(ids(&ask("GET", "/api/crons").json()).contains(&"__pbAutoBackup__".to_owned()));
-    assert_eq!(server.send("POST", "/api/backups", &token, &json!({"name": "manual.zip"})).status, 204);
+    assert_eq!(
+        server.send("POST", "/api/backups", &token, &json!({"name": "manual.zip"})).status,
+        204
+    );
     let run = || {
         let before = backups(&server, &token);
         eventually("no backup runs", || {
@@ -184,7 +195,10 @@ fn crons_are_listed_and_run() {
         })
     };
     let (first, second) = (run(), run());
-    assert!(first[0].starts_with("@auto_pb_backup_acme") && first[0] < second[0], "{first:?} {second:?}");
+    assert!(
+        first[0].starts_with("@auto_pb_backup_acme") && first[0] < second[0],
+        "{first:?} {second:?}"
+    );
     let body = json!({"backups": {"cron": ""}});
     assert_eq!(server.send("PATCH", "/api/settings", &token, &body).status, 200);
     assert_eq!(ask("POST", "/api/crons/__pbAutoBackup__").status, 404);
@@ -266,9 +280,16 @@ fn a_bad_archive_changes_nothing() {
         let page = server.send("GET", filter, &token, &Value::Null).json();
         Some(page).filter(|page| page["totalItems"] == 1)
     });
-    assert!(page["items"][0]["data"]["error"].as_str().is_some_and(|e| e.contains("data.db")), "{page}");
+    assert!(
+        page["items"][0]["data"]["error"].as_str().is_some_and(|e| e.contains("data.db")),
+        "{page}"
+    );
     assert_eq!(texts(&server), ["kept"]);
-    assert_eq!(server.send("POST", "/api/backups", &token, &Value::Null).status, 204, "not blocked");
+    assert_eq!(
+        server.send("POST", "/api/backups", &token, &Value::Null).status,
+        204,
+        "not blocked"
+    );
 }
 
 /// Writers go on; the copy is sound and holds every write that was acknowledged before the backup began.
@@ -295,7 +316,10 @@ fn a_backup_while_writers_run_is_complete() {
         .collect();
     eventually("some records", || Some(()).filter(|()| acknowledged.load(Ordering::Relaxed) > 300));
     let before = acknowledged.load(Ordering::Relaxed);
-    assert_eq!(server.send("POST", "/api/backups", &token, &json!({"name": "live.zip"})).status, 204);
+    assert_eq!(
+        server.send("POST", "/api/backups", &token, &json!({"name": "live.zip"})).status,
+        204
+    );
     let after = acknowledged.load(Ordering::Relaxed);
     stop.store(true, Ordering::Relaxed);
     writers.into_iter().for_each(|writer| writer.join().expect("a writer"));

@@ -41,8 +41,7 @@ async fn write(app: App, stop: Arc<AtomicBool>) -> Vec<u128> {
 
 async fn during<F: Future<Output = ()>>(app: &App, name: &str, work: F) -> u128 {
     let stop = Arc::new(AtomicBool::new(false));
-    let writers: Vec<_> =
-        (0..4).map(|_| tokio::spawn(write(app.clone(), stop.clone()))).collect();
+    let writers: Vec<_> = (0..4).map(|_| tokio::spawn(write(app.clone(), stop.clone()))).collect();
     let started = Instant::now();
     work.await;
     let took = started.elapsed();
@@ -69,7 +68,9 @@ async fn run(mib: i64) {
     let dir = tempfile::tempdir().expect("a directory");
     let app = App::bootstrap(Config::new(dir.path()), Hooks::default()).await.expect("an app");
     let write = |text: String, params| app.db().write(Job::from(sql(&text, params)));
-    write("CREATE TABLE load (id INTEGER PRIMARY KEY, pad TEXT)".into(), vec![]).await.expect("table");
+    write("CREATE TABLE load (id INTEGER PRIMARY KEY, pad TEXT)".into(), vec![])
+        .await
+        .expect("table");
     for _ in 0..mib.div_euclid(16).max(1) {
         let text = "WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 4096) \
                     INSERT INTO load (pad) SELECT hex(randomblob(2000)) FROM s";

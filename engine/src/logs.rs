@@ -268,7 +268,10 @@ mod tests {
         let (_dir, app) = logged().await;
         let ctx = Ctx::system(&app);
         assert_eq!(messages(&ctx, "", "").await, ["GET /200", "GET /404", "GET /204"]);
-        assert_eq!(messages(&ctx, "data.status>=204", "-data.status").await, ["GET /404", "GET /204"]);
+        assert_eq!(
+            messages(&ctx, "data.status>=204", "-data.status").await,
+            ["GET /404", "GET /204"]
+        );
         assert_eq!(messages(&ctx, "data.list.0.n=404", "").await, ["GET /404"]);
         assert_eq!(messages(&ctx, "level='0'", "-message").await, ["GET /204", "GET /200"]);
         assert_eq!(messages(&ctx, "data~'404'", "").await, ["GET /404"]);
@@ -296,7 +299,9 @@ mod tests {
         let id = page["items"][0]["id"].as_str().unwrap();
         let one = String::from_utf8(view(&ctx, id).await.unwrap()).unwrap();
         assert!(
-            one.contains(r#","data":{"list":[{"n":204}],"status":204,"url":"/\u003cx\u003e"},"message""#),
+            one.contains(
+                r#","data":{"list":[{"n":204}],"status":204,"url":"/\u003cx\u003e"},"message""#
+            ),
             "{one}"
         );
         assert!(matches!(view(&ctx, "missing").await, Err(Error::NotFound)));

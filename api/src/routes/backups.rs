@@ -34,8 +34,7 @@ pub(crate) const ROUTES: &[Row] = &[
     Row::new("POST /api/backups/{key}/restore", h!(restore)),
 ];
 
-const BUSY: &str =
-    "Try again later - another backup/restore process has already been started.";
+const BUSY: &str = "Try again later - another backup/restore process has already been started.";
 const NO_PERMISSION: &str = "Insufficient permissions to access the resource.";
 const MAX_NAME: usize = 150;
 /// How long a restore waits for its own answer to reach the client.
@@ -168,8 +167,7 @@ async fn download(req: &mut Req) -> Result<Response> {
     let found = found.ok_or_else(|| ApiError::not_found(""))?;
     let path = place.local_path(&key).ok_or_else(|| ApiError::not_found(""))?;
     let file = tokio::fs::File::open(path).await.map_err(missing)?;
-    let modified = std::time::UNIX_EPOCH
-        + Duration::from_millis(found.modified_ms.unsigned_abs());
+    let modified = std::time::UNIX_EPOCH + Duration::from_millis(found.modified_ms.unsigned_abs());
     let answer =
         static_files::send(file, found.size, Some(modified), "application/zip", &head.headers);
     Ok(answer
@@ -237,7 +235,8 @@ mod tests {
         for name in ["", "a.zip", "a_b-0.zip", "-.zip"] {
             assert!(check_name(name).is_none(), "{name}");
         }
-        for name in [".zip", "A.zip", "a b.zip", "a.zip.zip", "../a.zip", "a", "é.zip", "a.zip\n"] {
+        for name in [".zip", "A.zip", "a b.zip", "a.zip.zip", "../a.zip", "a", "é.zip", "a.zip\n"]
+        {
             assert!(check_name(name).is_some(), "{name}");
         }
         assert!(check_name(&format!("{}.zip", "a".repeat(146))).is_none());

@@ -23,7 +23,8 @@ struct Item {
 async fn list(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;
     let jobs = req.app().crons().list().into_iter();
-    let items: Vec<Item> = jobs.map(|job| Item { id: job.id, expression: job.expression }).collect();
+    let items: Vec<Item> =
+        jobs.map(|job| Item { id: job.id, expression: job.expression }).collect();
     Response::of(200, &items)
 }
 

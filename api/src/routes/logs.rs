@@ -42,10 +42,13 @@ async fn list(req: &mut Req) -> Result<Response> {
 async fn view(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;
     let found = logs::view(&req.ctx(Map::new()), &req.param("id")).await;
-    Ok(Response::json(200, found.map_err(|error| match error {
-        Error::NotFound => ApiError::not_found(""),
-        other => ApiError::not_found("").with_detail(other.to_string()),
-    })?))
+    Ok(Response::json(
+        200,
+        found.map_err(|error| match error {
+            Error::NotFound => ApiError::not_found(""),
+            other => ApiError::not_found("").with_detail(other.to_string()),
+        })?,
+    ))
 }
 
 #[derive(Debug, Serialize)]

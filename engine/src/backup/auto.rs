@@ -30,7 +30,11 @@ pub(crate) fn schedule(app: &App) {
     } else if let Err(error) = crons.add(JOB, &settings.backups.cron, run) {
         // Settings are checked when they are saved; these were written by somebody else.
         crons.remove(JOB);
-        app.log().write(Level::Error, "Failed to schedule auto backups", &json!({ "error": error }));
+        app.log().write(
+            Level::Error,
+            "Failed to schedule auto backups",
+            &json!({ "error": error }),
+        );
     }
 }
 
@@ -76,9 +80,7 @@ async fn alert(app: &App, error: &Error) -> Result<()> {
         }
     }
     let subject = format!("[{} system alert] Autobackup failure", app.settings().meta.app_name);
-    let html = format!(
-        "<p>Failed to create/upload automated backup. Raw error:\n{text}</p>"
-    );
+    let html = format!("<p>Failed to create/upload automated backup. Raw error:\n{text}</p>");
     for superuser in rule::first_rows(&ctx, &collection, MAX_ALERTS).await? {
         let address = superuser.get_str("email").to_owned();
         if address == INSTALLER_EMAIL {
@@ -118,7 +120,10 @@ mod tests {
             backup("@update_1.zip", 2),
         ];
         assert_eq!(superfluous(found.clone(), 2), ["@auto_pb_backup_a_1.zip"]);
-        assert_eq!(superfluous(found.clone(), 1), ["@auto_pb_backup_a_2.zip", "@auto_pb_backup_a_1.zip"]);
+        assert_eq!(
+            superfluous(found.clone(), 1),
+            ["@auto_pb_backup_a_2.zip", "@auto_pb_backup_a_1.zip"]
+        );
         assert!(superfluous(found, 3).is_empty());
     }
 }

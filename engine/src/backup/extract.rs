@@ -85,7 +85,9 @@ fn directory_of(file: &mut File) -> io::Result<(u64, u64)> {
     let no_zip = || invalid("not a zip file: it has no directory");
     let size = file.metadata()?.len();
     let mut tail = Vec::new();
-    file.seek(SeekFrom::Start(size.saturating_sub((END + LOCATOR + usize::from(u16::MAX)) as u64)))?;
+    file.seek(SeekFrom::Start(
+        size.saturating_sub((END + LOCATOR + usize::from(u16::MAX)) as u64),
+    ))?;
     Read::by_ref(file).take(size).read_to_end(&mut tail)?;
     let last = tail.len().checked_sub(END).ok_or_else(no_zip)?;
     let at = (0..=last).rev().find(|at| tail[*at..].starts_with(b"PK\x05\x06"));
@@ -238,8 +240,7 @@ mod tests {
         let path = zip_of(dir.path(), &[("a", &vec![0; 3 << 20])]);
         let mut bytes = fs::read(&path).unwrap();
         let size = u32::try_from(3 << 20).unwrap().to_le_bytes();
-        let at: Vec<_> =
-            (0..bytes.len() - 4).filter(|at| bytes[*at..*at + 4] == size).collect();
+        let at: Vec<_> = (0..bytes.len() - 4).filter(|at| bytes[*at..*at + 4] == size).collect();
         assert!(!at.is_empty());
         for at in at {
             bytes[at..at + 4].copy_from_slice(&10u32.to_le_bytes());
@@ -254,7 +255,8 @@ mod tests {
 
     #[test]
     fn what_is_left_out() {
-        let entries: &[(&str, &[u8])] = &[("data.db", b"x"), ("backups/old.zip", b"x"), ("s/f", b"x")];
+        let entries: &[(&str, &[u8])] =
+            &[("data.db", b"x"), ("backups/old.zip", b"x"), ("s/f", b"x")];
         assert_eq!(unpack(entries, LIMITS).unwrap(), ["data.db", "s"]);
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("links.zip");
@@ -265,7 +267,10 @@ mod tests {
         let target = dir.path().join("out");
         fs::create_dir(&target).unwrap();
         extract(&path, &target, &[], LIMITS, &mut pace()).unwrap();
-        assert!(fs::symlink_metadata(target.join("out")).unwrap().is_dir(), "the link was left out");
+        assert!(
+            fs::symlink_metadata(target.join("out")).unwrap().is_dir(),
+            "the link was left out"
+        );
     }
 
     #[test]

@@ -55,7 +55,9 @@ async fn prepare(app: &App, name: &str, exclude: Vec<String>) -> Result<Swap> {
     let data_dir = app.config().data_dir.clone();
     let scratch = Scratch::new(&data_dir, "pb_restore")?;
     if let Some(name) = swap::mounted(&data_dir, &exclude)? {
-        return Err(Error::Message(format!("{name} in the data directory is a mounted disk and cannot be replaced")));
+        return Err(Error::Message(format!(
+            "{name} in the data directory is a mounted disk and cannot be replaced"
+        )));
     }
     let download = Scratch::new(&data_dir, "pb_download")?;
     let archive = fetch(files::for_backups(app)?.as_ref(), name, download.path()).await?;
@@ -96,9 +98,8 @@ async fn fetch(place: &dyn Storage, name: &str, dir: &Path) -> Result<PathBuf> {
 
 /// The databases are sound, and the first is one of ours.
 fn check(dir: &Path) -> Result<()> {
-    let broken = |name: &str, why: &str| {
-        Error::Message(format!("{name} file is missing or invalid: {why}"))
-    };
+    let broken =
+        |name: &str, why: &str| Error::Message(format!("{name} file is missing or invalid: {why}"));
     for (name, table, needed) in
         [("data.db", Some("_collections"), true), ("auxiliary.db", None, false)]
     {

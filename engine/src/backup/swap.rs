@@ -83,7 +83,8 @@ impl Swap {
 
 impl Journal {
     fn exchange(&mut self, data_dir: &Path) -> io::Result<()> {
-        let (old, staged) = (data_dir.join(TEMP).join(&self.old), data_dir.join(TEMP).join(&self.staged));
+        let (old, staged) =
+            (data_dir.join(TEMP).join(&self.old), data_dir.join(TEMP).join(&self.staged));
         fs::create_dir_all(&old)?;
         self.write(data_dir, Phase::Out)?;
         self.move_all(data_dir, &old)?;

@@ -16,10 +16,7 @@ async fn app(dir: &Path) -> App {
 }
 
 async fn superusers(app: &App) -> i64 {
-    let sql = crate::store::Sql {
-        text: "SELECT count(*) FROM _superusers".into(),
-        params: vec![],
-    };
+    let sql = crate::store::Sql { text: "SELECT count(*) FROM _superusers".into(), params: vec![] };
     app.db().query(sql, |rows| rows.scalar_i64()).await.unwrap().unwrap()
 }
 
@@ -111,8 +108,9 @@ async fn a_start_that_fails_is_undone() {
     let break_settings = "UPDATE _params SET value = 'not readable' WHERE id = 'settings'";
     let sql = |text: &str| crate::store::Sql { text: text.into(), params: vec![] };
     let read = sql("SELECT CAST(value AS TEXT) FROM _params WHERE id = 'settings'");
-    let value = first.db().query(read, |rows| rows.next().unwrap().unwrap().text(0).to_owned());
-    let value = value.await.unwrap();
+    let db = first.db();
+    let value = db.query(read, |rows| rows.next().unwrap().unwrap().text(0).to_owned()).await;
+    let value = value.unwrap();
     first.db().write(crate::store::Job::from(sql(break_settings))).await.unwrap();
     create(&first, "broken.zip").await.unwrap();
     let mend = crate::store::Sql {
