@@ -98,6 +98,7 @@ pub(super) fn default_name(app: &App, prefix: &str) -> String {
 }
 
 /// Free bytes of the disk a path is on; `None` where that cannot be asked.
+#[allow(clippy::useless_conversion, reason = "narrower on some systems")]
 pub(super) fn free_space(path: &Path) -> Option<u64> {
     #[cfg(unix)]
     {
