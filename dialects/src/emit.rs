@@ -50,6 +50,26 @@ pub(crate) fn page(d: Dialect, plan: &Plan, select: &Select<'_>) -> Sql {
     w.finish()
 }
 
+/// The page with look-ups in place of sets, if a walk that stops when the page is full can give it.
+pub(crate) fn page_by_lookups(d: Dialect, plan: &Plan, select: &Select<'_>) -> Option<Sql> {
+    let fits = plan.nodes.len() > 1
+        && plan.base.kind != CollectionKind::View
+        && select.limit.is_some()
+        && matches!(select.only, Only::All);
+    if !fits {
+        return None;
+    }
+    let with_sets = semijoin::lower(plan, Reach::Many, true);
+    let walks = !sorts_by_scan(&with_sets) && !index_helps(plan, &with_sets.test);
+    if !walks || !semijoin::builds_sets_of_named_rows(plan, &with_sets.test) {
+        return None;
+    }
+    let lowered = semijoin::lower(plan, Reach::Page, true);
+    let mut w = Walk::new(d, plan);
+    w.page(&lowered, select);
+    Some(w.finish())
+}
+
 pub(crate) fn count(d: Dialect, plan: &Plan) -> Sql {
     let lowered = semijoin::lower(plan, Reach::Many, false);
     let mut w = Walk::new(d, plan);
@@ -105,6 +125,17 @@ pub(crate) fn exists_draft(d: Dialect, plan: &Plan, columns: &[(&str, Value)]) -
     w.filter(&lowered.test, &Only::All);
     w.push(" LIMIT 1");
     w.finish()
+}
+
+/// What orders rows that the sort keys leave equal.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Last {
+    /// Nothing needs to.
+    Any,
+    /// Insertion, where the reference's statement gives it.
+    AsTheReference,
+    /// Insertion.
+    Insertion,
 }
 
 /// True if the order surely needs all matching rows first: no index starts with the first sort key.
@@ -328,7 +359,13 @@ impl<'p> Walk<'p> {
                 self.filter(&lowered.test, &select.only);
             }
         }
-        self.order(lowered, !matches!(select.only, Only::Id(_)));
+        let last = match select.only {
+            Only::Id(_) => Last::Any,
+            // An index SQLite makes for the statement orders the rows of a parent by whatever else it holds.
+            Only::LinkedTo { .. } => Last::Insertion,
+            Only::All | Only::Ids(_) => Last::AsTheReference,
+        };
+        self.order(lowered, last);
         self.window(select);
     }
 
@@ -375,7 +412,7 @@ impl<'p> Walk<'p> {
             self.base();
             self.joins(lowered);
             self.filter(&lowered.test, &Only::All);
-            self.order(lowered, true);
+            self.order(lowered, Last::AsTheReference);
         }
         self.window(select);
         self.push(") AS k CROSS JOIN ");
@@ -417,7 +454,7 @@ impl<'p> Walk<'p> {
         }
     }
 
-    fn order(&mut self, lowered: &Lowered<'p>, wanted: bool) {
+    fn order(&mut self, lowered: &Lowered<'p>, last: Last) {
         let mut word = " ORDER BY ";
         for (term, desc) in &lowered.sort {
             self.push(word);
@@ -433,10 +470,10 @@ impl<'p> Walk<'p> {
                 }
             }
         }
-        if wanted && self.plan.base.kind != CollectionKind::View {
+        if last != Last::Any && self.plan.base.kind != CollectionKind::View {
             let before = self.text.len();
             self.push(word);
-            let needed = self.plan.nodes.len() > 1;
+            let needed = last == Last::Insertion || self.plan.nodes.len() > 1;
             if !self.spell().last_order(self, needed) {
                 self.text.truncate(before);
             }

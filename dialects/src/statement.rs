@@ -84,6 +84,15 @@ pub fn page(d: Dialect, plan: &Plan, select: &Select<'_>) -> Sql {
     emit::page(d, plan, select)
 }
 
+/// The same page for a walk that is likely to fill it early: every row's relations are looked up by key, where
+/// [`page`] first builds the set of all related rows that qualify. `None` where that cannot pay.
+///
+/// A walk that finds few rows costs more than sets do: run it within a limit of steps, and [`page`] if that is exceeded.
+#[must_use]
+pub fn page_by_lookups(d: Dialect, plan: &Plan, select: &Select<'_>) -> Option<Sql> {
+    emit::page_by_lookups(d, plan, select)
+}
+
 /// One row, one integer: how many rows match. Views count distinct ids.
 #[must_use]
 pub fn count(d: Dialect, plan: &Plan) -> Sql {

@@ -13,7 +13,10 @@ use std::{
     sync::Arc,
 };
 
-use dialects::{Dialect, Value};
+use dialects::{
+    Dialect, Value,
+    statement::{self, ColumnList, Select},
+};
 use filter_lang::{
     Flags, Resolver, judge, parse,
     plan::{Cond, Expr, NodeKind, Op, Operand, Plan, RowMode},
@@ -845,6 +848,11 @@ fn judge_eval_sqlite_and_postgres_agree() {
             }
             if !sort.is_empty() {
                 seen.insert("sort".into());
+            }
+            let columns = ColumnList::new(&["id"]);
+            let select = Select { limit: Some(1), ..Select::all(&columns) };
+            if statement::page_by_lookups(Dialect::Sqlite, &plan, &select).is_some() {
+                seen.insert("lowering: page by look-ups".into());
             }
             for name in seen {
                 *covered.entry(name).or_default() += 1;

@@ -17,6 +17,8 @@ use crate::{
 pub enum Reach {
     /// One or a few (by id): walk from the row.
     Few,
+    /// As many as a page takes, in the order of a walk: what a row names is looked up when it is needed.
+    Page,
     /// A table's worth: build sets once and probe them.
     Many,
 }
@@ -124,6 +126,23 @@ pub enum SortTerm<'p> {
         /// The part of the condition that speaks about the same tuple.
         test: Option<Test<'p>>,
     },
+}
+
+/// True if [`Reach::Page`] would look up rows for which [`Reach::Many`] builds a set.
+#[must_use]
+pub fn builds_sets_of_named_rows(plan: &Plan, test: &Test<'_>) -> bool {
+    match test {
+        Test::All(parts) | Test::Any(parts) => {
+            parts.iter().any(|part| builds_sets_of_named_rows(plan, part))
+        }
+        Test::Exists(e) | Test::None(e) => {
+            let named = e.rows.first().is_some_and(|row| {
+                matches!(plan.nodes[row.node.0 as usize].kind, NodeKind::RelOne { .. })
+            });
+            (named && e.link == Link::Set) || builds_sets_of_named_rows(plan, &e.test)
+        }
+        Test::Const(_) | Test::Cmp(_) | Test::Fails(_) | Test::MayContain { .. } => false,
+    }
 }
 
 /// Lowers a plan. Without `sorted` the sort keys are left out (counts, checks).
@@ -286,7 +305,7 @@ impl<'p> Lowering<'p> {
         let root = rows.first().map(|row| row.node);
         let one_sided = cmp.left.multi != cmp.right.multi;
         let link = match root {
-            Some(root) if one_sided && self.reach == Reach::Many => {
+            Some(root) if one_sided && self.reach != Reach::Few => {
                 let single = if cmp.left.multi { &cmp.right } else { &cmp.left };
                 let mut fixed = NodeSet::default();
                 used_by_expr(&single.expr, &mut fixed);
@@ -337,7 +356,9 @@ impl<'p> Lowering<'p> {
             .map(|row| row.node)
             .filter(|node| is_single(self.plan, *node) && !bound.contains(*node))
             .collect();
-        if link == Link::Correlated && !singles.is_empty() {
+        // A page looks a chain up where it is needed; beside the base row it would be looked up for every row.
+        let lazily = self.reach == Reach::Page && alone && first.must;
+        if link == Link::Correlated && !singles.is_empty() && !lazily {
             self.hoist.extend(singles.iter());
         }
         Test::Exists(Exists { rows: list, test: Box::new(test), link })
@@ -365,7 +386,7 @@ impl<'p> Lowering<'p> {
         }
         let node = &self.plan.nodes[root.0 as usize];
         match &node.kind {
-            NodeKind::RelOne { .. } if must => Link::Set,
+            NodeKind::RelOne { .. } if must && self.reach == Reach::Many => Link::Set,
             NodeKind::BackOne { column, .. } if self.indexed(root, column) => Link::Correlated,
             NodeKind::BackOne { .. } | NodeKind::BackMany { .. } => {
                 if must {

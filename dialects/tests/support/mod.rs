@@ -224,15 +224,20 @@ pub(crate) fn check(
         let columns = ColumnList::new(&["id"]);
         for limit in [None, Some(1000)] {
             let select = Select { limit, ..Select::all(&columns) };
-            let sql = statement::page(*d, plan, &select);
-            let mut got = run(&sql);
-            let mut want = wanted.clone();
-            if !ordered && let Ok(got) = &mut got {
-                got.sort();
-                want.sort();
-            }
-            if got.as_ref() != Ok(&want) {
-                return Err(fail("page", &sql, &got));
+            let by_sets = ("page", statement::page(*d, plan, &select));
+            let by_lookups = statement::page_by_lookups(*d, plan, &select);
+            for (what, sql) in
+                std::iter::once(by_sets).chain(by_lookups.map(|sql| ("page by look-ups", sql)))
+            {
+                let mut got = run(&sql);
+                let mut want = wanted.clone();
+                if !ordered && let Ok(got) = &mut got {
+                    got.sort();
+                    want.sort();
+                }
+                if got.as_ref() != Ok(&want) {
+                    return Err(fail(what, &sql, &got));
+                }
             }
         }
         let sql = statement::count(*d, plan);

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Who reads rows, as far as visibility goes; manage rules aside (they need records).
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Viewer {
     superuser: bool,
     /// The id of the caller if it belongs to this collection: its own email is shown.

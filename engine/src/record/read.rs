@@ -154,7 +154,10 @@ pub async fn list(ctx: &Ctx, collection: &Arc<Loaded>, query: &ListQuery) -> Res
         ..Select::all(&collection.select)
     };
     let dialect = ctx.app.dialect();
-    let sql = statement::page(dialect, &plan, &select);
+    let sql = Statements {
+        brief: statement::page_by_lookups(dialect, &plan, &select),
+        whole: statement::page(dialect, &plan, &select),
+    };
     let count = (!query.skip_total).then(|| statement::count(dialect, &plan));
     let has_tag = |tag: &str| tag == collection.name || tag == collection.id;
     if !ctx.app.hooks().records_list_request.has_for(has_tag)
@@ -162,7 +165,7 @@ pub async fn list(ctx: &Ctx, collection: &Arc<Loaded>, query: &ListQuery) -> Res
     {
         if !query.expand.is_empty() {
             let wishes = Wishes::of(ctx, collection, &query.expand);
-            let rows = ctx.db.query(sql, read_sheet(ctx, collection, &wishes));
+            let rows = sql.run(ctx, read_sheet(ctx, collection, &wishes));
             let (sheet, total) =
                 with_total(ctx, rows, count, select.offset, per_page, Sheet::len).await?;
             let n_items = sheet.len();
@@ -173,17 +176,40 @@ pub async fn list(ctx: &Ctx, collection: &Arc<Loaded>, query: &ListQuery) -> Res
             return Ok(ListOutcome::Json { body, n_items });
         }
         let (owned, viewer) = (collection.clone(), Viewer::of(&ctx.caller, collection));
-        let rows = ctx.db.query(sql, move |rows| write_rows(&owned, &viewer, rows));
+        let rows = sql.run(ctx, move |rows: &mut Rows<'_>| write_rows(&owned, &viewer, rows));
         let ((mut body, n_items), total) =
             with_total(ctx, rows, count, select.offset, per_page, |p| p.1).await?;
         close_envelope(&mut body, page, per_page, total);
         return Ok(ListOutcome::Json { body, n_items });
     }
     let owned = collection.clone();
-    let rows = ctx.db.query(sql, move |rows| read_rows(&owned, rows, 0));
+    let rows = sql.run(ctx, move |rows: &mut Rows<'_>| read_rows(&owned, rows, 0));
     let (rows, total) = with_total(ctx, rows, count, select.offset, per_page, Vec::len).await?;
     let records = rows.into_iter().map(|(_, record)| record.into()).collect();
     Ok(ListOutcome::Page(ListPage { records, page, per_page, total_items: total }))
+}
+
+/// The statements that give one page.
+struct Statements {
+    /// Cheap if the page fills early.
+    brief: Option<Sql>,
+    /// Never far from the best.
+    whole: Sql,
+}
+
+impl Statements {
+    async fn run<T, F>(self, ctx: &Ctx, visit: F) -> store::Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Rows<'_>) -> T + Clone + Send + 'static,
+    {
+        if let Some(brief) = &self.brief
+            && let Some(done) = ctx.db.query_briefly(brief, visit.clone())?
+        {
+            return Ok(done);
+        }
+        ctx.db.query(self.whole, visit).await
+    }
 }
 
 /// Runs a page and, beside it on another reader, its count. A page that ends early needs no count.
@@ -248,7 +274,7 @@ fn read_sheet(
     ctx: &Ctx,
     collection: &Arc<Loaded>,
     wishes: &Wishes,
-) -> impl FnOnce(&mut Rows<'_>) -> Result<Sheet> + Send + 'static {
+) -> impl FnOnce(&mut Rows<'_>) -> Result<Sheet> + Clone + Send + 'static {
     let (owned, viewer) = (collection.clone(), Viewer::of(&ctx.caller, collection));
     let fields = wishes.fields();
     move |rows| Sheet::read(&owned, &viewer, &fields, false, rows)

@@ -340,3 +340,255 @@ fn put(branch: &Branch, line: &Line, start: usize, out: &mut Vec<u8>) {
     }
     out.push(b']');
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::{
+        Caller, auth, collections,
+        event::Hooks,
+        record::{
+            Record, RecordRef, enrich, find,
+            read::{self, ListOutcome, ListPage, ListQuery, ViewOutcome},
+            tests::{Room, room},
+        },
+        store::Sql,
+    };
+
+    /// Posts with one author, many readers, a locked room, reviews (by rule) and one cover each.
+    async fn library() -> (Room, RecordRef) {
+        let room = room(Hooks::default()).await;
+        let ctx = room.system();
+        let make = async |body: Value| {
+            let made = collections::create(&ctx, &body).await;
+            made.unwrap_or_else(|e| panic!("{body}: {e}")).snapshot().id
+        };
+        let to = |name: &str, target: &str, most: u8| json!({"name": name, "type": "relation", "collectionId": target, "maxSelect": most});
+        let text = |name: &str| json!({"name": name, "type": "text"});
+        let teams = make(json!({"name": "teams", "type": "base", "viewRule": "",
+            "fields": [text("name"), {"name": "secret", "type": "text", "hidden": true}]}))
+        .await;
+        let members = make(json!({"name": "members", "type": "auth", "viewRule": "",
+            "fields": [text("nick"), to("team", &teams, 1)]}))
+        .await;
+        let cellars =
+            make(json!({"name": "cellars", "type": "base", "fields": [text("name")]})).await;
+        let books = make(json!({"name": "books", "type": "base", "listRule": "", "viewRule": "",
+            "fields": [text("title"), to("author", &members, 1), to("readers", &members, 9), to("cellar", &cellars, 1)]}))
+        .await;
+        make(json!({"name": "reviews", "type": "base", "viewRule": "text != 'draft'",
+            "fields": [text("text"), to("book", &books, 1)]}))
+        .await;
+        make(json!({"name": "covers", "type": "base", "viewRule": "",
+            "fields": [text("name"), to("book", &books, 1)],
+            "indexes": ["CREATE UNIQUE INDEX covers_book ON covers (book)"]}))
+        .await;
+        let red = room.put("teams", json!({"name": "red", "secret": "s"})).await.id();
+        let member = async |nick: &str, shown: bool, team: &str| {
+            room.put(
+                "members",
+                json!({"nick": nick, "email": format!("{nick}@example.com"), "emailVisibility": shown,
+                    "password": "12345678", "team": team}),
+            )
+            .await
+        };
+        let ann = member("ann", true, &red).await;
+        let ben = member("ben", false, "").await;
+        let cellar = room.put("cellars", json!({"name": "deep"})).await.id();
+        let one = room
+            .put("books", json!({"title": "one", "author": ann.id(), "readers": [ben.id(), ann.id()], "cellar": cellar}))
+            .await;
+        let two = room.put("books", json!({"title": "two", "author": ben.id()})).await;
+        room.put("books", json!({"title": "none"})).await;
+        for (text, book) in [("good", &one), ("draft", &one), ("bad", &one), ("draft", &two)] {
+            room.put("reviews", json!({"text": text, "book": book.id()})).await;
+        }
+        room.put("covers", json!({"name": "blue", "book": one.id()})).await;
+        (room, ben)
+    }
+
+    fn as_caller(room: &Room, record: Record) -> Ctx {
+        let request = crate::ctx::RequestInfo::lazy(Default::default);
+        Ctx::new(&room.app, Caller::of(Some(Arc::new(record))), Some(Arc::new(request)))
+    }
+
+    async fn superuser(room: &Room) -> Ctx {
+        auth::superusers::create(&room.system(), "root@example.com", "1234567890")
+            .await
+            .expect("created");
+        let id = &room.ids("_superusers").await[0];
+        let found = find::by_id(&room.system(), &room.coll("_superusers"), id).await;
+        as_caller(room, found.expect("query").expect("superuser"))
+    }
+
+    async fn sql(room: &Room, text: &str) {
+        let sql = Sql { text: text.to_owned(), params: vec![] };
+        room.app.store().data().write(sql.into()).await.expect("statement");
+    }
+
+    fn query(paths: &str) -> ListQuery {
+        ListQuery { expand: Paths::parse(paths), skip_total: true, ..ListQuery::default() }
+    }
+
+    /// What the rows-to-JSON way answers.
+    async fn listed(ctx: &Ctx, room: &Room, paths: &str) -> Vec<u8> {
+        match read::list(ctx, &room.coll("books"), &query(paths)).await.expect("list") {
+            ListOutcome::Json { body, .. } => body,
+            ListOutcome::Page(_) => panic!("{paths}: not from rows"),
+        }
+    }
+
+    /// What records answer.
+    async fn by_records(ctx: &Ctx, room: &Room, paths: &str) -> Vec<u8> {
+        let books = room.coll("books");
+        let mut records = Vec::new();
+        for id in room.ids("books").await {
+            let found = find::by_id(ctx, &books, &id).await.expect("query").expect("book");
+            records.push(RecordRef::from(found));
+        }
+        enrich(ctx, &books, &records, &Paths::parse(paths)).await.expect("enrich");
+        ListPage { records, page: 1, per_page: 30, total_items: -1 }.to_json()
+    }
+
+    /// `title{key=related,…}`; no braces without the key `expand`.
+    fn tree(item: &Value) -> String {
+        let label = ["title", "nick", "name", "text"].iter().find_map(|key| item[key].as_str());
+        let mut out = label.unwrap_or("?").to_owned();
+        if let Some(expand) = item["expand"].as_object() {
+            let part = |(key, value): (&String, &Value)| match value {
+                Value::Array(list) => {
+                    let list: Vec<_> = list.iter().map(tree).collect();
+                    format!("{key}=[{}]", list.join(" "))
+                }
+                one => format!("{key}={}", tree(one)),
+            };
+            let parts: Vec<_> = expand.iter().map(part).collect();
+            out.push_str(&format!("{{{}}}", parts.join(",")));
+        }
+        out
+    }
+
+    fn trees(body: &[u8]) -> String {
+        let body: Value = serde_json::from_slice(body).expect("json");
+        let items: Vec<_> = body["items"].as_array().expect("items").iter().map(tree).collect();
+        items.join(" ")
+    }
+
+    #[tokio::test]
+    async fn shapes() {
+        let (room, _) = library().await;
+        let (guest, root) = (room.guest(), superuser(&room).await);
+        for (ctx, paths, want) in [
+            (&guest, "author", "one{author=ann} two{author=ben} none{}"),
+            (&guest, "author.team", "one{author=ann{team=red}} two{author=ben{}} none{}"),
+            (&guest, "readers", "one{readers=[ben ann]} two{} none{}"),
+            (
+                &guest,
+                "readers.team,author,author.team",
+                "one{author=ann{team=red},readers=[ben{} ann{team=red}]} two{author=ben{}} none{}",
+            ),
+            // A locked target, an unknown name and a plain field are left out.
+            (&guest, "cellar", "one two none"),
+            (&guest, "nope,title", "one two none"),
+            (&guest, "nope,cellar,author", "one{author=ann} two{author=ben} none{}"),
+            (&root, "cellar", "one{cellar=deep} two{} none{}"),
+            // Back relations: by the view rule; a unique one is a single record.
+            (&guest, "reviews_via_book", "one{reviews_via_book=[good bad]} two{} none{}"),
+            (
+                &root,
+                "reviews_via_book",
+                "one{reviews_via_book=[good draft bad]} two{reviews_via_book=[draft]} none{}",
+            ),
+            (&guest, "covers_via_book", "one{covers_via_book=blue} two{} none{}"),
+            (&guest, "covers(book)", "one{covers(book)=blue} two{} none{}"),
+            (
+                &guest,
+                "author.books_via_readers.covers_via_book",
+                "one{author=ann{books_via_readers=[one{covers_via_book=blue}]}} \
+                 two{author=ben{books_via_readers=[one{covers_via_book=blue}]}} none{}",
+            ),
+        ] {
+            let got = listed(ctx, &room, paths).await;
+            assert_eq!(trees(&got), want, "{paths}");
+        }
+    }
+
+    #[tokio::test]
+    async fn rows_and_records_give_the_same_bytes() {
+        let (room, ben) = library().await;
+        // Ids that lead nowhere, a repeated id, and a list where one id was expected.
+        sql(&room, "UPDATE books SET author = 'gone' WHERE title = 'none'").await;
+        sql(
+            &room,
+            "UPDATE books SET readers = json_array('gone', author, author) WHERE title = 'two'",
+        )
+        .await;
+        let (member, root) = (as_caller(&room, ben.snapshot()), superuser(&room).await);
+        for ctx in [&room.guest(), &root, &member] {
+            for paths in [
+                "author",
+                "readers",
+                "author.team,readers.team,cellar",
+                "cellar",
+                "nope",
+                "nope,cellar.x,readers",
+                "author.nope",
+                "reviews_via_book.book.author,covers_via_book",
+                "author.books_via_author.readers.books_via_readers.author.team",
+                "readers.books_via_readers.reviews_via_book",
+            ] {
+                let (fast, slow) =
+                    (listed(ctx, &room, paths).await, by_records(ctx, &room, paths).await);
+                assert_eq!(
+                    String::from_utf8_lossy(&fast),
+                    String::from_utf8_lossy(&slow),
+                    "{paths}"
+                );
+            }
+        }
+        let got = listed(&room.guest(), &room, "author,readers").await;
+        assert_eq!(
+            trees(&got),
+            "one{author=ann,readers=[ben ann]} two{author=ben,readers=[ben]} none{}"
+        );
+    }
+
+    #[tokio::test]
+    async fn related_rows_hide_what_their_viewer_may_not_see() {
+        let (room, ben) = library().await;
+        let (member, root) = (as_caller(&room, ben.snapshot()), superuser(&room).await);
+        for (ctx, ann, ben) in
+            [(&room.guest(), true, false), (&member, true, true), (&root, true, true)]
+        {
+            let body = listed(ctx, &room, "readers.team").await;
+            let text = String::from_utf8(body).expect("utf-8");
+            assert_eq!(text.contains("ann@example.com"), ann, "{text}");
+            assert_eq!(text.contains("ben@example.com"), ben, "{text}");
+            assert_eq!(text.contains("\"secret\""), ctx.caller.is_superuser(), "{text}");
+            for hidden in ["tokenKey", "password"] {
+                assert!(!text.contains(hidden), "{hidden}: {text}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn views_expand_like_lists() {
+        let (room, _) = library().await;
+        let (guest, books) = (room.guest(), room.coll("books"));
+        let id = &room.ids("books").await[0];
+        for (paths, want) in [
+            ("author.team,readers", "one{author=ann{team=red},readers=[ben ann]}"),
+            ("cellar", "one"),
+        ] {
+            let outcome = read::view(&guest, &books, id, &Paths::parse(paths)).await;
+            let ViewOutcome::Json(body) = outcome.expect("view") else { panic!("not from rows") };
+            assert_eq!(tree(&serde_json::from_slice(&body).expect("json")), want);
+        }
+        let missing = read::view(&guest, &books, "nope", &Paths::parse("author")).await;
+        assert!(matches!(missing, Err(Error::NotFound)));
+    }
+}

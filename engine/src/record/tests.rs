@@ -26,8 +26,8 @@ use crate::{
     hook::{Event, Handler},
 };
 
-struct Room {
-    app: App,
+pub(super) struct Room {
+    pub(super) app: App,
     dir: PathBuf,
 }
 
@@ -39,7 +39,7 @@ impl Drop for Room {
 }
 
 /// A fresh installation with authors, posts (required author, cascading editor) and notes (cascade).
-async fn room(hooks: Hooks) -> Room {
+pub(super) async fn room(hooks: Hooks) -> Room {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let n = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     let dir = std::env::temp_dir().join(format!("engine-records-{}-{n}", std::process::id()));
@@ -80,17 +80,17 @@ async fn room(hooks: Hooks) -> Room {
 }
 
 impl Room {
-    fn system(&self) -> Ctx {
+    pub(super) fn system(&self) -> Ctx {
         Ctx::system(&self.app)
     }
-    fn guest(&self) -> Ctx {
+    pub(super) fn guest(&self) -> Ctx {
         let request = crate::ctx::RequestInfo::lazy(Default::default);
         Ctx::new(&self.app, Caller::Guest, Some(Arc::new(request)))
     }
-    fn coll(&self, name: &str) -> Arc<crate::schema::Loaded> {
+    pub(super) fn coll(&self, name: &str) -> Arc<crate::schema::Loaded> {
         self.app.snapshot().find(name).expect("collection").clone()
     }
-    async fn put(&self, name: &str, values: Value) -> RecordRef {
+    pub(super) async fn put(&self, name: &str, values: Value) -> RecordRef {
         let record = RecordRef::new(&self.coll(name));
         fill(&record, &values);
         save::save(&self.system(), &record).await.unwrap_or_else(|e| panic!("{values}: {e:?}"));
@@ -99,7 +99,7 @@ impl Room {
     async fn create(&self, ctx: &Ctx, name: &str, body: Value) -> crate::Result<RecordRef> {
         save::create(ctx, &self.coll(name), &submission(body)).await
     }
-    async fn ids(&self, name: &str) -> Vec<String> {
+    pub(super) async fn ids(&self, name: &str) -> Vec<String> {
         let rows =
             crate::rule::first_rows(&self.system(), &self.coll(name), 100).await.expect("rows");
         rows.iter().map(|r| r.id().to_owned()).collect()

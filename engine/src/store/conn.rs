@@ -199,6 +199,25 @@ impl Conn {
         Ran::Done(Ok(out))
     }
 
+    /// As [`query`](Self::query), but the trial lasts to the last row; `None` if it ran out.
+    pub(super) fn query_within<T, F>(&self, sql: &Sql, visit: F) -> Option<Result<T>>
+    where
+        F: FnOnce(&mut Rows<'_>) -> T,
+    {
+        let started = self.clock();
+        let mut statement = match self.prepare(&sql.text, &sql.params) {
+            Ok(statement) => statement,
+            Err(e) => return Some(Err(self.guard.explain(e))),
+        };
+        let out = visit(&mut Rows::fresh(statement.raw_query(), &self.guard));
+        drop(statement);
+        if self.guard.tripped() {
+            return None;
+        }
+        self.traced(&sql.text, &sql.params, started);
+        Some(Ok(out))
+    }
+
     /// Runs a statement to its end; the number of rows it changed.
     pub(super) fn execute(&self, text: &str, params: &[Value]) -> rusqlite::Result<u64> {
         let mut statement = self.raw.prepare_cached(text)?;

@@ -181,6 +181,19 @@ impl Db {
             Self::Tx(tx) => tx.query(sql, visit).await,
         }
     }
+    /// [`Database::query_briefly`]; `None` inside a transaction.
+    ///
+    /// # Errors
+    /// As that.
+    pub fn query_briefly<T, F>(&self, sql: &Sql, visit: F) -> Result<Option<T>>
+    where
+        F: FnOnce(&mut Rows<'_>) -> T,
+    {
+        match self {
+            Self::Pool(database) => database.query_briefly(sql, visit),
+            Self::Tx(_) => Ok(None),
+        }
+    }
     /// [`Database::write`] or [`Tx::write`].
     ///
     /// # Errors

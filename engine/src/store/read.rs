@@ -19,6 +19,10 @@ use crate::lanes::{Lane, cores};
 
 /// Ticks (of 2,000 steps) a read may take on the calling thread before its first row.
 pub(super) const TRIAL: u32 = 4;
+/// Ticks a read may take in [`Database::query_briefly`], to its last row.
+const BRIEF: u32 = 12;
+/// One of so many reads tries again what was not brief before.
+const RETRY: u64 = 8;
 /// Whether work that took so much should run on another thread next time. Steps count more than time, which a busy machine distorts.
 pub(super) fn is_slow(ticks: u32, time: Duration) -> bool {
     ticks > 2 * TRIAL || time > Duration::from_millis(25)
@@ -162,6 +166,42 @@ impl Database {
             Ran::Deferred(visit) => {
                 let mark = Heavy::mark(&sql.text);
                 self.on_lane(sql, mark, visit).await
+            }
+        }
+    }
+
+    /// Runs a read on the calling thread within a limit of steps, for statements that may turn out to be cheap. `None`: it
+    /// did not end in time, or did not lately; what `visit` has seen then does not count.
+    ///
+    /// # Errors
+    /// What the driver says.
+    pub fn query_briefly<T, F>(&self, sql: &Sql, visit: F) -> Result<Option<T>>
+    where
+        F: FnOnce(&mut Rows<'_>) -> T,
+    {
+        let inner = &*self.0;
+        let mark = Heavy::mark(&sql.text);
+        let known = inner.heavy.knows(mark);
+        if known && !inner.count.inline.load(Relaxed).is_multiple_of(RETRY) {
+            return Ok(None);
+        }
+        let Some(mut slot) = inner.checkout(false)? else { return Ok(None) };
+        let Some(conn) = slot.as_mut() else { return Ok(None) };
+        conn.guard.arm(BRIEF, Some(Instant::now() + inner.timeout));
+        let ran = conn.query_within(sql, visit);
+        drop(slot);
+        inner.count.inline.fetch_add(1, Relaxed);
+        match ran {
+            Some(result) => {
+                if known {
+                    inner.heavy.forget(mark);
+                }
+                result.map(Some)
+            }
+            None => {
+                inner.count.deferred.fetch_add(1, Relaxed);
+                inner.heavy.learn(mark);
+                Ok(None)
             }
         }
     }
