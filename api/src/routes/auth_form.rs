@@ -80,7 +80,9 @@ pub(crate) async fn found_by(
                 "validation_invalid_token_payload",
                 "Invalid token payload - newEmail must be set.",
             ),
-            (Refused::Claim, _) => ("validation_invalid_token_claims", "Missing email token claim."),
+            (Refused::Claim, _) => {
+                ("validation_invalid_token_claims", "Missing email token claim.")
+            }
             (Refused::Token, _) => ("validation_invalid_token", "Invalid or expired token."),
             (Refused::Collection, _) => (
                 "validation_token_collection_mismatch",

@@ -120,6 +120,7 @@ async fn confirm(req: &mut Req) -> Result<Response> {
 
 /// The shortest password of a collection, in bytes here.
 fn shortest(collection: &Loaded) -> usize {
-    let options = collection.field_at("password").and_then(|(_, field)| field.options::<Password>());
+    let options =
+        collection.field_at("password").and_then(|(_, field)| field.options::<Password>());
     options.and_then(|options| usize::try_from(options.min).ok()).unwrap_or(0).max(1)
 }

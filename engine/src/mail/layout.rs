@@ -162,6 +162,9 @@ mod tests {
     #[test]
     fn a_page_holds_the_body() {
         let page = page("<p>x</p>");
-        assert!(page.starts_with("\n<!DOCTYPE html PUBLIC") && page.contains("<body>\n<p>x</p>\n</body>"));
+        assert!(
+            page.starts_with("\n<!DOCTYPE html PUBLIC")
+                && page.contains("<body>\n<p>x</p>\n</body>")
+        );
     }
 }

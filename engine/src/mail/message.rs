@@ -91,9 +91,8 @@ fn parts(mail: &Mail) -> Result<MultiPart> {
 }
 
 fn part(text: &str, kind: ContentType) -> Result<SinglePart> {
-    let body =
-        Body::new_with_encoding(text.to_owned(), ContentTransferEncoding::QuotedPrintable)
-            .map_err(|_| failed("the mail cannot be encoded"))?;
+    let body = Body::new_with_encoding(text.to_owned(), ContentTransferEncoding::QuotedPrintable)
+        .map_err(|_| failed("the mail cannot be encoded"))?;
     Ok(SinglePart::builder().content_type(kind).body(body))
 }
 
@@ -108,8 +107,7 @@ fn content_type(content: &[u8]) -> ContentType {
 fn mailbox(address: &Address) -> Result<Mailbox> {
     let name = one_line(&address.name);
     let name = Some(name.trim().to_owned()).filter(|name| !name.is_empty());
-    let parsed: Mailable =
-        address.address.parse().map_err(|_| failed("invalid mail address"))?;
+    let parsed: Mailable = address.address.parse().map_err(|_| failed("invalid mail address"))?;
     Ok(Mailbox::new(name, parsed))
 }
 
@@ -174,7 +172,9 @@ mod tests {
         let to: Vec<String> = ready.envelope.to().iter().map(ToString::to_string).collect();
         assert_eq!(to, ["a@example.com", "hidden@example.com"]);
         let id = headers(&message).into_iter().find(|h| h.starts_with("Message-ID: <")).unwrap();
-        assert!(id.ends_with("@example.com>") && id.len() == "Message-ID: <@example.com>".len() + 15);
+        assert!(
+            id.ends_with("@example.com>") && id.len() == "Message-ID: <@example.com>".len() + 15
+        );
     }
 
     #[test]
@@ -187,7 +187,8 @@ mod tests {
     #[test]
     fn attachments() {
         let mut mail = mail();
-        mail.attachments = vec![("a\r\nX-Evil: 1\".png".into(), Bytes::from_static(b"\x89PNG\r\n\x1a\n"))];
+        mail.attachments =
+            vec![("a\r\nX-Evil: 1\".png".into(), Bytes::from_static(b"\x89PNG\r\n\x1a\n"))];
         mail.inline_attachments = vec![("logo".into(), Bytes::from_static(b"GIF89a"))];
         let message = text(&mail, Shape::Full);
         for want in ["Content-Type: image/png", "Content-Type: image/gif", "Content-ID: <logo>"] {
@@ -201,15 +202,18 @@ mod tests {
         let mut evil = mail();
         evil.subject = "x\r\nBcc: evil@example.com\r\n\r\nbody".into();
         evil.from.name = "x>\nBcc: evil@example.com\n".into();
-        evil.headers = vec![
-            ("X-A".into(), "1\r\nX-Evil: 1".into()),
-            ("Message-ID".into(), "<own@id>".into()),
-        ];
+        evil.headers =
+            vec![("X-A".into(), "1\r\nX-Evil: 1".into()), ("Message-ID".into(), "<own@id>".into())];
         let message = text(&evil, Shape::Full);
         let heads = headers(&message);
-        assert!(heads.iter().all(|h| !h.starts_with("Bcc") && !h.starts_with("X-Evil")), "{heads:?}");
+        assert!(
+            heads.iter().all(|h| !h.starts_with("Bcc") && !h.starts_with("X-Evil")),
+            "{heads:?}"
+        );
         assert_eq!(heads.iter().filter(|h| h.starts_with("Message-ID")).count(), 1);
-        for bad in ["", "a", "a@b\r\nBcc: c@d.e", "a@b.c>\r\nx", "a b@c.d", "<a@b.c>", "a@b.c,d@e.f"] {
+        for bad in
+            ["", "a", "a@b\r\nBcc: c@d.e", "a@b.c>\r\nx", "a b@c.d", "<a@b.c>", "a@b.c,d@e.f"]
+        {
             let mut evil = mail();
             evil.to = vec![address("", bad)];
             assert!(build(&evil, Shape::Full).is_err(), "{bad:?}");

@@ -15,8 +15,8 @@ mod layout;
 mod message;
 mod sendmail;
 mod smtp;
-pub mod test_mail;
 pub mod templates;
+pub mod test_mail;
 mod text;
 mod throttle;
 
@@ -27,10 +27,10 @@ use tokio::sync::Semaphore;
 
 pub use throttle::Throttle;
 
-/// A mail before it is sent.
-pub use crate::event::Message as Mail;
 /// A name and an address.
 pub use crate::event::Address;
+/// A mail before it is sent.
+pub use crate::event::Message as Mail;
 
 use crate::{
     Error, Result,

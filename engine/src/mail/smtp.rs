@@ -102,3 +102,38 @@ fn reason(error: &SmtpError) -> Error {
         None => failed(cause),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{event::Address, settings::Settings};
+
+    fn mail() -> Mail {
+        let at = |address: &str| Address { name: String::new(), address: address.into() };
+        Mail {
+            from: at("from@example.com"),
+            to: vec![at("to@example.com")],
+            text: "x".into(),
+            ..Mail::default()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_mute_server_ends_with_the_limit() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut smtp = Settings::default().smtp;
+        smtp.host = "127.0.0.1".into();
+        smtp.port = listener.local_addr().unwrap().port().into();
+        let limits =
+            Limits { connect: Duration::from_secs(5), overall: Duration::from_millis(200) };
+        let failed = deliver(&smtp, None, &mail(), limits).await.unwrap_err().to_string();
+        assert_eq!(failed, "the mail server did not answer in time");
+        drop(listener);
+        smtp.port = 70_000;
+        let failed = deliver(&smtp, None, &mail(), limits).await.unwrap_err().to_string();
+        assert_eq!(failed, "invalid port");
+        let nowhere = Some(Path::new("/nowhere/ca.pem"));
+        let failed = deliver(&smtp, nowhere, &mail(), limits).await.unwrap_err().to_string();
+        assert_eq!(failed, "the file of SSL_CERT_FILE cannot be read");
+    }
+}

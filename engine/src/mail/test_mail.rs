@@ -18,12 +18,7 @@ pub const TEMPLATES: [&str; 5] =
 ///
 /// # Errors
 /// As [`super::send`]; [`Error::NotFound`] for another name.
-pub async fn send(
-    ctx: &Ctx,
-    collection: &Arc<Loaded>,
-    template: &str,
-    email: &str,
-) -> Result<()> {
+pub async fn send(ctx: &Ctx, collection: &Arc<Loaded>, template: &str, email: &str) -> Result<()> {
     let record = made_up(collection, email);
     match template {
         "verification" => templates::send_verification(ctx, &record).await,

@@ -146,7 +146,10 @@ mod tests {
             ("", ""),
             ("plain", "plain"),
             ("<p>Hello,</p>\n<p>a <b>b</b>  c<br/>d</p>", "Hello,\r\na b c\r\nd"),
-            ("<p><a class=btn href='http://x/_/#/a/t.o.k'>Go</a></p>", "[Go](http://x/_/#/a/t.o.k)"),
+            (
+                "<p><a class=btn href='http://x/_/#/a/t.o.k'>Go</a></p>",
+                "[Go](http://x/_/#/a/t.o.k)",
+            ),
             ("<ul><li>a</li><li>b &amp; c</li></ul>", "- a\r\n- b & c"),
             (
                 "<style>p{}</style><script>x</script><button>no</button><form>no</form><p>yes</p>",
