@@ -34,7 +34,6 @@ struct Shared {
     name: String,
     threads: usize,
     queue: usize,
-    background: bool,
     state: Mutex<State>,
     wake: Condvar,
 }
@@ -66,26 +65,21 @@ impl Lane {
     /// A lane of at most `threads` threads and `queue` waiting tasks.
     #[must_use]
     pub fn new(name: &str, threads: usize, queue: usize) -> Self {
-        Self::with(name, threads, queue, false)
-    }
-
-    fn with(name: &str, threads: usize, queue: usize, background: bool) -> Self {
         Self(Arc::new(Handle(Arc::new(Shared {
             name: name.to_owned(),
             threads: threads.max(1),
             queue,
-            background,
             state: Mutex::default(),
             wake: Condvar::new(),
         }))))
     }
 
-    /// The lane for password hashes: one core stays free for everything else, and on the others they give way to threads
-    /// that answer requests. About a second and a half of work may wait.
+    /// The lane for password hashes: one core stays free for everything else. About a second and a half of work may
+    /// wait. The threads keep the normal priority: with a lower one a busy machine starves logins for minutes.
     #[must_use]
     pub fn passwords() -> Self {
         let threads = cores().saturating_sub(1).max(1);
-        Self::with("pb-password", threads, threads * WAITING_HASHES, true)
+        Self::new("pb-password", threads, threads * WAITING_HASHES)
     }
 
     /// Runs `f` on the lane. A caller that goes away before `f` starts takes it along. A panic in `f` continues here.
@@ -127,13 +121,7 @@ impl Lane {
         } else if state.workers.len() < shared.threads {
             let worker = shared.clone();
             let name = format!("{}-{}", shared.name, state.workers.len());
-            let begin = move || {
-                if worker.background {
-                    give_way();
-                }
-                worker.work();
-            };
-            match std::thread::Builder::new().name(name).spawn(begin) {
+            match std::thread::Builder::new().name(name).spawn(move || worker.work()) {
                 Ok(handle) => state.workers.push(handle),
                 Err(_) if !state.workers.is_empty() => {}
                 Err(_) => {
@@ -174,18 +162,6 @@ impl Lane {
 
 /// Hashes that may wait per thread; each takes some 25 ms.
 const WAITING_HASHES: usize = 64;
-/// A busy thread of this niceness gets about a tenth of what others get.
-#[cfg(target_os = "linux")]
-const NICENESS: i32 = 10;
-
-/// Lowers the priority of the calling thread.
-fn give_way() {
-    // On other systems this would concern the whole process.
-    #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::nice(NICENESS) {
-        tracing::debug!(%error, "the priority of a thread could not be lowered");
-    }
-}
 
 impl Drop for Handle {
     fn drop(&mut self) {
