@@ -155,6 +155,14 @@ pub fn ids_exist_count(d: Dialect, table: &str, ids: &[&str]) -> Sql {
     Sql { text, params: vec![Value::Text(json_list(ids).into())] }
 }
 
+/// One row if all of these (distinct) ids exist.
+#[must_use]
+pub fn ids_all_exist(d: Dialect, table: &str, ids: &[&str]) -> Sql {
+    let Sql { text, mut params } = ids_exist_count(d, table, ids);
+    params.push(Value::Int(i64::try_from(ids.len()).unwrap_or(i64::MAX)));
+    Sql { text: format!("SELECT 1 WHERE ({text}) = {}", mark(d, 2)), params }
+}
+
 /// The first row whose `column` is `value`, ignoring case where `nocase` (auth identities).
 #[must_use]
 pub fn select_by_value(

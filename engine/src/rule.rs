@@ -180,25 +180,45 @@ async fn stored_matches(ctx: &Ctx, plan: &Plan, record: &Record) -> Result<bool>
     exists(ctx, statement::exists(ctx.app.dialect(), plan, record.stored_id())).await
 }
 
-/// True if a would-be record satisfies a rule (spec filter-language §11.3).
+/// [`row_matches`] as a statement that returns a row if it does.
+///
+/// # Errors
+/// [`Error::Filter`].
+pub(crate) fn stored_question(ctx: &Ctx, rule: &str, record: &Record) -> Result<store::Sql> {
+    let plan = compile(ctx, record.collection(), &Parts::rule(rule))?;
+    Ok(statement::exists(ctx.app.dialect(), &plan, record.stored_id()))
+}
+
+/// What a would-be record is to a rule.
+#[derive(Debug)]
+pub struct DraftVerdict {
+    /// The rule lets it through.
+    pub matches: bool,
+    /// The statement that was asked, if other rows had to be looked at.
+    pub asked: Option<store::Sql>,
+}
+
+/// Judges a would-be record by a rule (spec filter-language §11.3).
 ///
 /// # Errors
 /// [`Error::Filter`], or database errors.
-pub async fn draft_matches(
+pub async fn judge_draft(
     ctx: &Ctx,
     collection: &Loaded,
     rule: &str,
     record: &Record,
-) -> Result<bool> {
+) -> Result<DraftVerdict> {
     if rule.is_empty() {
-        return Ok(true);
+        return Ok(DraftVerdict { matches: true, asked: None });
     }
     let plan = build(ctx, &ctx.snapshot(), collection, &Parts::rule(rule), true)?;
     let columns = draft_columns(collection, record);
     if let Some(matches) = in_memory(&plan, &DraftRow(&columns)) {
-        return Ok(matches);
+        return Ok(DraftVerdict { matches, asked: None });
     }
-    exists(ctx, statement::exists_draft(ctx.app.dialect(), &plan, &columns)).await
+    let sql = statement::exists_draft(ctx.app.dialect(), &plan, &columns);
+    let matches = exists(ctx, sql.clone()).await?;
+    Ok(DraftVerdict { matches, asked: Some(sql) })
 }
 
 /// The would-be row: no autodates, not verified, a made-up id where none was submitted.

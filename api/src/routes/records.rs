@@ -297,6 +297,8 @@ pub(crate) async fn prepare(call: &Call, what: &Write) -> Result<Step> {
 
 async fn finish(ctx: &Ctx, collection: &Arc<Loaded>, step: Step, what: &Write, expand: &Paths) -> Result<Response> {
     let failed = |error| match error {
+        // Somebody's write took the row out of the rule in the meantime: as if it had come first.
+        Error::Refused { locked: false } if !matches!(what, Write::Create) => ApiError::not_found(""),
         Error::Message(text) => ApiError::bad_request(text),
         other => ApiError::wrap(400, what.failed(), other),
     };

@@ -6,6 +6,7 @@ use dialects::statement;
 
 use super::{
     chain, find,
+    recheck::Recheck,
     record::{Record, RecordRef},
     refs, save,
 };
@@ -17,7 +18,6 @@ use crate::{
     hook::BoxFutureRef,
     rule,
     schema::{BackRef, Loaded},
-    store,
 };
 
 /// Referencing records read at a time.
@@ -33,14 +33,17 @@ pub async fn prepare(ctx: &Ctx, collection: &Arc<Loaded>, id: &str) -> Result<Re
     if rule.is_none() && !superuser {
         return Err(Error::Refused { locked: true });
     }
-    let record = find::by_id_or_404(ctx, collection, id).await?;
+    let mut recheck = Recheck::default();
+    recheck.begin(ctx);
+    let mut record = find::by_id_or_404(ctx, collection, id).await?;
     let rule = rule.unwrap_or("");
-    if !superuser
-        && !rule.is_empty()
-        && !rule::row_matches(ctx, rule, &record).await.unwrap_or(false)
-    {
-        return Err(Error::NotFound);
+    if !superuser && !rule.is_empty() {
+        if !rule::row_matches(ctx, rule, &record).await.unwrap_or(false) {
+            return Err(Error::NotFound);
+        }
+        recheck.rule(ctx, rule);
     }
+    record.recheck = recheck;
     Ok(record.into())
 }
 
@@ -154,7 +157,11 @@ async fn statement_stage(ctx: &Ctx, record: &RecordRef) -> Result<()> {
             (record.collection().clone(), record.stored_id().to_owned())
         };
         let sql = statement::delete(ctx.app.dialect(), &collection.name, &id);
-        ctx.db.write(store::Job::from(sql)).await.map_err(Error::Store)?;
+        let (recheck, before) = {
+            let mut record = record.lock();
+            (std::mem::take(&mut record.recheck), record.clone())
+        };
+        recheck.write(&ctx, &before, sql).await?;
         if collection.is_auth() {
             ctx.app.forget_auth(&collection.id, &id);
         }

@@ -3,7 +3,7 @@
 //! | step | file |
 //! |---|---|
 //! | what a client sends | `body`, `auth_form` |
-//! | saving and deleting, with hooks | `save`, `delete`, `chain`, `refs` |
+//! | saving and deleting, with hooks | `save`, `delete`, `chain`, `refs`, `recheck` |
 //! | reading | `read` (under rules), `find` (without) |
 //! | showing | `enrich`, `expand`, `export`; without records: `spread` |
 
@@ -16,6 +16,7 @@ pub mod expand;
 pub mod export;
 pub mod find;
 pub mod read;
+mod recheck;
 #[allow(clippy::module_inception)]
 mod record;
 pub mod refs;

@@ -7,6 +7,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 use parking_lot::{Mutex, MutexGuard};
 use serde_json::{Map, Value};
 
+use super::recheck::Recheck;
 use crate::{
     field::{Modifier, Val},
     files::Upload,
@@ -25,6 +26,8 @@ pub struct Record {
     uploads: Vec<(usize, Arc<Upload>)>,
     extra: Map<String, Value>,
     expand: Option<BTreeMap<String, Expanded>>,
+    /// What the write has to ask again.
+    pub(crate) recheck: Recheck,
     /// What exporting shows beyond the defaults; see [`Show`].
     pub show: Show,
 }
@@ -95,6 +98,7 @@ impl Record {
             uploads: Vec::new(),
             extra: Map::new(),
             expand: None,
+            recheck: Recheck::default(),
             show: Show::default(),
         }
     }
@@ -357,6 +361,7 @@ impl Record {
     /// After a successful write: it has a row, and the current values are the stored ones.
     pub(crate) fn mark_stored(&mut self) {
         self.is_new = false;
+        self.recheck = Recheck::default();
         if self.values.iter().any(|v| matches!(v, Val::Password { plain: Some(_), .. })) {
             for val in Arc::make_mut(&mut self.values) {
                 if let Val::Password { plain, .. } = val {

@@ -11,6 +11,7 @@ use super::{
     auth_form::{Access, AuthForm, Facts},
     body::{self, Submission},
     chain, enrich, find,
+    recheck::Recheck,
     record::{Record, RecordRef},
     refs,
 };
@@ -52,6 +53,7 @@ pub async fn prepare_create(
         return Err(Error::Refused { locked: true });
     };
     let mut record = Record::new(collection);
+    record.recheck.begin(ctx);
     let prepared = body::prepare(&record, submission, superuser);
     prepared.load(&mut record);
     if !superuser && has_unhashable(&record) {
@@ -62,13 +64,18 @@ pub async fn prepare_create(
     let manage_rule = manage_rule(ctx, collection);
     if !create_rule.is_empty() || manage_rule.is_some() {
         let ctx = with_body(ctx, prepared.request_body(collection));
-        if !create_rule.is_empty()
-            && !rule::draft_matches(&ctx, collection, create_rule, &record).await?
-        {
-            return Err(Error::Refused { locked: false });
+        if !create_rule.is_empty() {
+            let verdict = rule::judge_draft(&ctx, collection, create_rule, &record).await?;
+            if !verdict.matches {
+                return Err(Error::Refused { locked: false });
+            }
+            if let Some(asked) = verdict.asked {
+                record.recheck.statement(asked);
+            }
         }
         if let Some(manage) = manage_rule
-            && rule::draft_matches(&ctx, collection, manage, &record).await.unwrap_or(false)
+            && let Ok(verdict) = rule::judge_draft(&ctx, collection, manage, &record).await
+            && verdict.matches
         {
             access = Access::Manager;
         }
@@ -90,16 +97,20 @@ pub async fn prepare_update(
     let Some(update_rule) = rule_for(superuser, collection.update_rule.as_deref()) else {
         return Err(Error::Refused { locked: true });
     };
+    let mut recheck = Recheck::default();
+    recheck.begin(ctx);
     let mut record = find::by_id_or_404(ctx, collection, id).await?;
+    record.recheck = recheck;
     let prepared = body::prepare(&record, submission, superuser);
     let mut access = if superuser { Access::Superuser } else { Access::Default };
     let manage_rule = manage_rule(ctx, collection);
     if !update_rule.is_empty() || manage_rule.is_some() {
         let ctx = with_body(ctx, prepared.request_body(collection));
-        if !update_rule.is_empty()
-            && !rule::row_matches(&ctx, update_rule, &record).await.unwrap_or(false)
-        {
-            return Err(Error::NotFound);
+        if !update_rule.is_empty() {
+            if !rule::row_matches(&ctx, update_rule, &record).await.unwrap_or(false) {
+                return Err(Error::NotFound);
+            }
+            record.recheck.rule(&ctx, update_rule);
         }
         if let Some(manage) = manage_rule
             && rule::row_matches(&ctx, manage, &record).await.unwrap_or(false)
@@ -296,6 +307,8 @@ async fn validate_stage(ctx: &Ctx, record: &RecordRef) -> Result<()> {
 async fn validate_fields(ctx: &Ctx, record: &RecordRef) -> Result<()> {
     let (errors, checks) = {
         let mut record = record.lock();
+        record.recheck.begin(ctx);
+        record.recheck.forget_targets();
         fill(&mut record, Moment::Validate);
         if record.is_superuser() {
             record.set_val("verified", Val::Bool(true));
@@ -305,8 +318,9 @@ async fn validate_fields(ctx: &Ctx, record: &RecordRef) -> Result<()> {
     let mut errors = errors;
     let collection = record.collection();
     for (field, check) in checks {
-        if let Some(error) = run_check(ctx, &collection, &check).await? {
-            errors.set(field, error);
+        match run_check(ctx, &collection, &check).await? {
+            Some(error) => errors.set(field, error),
+            None => keep_question(ctx, record, &field, &check),
         }
     }
     errors.into_result()?;
@@ -341,6 +355,21 @@ fn check_values(record: &Record) -> (FieldErrors, Vec<(String, DbCheck)>) {
     (errors, checks)
 }
 
+/// The targets of a relation must still be there when the row is written.
+fn keep_question(ctx: &Ctx, record: &RecordRef, field: &str, check: &DbCheck) {
+    let DbCheck::Relation { collection_id, ids } = check else { return };
+    let Some(target) = ctx.snapshot().by_id(collection_id).cloned() else { return };
+    let sql = statement::ids_all_exist(ctx.app.dialect(), &target.name, &distinct(ids));
+    record.lock().recheck.targets(field, sql, check.error());
+}
+
+fn distinct(ids: &[String]) -> Vec<&str> {
+    let mut distinct: Vec<&str> = ids.iter().map(String::as_str).collect();
+    distinct.sort_unstable();
+    distinct.dedup();
+    distinct
+}
+
 /// Runs one check against the database; `Some` is the field's error.
 async fn run_check(ctx: &Ctx, own: &Arc<Loaded>, check: &DbCheck) -> Result<Option<FieldError>> {
     match check {
@@ -348,9 +377,7 @@ async fn run_check(ctx: &Ctx, own: &Arc<Loaded>, check: &DbCheck) -> Result<Opti
             let Some(target) = ctx.snapshot().by_id(collection_id).cloned() else {
                 return Ok(Some(DbCheck::missing_collection()));
             };
-            let mut distinct: Vec<&str> = ids.iter().map(String::as_str).collect();
-            distinct.sort_unstable();
-            distinct.dedup();
+            let distinct = distinct(ids);
             let sql = statement::ids_exist_count(ctx.app.dialect(), &target.name, &distinct);
             let found = ctx
                 .db
@@ -526,7 +553,8 @@ async fn write(ctx: &Ctx, record: &RecordRef) -> Result<()> {
     let collection = record.collection();
     let sql = {
         let record = record.lock();
-        // An update names changed columns only: SQLite then leaves the indexes of all others alone.
+        // DIFFERENCE: an update names changed columns only. SQLite then leaves the indexes of all others alone, and two
+        // clients that change different fields of one record at the same time both keep what they wrote.
         let all = record.is_new() || record.values() == record.originals();
         let columns: Vec<(&str, dialects::Value)> = collection
             .fields
@@ -541,14 +569,18 @@ async fn write(ctx: &Ctx, record: &RecordRef) -> Result<()> {
             statement::update(ctx.app.dialect(), &collection.name, record.stored_id(), &columns)
         }
     };
-    match ctx.db.write(store::Job::from(sql)).await {
+    let (recheck, before) = {
+        let mut record = record.lock();
+        (std::mem::take(&mut record.recheck), record.clone())
+    };
+    match recheck.write(ctx, &before, sql).await {
         Ok(_) => {
             if collection.is_auth() {
                 ctx.app.forget_auth(&collection.id, record.lock().id());
             }
             Ok(())
         }
-        Err(store::Error::Unique { columns, message }) => {
+        Err(Error::Store(store::Error::Unique { columns, message })) => {
             let mut errors = FieldErrors::default();
             for column in &columns {
                 if let Some(field) =
@@ -565,7 +597,7 @@ async fn write(ctx: &Ctx, record: &RecordRef) -> Result<()> {
             }
             Err(Error::Invalid(errors))
         }
-        Err(error) => Err(Error::Store(error)),
+        Err(error) => Err(error),
     }
 }
 

@@ -413,3 +413,70 @@ fn custom_data_and_overrides_are_exported_in_order() {
     let json = String::from_utf8(export::to_json(&record)).expect("utf-8");
     assert_eq!(json, r#"{"alpha":{"b":1},"collectionName":"t","id":"x","zeta":1}"#);
 }
+
+#[tokio::test]
+async fn what_a_write_relies_on_is_asked_again_when_somebody_wrote_in_between() {
+    let room = room(Hooks::default()).await;
+    let guest = room.guest();
+    let authors = room.coll("authors");
+    let author = room.put("authors", json!({"name": "a"})).await;
+    let id = author.lock().id().to_owned();
+
+    // nobody wrote; somebody wrote, but not what the rule looks at; somebody took the row out of the rule
+    for (meanwhile, expected) in
+        [(None, "ok"), (Some("b"), "ok"), (Some("locked"), "Refused { locked: false }")]
+    {
+        let body = submission(json!({"secret": "s"}));
+        let draft = save::prepare_update(&guest, &authors, &id, &body).await.expect("draft");
+        if let Some(name) = meanwhile {
+            let other = find::by_id_or_404(&room.system(), &authors, &id).await.expect("row");
+            let other = RecordRef::from(other);
+            other.set("name", name);
+            save::save(&room.system(), &other).await.expect("meanwhile");
+        }
+        let outcome = draft.commit(&guest).await;
+        assert_eq!(
+            outcome.map_or_else(|e| format!("{e:?}"), |()| "ok".into()),
+            expected,
+            "{meanwhile:?}"
+        );
+    }
+    let stored = find::by_id_or_404(&room.system(), &authors, &id).await.expect("row");
+    assert_eq!(stored.get_str("name"), "locked");
+}
+
+#[tokio::test]
+async fn a_relation_whose_target_goes_before_the_write_is_refused() {
+    let hooks = Hooks::default();
+    let gone = Arc::new(Mutex::new(None::<RecordRef>));
+    let next = gone.clone();
+    hooks.record_create_execute.bind_handler(
+        Handler::new(move |e: Event<RecordEvent>| {
+            let target = next.lock().take();
+            async move {
+                if let Some(target) = target {
+                    delete::delete_record(&Ctx::system(&e.ctx.app), &target).await?;
+                }
+                e.next().await
+            }
+        })
+        .tags(["notes"]),
+    );
+    let room = room(hooks).await;
+    let author = room.put("authors", json!({"name": "a"})).await;
+    *gone.lock() = Some(author.clone());
+    let note = RecordRef::new(&room.coll("notes"));
+    fill(
+        &note,
+        &json!({"text": "t", "author": author.lock().id(), "readers": [author.lock().id()]}),
+    );
+    let error = save::save(&room.system(), &note).await.expect_err("dangling");
+    assert_eq!(codes(&error), "author:missing_rel_records");
+    assert!(room.ids("notes").await.is_empty());
+
+    // the same record, mended, saves: nothing of the first try is held against it
+    let other = room.put("authors", json!({"name": "b"})).await;
+    fill(&note, &json!({"author": other.lock().id(), "readers": []}));
+    save::save(&room.system(), &note).await.expect("mended");
+    assert_eq!(room.ids("notes").await.len(), 1);
+}

@@ -14,6 +14,9 @@ pub enum Error {
     /// An [`ExpectRow`](super::Step::ExpectRow) or [`ExpectChanges`](super::Step::ExpectChanges) step did not hold; the tag of that step.
     #[error("expectation {0} did not hold")]
     Expect(u32),
+    /// The job was to run only if nothing had been written since a version ([`Job::unless_written`](super::Job::unless_written)).
+    #[error("something was written in between")]
+    Overtaken,
     /// A statement or transaction took too long and was cancelled.
     #[error("timeout")]
     Timeout,

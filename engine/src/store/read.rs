@@ -338,7 +338,7 @@ impl Database {
     /// Commits of this process so far; a cheap version for caches. Foreign writes: [`foreign_version`](Self::foreign_version).
     #[must_use]
     pub fn write_version(&self) -> u64 {
-        self.0.count.commits.load(Relaxed)
+        self.0.count.commits.load(std::sync::atomic::Ordering::Acquire)
     }
 
     /// To be called after a schema change: readers drop their cached statements, what is known about slow ones is forgotten.

@@ -148,6 +148,34 @@ async fn jobs_are_all_or_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_can_insist_that_nothing_was_written_before_it() {
+    for durability in [Durability::Normal, Durability::Full] {
+        let f = Fixture::new(|c| c.durability = durability).await;
+        let version = f.db().write_version();
+        let job = |id: &str| Job::from(insert(id, 1)).unless_written(version);
+        f.db().write(job("first")).await.unwrap();
+        let late = f.db().write(job("late")).await.unwrap_err();
+        assert!(matches!(late, Error::Overtaken), "{late:?}");
+        // inside one group: the second sees the first
+        let tx = f.db().begin().await.unwrap();
+        let now = f.db().write_version();
+        let mut tasks = Vec::new();
+        for i in 0..5 {
+            let db = f.db().clone();
+            let job = Job::from(insert(&format!("g{i}"), 1)).unless_written(now);
+            tasks.push(tokio::spawn(async move { db.write(job).await }));
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        tx.rollback().await;
+        let mut written = 0;
+        for task in tasks {
+            written += usize::from(task.await.unwrap().is_ok());
+        }
+        assert_eq!((written, f.count().await), (1, 2), "{durability:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn waiting_jobs_are_committed_in_groups() {
     let f = Fixture::new(|c| c.durability = Durability::Full).await;
     assert_eq!(f.db().writer_pragma("synchronous").await.unwrap(), "2");

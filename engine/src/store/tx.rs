@@ -206,9 +206,10 @@ impl Tx {
         let heavy = &self.0.database.0.heavy;
         let mark = job.mark();
         let deadline = Some(self.0.deadline);
+        let version = self.0.database.write_version();
         let run = move |conn: &mut Conn, job: &Job| {
             conn.guard.arm(0, deadline);
-            in_savepoint(conn, job)
+            in_savepoint(conn, job, version)
         };
         if heavy.knows(mark) || job.size() > 64 {
             return self.elsewhere(move |conn| run(conn, &job)).await;

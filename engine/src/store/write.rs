@@ -44,6 +44,7 @@ pub enum Step {
 pub struct Job {
     /// The steps, in order.
     pub steps: SmallVec<[Step; 2]>,
+    since: Option<u64>,
 }
 
 impl Job {
@@ -77,6 +78,13 @@ impl Job {
     #[must_use]
     pub fn query(self, sql: Sql) -> Self {
         self.step(Step::Query(sql))
+    }
+    /// The job fails with [`Error::Overtaken`] if anything was written since `version`
+    /// ([`Database::write_version`], taken before the reads that the job relies on).
+    #[must_use]
+    pub fn unless_written(mut self, version: u64) -> Self {
+        self.since = Some(version);
+        self
     }
     pub(super) fn mark(&self) -> u64 {
         self.steps.iter().fold(1u64, |mark, step| {
@@ -168,10 +176,13 @@ impl Database {
         let started = Instant::now();
         conn.guard.arm(TRIAL, Some(started + inner.timeout));
         conn.patience(Duration::ZERO);
-        let result = run_alone(conn, job);
+        let result = run_alone(conn, job, self.write_version());
         conn.patience(Duration::from_secs(10));
         let tripped = conn.guard.tripped();
         let slow = is_slow(conn.guard.ticks(), started.elapsed());
+        if result.is_ok() {
+            self.count_commit(1);
+        }
         drop(held);
         if tripped || slow {
             inner.heavy.learn(mark);
@@ -180,7 +191,6 @@ impl Database {
             return None;
         }
         if result.is_ok() {
-            self.count_commit(1);
             inner.count.inline_jobs.fetch_add(1, Ordering::Relaxed);
         }
         Some(result)
@@ -194,8 +204,9 @@ impl Database {
         }
     }
 
+    /// To be called while the writer is still held: [`Job::unless_written`] relies on it.
     pub(super) fn count_commit(&self, jobs: u64) {
-        self.0.count.commits.fetch_add(1, Ordering::Relaxed);
+        self.0.count.commits.fetch_add(1, Ordering::Release);
         self.0.count.jobs.fetch_add(jobs, Ordering::Relaxed);
     }
 }
@@ -208,11 +219,11 @@ pub(super) fn run_group(database: &Database, mut held: Held, jobs: Vec<Pending>)
         Ok(conn) => while !attempt(database, conn, &jobs, &mut results) {},
         Err(e) => fill(&mut results, &e),
     }
-    drop(held);
     let done = results.iter().filter(|r| matches!(r, Some(Ok(_)))).count() as u64;
     if done > 0 {
         database.count_commit(done);
     }
+    drop(held);
     for (job, result) in jobs.drain(..).zip(results) {
         // A caller that went away does not hear of its commit.
         let _ = job.reply.send(result.unwrap_or(Err(Error::Busy)));
@@ -240,7 +251,8 @@ fn attempt(
     if let [only] = open[..] {
         conn.guard.arm(0, deadline());
         let started = Instant::now();
-        results[only] = Some(retrying(conn, |conn| run_alone(conn, &jobs[only].job)));
+        results[only] =
+            Some(retrying(conn, |conn| run_alone(conn, &jobs[only].job, db.write_version())));
         db.learn_from(conn, jobs[only].mark, started);
         return true;
     }
@@ -252,10 +264,12 @@ fn attempt(
         fill(results, &e);
         return true;
     }
+    let mut version = db.write_version();
     for &i in &open {
         conn.guard.arm(0, deadline());
         let started = Instant::now();
-        let result = in_savepoint(conn, &jobs[i].job);
+        let result = in_savepoint(conn, &jobs[i].job, version);
+        version += u64::from(result.is_ok());
         db.learn_from(conn, jobs[i].mark, started);
         let lost = result.is_err() && conn.raw.is_autocommit();
         results[i] = Some(result);
@@ -276,12 +290,12 @@ fn attempt(
 }
 
 /// Runs a job as a transaction of its own.
-fn run_alone(conn: &mut Conn, job: &Job) -> Result<Done> {
+fn run_alone(conn: &mut Conn, job: &Job, version: u64) -> Result<Done> {
     if let [Step::Execute(_) | Step::ExpectChanges { .. } | Step::Query(_)] = &job.steps[..] {
-        return run_steps(conn, job);
+        return run_steps(conn, job, version);
     }
     conn.control("BEGIN IMMEDIATE")?;
-    let result = run_steps(conn, job).and_then(|done| {
+    let result = run_steps(conn, job, version).and_then(|done| {
         conn.control("COMMIT")?;
         Ok(done)
     });
@@ -293,9 +307,9 @@ fn run_alone(conn: &mut Conn, job: &Job) -> Result<Done> {
 }
 
 /// Runs a job inside an open transaction, all or nothing.
-pub(super) fn in_savepoint(conn: &mut Conn, job: &Job) -> Result<Done> {
+pub(super) fn in_savepoint(conn: &mut Conn, job: &Job, version: u64) -> Result<Done> {
     conn.control("SAVEPOINT job")?;
-    let result = run_steps(conn, job);
+    let result = run_steps(conn, job, version);
     if conn.raw.is_autocommit() {
         return result;
     }
@@ -306,7 +320,10 @@ pub(super) fn in_savepoint(conn: &mut Conn, job: &Job) -> Result<Done> {
     result
 }
 
-fn run_steps(conn: &mut Conn, job: &Job) -> Result<Done> {
+fn run_steps(conn: &mut Conn, job: &Job, version: u64) -> Result<Done> {
+    if job.since.is_some_and(|since| since != version) {
+        return Err(Error::Overtaken);
+    }
     let mut done = Done::default();
     for step in &job.steps {
         let changes = match step {
