@@ -167,11 +167,7 @@ pub(crate) fn read(arguments: &[OsString], matches: &ArgMatches) -> Config {
         hooks_dir: path("hooksDir").unwrap_or_else(|| beside("pb_hooks")),
         migrations_dir: path("migrationsDir").unwrap_or_else(|| beside("pb_migrations")),
         index_fallback: on("indexFallback"),
-        encryption_key: if key_name.is_empty() {
-            None
-        } else {
-            variable(&key_name)
-        },
+        encryption_key: if key_name.is_empty() { None } else { variable(&key_name) },
         encryption_env: key_name,
         dev: on("dev"),
         query_timeout: Duration::from_secs(
@@ -182,7 +178,8 @@ pub(crate) fn read(arguments: &[OsString], matches: &ArgMatches) -> Config {
         ignore_hooks: on("ignoreHooks"),
         outbound: engine::outbound::Options {
             root_file: ca_file.clone(),
-            allow_private: std::env::var("PB_OUTBOUND_PRIVATE").is_ok_and(|v| v == "1" || v == "true"),
+            allow_private: std::env::var("PB_OUTBOUND_PRIVATE")
+                .is_ok_and(|v| v == "1" || v == "true"),
         },
         ca_file,
         id_token_leeway: std::env::var("PB_ID_TOKEN_LEEWAY").ok().and_then(|v| v.parse().ok()),

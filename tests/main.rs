@@ -2,15 +2,15 @@
 
 #![allow(clippy::print_stdout, reason = "figures of the durability test")]
 
-mod auth;
 mod acme;
+mod auth;
 mod bad_input;
 mod cli;
 mod durability;
+mod mail;
 mod operations;
 mod pipeline;
-mod mail;
-mod sdk;
 mod realtime;
+mod sdk;
 mod support;
 mod tidy;

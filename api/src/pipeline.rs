@@ -106,7 +106,14 @@ impl Row {
     /// A route with the default options.
     #[must_use]
     pub const fn new(pattern: &'static str, handler: HandlerFn) -> Self {
-        Self { pattern, handler, rate: Rate::Path, limit: Limit::Default, quiet: false, compress: false }
+        Self {
+            pattern,
+            handler,
+            rate: Rate::Path,
+            limit: Limit::Default,
+            quiet: false,
+            compress: false,
+        }
     }
     /// Rate limited in another way.
     #[must_use]

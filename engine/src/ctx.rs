@@ -16,7 +16,8 @@ use parking_lot::Mutex;
 use serde_json::{Map, Value};
 
 use crate::{
-    Error, Result, app::App, hook::BoxFuture, realtime::Options, record::Record, schema::Snapshot, store::Db,
+    Error, Result, app::App, hook::BoxFuture, realtime::Options, record::Record, schema::Snapshot,
+    store::Db,
 };
 
 /// Who asks.

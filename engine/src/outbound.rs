@@ -459,7 +459,10 @@ fn is_public_v6(ip: Ipv6Addr) -> bool {
         [0x2002, high, low, ..] => inner(high, low),
         [0x64, 0xff9b, 1, ..] => false,
         _ => {
-            !(ip.is_loopback() || ip.is_multicast() || ip.is_unicast_link_local() || ip.is_unique_local())
+            !(ip.is_loopback()
+                || ip.is_multicast()
+                || ip.is_unicast_link_local()
+                || ip.is_unique_local())
                 && parts[0] & 0xffc0 != 0xfec0
         }
     }
@@ -627,10 +630,14 @@ mod tests {
         }
         let open = Client::new(Options { allow_private: true, ..Options::default() });
         assert!(open.send(get(&url), &Limits::default()).await.is_ok());
-        let away = answering(b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.2:9/\r\nContent-Length: 0\r\n\r\n").await;
+        let away = answering(
+            b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.2:9/\r\nContent-Length: 0\r\n\r\n",
+        )
+        .await;
         let refused = client.send(get(&away), &configured()).await;
         assert!(matches!(refused, Err(Error::NotPublic(_))), "{refused:?}");
-        let around = answering(b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n").await;
+        let around =
+            answering(b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n").await;
         assert!(matches!(client.send(get(&around), &configured()).await, Err(Error::Redirects)));
         assert!(matches!(client.send(get("ftp://a/"), &configured()).await, Err(Error::Url)));
     }

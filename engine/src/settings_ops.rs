@@ -9,8 +9,7 @@ use serde_json::Value;
 use crate::{
     Error, Result,
     app::{App, Config},
-    backup,
-    cron,
+    backup, cron,
     ctx::{Ctx, Outcome},
     event::{Action, AppEvent, Hooks, Model, ModelEvent},
     hook::Hook,
@@ -133,7 +132,8 @@ async fn load(app: &App) -> Result<()> {
 }
 
 async fn store(ctx: &Ctx, settings: &Settings) -> Result<()> {
-    let job = settings.save_job(&key(ctx.app.config())).map_err(|e| Error::Message(e.to_string()))?;
+    let job =
+        settings.save_job(&key(ctx.app.config())).map_err(|e| Error::Message(e.to_string()))?;
     ctx.db.write(job).await?;
     Ok(())
 }

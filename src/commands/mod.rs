@@ -114,7 +114,8 @@ fn explain(error: &clap::Error, exe: &str) -> ExitCode {
             }
         }
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
-            let (value, flag) = (context(ContextKind::InvalidValue), context(ContextKind::InvalidArg));
+            let (value, flag) =
+                (context(ContextKind::InvalidValue), context(ContextKind::InvalidArg));
             // clap adds the name of the value
             let flag = flag.split([' ', '[', '=']).next().unwrap_or_default();
             let why = match error.kind() {

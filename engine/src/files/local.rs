@@ -22,10 +22,7 @@ use tokio::{
     sync::mpsc,
 };
 
-use super::{
-    Attributes, ByteStream, Entry, Labels, Source, Storage,
-    storage::named,
-};
+use super::{Attributes, ByteStream, Entry, Labels, Source, Storage, storage::named};
 use crate::hook::BoxFutureRef;
 
 /// A directory of files. Cheap to clone.
@@ -150,11 +147,7 @@ impl Local {
             .and_then(|raw| serde_json::from_slice::<Value>(&raw).ok())
             .and_then(|attrs| attrs.get("user.content_type")?.as_str().map(str::to_owned))
             .unwrap_or_else(|| "application/octet-stream".into());
-        Ok(Some(Attributes {
-            content_type,
-            size: stat.len(),
-            modified_ms: modified_ms(&stat)?,
-        }))
+        Ok(Some(Attributes { content_type, size: stat.len(), modified_ms: modified_ms(&stat)? }))
     }
 }
 
@@ -422,11 +415,15 @@ mod tests {
         ]);
         let source = Source::Stream(broken.boxed());
         assert!(local.put("a/c.txt", Labels::default(), source).await.is_err());
-        for (range, want) in
-            [(None, "hello world!"), (Some(3..8), "lo wo"), (Some(20..30), ""), (Some(6..99), "world!")]
-        {
+        for (range, want) in [
+            (None, "hello world!"),
+            (Some(3..8), "lo wo"),
+            (Some(20..30), ""),
+            (Some(6..99), "world!"),
+        ] {
             let pieces = local.get("a/b.txt", range.clone()).await.expect("get");
-            let text: Vec<Bytes> = futures_util::TryStreamExt::try_collect(pieces).await.expect("read");
+            let text: Vec<Bytes> =
+                futures_util::TryStreamExt::try_collect(pieces).await.expect("read");
             assert_eq!(text.concat(), want.as_bytes(), "{range:?}");
         }
         local.copy("a/b.txt", "a/x/d.txt").await.expect("copy");

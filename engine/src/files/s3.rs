@@ -7,8 +7,8 @@ use std::{io, ops::Range, sync::Arc, time::Duration};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use object_store::{
-    Attribute, AttributeValue, BackoffConfig, GetOptions, GetRange, ObjectStore, ObjectStoreExt as _,
-    PutMultipartOptions, PutOptions, RetryConfig, WriteMultipart,
+    Attribute, AttributeValue, BackoffConfig, GetOptions, GetRange, ObjectStore,
+    ObjectStoreExt as _, PutMultipartOptions, PutOptions, RetryConfig, WriteMultipart,
     aws::{AmazonS3, AmazonS3Builder},
     path::Path as Key,
 };
@@ -301,9 +301,9 @@ impl Storage for S3 {
     }
 
     fn copy<'a>(&'a self, from: &'a str, to: &'a str) -> BoxFutureRef<'a, io::Result<()>> {
-        Box::pin(async move {
-            self.store.copy(&location(from)?, &location(to)?).await.map_err(failed)
-        })
+        Box::pin(
+            async move { self.store.copy(&location(from)?, &location(to)?).await.map_err(failed) },
+        )
     }
 
     fn delete<'a>(&'a self, key: &'a str) -> BoxFutureRef<'a, io::Result<()>> {
@@ -335,8 +335,5 @@ pub async fn try_out(storage: &dyn Storage) -> Result<(), String> {
         .put(&format!("{dir}/test.txt"), labels, source)
         .await
         .map_err(|e| format!("failed to upload a test file: {e}"))?;
-    storage
-        .delete_prefix(&dir)
-        .await
-        .map_err(|e| format!("failed to delete a test file: {e}"))
+    storage.delete_prefix(&dir).await.map_err(|e| format!("failed to delete a test file: {e}"))
 }

@@ -71,8 +71,7 @@ impl HttpService for Service {
     {
         Box::pin(async move {
             // spec records-files §4.3: what is stored must arrive as it is.
-            req.headers_mut()
-                .insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+            req.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
             let limit = self.limits.answer;
             let answer = tokio::time::timeout(limit, self.client.request(req))
                 .await
@@ -121,9 +120,11 @@ impl Body for Watched {
         match Pin::new(&mut this.body).poll_frame(cx) {
             Poll::Ready(frame) => {
                 this.timer.as_mut().reset(Instant::now() + this.idle);
-                Poll::Ready(frame.map(|frame| {
-                    frame.map_err(|e| HttpError::new(HttpErrorKind::Interrupted, e))
-                }))
+                Poll::Ready(
+                    frame.map(|frame| {
+                        frame.map_err(|e| HttpError::new(HttpErrorKind::Interrupted, e))
+                    }),
+                )
             }
             Poll::Pending => match this.timer.as_mut().poll(cx) {
                 Poll::Ready(()) => Poll::Ready(Some(Err(timed_out("the answer stopped")))),

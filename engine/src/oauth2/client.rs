@@ -185,7 +185,8 @@ impl Client {
             .header(header::ACCEPT, "application/json");
         if proof == Proof::Header {
             let both = format!("{}:{}", encode(id), encode(secret));
-            request = request.header(header::AUTHORIZATION, sensitive("Basic", &STANDARD.encode(both))?);
+            request =
+                request.header(header::AUTHORIZATION, sensitive("Basic", &STANDARD.encode(both))?);
         }
         let request = request.body(form(&pairs).into()).map_err(|_| outbound::Error::Url)?;
         let answer = self.send(request, MAX_TOKEN_BYTES).await?;

@@ -81,9 +81,10 @@ pub(super) fn verify(text: &str, key_set: &Value) -> Result<(), Error> {
     let header = header.ok_or(Error::Answer("the id_token is malformed"))?;
     let kid = member(&header, "kid");
     let keys = key_set.get("keys").and_then(Value::as_array);
-    let key = keys.into_iter().flatten().filter_map(Value::as_object).find(|key| {
-        !kid.is_empty() && member(key, "kid") == kid && !member(key, "alg").is_empty()
-    });
+    let key =
+        keys.into_iter().flatten().filter_map(Value::as_object).find(|key| {
+            !kid.is_empty() && member(key, "kid") == kid && !member(key, "alg").is_empty()
+        });
     let key = key.ok_or(Error::Answer("the key of the id_token is not known"))?;
     let algorithm = member(&header, "alg");
     if algorithm != member(key, "alg") {

@@ -81,12 +81,7 @@ async fn link_of(
 ///
 /// # Errors
 /// [`Error::Invalid`] without a provider id or when either is linked otherwise; database errors.
-pub async fn link(
-    ctx: &Ctx,
-    record: &RecordRef,
-    provider: &str,
-    provider_id: &str,
-) -> Result<()> {
+pub async fn link(ctx: &Ctx, record: &RecordRef, provider: &str, provider_id: &str) -> Result<()> {
     let links = ctx.snapshot().find(EXTERNAL_AUTHS).cloned().ok_or(Error::NotFound)?;
     let row = RecordRef::new(&links);
     row.set("collectionRef", record.collection().id.as_str())

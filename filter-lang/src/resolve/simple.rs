@@ -25,7 +25,8 @@ impl Resolver<'_> {
         let (column, path) = name.split_once('.').ok_or_else(unresolved)?;
         let is_path =
             path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.:".contains(&byte));
-        let ends = path.bytes().last().is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        let ends =
+            path.bytes().last().is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         if Some(column) != json_field || !is_path || !ends {
             return Err(unresolved());
         }

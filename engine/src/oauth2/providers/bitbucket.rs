@@ -1,7 +1,7 @@
 //! Bitbucket accounts. Source: spec auth §9.
 
 use super::super::{
-    provider::{Answer, Provider, Emails, active, emails_url},
+    provider::{Answer, Emails, Provider, active, emails_url},
     user::User,
     view::{Read, View},
 };

@@ -1,7 +1,7 @@
 //! Gitea and Forgejo accounts. Source: spec auth §9.
 
 use super::super::{
-    provider::{Answer, Provider, Emails, active, emails_url, out_of_reach, verified_primary},
+    provider::{Answer, Emails, Provider, active, emails_url, out_of_reach, verified_primary},
     user::User,
     view::Read,
 };

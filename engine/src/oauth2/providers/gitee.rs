@@ -1,7 +1,7 @@
 //! Gitee accounts. Source: spec auth §9.
 
 use super::super::{
-    provider::{Answer, Provider, Emails, out_of_reach},
+    provider::{Answer, Emails, Provider, out_of_reach},
     user::User,
     view::{Read, View},
 };

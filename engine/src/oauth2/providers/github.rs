@@ -1,7 +1,7 @@
 //! GitHub accounts: the address of the profile is not verified, the one of the list is. Source: spec auth §9.
 
 use super::super::{
-    provider::{Answer, Provider, Emails, emails_url, out_of_reach, verified_primary},
+    provider::{Answer, Emails, Provider, emails_url, out_of_reach, verified_primary},
     user::User,
     view::Read,
 };

@@ -21,7 +21,8 @@ pub(super) static PROVIDER: Provider = Provider {
 fn map(answer: &Answer<'_>) -> Read<User> {
     let info = answer.info;
     let (profile, account) = (info.at("properties")?, info.at("kakao_account")?);
-    let (is_valid, is_known) = (account.flag("is_email_valid")?, account.flag("is_email_verified")?);
+    let (is_valid, is_known) =
+        (account.flag("is_email_valid")?, account.flag("is_email_verified")?);
     let is_verified = is_valid && is_known;
     Ok(User {
         id: info.int("id")?.to_string(),

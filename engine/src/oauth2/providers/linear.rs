@@ -1,7 +1,7 @@
 //! Linear accounts. Source: spec auth §9.
 
 use super::super::{
-    provider::{Answer, Provider, Ask, active},
+    provider::{Answer, Ask, Provider, active},
     user::User,
     view::Read,
 };

@@ -36,7 +36,8 @@ fn email(answer: &Answer<'_>) -> Read<String> {
     let mail = answer.info.text("mail")?;
     let source = answer.extra.and_then(|extra| extra.get("idTokenEmailClaim"));
     let source = source.and_then(Value::as_str).unwrap_or("");
-    if !["email", "email_and_xms_edov", "verified_primary_email", "any_verified"].contains(&source) {
+    if !["email", "email_and_xms_edov", "verified_primary_email", "any_verified"].contains(&source)
+    {
         return Ok(mail);
     }
     // The token came from Microsoft over TLS: only its time is checked; an unusable one means "no address".

@@ -1,7 +1,7 @@
 //! monday.com accounts. Source: spec auth §9.
 
 use super::super::{
-    provider::{Answer, Provider, Ask, active, trusted},
+    provider::{Answer, Ask, Provider, active, trusted},
     user::User,
     view::Read,
 };

@@ -1,7 +1,7 @@
 //! Notion accounts. Source: spec auth §9.
 
 use super::super::{
-    provider::{Answer, Provider, Header},
+    provider::{Answer, Header, Provider},
     user::User,
     view::Read,
 };

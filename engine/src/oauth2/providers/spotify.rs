@@ -24,7 +24,10 @@ fn map(answer: &Answer<'_>) -> Read<User> {
     Ok(User {
         id: info.text("id")?,
         name: info.text("display_name")?,
-        avatar_url: match images.first() { Some(image) => image.text("url")?, None => String::new() },
+        avatar_url: match images.first() {
+            Some(image) => image.text("url")?,
+            None => String::new(),
+        },
         ..User::default()
     })
 }

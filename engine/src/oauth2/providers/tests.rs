@@ -57,6 +57,10 @@ fn mappings() {
         seen.push(name);
     }
     for provider in ALL {
-        assert!(seen.contains(&provider.name) || provider.name.starts_with("oidc"), "{}", provider.name);
+        assert!(
+            seen.contains(&provider.name) || provider.name.starts_with("oidc"),
+            "{}",
+            provider.name
+        );
     }
 }

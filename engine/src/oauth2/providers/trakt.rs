@@ -1,7 +1,7 @@
 //! Trakt accounts. Source: spec auth §9.
 
 use super::super::{
-    provider::{Answer, Provider, Header},
+    provider::{Answer, Header, Provider},
     user::User,
     view::Read,
 };
