@@ -101,7 +101,7 @@ fn post(server: &Server, token: &str, body: &Value) -> Answer {
     server.send("POST", "/api/realtime", token, body)
 }
 
-fn ok(answer: Answer) -> Value {
+fn ok(answer: &Answer) -> Value {
     assert!(answer.status < 300, "{}", String::from_utf8_lossy(&answer.body));
     if answer.status == 204 { Value::Null } else { answer.json() }
 }
@@ -139,13 +139,13 @@ impl House {
 
     fn collection(&self, name: &str, rule: &str, fields: &Value) -> String {
         let body = json!({"name": name, "type": "base", "listRule": rule, "viewRule": rule, "fields": fields});
-        let made = ok(self.server.send("POST", "/api/collections", &self.root, &body));
+        let made = ok(&self.server.send("POST", "/api/collections", &self.root, &body));
         made["id"].as_str().expect("an id").to_owned()
     }
 
     fn id_of(&self, collection: &str) -> String {
         let path = format!("/api/collections/{collection}");
-        let found = ok(self.server.send("GET", &path, &self.root, &Value::Null));
+        let found = ok(&self.server.send("GET", &path, &self.root, &Value::Null));
         found["id"].as_str().expect("an id").to_owned()
     }
 
@@ -158,26 +158,26 @@ impl House {
             {"name": "room", "type": "relation", "collectionId": self.id_of("rooms"), "maxSelect": 1},
         ]);
         let body = json!({"name": "posts", "type": "base", "listRule": list, "viewRule": view, "fields": fields});
-        ok(self.server.send("POST", "/api/collections", &self.root, &body));
+        ok(&self.server.send("POST", "/api/collections", &self.root, &body));
     }
 
     fn user(&self, name: &str) -> (String, String) {
         let email = format!("{name}@example.com");
         let body = json!({"email": email, "name": name, "password": PASSWORD, "passwordConfirm": PASSWORD});
         let made =
-            ok(self.server.send("POST", "/api/collections/users/records", &self.root, &body));
+            ok(&self.server.send("POST", "/api/collections/users/records", &self.root, &body));
         (made["id"].as_str().expect("an id").to_owned(), self.login(&email))
     }
 
     fn login(&self, email: &str) -> String {
         let body = json!({"identity": email, "password": PASSWORD});
         let path = "/api/collections/users/auth-with-password";
-        ok(self.server.send("POST", path, "", &body))["token"].as_str().expect("a token").to_owned()
+        ok(&self.server.send("POST", path, "", &body))["token"].as_str().expect("a token").to_owned()
     }
 
     fn write(&self, method: &str, path: &str, body: &Value) -> String {
         let path = format!("/api/collections/{path}");
-        let answer = ok(self.server.send(method, &path, &self.root, body));
+        let answer = ok(&self.server.send(method, &path, &self.root, body));
         answer["id"].as_str().unwrap_or_default().to_owned()
     }
 
@@ -483,7 +483,7 @@ fn batches_announce_what_was_committed() {
     let house = House::new();
     house.write("PATCH", "marks", &json!({"createRule": ""}));
     let settings = json!({"batch": {"enabled": true, "maxRequests": 50, "timeout": 3}});
-    ok(house.server.send("PATCH", "/api/settings", &house.root, &settings));
+    ok(&house.server.send("PATCH", "/api/settings", &house.root, &settings));
     let mut stream = Stream::open(&house.server);
     stream.subscribe(&house.server, "", &["marks"]);
     let item =
@@ -493,7 +493,7 @@ fn batches_announce_what_was_committed() {
     assert!(house.server.send("POST", "/api/batch", &house.root, &bad).status >= 400);
     let good =
         json!({"requests": (0..20).map(|i| item(&format!("b{i}"), url)).collect::<Vec<_>>()});
-    ok(house.server.send("POST", "/api/batch", &house.root, &good));
+    ok(&house.server.send("POST", "/api/batch", &house.root, &good));
     let want: Vec<String> = (0..19).map(|i| format!("create b{i}")).collect();
     assert_eq!(stream.until("b19"), want, "in order");
 }

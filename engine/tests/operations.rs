@@ -371,13 +371,13 @@ async fn superusers_and_the_installer() {
         "failed to create new superuser account: email: Value must be unique."
     );
     assert_eq!(
-        error(superusers::otp(&ctx, "a@b.co").await),
+        error(superusers::make_otp(&ctx, "a@b.co").await),
         "OTP auth is not enabled for the _superusers collection"
     );
-    assert_eq!(error(superusers::otp(&ctx, "").await), "invalid or missing email address");
+    assert_eq!(error(superusers::make_otp(&ctx, "").await), "invalid or missing email address");
     collections::update(&ctx, "_superusers", &json!({"otp": {"enabled": true}})).await.unwrap();
     assert!(app.schema().find("_superusers").unwrap().auth.mfa.enabled);
-    let text = superusers::otp(&ctx, "a@b.co").await.unwrap();
+    let text = superusers::make_otp(&ctx, "a@b.co").await.unwrap();
     assert!(text.ends_with("└─ Valid: 180s\n"), "{text}");
     assert_eq!(
         error(superusers::delete(&ctx, "a@b.co").await),

@@ -157,11 +157,8 @@ async fn statement_stage(ctx: &Ctx, record: &RecordRef) -> Result<()> {
             (record.collection().clone(), record.stored_id().to_owned())
         };
         let sql = statement::delete(ctx.app.dialect(), &collection.name, &id);
-        let (recheck, before) = {
-            let mut record = record.lock();
-            (std::mem::take(&mut record.recheck), record.clone())
-        };
-        recheck.write(&ctx, &before, sql).await?;
+        let recheck = std::mem::take(&mut record.lock().recheck);
+        recheck.write(&ctx, &record, sql).await?;
         if collection.is_auth() {
             ctx.app.forget_auth(&collection.id, &id);
         }

@@ -10,7 +10,7 @@ use crate::{
     store::{self, Done, Job, Sql},
 };
 
-use super::record::Record;
+use super::record::RecordRef;
 
 /// One question and what its "no" means.
 #[derive(Debug, Clone)]
@@ -56,11 +56,18 @@ impl Recheck {
     ///
     /// # Errors
     /// [`Error::Refused`] when the rule does not hold any more, [`Error::Invalid`] for relations; else as the store.
-    pub(crate) async fn write(&self, ctx: &Ctx, record: &Record, sql: Sql) -> Result<Done> {
+    pub(crate) async fn write(&self, ctx: &Ctx, record: &RecordRef, sql: Sql) -> Result<Done> {
         let job = Job::from(sql);
-        let Some(since) = self.since.filter(|_| !self.questions.is_empty()) else {
-            return ctx.db.write(job).await.map_err(Error::Store);
-        };
+        match self.since {
+            // Boxed: saves nest deeply in cascades, and most ask nothing.
+            Some(since) if !self.questions.is_empty() => {
+                Box::pin(self.write_since(ctx, record, job, since)).await
+            }
+            _ => ctx.db.write(job).await.map_err(Error::Store),
+        }
+    }
+
+    async fn write_since(&self, ctx: &Ctx, record: &RecordRef, job: Job, since: u64) -> Result<Done> {
         if ctx.db.database().write_version() == since {
             match ctx.db.write(job.clone().unless_written(since)).await {
                 Err(store::Error::Overtaken) => {}
@@ -71,7 +78,7 @@ impl Recheck {
         for (tag, question) in (0u32..).zip(&self.questions) {
             let sql = match question {
                 Question::Statement(sql) | Question::Targets { sql, .. } => sql.clone(),
-                Question::Rule(of) => rule::stored_question(&of.0, &of.1, record)?,
+                Question::Rule(of) => rule::stored_question(&of.0, &of.1, &record.lock())?,
             };
             guarded = guarded.expect_row(sql, tag);
         }

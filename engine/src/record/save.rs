@@ -569,11 +569,8 @@ async fn write(ctx: &Ctx, record: &RecordRef) -> Result<()> {
             statement::update(ctx.app.dialect(), &collection.name, record.stored_id(), &columns)
         }
     };
-    let (recheck, before) = {
-        let mut record = record.lock();
-        (std::mem::take(&mut record.recheck), record.clone())
-    };
-    match recheck.write(ctx, &before, sql).await {
+    let recheck = std::mem::take(&mut record.lock().recheck);
+    match recheck.write(ctx, record, sql).await {
         Ok(_) => {
             if collection.is_auth() {
                 ctx.app.forget_auth(&collection.id, record.lock().id());
