@@ -67,7 +67,8 @@ async fn during<F: Future<Output = ()>>(app: &App, name: &str, work: F) -> u128 
 async fn run(mib: i64) {
     let dir = tempfile::tempdir().expect("a directory");
     let app = App::bootstrap(Config::new(dir.path()), Hooks::default()).await.expect("an app");
-    let write = |text: String, params| app.db().write(Job::from(sql(&text, params)));
+    let db = app.db();
+    let write = |text: String, params| db.write(Job::from(sql(&text, params)));
     write("CREATE TABLE load (id INTEGER PRIMARY KEY, pad TEXT)".into(), vec![])
         .await
         .expect("table");
