@@ -172,7 +172,10 @@ impl House {
     fn login(&self, email: &str) -> String {
         let body = json!({"identity": email, "password": PASSWORD});
         let path = "/api/collections/users/auth-with-password";
-        ok(&self.server.send("POST", path, "", &body))["token"].as_str().expect("a token").to_owned()
+        ok(&self.server.send("POST", path, "", &body))["token"]
+            .as_str()
+            .expect("a token")
+            .to_owned()
     }
 
     fn write(&self, method: &str, path: &str, body: &Value) -> String {

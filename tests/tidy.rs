@@ -80,7 +80,9 @@ fn production(text: &str) -> &str {
 }
 
 fn allowed(path: &str, rooms: &[&str]) -> bool {
-    path.contains("/tests/") || path.ends_with("/tests.rs") || rooms.iter().any(|room| path.starts_with(room))
+    path.contains("/tests/")
+        || path.ends_with("/tests.rs")
+        || rooms.iter().any(|room| path.starts_with(room))
 }
 
 #[test]

@@ -67,7 +67,13 @@ impl Recheck {
         }
     }
 
-    async fn write_since(&self, ctx: &Ctx, record: &RecordRef, job: Job, since: u64) -> Result<Done> {
+    async fn write_since(
+        &self,
+        ctx: &Ctx,
+        record: &RecordRef,
+        job: Job,
+        since: u64,
+    ) -> Result<Done> {
         if ctx.db.database().write_version() == since {
             match ctx.db.write(job.clone().unless_written(since)).await {
                 Err(store::Error::Overtaken) => {}
