@@ -36,6 +36,10 @@ pub(crate) struct Config {
     pub(crate) outbound: engine::outbound::Options,
     /// Seconds by which clocks of identity providers may differ (`PB_ID_TOKEN_LEEWAY`).
     pub(crate) id_token_leeway: Option<i64>,
+    /// `PB_THUMBS_MAX_WORKERS`
+    pub(crate) thumb_workers: Option<usize>,
+    /// `PB_THUMBS_MAX_WAIT`, seconds.
+    pub(crate) thumb_wait: Option<Duration>,
 }
 
 /// The arguments of the process.
@@ -142,6 +146,11 @@ fn pool(name: &'static str) -> Arg {
     Arg::new(name).long(name).global(true).value_parser(value_parser!(i64)).hide(true)
 }
 
+/// A positive number in the environment.
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok().filter(|n| *n > 0)
+}
+
 /// Reads the global flags.
 pub(crate) fn read(arguments: &[OsString], matches: &ArgMatches) -> Config {
     let (argv0, exe) = names(arguments);
@@ -183,6 +192,8 @@ pub(crate) fn read(arguments: &[OsString], matches: &ArgMatches) -> Config {
         },
         ca_file,
         id_token_leeway: std::env::var("PB_ID_TOKEN_LEEWAY").ok().and_then(|v| v.parse().ok()),
+        thumb_workers: number("PB_THUMBS_MAX_WORKERS").and_then(|n| usize::try_from(n).ok()),
+        thumb_wait: number("PB_THUMBS_MAX_WAIT").map(Duration::from_secs),
         exe,
         argv0,
         dir,

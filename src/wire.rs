@@ -25,6 +25,7 @@ pub(crate) async fn app(config: &Config) -> Result<App, Failure> {
         .query_timeout(config.query_timeout)
         .full_durability(config.durability == "full")
         .bcrypt(config.password_hash == "bcrypt")
+        .thumbs(config.thumb_workers, config.thumb_wait)
         .trace(config.dev.then(print_sql))
         .ca_file(config.ca_file.clone())
         .outbound(config.outbound.clone(), config.id_token_leeway)

@@ -364,7 +364,9 @@ fn finish(req: &mut Req, mut response: Response) -> http::Response<Body> {
     if req.standard.security {
         headers.insert(header::X_XSS_PROTECTION, HeaderValue::from_static("1; mode=block"));
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("SAMEORIGIN"));
+        if !req.standard.framable {
+            headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("SAMEORIGIN"));
+        }
     }
     if !req.response_headers.is_empty() {
         let own = std::mem::take(&mut req.response_headers);

@@ -120,6 +120,8 @@ pub fn ip_text(ip: IpAddr) -> String {
 pub(crate) struct Standard {
     pub(crate) vary_origin: bool,
     pub(crate) security: bool,
+    /// No `X-Frame-Options`: downloaded files may be framed.
+    pub(crate) framable: bool,
 }
 
 /// A request being served.

@@ -23,7 +23,7 @@ use crate::{
     crons::Crons,
     ctx::Ctx,
     event::{Action, AppEvent, Hooks, TerminateEvent},
-    files::Files,
+    files::{Files, ThumbLimits, Thumbs},
     hook::BoxFutureRef,
     lanes::Lane,
     log::{Level, Log},
@@ -64,6 +64,8 @@ pub struct Config {
     pub id_token_leeway: i64,
     /// Statement listener of `--dev`.
     pub trace: Option<Trace>,
+    /// How much work thumbnails may be.
+    pub thumbs: ThumbLimits,
     /// Returns free memory to the system; called after password hashes (19 MiB each) when no other waits.
     pub release_memory: Option<fn()>,
     /// PEM certificates to trust instead of Mozilla's when connecting to others (`SSL_CERT_FILE`).
@@ -85,6 +87,7 @@ impl Config {
             outbound: outbound::Options::default(),
             id_token_leeway: 300,
             trace: None,
+            thumbs: ThumbLimits::default(),
             release_memory: None,
             ca_file: None,
         }
@@ -129,6 +132,7 @@ struct Inner {
     hooks: Hooks,
     passwords: Lane,
     files: Files,
+    thumbs: Thumbs,
     log: Log,
     crons: Crons,
     mailer: Mailer,
@@ -164,6 +168,7 @@ impl App {
             files: Files::new(&config.data_dir),
             oauth2_names: oauth2::Names::default(),
             outbound: outbound::Client::new(config.outbound.clone()),
+            thumbs: Thumbs::new(config.thumbs),
             config,
             store,
             snapshot: ArcSwap::from_pointee(snapshot),
@@ -204,6 +209,7 @@ impl App {
         self.0.realtime.close();
         self.0.log.close().await;
         self.0.passwords.close();
+        self.0.thumbs.close();
         self.0.store.close();
         if is_restart {
             self.0.backups.apply(self);
@@ -279,6 +285,11 @@ impl App {
     #[must_use]
     pub fn files(&self) -> &Files {
         &self.0.files
+    }
+    /// Thumbnails of record files.
+    #[must_use]
+    pub fn thumbs(&self) -> &Thumbs {
+        &self.0.thumbs
     }
     /// The activity log.
     #[must_use]

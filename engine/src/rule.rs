@@ -314,6 +314,21 @@ pub async fn count_all(ctx: &Ctx, collection: &Loaded) -> Result<i64> {
     ctx.db.query(sql, |rows| rows.scalar_i64()).await.and_then(|n| n).map_err(Error::Store)
 }
 
+/// The first row that satisfies a filter of our own making.
+///
+/// # Errors
+/// [`Error::Filter`], or database errors.
+pub(crate) async fn first_match(
+    ctx: &Ctx,
+    collection: &Arc<Loaded>,
+    filter: &str,
+) -> Result<Option<Record>> {
+    let plan = compile(ctx, collection, &Parts::rule(filter))?;
+    let select = Select { limit: Some(1), ..Select::all(&collection.select) };
+    let sql = statement::page(ctx.app.dialect(), &plan, &select);
+    find::one(ctx, collection, sql).await
+}
+
 /// The first rows of a collection.
 ///
 /// # Errors

@@ -102,6 +102,14 @@ impl Builder {
         }
         self
     }
+    /// Thumbnails made at the same time, and the longest wait for one's turn; `None` keeps the default.
+    #[must_use]
+    pub fn thumbs(mut self, n_workers: Option<usize>, wait: Option<Duration>) -> Self {
+        let limits = &mut self.config.thumbs;
+        limits.n_workers = n_workers.unwrap_or(limits.n_workers);
+        limits.wait = wait.unwrap_or(limits.wait);
+        self
+    }
     /// Called when much memory was freed and is not needed again soon, so that the allocator can return it.
     #[must_use]
     pub fn release_memory(mut self, release: fn()) -> Self {

@@ -49,6 +49,8 @@ routes! {
     settings_test_email,
     explain,
     realtime,
+    files,
+    settings_s3,
 }
 
 /// What a body that cannot be decoded is answered with, where nothing else is said.

@@ -2,12 +2,14 @@
 //!
 //! Keys are `<collectionId>/<recordId>/<name>`. Must not know records, rules or HTTP.
 
+pub mod image;
 pub mod local;
 pub mod mime;
 mod places;
 pub mod s3;
 mod s3_http;
 pub mod storage;
+pub mod thumb;
 
 use std::{
     io::{self, Read},
@@ -21,6 +23,7 @@ pub use local::Local;
 pub use places::{Files, for_backups, for_records};
 pub use s3::S3;
 pub use storage::{Attributes, ByteStream, Entry, Labels, Source, Storage};
+pub use thumb::{ThumbLimits, Thumbs};
 
 /// Where the bytes of an upload are.
 #[derive(Debug)]

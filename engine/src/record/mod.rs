@@ -14,6 +14,7 @@ pub mod delete;
 mod enrich;
 pub mod expand;
 pub mod export;
+pub mod file;
 pub mod find;
 pub mod read;
 mod recheck;
