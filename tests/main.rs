@@ -8,6 +8,7 @@ mod bad_input;
 mod cli;
 mod durability;
 mod mail;
+mod oauth2;
 mod operations;
 mod pipeline;
 mod realtime;

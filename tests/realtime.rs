@@ -12,10 +12,10 @@ use crate::support::{Answer, PASSWORD, Server};
 
 /// One received message.
 #[derive(Debug, PartialEq)]
-struct Event {
+pub(crate) struct Event {
     id: String,
-    name: String,
-    data: Value,
+    pub(crate) name: String,
+    pub(crate) data: Value,
 }
 
 impl Event {
@@ -27,15 +27,15 @@ impl Event {
 }
 
 /// A connected client.
-struct Stream {
+pub(crate) struct Stream {
     reader: BufReader<TcpStream>,
     head: String,
     rest: String,
-    id: String,
+    pub(crate) id: String,
 }
 
 impl Stream {
-    fn open(server: &Server) -> Self {
+    pub(crate) fn open(server: &Server) -> Self {
         let mut socket = TcpStream::connect(("127.0.0.1", server.port)).expect("a connection");
         socket.set_read_timeout(Some(Duration::from_secs(20))).expect("a time-out");
         socket.write_all(b"GET /api/realtime HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("sent");
@@ -53,7 +53,7 @@ impl Stream {
     }
 
     /// The next message; `None` when the stream has ended.
-    fn next(&mut self) -> Option<Event> {
+    pub(crate) fn next(&mut self) -> Option<Event> {
         loop {
             if let Some((message, rest)) = self.rest.split_once("\n\n") {
                 let line = |at: usize, key: &str| {
@@ -79,7 +79,7 @@ impl Stream {
         }
     }
 
-    fn subscribe(&self, server: &Server, token: &str, topics: &[&str]) {
+    pub(crate) fn subscribe(&self, server: &Server, token: &str, topics: &[&str]) {
         let answer = post(server, token, &json!({"clientId": self.id, "subscriptions": topics}));
         assert_eq!(answer.status, 204, "{}", String::from_utf8_lossy(&answer.body));
     }

@@ -38,6 +38,7 @@ routes! {
     auth_response,
     auth_methods,
     auth_oauth2,
+    oauth2_redirect,
     auth_otp,
     auth_password,
     auth_refresh,

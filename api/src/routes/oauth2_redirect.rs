@@ -1,0 +1,129 @@
+//! `/api/oauth2-redirect`: where services send the user back; the waiting client is told over realtime.
+//!
+//! Source: spec auth §3.4.
+
+use std::{sync::Arc, time::Instant};
+
+use engine::realtime::Message;
+use http::{Method, header};
+use serde_json::{Map, Value};
+
+use super::auth_password::{body_of, text};
+use crate::{
+    error::Result, json, pipeline::Row, query::Query, request::Req, response::Response, routes::h,
+};
+
+pub(crate) const ROUTES: &[Row] = &[
+    Row::new("GET /api/oauth2-redirect", h!(redirect)).quiet(),
+    Row::new("POST /api/oauth2-redirect", h!(redirect)).quiet(),
+];
+
+const TOPIC: &str = "@oauth2";
+const SUCCESS: &str = "../_/#/auth/oauth2-redirect-success";
+const FAILURE: &str = "../_/#/auth/oauth2-redirect-failure";
+
+/// What a service sends along.
+#[derive(Debug, Default)]
+struct Form {
+    state: String,
+    code: String,
+    error: String,
+    /// Apple's first answer: JSON with the user's name.
+    user: String,
+}
+
+async fn redirect(req: &mut Req) -> Result<Response> {
+    let status = if req.method() == Method::POST { 303 } else { 307 };
+    let ok = match read(req).await {
+        Ok(form) => deliver(req, &form),
+        Err(_) => false,
+    };
+    Ok(Response::redirect(status, if ok { SUCCESS } else { FAILURE }))
+}
+
+async fn read(req: &mut Req) -> Result<Form> {
+    if req.method() != Method::POST {
+        return Ok(of_query(req.query()));
+    }
+    let content_type = req.head.header(header::CONTENT_TYPE).to_ascii_lowercase();
+    if content_type.starts_with("application/x-www-form-urlencoded") {
+        // codes of digits must stay as they are
+        let body = req.bytes().await?;
+        return Ok(of_query(Query::new(std::str::from_utf8(&body).unwrap_or(""))));
+    }
+    let body: Map<String, Value> = body_of(req).await?;
+    Ok(Form {
+        state: text(&body, "state")?,
+        code: text(&body, "code")?,
+        error: text(&body, "error")?,
+        user: text(&body, "user")?,
+    })
+}
+
+fn of_query(query: Query<'_>) -> Form {
+    let text = |name: &str| query.get(name).unwrap_or_default().into_owned();
+    Form { state: text("state"), code: text("code"), error: text("error"), user: text("user") }
+}
+
+/// Tells the client that waits; true if the login can go on.
+fn deliver(req: &Req, form: &Form) -> bool {
+    let client = req.app().realtime().client(&form.state);
+    let Some(client) = client.filter(|c| !c.is_discarded() && c.has_subscription(TOPIC)) else {
+        return false;
+    };
+    // single use, whatever comes next
+    client.unsubscribe(&[TOPIC]);
+    if client.ip() != req.real_ip() {
+        return false;
+    }
+    let ok = form.error.is_empty() && !form.code.is_empty();
+    if ok && let Some(name) = apple_name(&form.user) {
+        req.app().oauth2_names().put(&form.code, &name, Instant::now());
+    }
+    client.send(Arc::new(Message::new(TOPIC, message(form))));
+    ok
+}
+
+fn message(form: &Form) -> Vec<u8> {
+    let mut out = b"{\"state\":".to_vec();
+    json::write_str(&mut out, &form.state);
+    out.extend_from_slice(b",\"code\":");
+    json::write_str(&mut out, &form.code);
+    if !form.error.is_empty() {
+        out.extend_from_slice(b",\"error\":");
+        json::write_str(&mut out, &form.error);
+    }
+    out.push(b'}');
+    out
+}
+
+/// `first last` of `{"name":{"firstName","lastName"}}`.
+fn apple_name(user: &str) -> Option<String> {
+    let user: Value = serde_json::from_str(user).ok()?;
+    let part = |key: &str| user["name"][key].as_str().unwrap_or("").to_owned();
+    let name = format!("{} {}", part("firstName"), part("lastName"));
+    Some(name.trim().to_owned()).filter(|name| !name.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_and_names() {
+        let form = of_query(Query::new("state=a&code=0123&error=no%3C"));
+        let sent = String::from_utf8(message(&form)).expect("text");
+        assert_eq!(sent, r#"{"state":"a","code":"0123","error":"no\u003c"}"#);
+        let form = of_query(Query::new("state=a"));
+        assert_eq!(message(&form), br#"{"state":"a","code":""}"#);
+        for (user, want) in [
+            (r#"{"name":{"firstName":"Ann","lastName":"Lee"}}"#, Some("Ann Lee")),
+            (r#"{"name":{"firstName":"Ann"}}"#, Some("Ann")),
+            (r#"{"name":{}}"#, None),
+            ("", None),
+            ("[]", None),
+        ] {
+            assert_eq!(apple_name(user).as_deref(), want, "{user}");
+        }
+    }
+}
