@@ -118,7 +118,10 @@ fn the_whole_way_with_pkce() {
     assert_eq!(second["record"]["id"], first["record"]["id"]);
     assert_eq!((world.records("users").len(), world.records("_externalAuths").len()), (1, 1));
     let token = second["token"].as_str().expect("a token");
-    assert_eq!(world.server.send("POST", &format!("{USERS}/auth-refresh"), token, &json!({})).status, 200);
+    assert_eq!(
+        world.server.send("POST", &format!("{USERS}/auth-refresh"), token, &json!({})).status,
+        200
+    );
 }
 
 #[test]
@@ -129,7 +132,8 @@ fn forms() {
     let data = &answer.json()["data"];
     assert_eq!(data["provider"]["code"], "validation_invalid_provider");
     assert_eq!(data["code"]["code"], "validation_required");
-    for body in [json!({"provider": 1}), json!({"provider": "oidc", "code": "a", "createData": []})] {
+    for body in [json!({"provider": 1}), json!({"provider": "oidc", "code": "a", "createData": []})]
+    {
         let answer = world.post("", &body);
         refused(&answer, 400, "An error occurred while loading the submitted data.");
         assert_eq!(answer.json()["data"], json!({}));
@@ -154,7 +158,10 @@ fn sign_up_obeys_the_create_rule_and_maps_fields() {
     assert!(world.records("users").is_empty() && world.records("_externalAuths").is_empty());
 
     let made = ok(&world.log_in("", &json!({})));
-    assert_eq!((&made["record"]["name"], &made["record"]["avatar"]), (&json!("Ann Lee"), &json!("")));
+    assert_eq!(
+        (&made["record"]["name"], &made["record"]["avatar"]),
+        (&json!("Ann Lee"), &json!(""))
+    );
 
     world.idp.state().user["sub"] = "u2".into();
     world.idp.state().user["email"] = "second@example.com".into();
@@ -181,7 +188,10 @@ fn an_unproven_account_is_taken_from_its_maker() {
     let squatter = world.make_user("ann@example.com", false);
     let session = world.password_works("ann@example.com").expect("the maker signs in");
     let login = ok(&world.log_in("", &json!({})));
-    assert_eq!((&login["record"]["id"], &login["record"]["verified"]), (&squatter["id"], &json!(true)));
+    assert_eq!(
+        (&login["record"]["id"], &login["record"]["verified"]),
+        (&squatter["id"], &json!(true))
+    );
     assert_eq!(login["meta"]["isNew"], false);
     assert!(world.password_works("ann@example.com").is_none(), "the maker's password is gone");
     let refresh = format!("{USERS}/auth-refresh");
@@ -196,7 +206,10 @@ fn an_unproven_account_is_taken_from_its_maker() {
     assert_eq!(untrusted.json()["data"]["email"]["code"], "validation_required");
     world.idp.state().user["email_verified"] = "true".into();
     assert_eq!(ok(&world.log_in("", &json!({})))["record"]["id"], proven["id"]);
-    assert!(world.password_works("bob@example.com").is_some(), "a proven account keeps its password");
+    assert!(
+        world.password_works("bob@example.com").is_some(),
+        "a proven account keeps its password"
+    );
 }
 
 #[test]
@@ -263,7 +276,9 @@ fn id_tokens() {
 #[test]
 fn bad_answers_are_plain_refusals() {
     let world = World::new(&json!({}), &json!({}));
-    for fault in [Fault::Html, Fault::Broken, Fault::Huge, Fault::Silent, Fault::Denied, Fault::List] {
+    for fault in
+        [Fault::Html, Fault::Broken, Fault::Huge, Fault::Silent, Fault::Denied, Fault::List]
+    {
         world.idp.state().token_fault = Some(fault);
         let answer = world.log_in("", &json!({}));
         refused(&answer, 400, "Failed to fetch OAuth2 token.");
@@ -295,8 +310,7 @@ fn bad_answers_are_plain_refusals() {
 fn the_redirect_tells_the_client_that_waits() {
     let server = Server::fresh(&[]);
     let get = |query: &str| {
-        let answer =
-            server.send("GET", &format!("/api/oauth2-redirect?{query}"), "", &Value::Null);
+        let answer = server.send("GET", &format!("/api/oauth2-redirect?{query}"), "", &Value::Null);
         assert_eq!((answer.status, answer.body.len()), (307, 0));
         answer.header("location").unwrap_or("").rsplit('-').next().unwrap_or("").to_owned()
     };
@@ -316,9 +330,8 @@ fn the_redirect_tells_the_client_that_waits() {
     let body = format!("state={}&error=access_denied", stream.id);
     let mut client = Client::connect(server.port).expect("a connection");
     let kind = "application/x-www-form-urlencoded";
-    let answer = client
-        .send("POST", "/api/oauth2-redirect", "", kind, body.as_bytes())
-        .expect("an answer");
+    let answer =
+        client.send("POST", "/api/oauth2-redirect", "", kind, body.as_bytes()).expect("an answer");
     assert_eq!(answer.status, 303);
     assert_eq!(answer.header("location"), Some("../_/#/auth/oauth2-redirect-failure"));
     let event = stream.next().expect("a message");

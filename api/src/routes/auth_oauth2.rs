@@ -63,7 +63,9 @@ impl Form {
             None | Some(Value::Null) => Map::new(),
             Some(Value::Object(map)) => map.clone(),
             Some(_) => {
-                return Err(ApiError::bad_request(UNREADABLE).with_detail("createData must be an object"));
+                return Err(
+                    ApiError::bad_request(UNREADABLE).with_detail("createData must be an object")
+                );
             }
         };
         Ok(Self {
@@ -107,7 +109,9 @@ impl Form {
 async fn sign_in(req: &mut Req) -> Result<Response> {
     let collection = auth_collection(req)?;
     if !collection.auth.oauth2.enabled {
-        return Err(ApiError::forbidden("The collection is not configured to allow OAuth2 authentication."));
+        return Err(ApiError::forbidden(
+            "The collection is not configured to allow OAuth2 authentication.",
+        ));
     }
     let body = body_of(req).await?;
     let form = Form::read(&body)?;
@@ -228,11 +232,7 @@ async fn update(
 }
 
 /// The normal creation of a record, with its rule, limits and hooks.
-async fn create(
-    event: &AuthWithOAuth2Event,
-    work: &Work,
-    user: &User,
-) -> Result<RecordRef, Error> {
+async fn create(event: &AuthWithOAuth2Event, work: &Work, user: &User) -> Result<RecordRef, Error> {
     let (ctx, collection) = (&event.ctx, event.collection.clone());
     let mut sign_up = sign_in::sign_up(ctx, &collection, user, &event.create_data.get()).await?;
     let (head, caller) = (work.exchange.head.clone(), ctx.caller.clone());

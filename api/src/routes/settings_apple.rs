@@ -17,7 +17,8 @@ pub(crate) const ROUTES: &[Row] =
 
 async fn generate(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;
-    let unreadable = |error: ApiError| ApiError::bad_request(UNREADABLE).with_detail(error.to_string());
+    let unreadable =
+        |error: ApiError| ApiError::bad_request(UNREADABLE).with_detail(error.to_string());
     let payload = req.payload().await.map_err(unreadable)?;
     let is_form = payload.form;
     let body = payload.into_map().map_err(unreadable)?;
@@ -44,5 +45,6 @@ fn seconds(body: &Map<String, Value>, is_form: bool) -> Result<i64> {
         Some(Value::String(text)) if is_form => text.parse().ok(),
         Some(_) => None,
     };
-    found.ok_or_else(|| ApiError::bad_request(UNREADABLE).with_detail("duration must be an integer"))
+    found
+        .ok_or_else(|| ApiError::bad_request(UNREADABLE).with_detail("duration must be an integer"))
 }
