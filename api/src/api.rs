@@ -134,6 +134,10 @@ impl Api {
         let limiter = Limiter::default();
         limiter.follow_settings(app);
         app.realtime().set_pick(pick_fields);
+        let realtime = app.realtime().clone();
+        metrics.add_source("pocketbase_realtime_clients", "Open realtime streams.", move || {
+            f64::from(u32::try_from(realtime.total_clients()).unwrap_or(u32::MAX))
+        });
         Ok(Self(Arc::new(Inner {
             app: app.clone(),
             router: ArcSwap::from_pointee(router),

@@ -15,15 +15,14 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
+    downloads::Download,
     error::{ApiError, Result},
     guard,
     pipeline::{Limit, Row, check_superuser_ip},
     request::Req,
     response::Response,
     routes::{INVALID, UNREADABLE, h},
-    static_files,
 };
-use http::header;
 
 pub(crate) const ROUTES: &[Row] = &[
     Row::new("GET /api/backups", h!(list)),
@@ -120,6 +119,7 @@ fn check_name(name: &str) -> Option<FieldError> {
 
 async fn upload(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;
+    req.set_time_limit(None);
     let payload = match req.payload().await {
         Ok(payload) => payload,
         Err(error) if error.status == 413 => return Err(error),
@@ -162,22 +162,9 @@ async fn download(req: &mut Req) -> Result<Response> {
     }
     let key = req.param("key").into_owned();
     let place = files::for_backups(req.app()).map_err(|error| plain(error.into()))?;
-    let missing = |_| ApiError::not_found("");
-    let found = place.head(&key).await.map_err(missing)?;
-    let found = found.ok_or_else(|| ApiError::not_found(""))?;
-    let path = place.local_path(&key).ok_or_else(|| ApiError::not_found(""))?;
-    let file = tokio::fs::File::open(path).await.map_err(missing)?;
-    let modified = std::time::UNIX_EPOCH + Duration::from_millis(found.modified_ms.unsigned_abs());
-    let answer =
-        static_files::send(file, found.size, Some(modified), "application/zip", &head.headers);
-    Ok(answer
-        .await?
-        .with_header(header::CONTENT_DISPOSITION, &format!("attachment; filename={key}"))
-        .with_header(header::CACHE_CONTROL, "max-age=2592000, stale-while-revalidate=86400")
-        .with_header(
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; media-src 'self'; style-src 'unsafe-inline'; sandbox",
-        ))
+    // As long as it takes: archives are large and clients slow. The idle limit still applies.
+    req.set_time_limit(None);
+    Download { place, key: key.clone(), name: key, attachment: true }.answer(&head).await
 }
 
 async fn remove(req: &mut Req) -> Result<Response> {
