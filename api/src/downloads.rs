@@ -119,10 +119,15 @@ impl Download {
         let inline = INLINE.contains(&found.content_type.as_str()) && !self.attachment;
         let disposition = if inline { "inline" } else { "attachment" };
         // spec §4.4: the name is not quoted.
-        set(headers, header::CONTENT_DISPOSITION, &format!("{disposition}; filename={}", self.name));
+        set(
+            headers,
+            header::CONTENT_DISPOSITION,
+            &format!("{disposition}; filename={}", self.name),
+        );
         let extension = self.key.rfind('.').map_or("", |at| &self.key[at..]);
         let known = BY_EXTENSION.iter().find(|(known, _)| *known == extension);
-        let content_type = known.map_or(found.content_type.as_str(), |(_, content_type)| content_type);
+        let content_type =
+            known.map_or(found.content_type.as_str(), |(_, content_type)| content_type);
         set(headers, header::CONTENT_TYPE, content_type);
         set(headers, header::CONTENT_SECURITY_POLICY, POLICY);
         set(headers, header::CACHE_CONTROL, CACHE);
@@ -164,7 +169,9 @@ impl Download {
             .map(|(at, part)| {
                 let line = if at > 0 { "\r\n" } else { "" };
                 let range = part.content_range(size);
-                format!("{line}--{boundary}\r\nContent-Range: {range}\r\nContent-Type: {inner}\r\n\r\n")
+                format!(
+                    "{line}--{boundary}\r\nContent-Range: {range}\r\nContent-Type: {inner}\r\n\r\n"
+                )
             })
             .collect();
         let end = format!("\r\n--{boundary}--\r\n");

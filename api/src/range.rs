@@ -96,7 +96,8 @@ fn seconds(date: &str) -> Option<u64> {
 /// `Mon, 02 Jan 2006 15:04:05 GMT`.
 #[must_use]
 pub fn http_date(seconds: u64) -> String {
-    let time = UNIX_EPOCH.checked_add(Duration::from_secs(seconds)).unwrap_or(SystemTime::UNIX_EPOCH);
+    let time =
+        UNIX_EPOCH.checked_add(Duration::from_secs(seconds)).unwrap_or(SystemTime::UNIX_EPOCH);
     httpdate::fmt_http_date(time)
 }
 
@@ -200,7 +201,8 @@ mod tests {
 
     #[test]
     fn empty_files_ignore_ranges() {
-        let headers = [(header::RANGE, HeaderValue::from_static("bytes=0-1"))].into_iter().collect();
+        let headers =
+            [(header::RANGE, HeaderValue::from_static("bytes=0-1"))].into_iter().collect();
         assert_eq!(decide(&Method::GET, &headers, 0, 0), Answer::Whole);
     }
 }

@@ -19,7 +19,10 @@ struct Blog(Vec<Arc<Collection>>);
 
 impl Schema for Blog {
     fn collection(&self, name_or_id: &str) -> Option<Arc<Collection>> {
-        self.0.iter().find(|c| c.id == name_or_id || c.name.eq_ignore_ascii_case(name_or_id)).cloned()
+        self.0
+            .iter()
+            .find(|c| c.id == name_or_id || c.name.eq_ignore_ascii_case(name_or_id))
+            .cloned()
     }
 }
 
@@ -29,10 +32,22 @@ fn field(name: &str, class: Class, multiple: bool, target: Option<&str>) -> Fiel
         _ if multiple => Affinity::Num,
         _ => Affinity::Text,
     };
-    Field { name: name.into(), class, hidden: name == "password", multiple, target: target.map(Into::into), affinity }
+    Field {
+        name: name.into(),
+        class,
+        hidden: name == "password",
+        multiple,
+        target: target.map(Into::into),
+        affinity,
+    }
 }
 
-fn collection(name: &str, kind: CollectionKind, rule: Option<&str>, fields: Vec<Field>) -> Arc<Collection> {
+fn collection(
+    name: &str,
+    kind: CollectionKind,
+    rule: Option<&str>,
+    fields: Vec<Field>,
+) -> Arc<Collection> {
     let mut all = vec![field("id", Class::Text, false, None)];
     all.extend(fields);
     Arc::new(Collection {
@@ -49,27 +64,42 @@ fn collection(name: &str, kind: CollectionKind, rule: Option<&str>, fields: Vec<
 fn blog() -> Blog {
     use Class::{Bool, File, GeoPoint, Json, Number, Relation, Select as Choice, Text};
     Blog(vec![
-        collection("posts", CollectionKind::Base, Some("author = @request.auth.id || views > 3"), vec![
-            field("title", Text, false, None),
-            field("views", Number, false, None),
-            field("active", Bool, false, None),
-            field("meta", Json, false, None),
-            field("place", GeoPoint, false, None),
-            field("labels", Choice, true, None),
-            field("files", File, true, None),
-            field("author", Relation, false, Some("users_id")),
-            field("tags", Relation, true, Some("tags_id")),
-        ]),
-        collection("users", CollectionKind::Auth, Some(""), vec![
-            field("email", Text, false, None),
-            field("emailVisibility", Bool, false, None),
-            field("password", Text, false, None),
-            field("friends", Relation, true, Some("users_id")),
-        ]),
-        collection("tags", CollectionKind::Base, None, vec![
-            field("label", Text, false, None),
-            field("post", Relation, false, Some("posts_id")),
-        ]),
+        collection(
+            "posts",
+            CollectionKind::Base,
+            Some("author = @request.auth.id || views > 3"),
+            vec![
+                field("title", Text, false, None),
+                field("views", Number, false, None),
+                field("active", Bool, false, None),
+                field("meta", Json, false, None),
+                field("place", GeoPoint, false, None),
+                field("labels", Choice, true, None),
+                field("files", File, true, None),
+                field("author", Relation, false, Some("users_id")),
+                field("tags", Relation, true, Some("tags_id")),
+            ],
+        ),
+        collection(
+            "users",
+            CollectionKind::Auth,
+            Some(""),
+            vec![
+                field("email", Text, false, None),
+                field("emailVisibility", Bool, false, None),
+                field("password", Text, false, None),
+                field("friends", Relation, true, Some("users_id")),
+            ],
+        ),
+        collection(
+            "tags",
+            CollectionKind::Base,
+            None,
+            vec![
+                field("label", Text, false, None),
+                field("post", Relation, false, Some("posts_id")),
+            ],
+        ),
     ])
 }
 
@@ -136,8 +166,13 @@ fuzz_target!(|data: &[u8]| {
     let Ok(ast) = filter_lang::parse(filter) else { return };
     EMPTY.with(|(blog, db)| {
         let scope = scope(*bits);
-        let base = blog.collection(["posts", "users", "tags"][usize::from(bits >> 4) % 3]).expect("a collection");
-        let flags = Flags { hidden_allowed: scope.hidden_allowed, enforce_list_rules: scope.enforce_list_rules };
+        let base = blog
+            .collection(["posts", "users", "tags"][usize::from(bits >> 4) % 3])
+            .expect("a collection");
+        let flags = Flags {
+            hidden_allowed: scope.hidden_allowed,
+            enforce_list_rules: scope.enforce_list_rules,
+        };
         let mut resolver = Resolver::new(blog, base, &scope);
         if resolver.filter(&ast, flags).is_err() {
             return;
@@ -151,7 +186,12 @@ fuzz_target!(|data: &[u8]| {
             statement::exists(Dialect::Sqlite, &plan, "x"),
         ] {
             match db.prepare(&statement.text) {
-                Ok(prepared) => assert_eq!(prepared.parameter_count(), statement.params.len(), "{}", statement.text),
+                Ok(prepared) => assert_eq!(
+                    prepared.parameter_count(),
+                    statement.params.len(),
+                    "{}",
+                    statement.text
+                ),
                 // a sort by a bound list passes resolving and fails in the database, as in the reference
                 Err(_) if sorted => {}
                 Err(e) => assert!(is_a_limit(&e.to_string()), "{filter}\n{}\n{e}", statement.text),
@@ -159,7 +199,11 @@ fuzz_target!(|data: &[u8]| {
         }
         let postgres = statement::page(Dialect::Postgres, &plan, &Select::all(&columns));
         for n in 1..=postgres.params.len() {
-            assert!(postgres.text.contains(&format!("${n}")), "parameter {n} is unused: {}", postgres.text);
+            assert!(
+                postgres.text.contains(&format!("${n}")),
+                "parameter {n} is unused: {}",
+                postgres.text
+            );
         }
     });
 });

@@ -178,12 +178,20 @@ impl Cut {
     }
 }
 
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturating, not negative")]
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "saturating, not negative"
+)]
 fn scaled(side: f64) -> u32 {
     (side.round() as u32).max(1)
 }
 
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturating, not negative")]
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "saturating, not negative"
+)]
 fn cut_off(side: f64) -> u32 {
     (side as u32).max(1)
 }
@@ -295,7 +303,8 @@ mod tests {
             ((1000, 1), "10x10f", (10, 1)),
         ] {
             let size = Size::parse(size).expect("a size");
-            let thumb = thumbnail(&png(source.0, source.1), size, Format::Png).expect("a thumbnail");
+            let thumb =
+                thumbnail(&png(source.0, source.1), size, Format::Png).expect("a thumbnail");
             let thumb = image::load_from_memory(&thumb).expect("an image");
             assert_eq!((thumb.width(), thumb.height()), want, "{source:?} {size:?}");
         }
@@ -304,11 +313,9 @@ mod tests {
     #[test]
     fn anchors_keep_their_part() {
         let source = png(30, 300);
-        for (size, want) in [
-            ("10x10t", [255, 0, 0]),
-            ("10x10", [0, 255, 0]),
-            ("10x10b", [0, 0, 255]),
-        ] {
+        for (size, want) in
+            [("10x10t", [255, 0, 0]), ("10x10", [0, 255, 0]), ("10x10b", [0, 0, 255])]
+        {
             let size = Size::parse(size).expect("a size");
             let thumb = thumbnail(&source, size, Format::Png).expect("a thumbnail");
             let thumb = image::load_from_memory(&thumb).expect("an image").into_rgb8();
