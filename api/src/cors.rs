@@ -28,10 +28,10 @@ impl Cors {
     /// The value of `Access-Control-Allow-Origin` for a request's origin, if it is allowed.
     #[must_use]
     pub(crate) fn allow(&self, origin: Option<&HeaderValue>) -> Option<HeaderValue> {
+        let origin = origin?;
         if self.any {
             return Some(HeaderValue::from_static("*"));
         }
-        let origin = origin?;
         let text = origin.to_str().ok()?;
         let exact = self.rules.iter().any(|rule| rule == text);
         let allowed = exact
@@ -121,6 +121,7 @@ mod tests {
             let cors = Cors::new(rules.split(',').map(str::to_owned).collect());
             let got = cors.allow(Some(&HeaderValue::from_static(origin)));
             assert_eq!(got.as_ref().map(|v| v.to_str().expect("text")), want, "{rules} {origin}");
+            assert_eq!(cors.allow(None), None, "{rules}: no origin, nothing to allow");
         }
     }
 }

@@ -79,7 +79,7 @@ impl Download {
     /// # Errors
     /// 404 when it is not there (any more).
     pub async fn answer(&self, head: &Head) -> Result<Response> {
-        let found = self.place.head(&self.key).await.map_err(missing)?;
+        let found = self.place.head(&self.key).await.map_err(|error| missing(&error))?;
         let found = found.ok_or_else(|| ApiError::not_found(""))?;
         let mut response = Response::empty(200);
         self.describe(&found, &mut response.headers);
@@ -137,9 +137,11 @@ impl Download {
     async fn send(&self, head: &Head, response: &mut Response, part: Part) -> Result<()> {
         set(&mut response.headers, header::ACCEPT_RANGES, "bytes");
         if let Some(path) = self.place.local_path(&self.key) {
-            let mut file = tokio::fs::File::open(path).await.map_err(missing)?;
+            let mut file = tokio::fs::File::open(path).await.map_err(|error| missing(&error))?;
             if part.start > 0 {
-                file.seek(io::SeekFrom::Start(part.start)).await.map_err(missing)?;
+                file.seek(io::SeekFrom::Start(part.start))
+                    .await
+                    .map_err(|error| missing(&error))?;
             }
             response.body = Body::File(FileBody::new(file, part.len));
             return Ok(());
@@ -149,7 +151,8 @@ impl Download {
             return Ok(());
         }
         let wanted = part.start..part.start + part.len;
-        let pieces = self.place.get(&self.key, Some(wanted)).await.map_err(missing)?;
+        let pieces =
+            self.place.get(&self.key, Some(wanted)).await.map_err(|error| missing(&error))?;
         let (send, receive) = mpsc::channel(PIECES_AHEAD);
         tokio::spawn(async move {
             forward(pieces, &send).await;
@@ -244,6 +247,6 @@ fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     }
 }
 
-fn missing(error: io::Error) -> ApiError {
+fn missing(error: &io::Error) -> ApiError {
     ApiError::not_found("").with_detail(error.to_string())
 }

@@ -311,7 +311,13 @@ pub(crate) async fn serve(req: &mut Req, route: Arc<Route>) -> http::Response<Bo
     let result = next.walk(req).await;
     let response = match result {
         Ok(response) => compressed(req, &route, pick(req, response)),
-        Err(error) => Response::error(&error),
+        Err(error) => {
+            let mut response = Response::error(&error);
+            if route.compress {
+                response.headers.append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+            }
+            response
+        }
     };
     route.stats.record(response.status, req.started.elapsed());
     finish(req, response)
@@ -385,7 +391,6 @@ fn finish(req: &mut Req, mut response: Response) -> http::Response<Body> {
         response.body = Body::Empty;
     }
     if req.head.method == Method::HEAD && response.status >= 400 {
-        headers.remove(header::CONTENT_TYPE);
         response.body = Body::Empty;
     }
     let mut out = http::Response::new(response.body);

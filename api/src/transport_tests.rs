@@ -59,7 +59,7 @@ async fn answers_of_the_transport() {
 #[tokio::test]
 async fn headers_of_the_pipeline() {
     let (_dir, api) = api(Routes::default()).await;
-    let health = send(&api, "GET", "/api/health", &[], "").await;
+    let health = send(&api, "GET", "/api/health", &[("origin", "http://a.com")], "").await;
     for (name, want) in [
         ("content-type", "application/json"),
         ("vary", "Origin"),
@@ -70,8 +70,14 @@ async fn headers_of_the_pipeline() {
     ] {
         assert_eq!(health.header(name), want, "{name}");
     }
-    let preflight =
-        send(&api, "OPTIONS", "/x", &[("access-control-request-headers", "a,b")], "").await;
+    let preflight = send(
+        &api,
+        "OPTIONS",
+        "/x",
+        &[("origin", "http://a.com"), ("access-control-request-headers", "a,b")],
+        "",
+    )
+    .await;
     assert_eq!(preflight.header("access-control-allow-headers"), "a,b");
     assert_eq!(preflight.header("access-control-allow-methods"), "GET,HEAD,PUT,PATCH,POST,DELETE");
     assert_eq!(preflight.headers.get_all("vary").iter().count(), 3);

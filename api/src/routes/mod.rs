@@ -52,6 +52,7 @@ routes! {
     realtime,
     files,
     settings_s3,
+    dashboard,
 }
 
 /// What a body that cannot be decoded is answered with, where nothing else is said.
