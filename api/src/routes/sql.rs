@@ -42,13 +42,11 @@ async fn run(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;
     let query = meta_query(req).await?;
     let app = req.app().clone();
-    let started = Instant::now();
     // independent of the client's connection
     let work = tokio::spawn(async move { execute(&app, query).await });
-    let mut answer = work.await.map_err(|e| ApiError::internal(e.to_string()))?.map_err(|error| {
+    let answer = work.await.map_err(|e| ApiError::internal(e.to_string()))?.map_err(|error| {
         ApiError::bad_request(format!("Failed to execute query. Raw error:\n{error}"))
     })?;
-    answer.exec_time = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     Response::of(200, &answer)
 }
 
@@ -57,9 +55,11 @@ async fn execute(app: &engine::App, query: String) -> engine::store::Result<Answ
     let is_write =
         WRITES.iter().any(|word| start.get(..word.len()).is_some_and(|s| s.eq_ignore_ascii_case(word.as_bytes())));
     if is_write {
+        let started = Instant::now();
         let affected_rows = raw::write(&app.db(), Sql::plain(query), LIMIT).await?;
+        let exec_time = millis(started.elapsed());
         app.forget_all_auth();
-        return Ok(Answer { affected_rows, ..Answer::default() });
+        return Ok(Answer { affected_rows, exec_time, ..Answer::default() });
     }
     let found = raw::read(&app.db(), Sql::plain(query), MAX_ROWS, LIMIT).await?;
     let columns = found
@@ -67,5 +67,9 @@ async fn execute(app: &engine::App, query: String) -> engine::store::Result<Answ
         .into_iter()
         .map(|column| Column { name: column.name, kind: column.decl_type, nullable: column.nullable })
         .collect();
-    Ok(Answer { columns, rows: found.rows, ..Answer::default() })
+    Ok(Answer { columns, rows: found.rows, exec_time: millis(found.took), ..Answer::default() })
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

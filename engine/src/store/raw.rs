@@ -26,6 +26,8 @@ pub struct TextRows {
     pub columns: Vec<Column>,
     /// Cells; `None` is NULL.
     pub rows: Vec<Vec<Option<String>>>,
+    /// How long the statements themselves ran, without the wait for a connection.
+    pub took: Duration,
 }
 
 /// Runs one or more statements; the rows of the last one, at most `max_rows`.
@@ -130,7 +132,7 @@ fn only_reads(conn: &Conn, sql: &Sql) -> Result<bool> {
 }
 
 fn run(conn: &mut Conn, sql: &Sql, max_rows: usize) -> Result<TextRows> {
-    let started = conn.clock();
+    let started = Instant::now();
     let mut batch = rusqlite::Batch::new(&conn.raw, &sql.text);
     let mut out = None;
     while let Some(mut statement) = batch.next()? {
@@ -145,9 +147,9 @@ fn run(conn: &mut Conn, sql: &Sql, max_rows: usize) -> Result<TextRows> {
         {
             cells.push((0..width).map(|i| row.get(i).to_text()).collect());
         }
-        out = Some(TextRows { columns, rows: cells });
+        out = Some(TextRows { columns, rows: cells, took: started.elapsed() });
     }
-    conn.traced(&sql.text, &sql.params, started);
+    conn.traced(&sql.text, &sql.params, Some(started));
     out.ok_or_else(|| Error::Driver("empty query".into()))
 }
 
