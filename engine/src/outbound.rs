@@ -387,6 +387,11 @@ fn roots(options: &Options) -> RootCertStore {
     store
 }
 
+/// The built-in roots and those of the system.
+pub(crate) fn trusted_roots() -> RootCertStore {
+    roots(&Options::default())
+}
+
 fn add_roots(store: &mut RootCertStore, file: &Path) {
     let Ok(certificates) = CertificateDer::pem_file_iter(file) else { return };
     store.add_parsable_certificates(certificates.filter_map(Result::ok));

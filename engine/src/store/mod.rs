@@ -16,6 +16,7 @@ mod error;
 mod held;
 pub mod logs;
 mod maintain;
+pub mod postgres;
 pub mod raw;
 mod read;
 mod rows;
