@@ -6,6 +6,7 @@
 use std::{
     collections::BTreeMap,
     fmt,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicI64, AtomicU64, Ordering::Relaxed},
@@ -273,12 +274,16 @@ fn engine(api: &Api, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
     gauges(encoder, ("db_writer_queue", "Writes waiting for the writer."), database, &waiting)?;
     let waiting = databases.map(|(name, db)| (name, count(db.waiting_reads())));
     gauges(encoder, ("db_reader_queue", "Reads waiting for a reader thread."), database, &waiting)?;
-    let sizes = databases.map(|(name, db)| (name, count(process::file_bytes(db.path()))));
+    let size = |path: Option<&Path>| count(path.map_or(0, process::file_bytes));
+    let sizes = databases.map(|(name, db)| (name, size(db.path())));
     gauges(encoder, ("db_size_bytes", "Size of the database file."), database, &sizes)?;
     let sizes = databases.map(|(name, db)| {
-        let mut wal = db.path().as_os_str().to_owned();
-        wal.push("-wal");
-        (name, count(process::file_bytes(wal.as_ref())))
+        let wal = db.path().map(|path| {
+            let mut wal = path.as_os_str().to_owned();
+            wal.push("-wal");
+            PathBuf::from(wal)
+        });
+        (name, size(wal.as_deref()))
     });
     gauges(encoder, ("db_wal_bytes", "Size of the write-ahead log."), database, &sizes)?;
     let lanes = [("password", count(app.waiting_passwords()))];

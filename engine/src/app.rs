@@ -235,7 +235,7 @@ impl App {
     /// Which SQL the store speaks.
     #[must_use]
     pub fn dialect(&self) -> Dialect {
-        Dialect::Sqlite
+        self.0.store.data().dialect()
     }
     /// The collections at this moment. Hold it only for a short time; [`App::schema`] to keep it.
     #[must_use]

@@ -252,7 +252,7 @@ impl Log {
         while entries.peek().is_some() {
             let rows: Vec<_> = entries.by_ref().take(CHUNK).map(row).collect();
             let count = rows.len() as u64;
-            if let Err(error) = self.0.aux.write(logs::insert(rows)).await {
+            if let Err(error) = self.0.aux.write(logs::insert(self.0.aux.dialect(), rows)).await {
                 self.0.dropped.fetch_add(count, Relaxed);
                 tracing::warn!(%error, "cannot store log entries");
             }

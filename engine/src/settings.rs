@@ -11,7 +11,7 @@ use crate::{
     check::{self, Check, pattern},
     crypto,
     error::{FieldError, FieldErrors},
-    store::{self, Db, Job, system},
+    store::{self, Db, Dialect, Job, system},
     wire,
     wire::{Audience, DecodeError, Wire},
 };
@@ -286,7 +286,7 @@ impl Settings {
     /// See [`LoadError`].
     pub async fn load(db: &Db, current: &Self, key: &Key) -> Result<Option<Self>, LoadError> {
         let raw = db
-            .query(system::params_value(PARAMS_ID), |rows| {
+            .query(system::params_value(db.dialect(), PARAMS_ID), |rows| {
                 rows.next().map(|row| row.map(|r| crate::field::cell_text(r.get(0)).into_owned()))
             })
             .await??;
@@ -311,14 +311,14 @@ impl Settings {
     ///
     /// # Errors
     /// For keys of a wrong length.
-    pub fn save_job(&self, key: &Key) -> Result<Job, crypto::Error> {
+    pub fn save_job(&self, dialect: Dialect, key: &Key) -> Result<Job, crypto::Error> {
         let json = self.to_db_json();
         let now = crate::time::to_text(Some(crate::time::now()));
         let sql = if key.secret.is_empty() {
-            system::save_params_plain(PARAMS_ID, &json, &now)
+            system::save_params_plain(dialect, PARAMS_ID, &json, &now)
         } else {
             let text = crypto::encrypt(json.as_bytes(), &key.secret)?;
-            system::save_params_text(PARAMS_ID, &text, &now)
+            system::save_params_text(dialect, PARAMS_ID, &text, &now)
         };
         Ok(Job::from(sql))
     }

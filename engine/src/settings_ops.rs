@@ -132,8 +132,9 @@ async fn load(app: &App) -> Result<()> {
 }
 
 async fn store(ctx: &Ctx, settings: &Settings) -> Result<()> {
-    let job =
-        settings.save_job(&key(ctx.app.config())).map_err(|e| Error::Message(e.to_string()))?;
+    let job = settings
+        .save_job(ctx.db.dialect(), &key(ctx.app.config()))
+        .map_err(|e| Error::Message(e.to_string()))?;
     ctx.db.write(job).await?;
     Ok(())
 }

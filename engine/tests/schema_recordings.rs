@@ -427,7 +427,7 @@ fn recorded_settings() {
                 Settings::load(&db, &Settings::default(), &key).await.unwrap().unwrap();
             settings.merge(&body).unwrap();
             settings.validate(&|_| Ok(()))?;
-            db.write(settings.save_job(&key).unwrap()).await.unwrap();
+            db.write(settings.save_job(db.dialect(), &key).unwrap()).await.unwrap();
             let again = Settings::load(&db, &Settings::default(), &key).await.unwrap().unwrap();
             assert_eq!(again, settings);
             Ok(again.to_json())

@@ -285,7 +285,8 @@ impl App {
             }
             Ok::<_, engine::store::Error>(names)
         };
-        let found = self.inner.db().query(engine::store::system::migrations(), read).await;
+        let db = self.inner.db();
+        let found = db.query(engine::store::system::migrations(db.dialect()), read).await;
         found.and_then(|names| names).map_err(engine::Error::Store)
     }
 

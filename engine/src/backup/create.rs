@@ -67,14 +67,21 @@ const ZIP: &str = "backup.zip";
 fn write_zip(app: &App, scratch: &Path, exclude: &[String], mut pace: Pace) -> Result<()> {
     let store = app.store();
     let databases = [store.data(), store.aux()];
-    let size = |db: &Database| fs::metadata(db.path()).map_or(0, |stat| stat.len());
+    let size = |db: &Database| {
+        db.path().and_then(|path| fs::metadata(path).ok()).map_or(0, |stat| stat.len())
+    };
     let needed: u64 = databases.into_iter().map(size).sum();
     if free_space(scratch).is_some_and(|free| free < needed + SPARE) {
         return Err(Error::Message("not enough free disk space for a backup".into()));
     }
     let mut replaced = Vec::new();
     for database in databases {
-        let name = database.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = database
+            .path()
+            .and_then(Path::file_name)
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         if exclude.contains(&name) {
             continue;
         }

@@ -101,7 +101,9 @@ async fn remove(
 /// Rows that refer to auth records of the collection (spec auth §8).
 async fn delete_refs(ctx: &Ctx, id: &str) -> Result<()> {
     for table in [names::MFAS, names::OTPS, names::EXTERNAL_AUTHS, names::AUTH_ORIGINS] {
-        ctx.db.write(Job::from(system::delete_where(table, "collectionRef", id))).await?;
+        ctx.db
+            .write(Job::from(system::delete_where(ctx.db.dialect(), table, "collectionRef", id)))
+            .await?;
     }
     Ok(())
 }

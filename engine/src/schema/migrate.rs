@@ -80,7 +80,7 @@ pub async fn run(store: &Store) -> crate::Result<Report> {
 /// What the store reports.
 pub async fn applied(db: &Db) -> crate::Result<Vec<String>> {
     let names = db
-        .query(system::migrations(), |rows| {
+        .query(system::migrations(db.dialect()), |rows| {
             let mut out = Vec::new();
             while let Some(row) = rows.next()? {
                 out.push(row.text(0).to_owned());
@@ -96,7 +96,9 @@ pub async fn applied(db: &Db) -> crate::Result<Vec<String>> {
 /// # Errors
 /// What the store reports.
 pub async fn record(tx: &Tx, name: &str) -> store::Result<()> {
-    tx.execute(system::record_migration(name, time::now().millis() * 1000)).await.map(|_| ())
+    tx.execute(system::record_migration(tx.dialect(), name, time::now().millis() * 1000))
+        .await
+        .map(|_| ())
 }
 
 /// Takes a migration out of the record.
@@ -104,20 +106,18 @@ pub async fn record(tx: &Tx, name: &str) -> store::Result<()> {
 /// # Errors
 /// What the store reports.
 pub async fn forget(tx: &Tx, name: &str) -> store::Result<()> {
-    tx.execute(system::forget_migration(name)).await.map(|_| ())
+    tx.execute(system::forget_migration(tx.dialect(), name)).await.map(|_| ())
 }
 
 async fn has_table(db: &Db, name: &str) -> store::Result<bool> {
-    db.query(catalog::has_table(system::dialect(), name), |rows| {
-        rows.next().map(|row| row.is_some())
-    })
-    .await?
+    db.query(catalog::has_table(db.dialect(), name), |rows| rows.next().map(|row| row.is_some()))
+        .await?
 }
 
 /// A directory of version 0.22 or older keeps its fields in a column `schema`.
 async fn refuse_ancient(db: &Db) -> crate::Result<()> {
     let columns = db
-        .query(catalog::columns(system::dialect(), "_collections"), |rows| {
+        .query(catalog::columns(db.dialect(), "_collections"), |rows| {
             let mut out = Vec::new();
             while let Some(row) = rows.next()? {
                 out.push(row.text(0).to_owned());
@@ -138,7 +138,7 @@ async fn refuse_ancient(db: &Db) -> crate::Result<()> {
 async fn apply_pending(tx: &Tx, pending: &[&'static str]) -> crate::Result<bool> {
     let db = Db::Tx(tx.clone());
     let fresh = !has_table(&db, "_collections").await?;
-    for statement in ddl::system_tables(system::dialect()) {
+    for statement in ddl::system_tables(tx.dialect()) {
         if fresh || statement.starts_with("CREATE TABLE") {
             tx.execute_batch(statement).await?;
         }
@@ -157,7 +157,7 @@ async fn apply_pending(tx: &Tx, pending: &[&'static str]) -> crate::Result<bool>
             // Nothing to do: the log table is made above, and 0.22 directories were refused.
             _ => {}
         }
-        tx.execute(system::record_migration(name, applied_us)).await?;
+        tx.execute(system::record_migration(tx.dialect(), name, applied_us)).await?;
     }
     Ok(fresh)
 }
@@ -177,7 +177,7 @@ async fn create_system_collections(tx: &Tx) -> crate::Result<()> {
 }
 
 async fn fix_rules(tx: &Tx) -> crate::Result<()> {
-    for statement in ddl::system_tables(system::dialect()) {
+    for statement in ddl::system_tables(tx.dialect()) {
         if statement.contains("idx__collections_type") {
             tx.execute_batch(statement).await?;
         }
@@ -202,8 +202,14 @@ async fn derive_ids(tx: &Tx) -> crate::Result<()> {
             field.id = field.default_id();
         }
         if collection.id != before.id {
-            tx.execute(system::replace_value("_collections", "id", &before.id, &collection.id))
-                .await?;
+            tx.execute(system::replace_value(
+                tx.dialect(),
+                "_collections",
+                "id",
+                &before.id,
+                &collection.id,
+            ))
+            .await?;
             moved.push((before.id.clone(), collection.id.clone()));
         }
         if *collection != before {
@@ -212,7 +218,8 @@ async fn derive_ids(tx: &Tx) -> crate::Result<()> {
     }
     for (from, to) in &moved {
         for table in [MFAS, OTPS, EXTERNAL_AUTHS, AUTH_ORIGINS] {
-            tx.execute(system::replace_value(table, "collectionRef", from, to)).await?;
+            tx.execute(system::replace_value(tx.dialect(), table, "collectionRef", from, to))
+                .await?;
         }
     }
     for collection in &mut all {
@@ -278,7 +285,7 @@ async fn normalize_indexes(tx: &Tx) -> crate::Result<()> {
 
 /// Drops the indexes a collection does not list; gives those it should list.
 async fn adopt_indexes(tx: &Tx, collection: &Collection) -> crate::Result<Vec<String>> {
-    let dialect = system::dialect();
+    let dialect = tx.dialect();
     let found = tx
         .query(catalog::indexes(dialect, &collection.name), |rows| {
             let mut out = Vec::new();

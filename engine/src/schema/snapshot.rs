@@ -322,7 +322,7 @@ fn collect_back_refs(collections: &[Collection]) -> HashMap<String, Vec<BackRef>
 /// # Errors
 /// What the store reports, or a row that cannot be decoded.
 pub async fn load_collections(db: &Db) -> crate::Result<Vec<Collection>> {
-    db.query(system::collections(), |rows| {
+    db.query(system::collections(db.dialect()), |rows| {
         let mut out = Vec::new();
         while let Some(row) = rows.next()? {
             out.push(decode_row(row)?);

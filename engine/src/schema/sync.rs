@@ -18,7 +18,7 @@ use crate::{
     error::{FieldError, FieldErrors},
     field::ColumnType,
     id,
-    store::{self, Db, Tx, system},
+    store::{self, Db, Tx},
 };
 
 type Columns = Vec<(&'static str, Value)>;
@@ -73,7 +73,7 @@ pub fn adjust(draft: &mut Collection, old: Option<&Collection>) {
 /// # Errors
 /// What the store reports.
 pub async fn write_row(tx: &Tx, collection: &Collection, exists: bool) -> store::Result<()> {
-    let dialect = system::dialect();
+    let dialect = tx.dialect();
     let columns = row_columns(collection);
     let sql = if exists {
         statement::update(dialect, "_collections", &collection.id, &columns[1..])
@@ -128,10 +128,8 @@ pub async fn sync_table(tx: &Tx, new: &Collection, old: Option<&Collection>) -> 
 }
 
 async fn has_table(tx: &Tx, name: &str) -> store::Result<bool> {
-    tx.query(catalog::has_table(system::dialect(), name), |rows| {
-        rows.next().map(|row| row.is_some())
-    })
-    .await?
+    tx.query(catalog::has_table(tx.dialect(), name), |rows| rows.next().map(|row| row.is_some()))
+        .await?
 }
 
 /// The present name of the table while changes run: a case-only rename leaves it alone.
@@ -149,7 +147,7 @@ async fn apply_change(
     change: &Change,
     temporary: &mut Vec<(String, String)>,
 ) -> crate::Result<()> {
-    let dialect = system::dialect();
+    let dialect = tx.dialect();
     let table = table_name(new, old);
     let temp = |name: &str| format!("{name}{}", id::random(5, id::ALNUM));
     match change {
@@ -210,7 +208,7 @@ async fn settle_names(
 ) -> store::Result<()> {
     // By now the table has its final name, up to letter case.
     for (temp, name) in temporary.drain(..) {
-        run(tx, ddl::rename_column(system::dialect(), &new.name, &temp, &name))
+        run(tx, ddl::rename_column(tx.dialect(), &new.name, &temp, &name))
             .await
             .map_err(|e| prefixed(&format!("failed to rename column {name}"), e))?;
     }
@@ -233,7 +231,7 @@ fn prefixed(prefix: &str, error: store::Error) -> store::Error {
 
 /// Runs the statements of a single/multiple conversion with all views out of the way.
 async fn convert(tx: &Tx, statements: Vec<String>) -> store::Result<()> {
-    let dialect = system::dialect();
+    let dialect = tx.dialect();
     let views = tx
         .query(catalog::views(dialect), |rows| {
             let mut out = Vec::new();
@@ -255,7 +253,7 @@ async fn create_indexes(tx: &Tx, new: &Collection) -> crate::Result<()> {
         let index = Index::parse(text);
         let error = if index.is_valid() {
             // One statement only: the text is a user's (spec §6.27).
-            let sql = Sql::plain(ddl::create_index(system::dialect(), &index.build()));
+            let sql = Sql::plain(ddl::create_index(tx.dialect(), &index.build()));
             match tx.execute(sql).await {
                 Ok(_) => continue,
                 Err(e @ (store::Error::Timeout | store::Error::Busy | store::Error::Ended)) => {
@@ -316,7 +314,7 @@ pub async fn remove(tx: &Tx, snapshot: &Snapshot, collection: &Collection) -> cr
 /// # Errors
 /// What the store reports.
 pub async fn drop_collection(tx: &Tx, collection: &Collection) -> store::Result<()> {
-    let dialect = system::dialect();
+    let dialect = tx.dialect();
     tx.execute(statement::delete(dialect, "_collections", &collection.id)).await?;
     let text = if collection.is_view() {
         ddl::drop_view(dialect, &collection.name)

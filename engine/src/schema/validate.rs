@@ -12,7 +12,7 @@ use crate::{
     check::{self, Check, pattern},
     error::{FieldError, FieldErrors},
     field::{Field, SettingsCheck, text::Text},
-    store::{Db, system},
+    store::Db,
 };
 
 /// What validation asks besides the draft.
@@ -130,7 +130,7 @@ async fn check_free_table(draft: &Collection, cx: &Validation<'_>) -> crate::Res
     if cx.old.is_some_and(|old| old.name.eq_ignore_ascii_case(&draft.name)) {
         return Ok(None);
     }
-    let sql = catalog::has_table(system::dialect(), &draft.name);
+    let sql = catalog::has_table(cx.db.dialect(), &draft.name);
     let exists = cx.db.query(sql, |rows| rows.next().map(|row| row.is_some())).await??;
     let message = "The name shouldn't match with an existing internal table.";
     Ok(if exists { fail("validation_collection_name_invalid", message) } else { None })
@@ -327,7 +327,7 @@ async fn check_index(
     if earlier.iter().any(|other| other.name.eq_ignore_ascii_case(&index.name)) {
         return Ok(fail("validation_duplicated_index_name", "The index name already exists."));
     }
-    let sql = catalog::has_index(system::dialect(), &index.name);
+    let sql = catalog::has_index(cx.db.dialect(), &index.name);
     let table =
         cx.db.query(sql, |rows| rows.next().map(|row| row.map(|r| r.text(1).to_owned()))).await??;
     let own = |table: &str| {

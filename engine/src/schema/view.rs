@@ -5,7 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use dialects::{Sql, catalog, ddl};
+use dialects::{Dialect, Sql, catalog, ddl};
 
 use super::{
     Collection, Kind, Loaded, Snapshot, WireSource,
@@ -65,11 +65,11 @@ pub async fn infer_fields(db: &Db, snapshot: &Snapshot, query: &str) -> Result<I
         .iter()
         .map(|c| known.remove(&c.name).unwrap_or_else(|| json_field(&c.name)))
         .collect();
-    Ok(Inferred { fields, query: with_text_id(query, &parsed, &columns) })
+    Ok(Inferred { fields, query: with_text_id(db.dialect(), query, &parsed, &columns) })
 }
 
 /// Wraps the query unless its id column is declared TEXT.
-fn with_text_id(query: &str, parsed: &Parsed, columns: &[ColumnInfo]) -> String {
+fn with_text_id(d: Dialect, query: &str, parsed: &Parsed, columns: &[ColumnInfo]) -> String {
     let is_text = |c: &ColumnInfo| {
         c.name.eq_ignore_ascii_case("id") && c.decl_type.eq_ignore_ascii_case("text")
     };
@@ -77,7 +77,7 @@ fn with_text_id(query: &str, parsed: &Parsed, columns: &[ColumnInfo]) -> String 
         return query.to_owned();
     }
     let aliases: Vec<String> = parsed.columns.iter().map(|c| c.alias.clone()).collect();
-    system::cast_id(&aliases, query)
+    system::cast_id(d, &aliases, query)
 }
 
 /// The columns of a query, through a view that is rolled back.
@@ -101,7 +101,7 @@ async fn result_columns(db: &Db, query: &str) -> Result<Vec<ColumnInfo>, String>
 }
 
 async fn view_columns(tx: &Tx, query: &str) -> Result<Vec<ColumnInfo>, String> {
-    let dialect = system::dialect();
+    let dialect = tx.dialect();
     let name = format!("_temp_{}", id::random(6, id::ALNUM));
     tx.execute(Sql::plain(ddl::create_view(dialect, &name, query)))
         .await
@@ -140,7 +140,12 @@ pub async fn dry_run(
     let mut collection = new_collection(Kind::View, &name);
     collection.fields.clone_from(&inferred.fields);
     let temp = Snapshot::build(vec![collection]);
-    let sql = system::sample(&name, &system::select_all(&inferred.query), n_rows);
+    let sql = system::sample(
+        db.dialect(),
+        &name,
+        &system::select_all(db.dialect(), &inferred.query),
+        n_rows,
+    );
     let text = sql.text.clone();
     let rows = raw::read(db, sql, n_rows, SAMPLE_TIME)
         .await
@@ -257,7 +262,7 @@ pub async fn save(
         return Err(MISSING_ID.into());
     }
     draft.fields = inferred.fields;
-    let dialect = system::dialect();
+    let dialect = tx.dialect();
     for name in old.map(|old| &old.name).into_iter().chain([&draft.name]) {
         tx.execute_batch(ddl::drop_view(dialect, name)).await.map_err(text)?;
     }

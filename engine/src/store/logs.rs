@@ -1,10 +1,12 @@
 //! The `_logs` table of `auxiliary.db`: its definition, batch insert and pruning. Must not know what entries mean.
 //! Source: spec collections-and-fields §1.3, server-settings-operations §5.2.
 
-use super::{Database, Job, Result, Sql, Step, Value};
+use dialects::{catalog, ddl, statement};
+
+use super::{Database, Dialect, Job, Result, Sql, Step, Value};
 use crate::time::Timestamp;
 
-/// The table and its indexes as a fresh installation has them.
+/// The table and its indexes as a fresh installation has them on SQLite.
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS `_logs` (
     `id`      TEXT PRIMARY KEY DEFAULT ('r'||lower(hex(randomblob(7)))) NOT NULL,
     `level`   INTEGER DEFAULT 0 NOT NULL,
@@ -15,28 +17,34 @@ const TABLE: &str = "CREATE TABLE IF NOT EXISTS `_logs` (
 CREATE INDEX IF NOT EXISTS `idx_logs_level` on `_logs` (`level`);
 CREATE INDEX IF NOT EXISTS `idx_logs_message` on `_logs` (`message`);
 CREATE INDEX IF NOT EXISTS `idx_logs_created_hour` on `_logs` (strftime('%Y-%m-%d %H:00:00', `created`));";
-const INSERT: &str =
-    "INSERT INTO `_logs` (`id`,`level`,`message`,`data`,`created`) VALUES (?1,?2,?3,?4,?5)";
-
 /// Creates the table if there is none; an older one is left as it is.
 ///
 /// # Errors
 /// What the driver says.
 pub async fn ensure_table(aux: &Database) -> Result<()> {
-    let exists =
-        sql("SELECT count(*) FROM sqlite_master WHERE type='table' AND name='_logs'", vec![]);
-    if aux.query(exists, |rows| rows.scalar_i64()).await?? > 0 {
+    let dialect = aux.dialect();
+    let exists = catalog::has_table(dialect, "_logs");
+    if aux.query(exists, |rows| rows.next().map(|row| row.is_some())).await?? {
         return Ok(());
     }
     let tx = aux.begin().await?;
-    tx.execute_batch(TABLE.to_owned()).await?;
+    match dialect {
+        Dialect::Sqlite => tx.execute_batch(TABLE.to_owned()).await?,
+        Dialect::Postgres => {
+            for statement in ddl::log_tables(dialect) {
+                tx.execute_batch(statement).await?;
+            }
+        }
+    }
     tx.commit().await
 }
 
 /// The job that stores a batch; each row is id, level, message, data, created.
 #[must_use]
-pub fn insert(rows: Vec<Vec<Value>>) -> Job {
-    Job::new().step(Step::ExecuteMany { text: INSERT.to_owned(), rows })
+pub fn insert(d: Dialect, rows: Vec<Vec<Value>>) -> Job {
+    let columns = ["id", "level", "message", "data", "created"].map(|name| (name, Value::Null));
+    let text = statement::insert(d, "_logs", &columns).text;
+    Job::new().step(Step::ExecuteMany { text, rows })
 }
 
 /// Deletes what was created at or before `until`, and what is below `min_level` if given. Plain SQL, no hooks.
@@ -45,16 +53,15 @@ pub fn insert(rows: Vec<Vec<Value>>) -> Job {
 /// What the driver says.
 pub async fn prune(aux: &Database, until: Timestamp, min_level: Option<i64>) -> Result<u64> {
     let until = Value::Text(until.to_string().into());
-    let delete = match min_level {
-        None => sql("DELETE FROM `_logs` WHERE `created` <= ?1", vec![until]),
-        Some(level) => sql(
-            "DELETE FROM `_logs` WHERE `created` <= ?1 OR `level` < ?2",
-            vec![until, Value::Int(level)],
-        ),
+    let mark = match aux.dialect() {
+        Dialect::Sqlite => '?',
+        Dialect::Postgres => '$',
     };
-    Ok(aux.write(Job::from(delete)).await?.changes.iter().sum())
-}
-
-fn sql(text: &str, params: Vec<Value>) -> Sql {
-    Sql { text: text.to_owned(), params }
+    let mut text = format!("DELETE FROM \"_logs\" WHERE \"created\" <= {mark}1");
+    let mut params = vec![until];
+    if let Some(level) = min_level {
+        text.push_str(&format!(" OR \"level\" < {mark}2"));
+        params.push(Value::Int(level));
+    }
+    Ok(aux.write(Job::from(Sql { text, params })).await?.changes.iter().sum())
 }

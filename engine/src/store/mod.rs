@@ -10,34 +10,32 @@
 //! | [`Db`] | either of them, so that callers need not care |
 //! | [`raw`] | SQL that users wrote |
 
-mod conn;
-mod copy;
+mod database;
 mod error;
-mod held;
+mod holding;
+mod job;
 pub mod logs;
-mod maintain;
 pub mod postgres;
 pub mod raw;
-mod read;
 mod rows;
+mod sqlite;
 pub mod system;
 #[cfg(test)]
 mod tests;
 mod tx;
-mod write;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use dialects::{Sql, Value};
+pub use dialects::{Dialect, Sql, Value};
 
-pub use copy::check_file;
+pub use database::{Database, Stats};
 pub use error::{Error, Result};
-pub use read::{Database, Stats};
+pub use job::{Done, Job, Step};
 pub use rows::{OwnedRows, RowRef, Rows, ValueRef};
+pub use sqlite::check_file;
 pub use tx::{Savepoint, Tx};
-pub use write::{Done, Job, Step};
 
 /// Sees every statement with its bound values and duration (`--dev`).
 pub type Trace = Arc<dyn Fn(&str, &[Value], Duration) + Send + Sync>;
@@ -204,6 +202,11 @@ impl Db {
             Self::Pool(database) => database.write(job).await,
             Self::Tx(tx) => tx.write(job).await,
         }
+    }
+    /// Which SQL it speaks.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        self.database().dialect()
     }
     /// The open transaction, if this is one.
     #[must_use]

@@ -1,12 +1,8 @@
 //! SQL that users wrote: view queries, the SQL console, `app.db()`. The only door for it.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rusqlite::fallible_iterator::FallibleIterator as _;
-
-use super::conn::Conn;
-use super::rows::Bind;
-use super::{Database, Db, Error, Result, Rows, Sql, Value};
+use super::{Database, Db, Result, Sql, database::Backend, sqlite, tx};
 
 /// A result column.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,40 +28,20 @@ pub struct TextRows {
 
 /// Runs one or more statements; the rows of the last one, at most `max_rows`.
 ///
-/// Statements that only read run on a reader; others (`PRAGMA x = y`, `WITH … INSERT`) on the writer, outside of a
-/// transaction. `limit` is the time limit. Parameters belong to the last statement.
+/// `limit` is the time limit. Parameters belong to the last statement. On SQLite, statements that only read run on a
+/// reader, others (`PRAGMA x = y`, `WITH … INSERT`) on the writer, outside of a transaction.
 ///
 /// # Errors
 /// What the driver says; `empty query` without a statement.
 pub async fn read(db: &Db, sql: Sql, max_rows: usize, limit: Duration) -> Result<TextRows> {
     match db {
-        Db::Tx(tx) => tx.raw(move |conn| run(conn, &sql, max_rows)).await,
-        Db::Pool(database) => read_pool(database, sql, max_rows, limit).await,
+        Db::Tx(tx) => match &tx.kind {
+            tx::Kind::Sqlite(tx) => sqlite::raw::read_tx(tx, sql, max_rows).await,
+        },
+        Db::Pool(Database(Backend::Sqlite(database))) => {
+            sqlite::raw::read(database, sql, max_rows, limit).await
+        }
     }
-}
-
-async fn read_pool(
-    database: &Database,
-    sql: Sql,
-    max_rows: usize,
-    limit: Duration,
-) -> Result<TextRows> {
-    let copy = sql.clone();
-    let read_only = database
-        .on_reader(limit, move |conn| match only_reads(conn, &copy)? {
-            true => run(conn, &copy, max_rows).map(Some),
-            false => Ok(None),
-        })
-        .await?;
-    if let Some(rows) = read_only {
-        return Ok(rows);
-    }
-    database
-        .alone(move |conn| {
-            conn.guard.arm(0, Some(Instant::now() + limit));
-            run(conn, &sql, max_rows)
-        })
-        .await
 }
 
 /// Runs one or more writing statements in one transaction; the number of rows the last one changed.
@@ -74,10 +50,10 @@ async fn read_pool(
 /// What the driver says; then nothing is kept.
 pub async fn write(db: &Db, sql: Sql, limit: Duration) -> Result<u64> {
     let changes = match db {
-        Db::Tx(tx) => tx.raw(move |conn| run_writes(conn, &sql)).await?,
+        Db::Tx(tx) => write_tx(tx, sql).await?,
         Db::Pool(database) => {
             let tx = database.begin_within(limit).await?;
-            let changes = tx.raw(move |conn| run_writes(conn, &sql)).await?;
+            let changes = write_tx(&tx, sql).await?;
             tx.commit().await?;
             changes
         }
@@ -87,12 +63,22 @@ pub async fn write(db: &Db, sql: Sql, limit: Duration) -> Result<u64> {
     Ok(changes)
 }
 
+async fn write_tx(tx: &tx::Tx, sql: Sql) -> Result<u64> {
+    match &tx.kind {
+        tx::Kind::Sqlite(tx) => sqlite::raw::write_tx(tx, sql).await,
+    }
+}
+
 /// What the database would do with a query, one line per step.
 ///
 /// # Errors
 /// What the driver says.
 pub async fn explain(db: &Db, sql: Sql) -> Result<Vec<String>> {
-    let asked = Sql { text: format!("EXPLAIN QUERY PLAN {}", sql.text), params: sql.params };
+    let verb = match db.dialect() {
+        dialects::Dialect::Sqlite => "EXPLAIN QUERY PLAN",
+        dialects::Dialect::Postgres => "EXPLAIN",
+    };
+    let asked = Sql { text: format!("{verb} {}", sql.text), params: sql.params };
     let found = read(db, asked, 1000, db.database().query_timeout()).await?;
     Ok(found.rows.into_iter().filter_map(|mut row| row.pop().flatten()).collect())
 }
@@ -102,76 +88,10 @@ pub async fn explain(db: &Db, sql: Sql) -> Result<Vec<String>> {
 /// # Errors
 /// What the driver says.
 pub async fn columns(db: &Db, text: String) -> Result<Vec<Column>> {
-    let prepare = move |conn: &mut Conn| {
-        let statement = conn.raw.prepare(&text)?;
-        Ok(statement.columns().map(|c| column(c.name(), c.decl_type())).collect())
-    };
     match db {
-        Db::Tx(tx) => tx.raw(prepare).await,
-        Db::Pool(database) => database.on_reader(database.query_timeout(), prepare).await,
+        Db::Tx(tx) => match &tx.kind {
+            tx::Kind::Sqlite(tx) => sqlite::raw::columns_tx(tx, text).await,
+        },
+        Db::Pool(Database(Backend::Sqlite(database))) => sqlite::raw::columns(database, text).await,
     }
-}
-
-fn column(name: &str, decl_type: Option<&str>) -> Column {
-    Column {
-        name: name.to_owned(),
-        decl_type: decl_type.unwrap_or("").to_uppercase(),
-        nullable: true,
-    }
-}
-
-/// False if any statement would write.
-fn only_reads(conn: &Conn, sql: &Sql) -> Result<bool> {
-    let mut batch = rusqlite::Batch::new(&conn.raw, &sql.text);
-    while let Some(statement) = batch.next()? {
-        if !statement.readonly() {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-fn run(conn: &mut Conn, sql: &Sql, max_rows: usize) -> Result<TextRows> {
-    let started = Instant::now();
-    let mut batch = rusqlite::Batch::new(&conn.raw, &sql.text);
-    let mut out = None;
-    while let Some(mut statement) = batch.next()? {
-        bind(&mut statement, &sql.params)?;
-        let columns: Vec<Column> =
-            statement.columns().map(|c| column(c.name(), c.decl_type())).collect();
-        let width = columns.len();
-        let mut rows = Rows::fresh(statement.raw_query(), &conn.guard);
-        let mut cells = Vec::new();
-        while cells.len() < max_rows
-            && let Some(row) = rows.next()?
-        {
-            cells.push((0..width).map(|i| row.get(i).to_text()).collect());
-        }
-        out = Some(TextRows { columns, rows: cells, took: started.elapsed() });
-    }
-    conn.traced(&sql.text, &sql.params, Some(started));
-    out.ok_or_else(|| Error::Driver("empty query".into()))
-}
-
-fn run_writes(conn: &mut Conn, sql: &Sql) -> Result<u64> {
-    let started = conn.clock();
-    let mut batch = rusqlite::Batch::new(&conn.raw, &sql.text);
-    let mut changes = None;
-    while let Some(mut statement) = batch.next()? {
-        bind(&mut statement, &sql.params)?;
-        let before = conn.raw.total_changes();
-        let mut rows = statement.raw_query();
-        while rows.next()?.is_some() {}
-        drop(rows);
-        changes = Some(if conn.raw.total_changes() == before { 0 } else { conn.raw.changes() });
-    }
-    conn.traced(&sql.text, &sql.params, started);
-    changes.ok_or_else(|| Error::Driver("empty query".into()))
-}
-
-fn bind(statement: &mut rusqlite::Statement<'_>, params: &[Value]) -> Result<()> {
-    for (i, value) in params.iter().take(statement.parameter_count()).enumerate() {
-        statement.raw_bind_parameter(i + 1, Bind(value))?;
-    }
-    Ok(())
 }

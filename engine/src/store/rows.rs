@@ -2,11 +2,7 @@
 
 use std::sync::Arc;
 
-use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator as _;
-use rusqlite::types::{ToSql, ToSqlOutput, ValueRef as Raw};
-
-use super::conn::Guard;
-use super::{Result, Value};
+use super::{Result, Value, sqlite};
 
 /// One borrowed column of a row.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -59,56 +55,22 @@ impl<'a> ValueRef<'a> {
     }
 }
 
-impl<'a> From<Raw<'a>> for ValueRef<'a> {
-    fn from(raw: Raw<'a>) -> Self {
-        match raw {
-            Raw::Null => Self::Null,
-            Raw::Integer(n) => Self::Int(n),
-            Raw::Real(n) => Self::Real(n),
-            Raw::Text(bytes) => std::str::from_utf8(bytes).map_or(Self::Blob(bytes), Self::Text),
-            Raw::Blob(bytes) => Self::Blob(bytes),
-        }
-    }
-}
-
-/// A bound value on its way to the driver.
-pub(super) struct Bind<'a>(pub(super) &'a Value);
-
-impl ToSql for Bind<'_> {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::Borrowed(match self.0 {
-            Value::Null => Raw::Null,
-            Value::Int(n) => Raw::Integer(*n),
-            Value::Real(n) => Raw::Real(*n),
-            Value::Text(text) => Raw::Text(text.as_bytes()),
-        }))
-    }
-}
-
 /// A cursor over the rows of one statement.
-pub struct Rows<'s> {
-    inner: rusqlite::Rows<'s>,
-    guard: &'s Guard,
-    peeked: bool,
+pub struct Rows<'s>(pub(super) Cursor<'s>);
+
+/// Where the rows come from.
+pub(super) enum Cursor<'s> {
+    /// Stepped while it is read.
+    Sqlite(sqlite::Cursor<'s>),
 }
 
 impl std::fmt::Debug for Rows<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Rows").field("peeked", &self.peeked).finish_non_exhaustive()
+        f.debug_struct("Rows").field("columns", &self.column_count()).finish_non_exhaustive()
     }
 }
 
-impl<'s> Rows<'s> {
-    /// `inner` already stands on its first row.
-    pub(super) fn peeked(inner: rusqlite::Rows<'s>, guard: &'s Guard) -> Self {
-        Self { inner, guard, peeked: true }
-    }
-
-    /// `inner` stands before its first row.
-    pub(super) fn fresh(inner: rusqlite::Rows<'s>, guard: &'s Guard) -> Self {
-        Self { inner, guard, peeked: false }
-    }
-
+impl Rows<'_> {
     /// The next row, or `None` at the end.
     ///
     /// # Errors
@@ -116,23 +78,24 @@ impl<'s> Rows<'s> {
     #[allow(clippy::should_implement_trait)]
     #[inline]
     pub fn next(&mut self) -> Result<Option<RowRef<'_>>> {
-        if self.peeked {
-            self.peeked = false;
-        } else {
-            self.inner.advance().map_err(|e| self.guard.explain(e))?;
+        match &mut self.0 {
+            Cursor::Sqlite(cursor) => cursor.next(),
         }
-        Ok(self.inner.get().map(RowRef))
     }
 
     /// Number of columns.
     #[must_use]
     pub fn column_count(&self) -> usize {
-        self.inner.as_ref().map_or(0, rusqlite::Statement::column_count)
+        match &self.0 {
+            Cursor::Sqlite(cursor) => cursor.column_count(),
+        }
     }
     /// Name of a column, empty if there is none. Known until the end of the rows was seen.
     #[must_use]
     pub fn column_name(&self, i: usize) -> &str {
-        self.inner.as_ref().and_then(|s| s.column_name(i).ok()).unwrap_or("")
+        match &self.0 {
+            Cursor::Sqlite(cursor) => cursor.column_name(i),
+        }
     }
     /// All column names. Known until the end of the rows was seen.
     #[must_use]
@@ -142,8 +105,9 @@ impl<'s> Rows<'s> {
     /// The declared type of a column that comes straight from a table.
     #[must_use]
     pub fn decl_type(&self, i: usize) -> Option<String> {
-        let statement = self.inner.as_ref()?;
-        statement.columns().nth(i)?.decl_type().map(str::to_owned)
+        match &self.0 {
+            Cursor::Sqlite(cursor) => cursor.decl_type(i),
+        }
     }
 
     /// Copies all remaining rows.
@@ -170,14 +134,22 @@ impl<'s> Rows<'s> {
 
 /// One row, valid until the next call of [`Rows::next`].
 #[derive(Debug, Clone, Copy)]
-pub struct RowRef<'a>(pub(super) &'a rusqlite::Row<'a>);
+pub struct RowRef<'a>(pub(super) Row<'a>);
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Row<'a> {
+    /// Cells are read from the statement.
+    Sqlite(&'a rusqlite::Row<'a>),
+}
 
 impl<'a> RowRef<'a> {
     /// The column at an index; null when there is none.
     #[must_use]
     #[inline]
     pub fn get(&self, i: usize) -> ValueRef<'a> {
-        self.0.get_ref(i).map_or(ValueRef::Null, ValueRef::from)
+        match self.0 {
+            Row::Sqlite(row) => sqlite::cell(row, i),
+        }
     }
     /// The text of a column, `""` for anything that is not text.
     #[must_use]

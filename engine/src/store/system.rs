@@ -20,108 +20,154 @@ pub const COLLECTION_COLUMNS: [&str; 14] = [
     "updated",
 ];
 
-/// The dialect of the running store.
-#[must_use]
-pub fn dialect() -> Dialect {
-    Dialect::Sqlite
-}
-
 fn with(text: &str, params: Vec<Value>) -> Sql {
     Sql { text: text.to_owned(), params }
 }
 
+fn by(d: Dialect, sqlite: &str, postgres: &str, params: Vec<Value>) -> Sql {
+    match d {
+        Dialect::Sqlite => with(sqlite, params),
+        Dialect::Postgres => with(postgres, params),
+    }
+}
+
+fn text(value: &str) -> Value {
+    Value::Text(value.into())
+}
+
 /// All rows of `_collections` in insertion order.
 #[must_use]
-pub fn collections() -> Sql {
-    with(
+pub fn collections(d: Dialect) -> Sql {
+    by(
+        d,
         r#"SELECT "id","system","type","name","fields","indexes","listRule","viewRule","createRule","updateRule","deleteRule","options","created","updated" FROM "_collections" ORDER BY rowid"#,
+        r#"SELECT "id","system","type","name","fields","indexes","listRule","viewRule","createRule","updateRule","deleteRule","options","created","updated" FROM "_collections" ORDER BY _rowid_"#,
         Vec::new(),
     )
 }
 
-/// The settings row: `value`.
+/// The settings row: `value`, JSON or an encrypted text.
 #[must_use]
-pub fn params_value(id: &str) -> Sql {
-    with(r#"SELECT "value" FROM "_params" WHERE "id" = ?1"#, vec![Value::Text(id.into())])
-}
-
-/// Inserts or replaces a `_params` row with a plain JSON value, stored as BLOB (spec §1.6).
-#[must_use]
-pub fn save_params_plain(id: &str, value: &str, now: &str) -> Sql {
-    with(
-        r#"INSERT INTO "_params" ("id","value","created","updated") VALUES (?1, CAST(?2 AS BLOB), ?3, ?3) ON CONFLICT ("id") DO UPDATE SET "value" = excluded."value", "updated" = excluded."updated""#,
-        vec![Value::Text(id.into()), Value::Text(value.into()), Value::Text(now.into())],
+pub fn params_value(d: Dialect, id: &str) -> Sql {
+    by(
+        d,
+        r#"SELECT "value" FROM "_params" WHERE "id" = ?1"#,
+        r#"SELECT CASE jsonb_typeof("value") WHEN 'string' THEN "value" #>> '{}' ELSE "value"::text END FROM "_params" WHERE "id" = $1"#,
+        vec![text(id)],
     )
 }
 
-/// Inserts or replaces a `_params` row with an encrypted value, stored as TEXT.
+/// Inserts or replaces a `_params` row with a plain JSON value, on SQLite stored as BLOB (spec §1.6).
 #[must_use]
-pub fn save_params_text(id: &str, value: &str, now: &str) -> Sql {
-    with(
+pub fn save_params_plain(d: Dialect, id: &str, value: &str, now: &str) -> Sql {
+    by(
+        d,
+        r#"INSERT INTO "_params" ("id","value","created","updated") VALUES (?1, CAST(?2 AS BLOB), ?3, ?3) ON CONFLICT ("id") DO UPDATE SET "value" = excluded."value", "updated" = excluded."updated""#,
+        r#"INSERT INTO "_params" ("id","value","created","updated") VALUES ($1, $2::jsonb, $3::text, $3::text) ON CONFLICT ("id") DO UPDATE SET "value" = excluded."value", "updated" = excluded."updated""#,
+        vec![text(id), text(value), text(now)],
+    )
+}
+
+/// Inserts or replaces a `_params` row with an encrypted value, stored as TEXT, on PostgreSQL as a JSON string.
+#[must_use]
+pub fn save_params_text(d: Dialect, id: &str, value: &str, now: &str) -> Sql {
+    by(
+        d,
         r#"INSERT INTO "_params" ("id","value","created","updated") VALUES (?1, ?2, ?3, ?3) ON CONFLICT ("id") DO UPDATE SET "value" = excluded."value", "updated" = excluded."updated""#,
-        vec![Value::Text(id.into()), Value::Text(value.into()), Value::Text(now.into())],
+        r#"INSERT INTO "_params" ("id","value","created","updated") VALUES ($1, to_jsonb($2::text), $3::text, $3::text) ON CONFLICT ("id") DO UPDATE SET "value" = excluded."value", "updated" = excluded."updated""#,
+        vec![text(id), text(value), text(now)],
     )
 }
 
 /// File names of the applied migrations in applied order.
 #[must_use]
-pub fn migrations() -> Sql {
-    with(r#"SELECT "file" FROM "_migrations" ORDER BY "applied", rowid"#, Vec::new())
+pub fn migrations(d: Dialect) -> Sql {
+    by(
+        d,
+        r#"SELECT "file" FROM "_migrations" ORDER BY "applied", rowid"#,
+        r#"SELECT "file" FROM "_migrations" ORDER BY "applied", "file" COLLATE "C""#,
+        Vec::new(),
+    )
 }
 
 /// Records a migration; `applied_us` is in microseconds since the epoch.
 #[must_use]
-pub fn record_migration(file: &str, applied_us: i64) -> Sql {
-    with(
+pub fn record_migration(d: Dialect, file: &str, applied_us: i64) -> Sql {
+    by(
+        d,
         r#"INSERT INTO "_migrations" ("file","applied") VALUES (?1, ?2) ON CONFLICT ("file") DO NOTHING"#,
-        vec![Value::Text(file.into()), Value::Int(applied_us)],
+        r#"INSERT INTO "_migrations" ("file","applied") VALUES ($1, $2) ON CONFLICT ("file") DO NOTHING"#,
+        vec![text(file), Value::Int(applied_us)],
     )
 }
 
 /// Forgets a migration.
 #[must_use]
-pub fn forget_migration(file: &str) -> Sql {
-    with(r#"DELETE FROM "_migrations" WHERE "file" = ?1"#, vec![Value::Text(file.into())])
+pub fn forget_migration(d: Dialect, file: &str) -> Sql {
+    delete_where(d, "_migrations", "file", file)
 }
 
 /// Deletes the rows with one value in a text column.
 #[must_use]
-pub fn delete_where(table: &str, column: &str, value: &str) -> Sql {
+pub fn delete_where(d: Dialect, table: &str, column: &str, value: &str) -> Sql {
     let (table, column) = (dialects::ident(table), dialects::ident(column));
-    Sql {
-        text: format!("DELETE FROM {table} WHERE {column} = ?1"),
-        params: vec![Value::Text(value.into())],
-    }
+    by(
+        d,
+        &format!("DELETE FROM {table} WHERE {column} = ?1"),
+        &format!("DELETE FROM {table} WHERE {column} = $1"),
+        vec![text(value)],
+    )
 }
 
 /// Replaces one value of a text column.
 #[must_use]
-pub fn replace_value(table: &str, column: &str, from: &str, to: &str) -> Sql {
+pub fn replace_value(d: Dialect, table: &str, column: &str, from: &str, to: &str) -> Sql {
     let (table, column) = (dialects::ident(table), dialects::ident(column));
-    Sql {
-        text: format!("UPDATE {table} SET {column} = ?2 WHERE {column} = ?1"),
-        params: vec![Value::Text(from.into()), Value::Text(to.into())],
-    }
+    by(
+        d,
+        &format!("UPDATE {table} SET {column} = ?2 WHERE {column} = ?1"),
+        &format!("UPDATE {table} SET {column} = $2 WHERE {column} = $1"),
+        vec![text(from), text(to)],
+    )
 }
 
 /// The first rows of a view query, as the reference runs a dry run (its text appears in error messages).
 #[must_use]
-pub fn sample(alias: &str, query: &str, n_rows: usize) -> Sql {
-    with(&format!("SELECT `{alias}`.* FROM ({query}) `{alias}` LIMIT {n_rows}"), Vec::new())
+pub fn sample(d: Dialect, alias: &str, query: &str, n_rows: usize) -> Sql {
+    let alias = quoted(d, alias);
+    with(&format!("SELECT {alias}.* FROM ({query}) {alias} LIMIT {n_rows}"), Vec::new())
 }
 
 /// `SELECT * FROM (query)`.
 #[must_use]
-pub fn select_all(query: &str) -> String {
-    format!("SELECT * FROM ({query})")
+pub fn select_all(d: Dialect, query: &str) -> String {
+    match d {
+        Dialect::Sqlite => format!("SELECT * FROM ({query})"),
+        Dialect::Postgres => format!("SELECT * FROM ({query}) AS q"),
+    }
 }
 
 /// A view query whose id column is not declared TEXT, wrapped so that it is (spec §4.9).
 #[must_use]
-pub fn cast_id(columns: &[String], query: &str) -> String {
+pub fn cast_id(d: Dialect, columns: &[String], query: &str) -> String {
     let list: Vec<String> = columns
         .iter()
-        .map(|c| if c == "id" { "CAST(`id` as TEXT) `id`".to_owned() } else { format!("`{c}`") })
+        .map(|c| {
+            let name = quoted(d, c);
+            if c == "id" { format!("CAST({name} as TEXT) {name}") } else { name }
+        })
         .collect();
-    format!("SELECT {} FROM ({query})", list.join(","))
+    let from = match d {
+        Dialect::Sqlite => "",
+        Dialect::Postgres => " AS q",
+    };
+    format!("SELECT {} FROM ({query}){from}", list.join(","))
+}
+
+/// A name as the reference writes it on SQLite.
+fn quoted(d: Dialect, name: &str) -> String {
+    match d {
+        Dialect::Sqlite => format!("`{name}`"),
+        Dialect::Postgres => dialects::ident(name),
+    }
 }

@@ -8,14 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
-use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
 use super::conn::Conn;
 use super::held::{Held, Item};
 use super::read::{Database, Heavy, is_quick, is_slow};
-use super::rows::Rows;
-use super::{Durability, Error, OwnedRows, Result, Sql, Value};
+use super::{Done, Durability, Error, Job, OwnedRows, Result, Rows, Sql, Step};
 
 /// Ticks (of 2,000 steps) a job may take on the calling thread.
 const TRIAL: u32 = 20;
@@ -24,100 +22,16 @@ const SMALL: usize = 8;
 /// Waits between attempts when a foreign process holds the file (spec records §1.12), milliseconds.
 const RETRIES: [u64; 12] = [100, 150, 200, 300, 400, 500, 700, 1000, 1000, 1000, 1000, 1000];
 
-/// One step of a [`Job`].
-#[derive(Debug, Clone, PartialEq)]
-pub enum Step {
-    /// Runs a statement.
-    Execute(Sql),
-    /// Runs one statement for many rows of parameters.
-    ExecuteMany { text: String, rows: Vec<Vec<Value>> },
-    /// Must return at least one row, else the job fails with [`Error::Expect`]. The rows are not kept.
-    ExpectRow { sql: Sql, tag: u32 },
-    /// Must change at least one row, else the job fails with [`Error::Expect`].
-    ExpectChanges { sql: Sql, tag: u32 },
-    /// Runs a query (also `… RETURNING`) and keeps its rows.
-    Query(Sql),
-}
-
-/// Steps that happen all or not at all.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Job {
-    /// The steps, in order.
-    pub steps: SmallVec<[Step; 2]>,
-    since: Option<u64>,
-}
-
-impl Job {
-    /// An empty job.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-    /// Adds any step.
-    #[must_use]
-    pub fn step(mut self, step: Step) -> Self {
-        self.steps.push(step);
-        self
-    }
-    /// Adds [`Step::Execute`].
-    #[must_use]
-    pub fn execute(self, sql: Sql) -> Self {
-        self.step(Step::Execute(sql))
-    }
-    /// Adds [`Step::ExpectRow`].
-    #[must_use]
-    pub fn expect_row(self, sql: Sql, tag: u32) -> Self {
-        self.step(Step::ExpectRow { sql, tag })
-    }
-    /// Adds [`Step::ExpectChanges`].
-    #[must_use]
-    pub fn expect_changes(self, sql: Sql, tag: u32) -> Self {
-        self.step(Step::ExpectChanges { sql, tag })
-    }
-    /// Adds [`Step::Query`].
-    #[must_use]
-    pub fn query(self, sql: Sql) -> Self {
-        self.step(Step::Query(sql))
-    }
-    /// The job fails with [`Error::Overtaken`] if anything was written since `version`
-    /// ([`Database::write_version`], taken before the reads that the job relies on).
-    #[must_use]
-    pub fn unless_written(mut self, version: u64) -> Self {
-        self.since = Some(version);
-        self
-    }
-    pub(super) fn mark(&self) -> u64 {
-        self.steps.iter().fold(1u64, |mark, step| {
-            let text = match step {
-                Step::ExecuteMany { text, .. } => text,
-                Step::Execute(sql) | Step::Query(sql) => &sql.text,
-                Step::ExpectRow { sql, .. } | Step::ExpectChanges { sql, .. } => &sql.text,
-            };
-            mark.rotate_left(7) ^ Heavy::mark(text)
-        }) | 1
-    }
-    /// Statements to run.
-    pub(super) fn size(&self) -> usize {
-        self.steps
-            .iter()
-            .map(|s| if let Step::ExecuteMany { rows, .. } = s { rows.len() } else { 1 })
-            .sum()
-    }
-}
-
-impl From<Sql> for Job {
-    fn from(sql: Sql) -> Self {
-        Self::new().execute(sql)
-    }
-}
-
-/// What a job did.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Done {
-    /// Rows changed, one entry per step.
-    pub changes: SmallVec<[u64; 4]>,
-    /// The rows of each [`Step::Query`], in order.
-    pub rows: SmallVec<[OwnedRows; 1]>,
+/// What is remembered about the cost of a job; never 0.
+pub(super) fn mark(job: &Job) -> u64 {
+    job.steps.iter().fold(1u64, |mark, step| {
+        let text = match step {
+            Step::ExecuteMany { text, .. } => text,
+            Step::Execute(sql) | Step::Query(sql) => &sql.text,
+            Step::ExpectRow { sql, .. } | Step::ExpectChanges { sql, .. } => &sql.text,
+        };
+        mark.rotate_left(7) ^ Heavy::mark(text)
+    }) | 1
 }
 
 /// A queued job and its caller.
@@ -144,9 +58,9 @@ impl Database {
     /// # Errors
     /// Of the first step that failed (nothing of the job is kept then); [`Error::Held`] when called inside a transaction of
     /// the same task or when a transaction does not end in time; [`Error::Busy`] when too many jobs wait.
-    pub async fn write(&self, job: Job) -> Result<Done> {
+    pub(in crate::store) async fn write(&self, job: Job) -> Result<Done> {
         self.refuse_nested()?;
-        let mark = job.mark();
+        let mark = mark(&job);
         if let Some(result) = self.write_here(&job, mark) {
             return result;
         }

@@ -11,8 +11,8 @@ use rusqlite::functions::FunctionFlags;
 use rusqlite::{CachedStatement, Connection, OpenFlags};
 
 use super::error::code;
-use super::rows::{Bind, Rows};
-use super::{Durability, Error, Result, Sql, Trace, Value};
+use super::rows::Bind;
+use super::{Durability, Error, Result, Rows, Sql, Trace, Value};
 
 /// Virtual machine steps between two looks at the clock.
 const STEPS_PER_TICK: i32 = 2_000;

@@ -29,7 +29,11 @@ impl Database {
     ///
     /// # Errors
     /// What the driver says; [`Error::Ended`] when `pace` stopped it.
-    pub fn copy_pages(&self, target: &Path, pace: &mut dyn FnMut() -> bool) -> Result<()> {
+    pub(in crate::store) fn copy_pages(
+        &self,
+        target: &Path,
+        pace: &mut dyn FnMut() -> bool,
+    ) -> Result<()> {
         let conn = self.0.connect(Role::Reader)?;
         conn.guard.arm(0, None);
         conn.raw.execute_batch("PRAGMA cache_size=-2000;BEGIN")?;

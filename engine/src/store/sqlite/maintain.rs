@@ -85,7 +85,7 @@ impl Database {
     /// A number that changes when another process (not this one) has written to the file. Sees what was committed before
     /// the call; costs about two microseconds.
     #[must_use]
-    pub fn foreign_version(&self) -> i64 {
+    pub(in crate::store) fn foreign_version(&self) -> i64 {
         let mut watch = self.0.foreign.0.lock();
         if watch.conn.is_none() {
             watch.conn = self.0.connect(Role::Reader).ok();
@@ -111,7 +111,7 @@ impl Database {
     ///
     /// # Errors
     /// What the driver says.
-    pub async fn optimize(&self) -> Result<()> {
+    pub(in crate::store) async fn optimize(&self) -> Result<()> {
         self.alone(|conn| Ok(conn.raw.execute_batch("PRAGMA optimize")?)).await
     }
 
@@ -119,7 +119,7 @@ impl Database {
     ///
     /// # Errors
     /// What the driver says.
-    pub async fn checkpoint_truncate(&self) -> Result<()> {
+    pub(in crate::store) async fn checkpoint_truncate(&self) -> Result<()> {
         let database = self.clone();
         self.alone(move |conn| {
             // SQLite does not wait for a checkpoint that is already running.
@@ -130,7 +130,7 @@ impl Database {
     }
 
     /// `wal_checkpoint(PASSIVE)` in the background, unless one is on its way.
-    pub fn checkpoint_soon(&self) {
+    pub(in crate::store) fn checkpoint_soon(&self) {
         if self.0.checkpoint.queued.swap(true, Relaxed) {
             return;
         }
@@ -166,7 +166,7 @@ impl Database {
     ///
     /// # Errors
     /// What the driver says.
-    pub async fn vacuum(&self) -> Result<()> {
+    pub(in crate::store) async fn vacuum(&self) -> Result<()> {
         self.alone(|conn| Ok(conn.raw.execute_batch("VACUUM")?)).await
     }
 
@@ -174,7 +174,7 @@ impl Database {
     ///
     /// # Errors
     /// What the driver says.
-    pub async fn copy_into(&self, target: &Path) -> Result<()> {
+    pub(in crate::store) async fn copy_into(&self, target: &Path) -> Result<()> {
         let (database, target) = (self.clone(), target.to_string_lossy().into_owned());
         let copy = move || {
             let conn = database.0.connect(Role::Writer)?;
@@ -188,7 +188,7 @@ impl Database {
     ///
     /// # Errors
     /// What the driver says.
-    pub async fn writer_pragma(&self, name: &str) -> Result<String> {
+    pub(in crate::store) async fn writer_pragma(&self, name: &str) -> Result<String> {
         let text = format!("PRAGMA {name}");
         self.alone(move |conn| {
             let value = conn.raw.query_row(&text, [], |row| {

@@ -12,17 +12,12 @@ use tokio::sync::oneshot;
 use super::conn::Conn;
 use super::read::{Database, Inner};
 use super::write::{Pending, run_group};
-use super::{Error, Result};
+use super::{Error, Result, holding};
 
 /// Waiting jobs and leases; more are refused as busy.
 const QUEUE: usize = 4096;
 /// Jobs per commit group.
 const GROUP: usize = 64;
-
-tokio::task_local! {
-    /// Ids of the databases whose writer the running task holds.
-    static HOLDING: Vec<u64>;
-}
 
 /// What waits for the writer connection.
 pub(super) enum Item {
@@ -99,21 +94,8 @@ impl Drop for Held {
 }
 
 impl Database {
-    /// Runs `future`, in which waiting for this database's writer is an error instead of a deadlock.
-    pub(super) async fn holding<F: Future>(&self, future: F) -> F::Output {
-        let mut ids = HOLDING.try_with(Clone::clone).unwrap_or_default();
-        ids.push(self.0.id);
-        HOLDING.scope(ids, future).await
-    }
-
-    /// True inside [`Tx::scope`](super::Tx::scope) of a transaction on this database.
-    #[must_use]
-    pub fn held_by_this_task(&self) -> bool {
-        HOLDING.try_with(|ids| ids.contains(&self.0.id)).unwrap_or(false)
-    }
-
     pub(super) fn refuse_nested(&self) -> Result<()> {
-        if self.held_by_this_task() { Err(Error::Held) } else { Ok(()) }
+        if holding::holds(self.0.id) { Err(Error::Held) } else { Ok(()) }
     }
 
     /// The writer, if nobody has it or waits for it.

@@ -14,7 +14,7 @@ use rusqlite::InterruptHandle;
 
 use super::conn::{Conn, Ran, Role};
 use super::held::Writer;
-use super::{Durability, Error, Result, Rows, Sql, StoreConfig, Trace};
+use super::{Durability, Error, Result, Rows, Sql, Stats, StoreConfig, Trace, holding};
 use crate::lanes::{Lane, cores};
 
 /// Ticks (of 2,000 steps) a read may take on the calling thread before its first row.
@@ -34,10 +34,10 @@ pub(super) fn is_quick(ticks: u32, time: Duration) -> bool {
 
 /// One database file. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Database(pub(super) Arc<Inner>);
+pub(in crate::store) struct Database(pub(in crate::store) Arc<Inner>);
 
-pub(super) struct Inner {
-    pub(super) id: u64,
+pub(in crate::store) struct Inner {
+    pub(in crate::store) id: u64,
     pub(super) path: PathBuf,
     pub(super) durability: Durability,
     pub(super) timeout: Duration,
@@ -70,29 +70,8 @@ pub(super) struct Counters {
     pub(super) checkpoints: AtomicU64,
 }
 
-/// What a database has done so far.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub struct Stats {
-    /// Reads that ran on the calling thread.
-    pub inline_reads: u64,
-    /// Reads that ran on the lane.
-    pub lane_reads: u64,
-    /// Reads that were started on the calling thread and moved to the lane.
-    pub deferred_reads: u64,
-    /// Transactions committed (with `Durability::Full`, one fsync each).
-    pub commits: u64,
-    /// Write jobs done.
-    pub jobs: u64,
-    /// Write jobs that ran on the calling thread.
-    pub inline_jobs: u64,
-    /// Checkpoints done in the background.
-    pub checkpoints: u64,
-}
-
 impl Database {
-    pub(super) fn open(config: &StoreConfig, file: &str) -> Result<Self> {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
+    pub(in crate::store) fn open(config: &StoreConfig, file: &str) -> Result<Self> {
         let path = config.dir.join(file);
         let conn = Conn::open(
             &path,
@@ -103,7 +82,7 @@ impl Database {
         )?;
         let slots = config.readers.max(1) + cores().clamp(2, 16);
         Ok(Self(Arc::new(Inner {
-            id: NEXT.fetch_add(1, Relaxed),
+            id: holding::fresh_id(),
             path,
             durability: config.durability,
             timeout: config.query_timeout,
@@ -122,12 +101,12 @@ impl Database {
 
     /// The database file.
     #[must_use]
-    pub fn path(&self) -> &Path {
+    pub(in crate::store) fn path(&self) -> &Path {
         &self.0.path
     }
     /// The time limit of statements, jobs and transactions.
     #[must_use]
-    pub fn query_timeout(&self) -> Duration {
+    pub(in crate::store) fn query_timeout(&self) -> Duration {
         self.0.timeout
     }
 
@@ -137,7 +116,7 @@ impl Database {
     ///
     /// # Errors
     /// What the driver says, [`Error::Timeout`], or [`Error::Busy`] when too many reads wait.
-    pub async fn query<T, F>(&self, sql: Sql, visit: F) -> Result<T>
+    pub(in crate::store) async fn query<T, F>(&self, sql: Sql, visit: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&mut Rows<'_>) -> T + Send + 'static,
@@ -156,7 +135,7 @@ impl Database {
     ///
     /// # Errors
     /// As [`query`](Self::query).
-    pub async fn query_now<T, F>(&self, sql: Sql, visit: F) -> Result<T>
+    pub(in crate::store) async fn query_now<T, F>(&self, sql: Sql, visit: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&mut Rows<'_>) -> T + Send + 'static,
@@ -175,7 +154,7 @@ impl Database {
     ///
     /// # Errors
     /// What the driver says.
-    pub fn query_briefly<T, F>(&self, sql: &Sql, visit: F) -> Result<Option<T>>
+    pub(in crate::store) fn query_briefly<T, F>(&self, sql: &Sql, visit: F) -> Result<Option<T>>
     where
         F: FnOnce(&mut Rows<'_>) -> T,
     {
@@ -210,7 +189,7 @@ impl Database {
     ///
     /// # Errors
     /// As [`query`](Self::query).
-    pub async fn query_lane<T, F>(&self, sql: Sql, visit: F) -> Result<T>
+    pub(in crate::store) async fn query_lane<T, F>(&self, sql: Sql, visit: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&mut Rows<'_>) -> T + Send + 'static,
@@ -310,7 +289,7 @@ impl Database {
 
     /// Counters since the start.
     #[must_use]
-    pub fn stats(&self) -> Stats {
+    pub(in crate::store) fn stats(&self) -> Stats {
         let c = &self.0.count;
         Stats {
             inline_reads: c.inline.load(Relaxed),
@@ -325,29 +304,29 @@ impl Database {
 
     /// Reads that wait for a reader thread.
     #[must_use]
-    pub fn waiting_reads(&self) -> usize {
+    pub(in crate::store) fn waiting_reads(&self) -> usize {
         self.0.lane.waiting()
     }
 
     /// Jobs and transactions that wait for the writer.
     #[must_use]
-    pub fn waiting_writes(&self) -> usize {
+    pub(in crate::store) fn waiting_writes(&self) -> usize {
         self.0.writer.waiting()
     }
 
     /// Commits of this process so far; a cheap version for caches. Foreign writes: [`foreign_version`](Self::foreign_version).
     #[must_use]
-    pub fn write_version(&self) -> u64 {
+    pub(in crate::store) fn write_version(&self) -> u64 {
         self.0.count.commits.load(std::sync::atomic::Ordering::Acquire)
     }
 
     /// To be called after a schema change: readers drop their cached statements, what is known about slow ones is forgotten.
-    pub fn bump(&self) {
+    pub(in crate::store) fn bump(&self) {
         self.0.heavy.clear();
         self.0.generation.fetch_add(1, Relaxed);
     }
 
-    pub(super) fn close(&self) {
+    pub(in crate::store) fn close(&self) {
         if self.0.closed.swap(true, Relaxed) {
             return;
         }

@@ -1,0 +1,24 @@
+//! The SQLite backend: one file, reader connections, one writer, group commit.
+//!
+//! Must not know that there is another backend.
+
+mod conn;
+mod copy;
+mod error;
+mod held;
+mod maintain;
+pub(super) mod raw;
+mod read;
+mod rows;
+mod tx;
+mod write;
+
+use super::{
+    Done, Durability, Error, Job, OwnedRows, Result, RowRef, Rows, Savepoint, Sql, Stats, Step,
+    StoreConfig, Trace, Value, ValueRef, holding,
+};
+
+pub use copy::check_file;
+pub(super) use read::Database;
+pub(super) use rows::{Cursor, cell};
+pub(super) use tx::Tx;
