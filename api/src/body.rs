@@ -54,6 +54,8 @@ pub struct Payload {
     pub files: Vec<(String, Arc<Upload>)>,
     /// True if the body was a form.
     pub form: bool,
+    /// Values of a form as sent, without those that a `@jsonPayload` replaces.
+    pub texts: Vec<(String, Vec<String>)>,
 }
 
 impl Payload {
@@ -152,7 +154,7 @@ pub async fn decode(
     if content_type.starts_with("application/json") {
         let bytes = source.bytes(limit).await?;
         let data = json::first_value(&bytes).map_err(|e| invalid(e.to_string()))?;
-        return Ok(Payload { data, files: Vec::new(), form: false });
+        return Ok(Payload { data, ..Payload::default() });
     }
     let mut form = Form::default();
     if content_type.starts_with("multipart/form-data") {
@@ -258,30 +260,37 @@ impl Form {
     fn finish(self) -> Result<Payload> {
         let mut map = Map::new();
         let mut payloads = Vec::new();
-        for (key, mut values) in self.values {
+        let mut texts = self.values;
+        texts.retain_mut(|(key, values)| {
             if key == "@jsonPayload" {
-                payloads = values;
-                continue;
+                payloads = std::mem::take(values);
+                return false;
             }
-            let value = if values.len() == 1 {
-                infer(values.remove(0))
-            } else {
-                Value::Array(values.into_iter().map(infer).collect())
+            let value = match values.as_slice() {
+                [one] => infer(one),
+                several => several.iter().map(|text| infer(text)).collect(),
             };
-            map.insert(key, value);
-        }
+            map.insert(key.clone(), value);
+            true
+        });
         let mut data = Value::Object(map);
         for payload in payloads {
             match serde_json::from_str::<Value>(&payload).map_err(|e| invalid(e.to_string()))? {
-                Value::Null => data = Value::Null,
-                Value::Object(more) => match &mut data {
-                    Value::Object(map) => map.extend(more),
-                    other => *other = Value::Object(more),
-                },
+                Value::Null => {
+                    data = Value::Null;
+                    texts.clear();
+                }
+                Value::Object(more) => {
+                    texts.retain(|(key, _)| !more.contains_key(key));
+                    match &mut data {
+                        Value::Object(map) => map.extend(more),
+                        other => *other = Value::Object(more),
+                    }
+                }
                 _ => return Err(invalid("@jsonPayload must be an object")),
             }
         }
-        Ok(Payload { data, files: self.files, form: true })
+        Ok(Payload { data, files: self.files, form: true, texts })
     }
 }
 
@@ -331,8 +340,8 @@ fn multipart_error(error: multer::Error) -> ApiError {
 
 /// The value a form text stands for: `true`, `false`, a plainly written number, or itself.
 #[must_use]
-pub fn infer(text: String) -> Value {
-    match text.as_str() {
+pub fn infer(text: &str) -> Value {
+    match text {
         "true" => return Value::Bool(true),
         "false" => return Value::Bool(false),
         _ => {}
@@ -348,7 +357,7 @@ pub fn infer(text: String) -> Value {
             _ => Value::from(number),
         };
     }
-    Value::String(text)
+    Value::String(text.to_owned())
 }
 
 #[cfg(test)]
@@ -420,7 +429,7 @@ mod tests {
             ("null", json!("null")),
             ("True", json!("True")),
         ] {
-            assert_eq!(infer(text.into()), want, "{text}");
+            assert_eq!(infer(text), want, "{text}");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod activity;
 pub mod api;
+mod bind;
 pub mod body;
 mod compress;
 mod cors;

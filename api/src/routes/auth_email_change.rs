@@ -11,9 +11,9 @@ use engine::{
 
 use super::{
     auth_form::{finish, found_by, needed, needed_email, user_collection},
-    auth_password::{body_of, text},
 };
 use crate::{
+    bind::Members,
     error::{ApiError, Result},
     guard,
     pipeline::{Rate, Row},
@@ -36,9 +36,9 @@ const MAX_PASSWORD: usize = 100;
 async fn request(req: &mut Req) -> Result<Response> {
     let caller = guard::same_collection(req)?;
     let collection = user_collection(req, SUPERUSERS)?;
-    let body = body_of(req).await?;
-    let new_email = text(&body, "newEmail")?;
-    let ctx = req.ctx(body);
+    let body = Members::of(req).await?;
+    let new_email = body.text("newEmail")?;
+    let ctx = req.ctx(body.into_map());
     let mut finding =
         needed_email(&new_email).or_else(|| check::none_of(&new_email, &[caller.0.email()]));
     if finding.is_none() && auth::find_by_email(&ctx, &collection, &new_email).await?.is_some() {
@@ -71,9 +71,9 @@ async fn request(req: &mut Req) -> Result<Response> {
 
 async fn confirm(req: &mut Req) -> Result<Response> {
     let collection = user_collection(req, SUPERUSERS)?;
-    let body = body_of(req).await?;
-    let (token, password) = (text(&body, "token")?, text(&body, "password")?);
-    let ctx = req.ctx(body);
+    let body = Members::of(req).await?;
+    let (token, password) = (body.text("token")?, body.text("password")?);
+    let ctx = req.ctx(body.into_map());
     let found = found_by(&ctx, &collection, &token, TokenType::EmailChange).await?;
     let mut wrong: Check = needed(&password, 1, MAX_PASSWORD);
     if wrong.is_none() {

@@ -4,10 +4,10 @@ use engine::{FieldError, FieldErrors, auth, record::find};
 use serde_json::{Map, Value};
 
 use super::{
-    auth_password::body_of,
     auth_response::{Login, answer},
 };
 use crate::{
+    bind::Members,
     error::{ApiError, Result},
     guard,
     pipeline::Row,
@@ -29,7 +29,7 @@ async fn impersonate(req: &mut Req) -> Result<Response> {
     let ctx = req.ctx(Map::new());
     let record = find::by_id_or_404(&ctx, collection, &req.param("id")).await?;
     // spec auth §0: this endpoint masks a wrong content type as an unreadable body
-    let body = body_of(req)
+    let body = Members::of(req)
         .await
         .map_err(|e| ApiError::bad_request(UNREADABLE).with_detail(e.to_string()))?;
     let seconds = duration(&body)?;
@@ -38,16 +38,8 @@ async fn impersonate(req: &mut Req) -> Result<Response> {
 }
 
 /// Seconds; 0 for the collection's own duration.
-fn duration(body: &Map<String, Value>) -> Result<i64> {
-    let found =
-        body.iter().find(|(key, _)| key.eq_ignore_ascii_case("duration")).map(|(_, value)| value);
-    let seconds = match found {
-        None | Some(Value::Null) => 0,
-        Some(Value::Number(n)) => n.as_i64().ok_or_else(|| ApiError::bad_request(UNREADABLE))?,
-        // form values arrive as text
-        Some(Value::String(text)) => text.parse().map_err(|_| ApiError::bad_request(UNREADABLE))?,
-        Some(_) => return Err(ApiError::bad_request(UNREADABLE)),
-    };
+fn duration(body: &Members) -> Result<i64> {
+    let seconds = body.integer("duration")?;
     if seconds >= 0 {
         return Ok(seconds);
     }

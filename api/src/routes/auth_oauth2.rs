@@ -20,11 +20,11 @@ use serde_json::{Map, Value};
 
 use super::{
     auth_form::auth_collection,
-    auth_password::{body_of, text},
     auth_response::{Login, answer},
     records::{self, Call, Step, Write},
 };
 use crate::{
+    bind::Members,
     api::Api,
     error::{ApiError, Result},
     pipeline::{Rate, Row},
@@ -53,25 +53,16 @@ struct Form {
 }
 
 impl Form {
-    fn read(body: &Map<String, Value>) -> Result<Self> {
-        let mut redirect_url = text(body, "redirectURL")?;
+    fn read(body: &Members) -> Result<Self> {
+        let mut redirect_url = body.text("redirectURL")?;
         if redirect_url.is_empty() {
-            redirect_url = text(body, "redirectUrl")?;
+            redirect_url = body.text("redirectUrl")?;
         }
-        let create_data = body.iter().find(|(key, _)| key.eq_ignore_ascii_case("createData"));
-        let create_data = match create_data.map(|(_, value)| value) {
-            None | Some(Value::Null) => Map::new(),
-            Some(Value::Object(map)) => map.clone(),
-            Some(_) => {
-                return Err(
-                    ApiError::bad_request(UNREADABLE).with_detail("createData must be an object")
-                );
-            }
-        };
+        let create_data = body.object("createData")?;
         Ok(Self {
-            provider: text(body, "provider")?,
-            code: text(body, "code")?,
-            code_verifier: text(body, "codeVerifier")?,
+            provider: body.text("provider")?,
+            code: body.text("code")?,
+            code_verifier: body.text("codeVerifier")?,
             redirect_url,
             create_data,
         })
@@ -113,11 +104,11 @@ async fn sign_in(req: &mut Req) -> Result<Response> {
             "The collection is not configured to allow OAuth2 authentication.",
         ));
     }
-    let body = body_of(req).await?;
+    let body = Members::of(req).await?;
     let form = Form::read(&body)?;
     let client = form.client(req.app(), &collection)?;
     let user = Box::pin(fetch(req.app(), &client, &form)).await?;
-    let ctx = req.ctx(body).in_context("oauth2");
+    let ctx = req.ctx(body.into_map()).in_context("oauth2");
     let provider = client.provider().name;
     let located = sign_in::locate(&ctx, &collection, provider, &user).await?;
     let work = Work {

@@ -14,10 +14,10 @@ use serde_json::{Map, Value};
 
 use super::{
     auth_form::{auth_collection, finish, needed, needed_email},
-    auth_password::{body_of, text},
     auth_response::{Login, answer},
 };
 use crate::{
+    bind::Members,
     error::{ApiError, Result},
     pipeline::{Rate, Row},
     rate_limit,
@@ -53,10 +53,10 @@ fn otp_collection(req: &Req) -> Result<Arc<Loaded>> {
 
 async fn request(req: &mut Req) -> Result<Response> {
     let collection = otp_collection(req)?;
-    let body = body_of(req).await?;
-    let email = text(&body, "email")?;
+    let body = Members::of(req).await?;
+    let email = body.text("email")?;
     finish([("email", needed_email(&email))])?;
-    let ctx = req.ctx(body);
+    let ctx = req.ctx(body.into_map());
     let found = auth::find_by_email(&ctx, &collection, &email).await?;
     let password = otp::generate(&collection);
     let hook = &ctx.app.hooks().record_request_otp_request;
@@ -111,10 +111,10 @@ fn refused(detail: &str) -> ApiError {
 
 async fn login(req: &mut Req) -> Result<Response> {
     let collection = otp_collection(req)?;
-    let body = body_of(req).await?;
-    let (id, password) = (text(&body, "otpId")?, text(&body, "password")?);
+    let body = Members::of(req).await?;
+    let (id, password) = (body.text("otpId")?, body.text("password")?);
     finish([("otpId", needed(&id, 1, MAX)), ("password", needed(&password, 1, MAX_PASSWORD))])?;
-    let ctx = req.ctx(body).in_context("otp");
+    let ctx = req.ctx(body.into_map()).in_context("otp");
     let (otp, record) = otp::find_valid(&ctx, &collection, &id)
         .await?
         .ok_or_else(|| refused("missing, foreign or expired OTP"))?;

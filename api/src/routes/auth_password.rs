@@ -8,15 +8,16 @@ use engine::{
     hook::Slot,
     record::{Record, RecordRef},
 };
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::auth_response::{Login, answer};
 use crate::{
+    bind::Members,
     error::{ApiError, Result},
     pipeline::{Rate, Row, context_collection},
     request::Req,
     response::Response,
-    routes::{INVALID, UNREADABLE, h},
+    routes::{INVALID, h},
 };
 
 pub(crate) const ROUTES: &[Row] =
@@ -40,14 +41,14 @@ async fn login(req: &mut Req) -> Result<Response> {
     if !collection.auth.password_auth.enabled {
         return Err(ApiError::forbidden("The collection is not configured to allow password authentication."));
     }
-    let body = body_of(req).await?;
+    let body = Members::of(req).await?;
     let form = Form {
-        identity: text(&body, "identity")?,
-        password: text(&body, "password")?,
-        identity_field: text(&body, "identityField")?,
+        identity: body.text("identity")?,
+        password: body.text("password")?,
+        identity_field: body.text("identityField")?,
     };
     form.check(&collection.auth.password_auth.identity_fields)?;
-    let ctx = req.ctx(body).in_context("password");
+    let ctx = req.ctx(body.into_map()).in_context("password");
     let found = login::find_identity(&ctx, &collection, &form.identity, &form.identity_field).await?;
     let hook = &ctx.app.hooks().record_auth_with_password_request;
     if !hook.has_for(|tag| tag == collection.name || tag == collection.id) {
@@ -91,38 +92,6 @@ async fn verified(
 async fn finish(req: &Req, ctx: &Ctx, record: Record) -> Result<Response> {
     let token = auth::new_auth_token(&record, 0, true)?;
     answer(req, ctx, Login { record, token, method: "password", meta: Value::Null }).await
-}
-
-/// The body as a map, with the messages of the auth endpoints.
-pub(crate) async fn body_of(req: &mut Req) -> Result<Map<String, Value>> {
-    let unreadable = |error: ApiError| {
-        if error.message.starts_with("Unsupported") {
-            return error;
-        }
-        ApiError::bad_request(UNREADABLE).with_detail(error.to_string())
-    };
-    let payload = req.payload().await.map_err(unreadable)?;
-    let form = payload.form;
-    let mut map = payload.into_map().map_err(unreadable)?;
-    if form {
-        // form values of text members are text, whatever they look like
-        for value in map.values_mut() {
-            if matches!(value, Value::Number(_) | Value::Bool(_)) {
-                *value = Value::String(value.to_string());
-            }
-        }
-    }
-    Ok(map)
-}
-
-/// A text member; keys match ignoring case, null is empty.
-pub(crate) fn text(body: &Map<String, Value>, name: &str) -> Result<String> {
-    let found = body.get(name).or_else(|| body.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, v)| v));
-    match found {
-        None | Some(Value::Null) => Ok(String::new()),
-        Some(Value::String(text)) => Ok(text.clone()),
-        Some(_) => Err(ApiError::bad_request(UNREADABLE).with_detail(format!("{name} must be a string"))),
-    }
 }
 
 impl Form {

@@ -16,9 +16,9 @@ use engine::{
 
 use super::{
     auth_form::{auth_collection, finish, found_by, needed, needed_email},
-    auth_password::{body_of, text},
 };
 use crate::{
+    bind::Members,
     error::{ApiError, Result},
     pipeline::{Rate, Row},
     request::Req,
@@ -43,10 +43,10 @@ async fn request(req: &mut Req) -> Result<Response> {
             "The collection is not configured to allow password authentication.",
         ));
     }
-    let body = body_of(req).await?;
-    let email = text(&body, "email")?;
+    let body = Members::of(req).await?;
+    let email = body.text("email")?;
     finish([("email", needed_email(&email))])?;
-    let ctx = req.ctx(body);
+    let ctx = req.ctx(body.into_map());
     let Some(record) = auth::find_by_email(&ctx, &collection, &email).await? else {
         req.log_error = Some(format!("missing or invalid {} auth record", collection.name));
         return Ok(Response::no_content());
@@ -77,12 +77,12 @@ async fn request(req: &mut Req) -> Result<Response> {
 async fn confirm(req: &mut Req) -> Result<Response> {
     let collection = auth_collection(req)?;
     // spec auth §0: this endpoint masks a wrong content type as an unreadable body
-    let body = body_of(req)
+    let body = Members::of(req)
         .await
         .map_err(|e| ApiError::bad_request(UNREADABLE).with_detail(e.to_string()))?;
-    let (token, password) = (text(&body, "token")?, text(&body, "password")?);
-    let again = text(&body, "passwordConfirm")?;
-    let ctx = req.ctx(body);
+    let (token, password) = (body.text("token")?, body.text("password")?);
+    let again = body.text("passwordConfirm")?;
+    let ctx = req.ctx(body.into_map());
     let found = found_by(&ctx, &collection, &token, TokenType::PasswordReset).await?;
     let min = shortest(&collection);
     let same = check::required(again.is_empty()).or_else(|| {

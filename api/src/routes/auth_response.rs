@@ -25,7 +25,7 @@ use crate::{
     pipeline::{Row, check_superuser_ip},
     request::{Req, ip_text},
     response::Response,
-    routes::{auth_password::text, records::expand_of},
+    routes::{records::expand_of},
 };
 
 pub(crate) const ROUTES: &[Row] = &[];
@@ -153,7 +153,11 @@ fn session_of(ctx: &Ctx) -> Result<String> {
     let facts = request.facts();
     match facts.query.get("mfaId") {
         Some(id) if !id.is_empty() => Ok(id.clone()),
-        _ => text(&facts.body, "mfaId").map_err(|e| ApiError { message: NO_SESSION.into(), ..e }),
+        _ => match facts.body.get("mfaId") {
+            None | Some(Value::Null) => Ok(String::new()),
+            Some(Value::String(id)) => Ok(id.clone()),
+            Some(_) => Err(ApiError::bad_request(NO_SESSION)),
+        },
     }
 }
 

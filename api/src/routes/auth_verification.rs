@@ -12,9 +12,9 @@ use engine::{
 
 use super::{
     auth_form::{finish, found_by, needed_email, user_collection},
-    auth_password::{body_of, text},
 };
 use crate::{
+    bind::Members,
     error::{ApiError, Result},
     pipeline::{Rate, Row},
     request::Req,
@@ -35,10 +35,10 @@ const NOT_SAVED: &str = "An error occurred while saving the verified state.";
 /// Answers the same for known and unknown addresses; the mail leaves in the background.
 async fn request(req: &mut Req) -> Result<Response> {
     let collection = user_collection(req, SUPERUSERS)?;
-    let body = body_of(req).await?;
-    let email = text(&body, "email")?;
+    let body = Members::of(req).await?;
+    let email = body.text("email")?;
     finish([("email", needed_email(&email))])?;
-    let ctx = req.ctx(body);
+    let ctx = req.ctx(body.into_map());
     let Some(record) = auth::find_by_email(&ctx, &collection, &email).await? else {
         req.log_error = Some(format!("missing or invalid {} auth record", collection.name));
         return Ok(Response::no_content());
@@ -71,9 +71,9 @@ async fn request(req: &mut Req) -> Result<Response> {
 
 async fn confirm(req: &mut Req) -> Result<Response> {
     let collection = user_collection(req, SUPERUSERS)?;
-    let body = body_of(req).await?;
-    let token = text(&body, "token")?;
-    let ctx = req.ctx(body);
+    let body = Members::of(req).await?;
+    let token = body.text("token")?;
+    let ctx = req.ctx(body.into_map());
     let found = match found_by(&ctx, &collection, &token, TokenType::Verification).await? {
         Ok(found) => found,
         Err(error) => {

@@ -12,9 +12,10 @@ use engine::{
     time::Timestamp,
 };
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
+    bind::Members,
     downloads::Download,
     error::{ApiError, Result},
     guard,
@@ -90,14 +91,7 @@ async fn name_of(req: &mut Req) -> Result<String> {
     if req.body_len() == Some(0) {
         return Ok(String::new());
     }
-    let payload = req.payload().await.map_err(|error| unreadable(error.to_string()))?;
-    let map = payload.into_map().map_err(|error| unreadable(error.to_string()))?;
-    let found = map.into_iter().find(|(key, _)| key.eq_ignore_ascii_case("name"));
-    match found.map(|(_, value)| value) {
-        None | Some(Value::Null) => Ok(String::new()),
-        Some(Value::String(name)) => Ok(name),
-        Some(_) => Err(unreadable("name must be a string".into())),
-    }
+    Members::of(req).await.map_err(|error| unreadable(error.to_string()))?.text("name")
 }
 
 fn check_name(name: &str) -> Option<FieldError> {

@@ -397,7 +397,7 @@ async fn upsert(ctx: &Ctx, collection: &Arc<Loaded>, body: &Map<String, Value>) 
 fn merged(query: Query<'_>, body: &Map<String, Value>) -> Map<String, Value> {
     let mut out = Map::new();
     for (key, value) in query.pairs() {
-        let value = infer(value.into_owned());
+        let value = infer(&value);
         match out.get_mut(&*key) {
             None => {
                 out.insert(key.into_owned(), value);

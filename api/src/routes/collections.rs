@@ -15,13 +15,14 @@ use engine::{
 use serde_json::{Map, Value};
 
 use crate::{
+    body::Payload,
     error::{ApiError, Result},
     guard,
     pipeline::Row,
     query::Paging,
     request::Req,
     response::Response,
-    routes::{INVALID, UNREADABLE, h, meta_query, settings::nested},
+    routes::{INVALID, UNREADABLE, h, meta_query},
 };
 
 pub(crate) const ROUTES: &[Row] = &[
@@ -171,6 +172,34 @@ async fn view(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;
     let collection = find(req)?;
     one(req, What::View, CollectionRef::stored(&collection)).await
+}
+
+/// The body as JSON; dotted keys of forms reach nested fields.
+fn nested(payload: Payload) -> Value {
+    let Value::Object(map) = payload.data else {
+        return payload.data;
+    };
+    if !payload.form {
+        return Value::Object(map);
+    }
+    let mut out = Map::new();
+    for (key, value) in map {
+        let mut parts = key.split('.').collect::<Vec<_>>();
+        let last = parts.pop().unwrap_or_default().to_owned();
+        let mut place = &mut out;
+        for part in parts {
+            let slot = place.entry(part).or_insert_with(|| Value::Object(Map::new()));
+            if !slot.is_object() {
+                *slot = Value::Object(Map::new());
+            }
+            match slot {
+                Value::Object(inner) => place = inner,
+                _ => return Value::Object(out),
+            }
+        }
+        place.insert(last, value);
+    }
+    Value::Object(out)
 }
 
 /// The body as JSON; an empty one is null.

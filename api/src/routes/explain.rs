@@ -8,8 +8,8 @@ use engine::{
 };
 use serde_json::{Map, Value, json};
 
-use super::auth_password::{body_of, text};
 use crate::{
+    bind::Members,
     error::{ApiError, Result},
     guard,
     pipeline::Row,
@@ -23,8 +23,8 @@ pub(crate) const ROUTES: &[Row] = &[Row::new("POST /api/collections/{collection}
 async fn run(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;
     let collection = collection_of(req)?;
-    let body = body_of(req).await?;
-    let (rule, filter, sort) = (text(&body, "rule")?, text(&body, "filter")?, text(&body, "sort")?);
+    let body = Members::of(req).await?;
+    let (rule, filter, sort) = (body.text("rule")?, body.text("filter")?, body.text("sort")?);
     let ctx = req.ctx(Map::new());
     let question = Question { rule: &rule, filter: &filter, sort: &sort };
     let explained = explain::explain(&ctx, &collection, &question, ctx.app.dialect())

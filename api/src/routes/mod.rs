@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use engine::{FieldError, FieldErrors, schema::Loaded};
 use futures_util::future::BoxFuture;
-use serde_json::Value;
 
 use crate::{
+    bind::Members,
     error::{ApiError, Result},
     pipeline::Row,
     request::Req,
@@ -99,15 +99,8 @@ pub(crate) fn collection_of(req: &Req) -> Result<Arc<Loaded>> {
 /// The `query` of a superuser's console request: required, at most 5000 characters.
 pub(crate) async fn meta_query(req: &mut Req) -> Result<String> {
     let unreadable = |detail: String| ApiError::bad_request(UNREADABLE).with_detail(detail);
-    let payload = req.payload().await.map_err(|error| unreadable(error.to_string()))?;
-    let map = payload.into_map().map_err(|error| unreadable(error.to_string()))?;
-    let query =
-        match map.iter().find(|(key, _)| key.eq_ignore_ascii_case("query")).map(|(_, value)| value)
-        {
-            None | Some(Value::Null) => String::new(),
-            Some(Value::String(text)) => text.clone(),
-            Some(_) => return Err(unreadable("query must be a string".into())),
-        };
+    let body = Members::of(req).await.map_err(|error| unreadable(error.to_string()))?;
+    let query = body.text("query")?;
     let mut errors = FieldErrors::default();
     if query.is_empty() {
         errors.set("query", FieldError::new("validation_required", "cannot be blank"));

@@ -5,12 +5,12 @@
 use std::{sync::Arc, time::Instant};
 
 use engine::realtime::Message;
-use http::{Method, header};
-use serde_json::{Map, Value};
+use http::Method;
+use serde_json::Value;
 
-use super::auth_password::{body_of, text};
 use crate::{
-    error::Result, json, pipeline::Row, query::Query, request::Req, response::Response, routes::h,
+    bind::Members, error::Result, json, pipeline::Row, query::Query, request::Req,
+    response::Response, routes::h,
 };
 
 pub(crate) const ROUTES: &[Row] = &[
@@ -45,18 +45,12 @@ async fn read(req: &mut Req) -> Result<Form> {
     if req.method() != Method::POST {
         return Ok(of_query(req.query()));
     }
-    let content_type = req.head.header(header::CONTENT_TYPE).to_ascii_lowercase();
-    if content_type.starts_with("application/x-www-form-urlencoded") {
-        // codes of digits must stay as they are
-        let body = req.bytes().await?;
-        return Ok(of_query(Query::new(std::str::from_utf8(&body).unwrap_or(""))));
-    }
-    let body: Map<String, Value> = body_of(req).await?;
+    let body = Members::of(req).await?;
     Ok(Form {
-        state: text(&body, "state")?,
-        code: text(&body, "code")?,
-        error: text(&body, "error")?,
-        user: text(&body, "user")?,
+        state: body.text("state")?,
+        code: body.text("code")?,
+        error: body.text("error")?,
+        user: body.text("user")?,
     })
 }
 

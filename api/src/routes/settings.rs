@@ -9,7 +9,7 @@ use engine::{
 use serde_json::{Map, Value};
 
 use crate::{
-    body::Payload,
+    bind,
     error::{ApiError, Result},
     guard,
     pipeline::Row,
@@ -49,7 +49,8 @@ async fn update(req: &mut Req) -> Result<Response> {
     let body = if req.body_len() == Some(0) {
         Value::Null
     } else {
-        nested(req.payload().await.map_err(|error| unreadable(error.to_string()))?)
+        let payload = req.payload().await.map_err(|error| unreadable(error.to_string()))?;
+        bind::nested(payload, &shape())?
     };
     let old = req.app().settings();
     let new = settings_ops::merged(req.app(), &body).map_err(|error| unreadable(error.to_string()))?;
@@ -73,44 +74,7 @@ async fn update(req: &mut Req) -> Result<Response> {
     Ok(exchange.take())
 }
 
-/// The body as JSON; dotted keys of forms reach nested fields.
-pub(crate) fn nested(payload: Payload) -> Value {
-    let Value::Object(map) = payload.data else {
-        return payload.data;
-    };
-    if !payload.form {
-        return Value::Object(map);
-    }
-    let mut out = Map::new();
-    for (key, value) in map {
-        let mut parts = key.split('.').collect::<Vec<_>>();
-        let last = parts.pop().unwrap_or_default().to_owned();
-        let mut place = &mut out;
-        for part in parts {
-            let slot = place.entry(part).or_insert_with(|| Value::Object(Map::new()));
-            if !slot.is_object() {
-                *slot = Value::Object(Map::new());
-            }
-            match slot {
-                Value::Object(inner) => place = inner,
-                _ => return Value::Object(out),
-            }
-        }
-        place.insert(last, value);
-    }
-    Value::Object(out)
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn dotted_keys() {
-        let form = |data| Payload { data, files: Vec::new(), form: true };
-        assert_eq!(nested(form(json!({"meta.appName": "x", "meta.a.b": 1, "c": 2}))),
-            json!({"meta": {"appName": "x", "a": {"b": 1}}, "c": 2}));
-    }
+/// What the members of settings are.
+fn shape() -> Value {
+    serde_json::from_str(&Settings::default().to_db_json()).unwrap_or_default()
 }

@@ -5,10 +5,9 @@ use engine::{
     files::{self, s3},
     settings::S3,
 };
-use serde_json::Value;
 
-use super::settings::nested;
 use crate::{
+    bind::Members,
     error::{ApiError, Result},
     guard,
     pipeline::Row,
@@ -24,16 +23,8 @@ const FAILED: &str = "Failed to test the S3 filesystem.";
 async fn test(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;
     let unreadable = |detail: String| ApiError::bad_request(UNREADABLE).with_detail(detail);
-    let body = if req.body_len() == Some(0) {
-        Value::Null
-    } else {
-        nested(req.payload().await.map_err(|error| unreadable(error.to_string()))?)
-    };
-    let which = match body.get("filesystem") {
-        None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) => text.clone(),
-        Some(_) => return Err(unreadable("filesystem must be a string".into())),
-    };
+    let which = Members::of(req).await.map_err(|error| unreadable(error.to_string()))?;
+    let which = which.text("filesystem")?;
     let settings = req.app().settings();
     let (chosen, place): (&S3, _) = match which.as_str() {
         "storage" => (&settings.s3, files::for_records(req.app())),

@@ -5,9 +5,9 @@ use serde_json::Map;
 
 use super::{
     auth_form::needed_email,
-    auth_password::{body_of, text},
 };
 use crate::{
+    bind::Members,
     error::{ApiError, Result},
     guard,
     pipeline::Row,
@@ -23,9 +23,9 @@ const DEFAULT_COLLECTION: &str = "_superusers";
 
 async fn send(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;
-    let body = body_of(req).await?;
-    let (email, template) = (text(&body, "email")?, text(&body, "template")?);
-    let mut name = text(&body, "collection")?;
+    let body = Members::of(req).await?;
+    let (email, template) = (body.text("email")?, body.text("template")?);
+    let mut name = body.text("collection")?;
     if name.is_empty() {
         DEFAULT_COLLECTION.clone_into(&mut name);
     }
