@@ -218,9 +218,51 @@ pub fn create_view(d: Dialect, view: &str, query: &str) -> String {
     match d {
         Dialect::Sqlite => format!("CREATE VIEW {} AS SELECT * FROM ({query})", tick(view)),
         Dialect::Postgres => {
-            format!("CREATE VIEW {} AS SELECT * FROM ({query}) AS q", ident(view))
+            format!("CREATE VIEW {} AS SELECT * FROM ({}) AS q", ident(view), double_quoted(query))
         }
     }
+}
+
+/// A view query whose id column is not declared TEXT, wrapped so that it is (spec collections-and-fields §4.9).
+#[must_use]
+pub fn text_id(d: Dialect, columns: &[String], query: &str) -> String {
+    let list: Vec<String> = columns
+        .iter()
+        .map(|c| match (d, c.as_str()) {
+            (Dialect::Sqlite, "id") => "CAST(`id` as TEXT) `id`".to_owned(),
+            (Dialect::Postgres, "id") => "CAST(\"id\" AS TEXT) COLLATE \"C\" AS \"id\"".to_owned(),
+            (d, c) => name(d, c),
+        })
+        .collect();
+    let alias = if d == Dialect::Postgres { " AS v" } else { "" };
+    format!("SELECT {} FROM ({query}){alias}", list.join(","))
+}
+
+/// A user's query with names in back quotes as PostgreSQL wants them; strings stay.
+fn double_quoted(query: &str) -> String {
+    let mut quote = None;
+    query
+        .chars()
+        .map(|c| match (quote, c) {
+            (None, '`') => {
+                quote = Some('`');
+                '"'
+            }
+            (Some('`'), '`') => {
+                quote = None;
+                '"'
+            }
+            (None, '\'' | '"') => {
+                quote = Some(c);
+                c
+            }
+            (Some(open), c) if open == c => {
+                quote = None;
+                c
+            }
+            (_, c) => c,
+        })
+        .collect()
 }
 
 /// Drops a view if it exists.

@@ -5,6 +5,7 @@
 //! | [`statement`] | the statements we issue: page, count, exists, select, insert, update, delete |
 //! | [`ddl`] | tables, columns, indexes, views |
 //! | [`catalog`] | introspection queries |
+//! | [`transfer`] | whole tables from one database to another |
 //! | [`fault`] | driver codes and messages → facts |
 //! | `emit`, `spell`, `sqlite`, `postgres` | one walk over the lowered plan, and its two spellings |
 //!
@@ -34,6 +35,7 @@ mod quote;
 mod spell;
 mod sqlite;
 pub mod statement;
+pub mod transfer;
 
 pub use filter_lang::value::Value;
 pub use quote::ident;

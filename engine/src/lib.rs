@@ -33,6 +33,7 @@ pub mod settings_ops;
 pub mod store;
 pub mod superusers;
 pub mod time;
+pub mod transfer;
 pub mod wire;
 
 pub use app::App;

@@ -31,6 +31,7 @@ commands! {
     serve,
     superuser,
     filter,
+    db,
 }
 
 /// Why a command failed: one line.

@@ -19,7 +19,7 @@ use super::{Collection, Kind, index::Index};
 use crate::{
     field::{Field, relation::Relation},
     json,
-    store::{Db, RowRef, system},
+    store::{Db, RowRef, ValueRef, system},
     wire::Wire,
 };
 
@@ -334,8 +334,13 @@ pub async fn load_collections(db: &Db) -> crate::Result<Vec<Collection>> {
 
 /// Decodes one row, columns as in [`system::COLLECTION_COLUMNS`].
 fn decode_row(row: RowRef<'_>) -> crate::Result<Collection> {
-    let text = |at: usize| crate::field::cell_text(row.get(at)).into_owned();
-    let rule = |at: usize| row.get(at).as_str().map(str::to_owned);
+    decode_cells(&|at| row.get(at))
+}
+
+/// Decodes the cells of one row, in the same order.
+pub(crate) fn decode_cells<'a>(get: &dyn Fn(usize) -> ValueRef<'a>) -> crate::Result<Collection> {
+    let text = |at: usize| crate::field::cell_text(get(at)).into_owned();
+    let rule = |at: usize| get(at).as_str().map(str::to_owned);
     let name = text(3);
     let parse = |at: usize, what: &str| {
         let raw = text(at);
@@ -348,7 +353,7 @@ fn decode_row(row: RowRef<'_>) -> crate::Result<Collection> {
     indexes.decode(&parse(5, "indexes")?).map_err(|e| broken(&name, "indexes", &e))?;
     let mut collection = Collection {
         id: text(0),
-        system: row.get(1).as_i64().unwrap_or(0) != 0,
+        system: get(1).as_i64().unwrap_or(0) != 0,
         kind: Kind::parse(&text(2)),
         fields,
         indexes,
