@@ -25,6 +25,10 @@ pub(crate) struct Config {
     /// The key named by `--encryptionEnv`.
     pub(crate) encryption_key: Option<String>,
     pub(crate) encryption_env: String,
+    /// The PostgreSQL connection string; empty for SQLite.
+    pub(crate) pg: String,
+    pub(crate) max_open_conns: Option<usize>,
+    pub(crate) max_idle_conns: Option<usize>,
     pub(crate) dev: bool,
     pub(crate) query_timeout: Duration,
     pub(crate) durability: String,
@@ -68,6 +72,10 @@ pub(crate) fn names(arguments: &[OsString]) -> (String, String) {
 pub(crate) fn global(command: Command) -> Command {
     command
         .arg(text("dir", "the PocketBase data directory (default: pb_data beside the executable)"))
+        .arg(
+            text("pg", "the PostgreSQL connection string (default: PB_POSTGRES_DSN; \"\": SQLite)")
+                .value_name("DSN"),
+        )
         .arg(text(
             "encryptionEnv",
             "the environment variable whose value of 32 characters encrypts the settings",
@@ -107,8 +115,8 @@ pub(crate) fn global(command: Command) -> Command {
         ))
         .arg(text("publicDir", "the directory with the static files"))
         .arg(switch("indexFallback", "true", "serve index.html for missing static paths"))
-        .arg(pool("dataMaxOpenConns"))
-        .arg(pool("dataMaxIdleConns"))
+        .arg(pool("dataMaxOpenConns").help("most PostgreSQL connections (100)").hide(false))
+        .arg(pool("dataMaxIdleConns").help("most unused PostgreSQL connections (20)").hide(false))
         .arg(pool("auxMaxOpenConns"))
         .arg(pool("auxMaxIdleConns"))
 }
@@ -141,7 +149,7 @@ pub(crate) fn switch(name: &'static str, default: &'static str, help: &'static s
         .help(help)
 }
 
-/// Sizes of connection pools that we do not have; accepted so that existing unit files start.
+/// Sizes of connection pools: PostgreSQL has one; the others are accepted so that existing unit files start.
 fn pool(name: &'static str) -> Arg {
     Arg::new(name).long(name).global(true).value_parser(value_parser!(i64)).hide(true)
 }
@@ -171,6 +179,11 @@ pub(crate) fn read(arguments: &[OsString], matches: &ArgMatches) -> Config {
     let ca_file =
         std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty()).map(PathBuf::from);
     let key_name = word("encryptionEnv");
+    let conns = |name: &str| {
+        let found = matches.get_one::<i64>(name).and_then(|n| usize::try_from(*n).ok());
+        found.filter(|n| *n > 0)
+    };
+    let pg = matches.get_one::<String>("pg").cloned();
     Config {
         public_dir: path("publicDir").unwrap_or_else(|| base.join("pb_public")),
         hooks_dir: path("hooksDir").unwrap_or_else(|| beside("pb_hooks")),
@@ -178,6 +191,9 @@ pub(crate) fn read(arguments: &[OsString], matches: &ArgMatches) -> Config {
         index_fallback: on("indexFallback"),
         encryption_key: if key_name.is_empty() { None } else { variable(&key_name) },
         encryption_env: key_name,
+        pg: pg.or_else(|| variable("PB_POSTGRES_DSN")).unwrap_or_default(),
+        max_open_conns: conns("dataMaxOpenConns"),
+        max_idle_conns: conns("dataMaxIdleConns"),
         dev: on("dev"),
         query_timeout: Duration::from_secs(
             matches.get_one::<u64>("queryTimeout").copied().unwrap_or(30),
@@ -223,6 +239,13 @@ mod tests {
             assert_eq!(config.public_dir, PathBuf::from(public));
             assert_eq!(config.hooks_dir, PathBuf::from(hooks));
         }
+    }
+
+    #[test]
+    fn postgres() {
+        let found = config(&["pb", "--pg", "postgres://x", "--dataMaxOpenConns=7"]);
+        assert_eq!((found.pg.as_str(), found.max_open_conns), ("postgres://x", Some(7)));
+        assert_eq!(config(&["pb", "--pg="]).pg, "");
     }
 
     #[test]

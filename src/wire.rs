@@ -1,5 +1,6 @@
 //! Which parts make up the product, and how they start.
 
+use engine::store::postgres::{Dsn, PostgresConfig};
 use pocketbase::App;
 
 use crate::{commands::Failure, flags::Config, print};
@@ -23,6 +24,7 @@ pub(crate) async fn app(config: &Config) -> Result<App, Failure> {
         .dev(config.dev)
         .encryption(&config.encryption_env, config.encryption_key.clone())
         .query_timeout(config.query_timeout)
+        .postgres(postgres(config)?)
         .full_durability(config.durability == "full")
         .bcrypt(config.password_hash == "bcrypt")
         .thumbs(config.thumb_workers, config.thumb_wait)
@@ -33,6 +35,19 @@ pub(crate) async fn app(config: &Config) -> Result<App, Failure> {
         .build()
         .await
         .map_err(|error| Failure(explain(&error)))
+}
+
+/// Where PostgreSQL is, if it is to be used.
+fn postgres(config: &Config) -> Result<Option<PostgresConfig>, Failure> {
+    if config.pg.is_empty() {
+        return Ok(None);
+    }
+    let dsn = Dsn::parse_with(&config.pg, &crate::flags::variable)
+        .map_err(|error| Failure(error.to_string()))?;
+    let mut postgres = PostgresConfig::new(dsn);
+    postgres.max_open = config.max_open_conns.unwrap_or(postgres.max_open);
+    postgres.max_idle = config.max_idle_conns.unwrap_or(postgres.max_idle);
+    Ok(Some(postgres))
 }
 
 /// Opens and closes the data directory, which makes it when it is missing.

@@ -35,7 +35,7 @@ use crate::{
     schema::{Loaded, Snapshot, migrate},
     settings::Settings,
     settings_ops,
-    store::{Db, Durability, Store, StoreConfig, Trace},
+    store::{Db, Durability, Store, StoreConfig, Trace, postgres::PostgresConfig},
 };
 
 /// How long a shutdown waits for mails on their way.
@@ -54,6 +54,8 @@ pub struct Config {
     pub durability: Durability,
     /// How new passwords are hashed.
     pub password_hash: Scheme,
+    /// PostgreSQL instead of `data.db` and `auxiliary.db`.
+    pub postgres: Option<PostgresConfig>,
     /// `--dev`
     pub dev: bool,
     /// Longest time of a statement.
@@ -82,6 +84,7 @@ impl Config {
             encryption_env: String::new(),
             durability: Durability::default(),
             password_hash: Scheme::default(),
+            postgres: None,
             dev: false,
             query_timeout: Duration::from_secs(30),
             outbound: outbound::Options::default(),
@@ -420,7 +423,8 @@ async fn open(config: &Config, is_trial: bool) -> Result<(Store, Snapshot)> {
     store_config.durability = config.durability;
     store_config.query_timeout = config.query_timeout;
     store_config.trace.clone_from(&config.trace);
-    let store = Store::open(&store_config).map_err(Error::Store)?;
+    store_config.postgres.clone_from(&config.postgres);
+    let store = Store::connect(&store_config).await.map_err(Error::Store)?;
     migrate::run(&store).await?;
     let db = Db::Pool(store.data().clone());
     let snapshot = Snapshot::load(&db).await?;

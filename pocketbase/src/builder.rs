@@ -23,7 +23,7 @@ use engine::{
     auth::password::Scheme,
     event::Hooks,
     installer,
-    store::{Durability, Trace},
+    store::{Durability, Trace, postgres::PostgresConfig},
 };
 
 use crate::plugin::{Plugin, Setup};
@@ -52,6 +52,12 @@ impl Builder {
     #[must_use]
     pub fn data_dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.config.data_dir = dir.into();
+        self
+    }
+    /// PostgreSQL instead of the SQLite files of the directory (spec extensions §1.2).
+    #[must_use]
+    pub fn postgres(mut self, postgres: Option<PostgresConfig>) -> Self {
+        self.config.postgres = postgres;
         self
     }
     /// Print logs and SQL.

@@ -50,6 +50,7 @@ pub struct Report {
 /// # Errors
 /// What the store reports; one clear line for directories older than 0.23.
 pub async fn run(store: &Store) -> crate::Result<Report> {
+    let _lock = store.data().lock_migrations().await?;
     logs::ensure_table(store.aux()).await?;
     let db = Db::Pool(store.data().clone());
     let has_history = has_table(&db, "_migrations").await?;

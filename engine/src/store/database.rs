@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use dialects::Dialect;
 
-use super::{Done, Job, Result, Rows, Sql, StoreConfig, Tx, holding, sqlite, tx};
+use super::{Done, Error, Job, Result, Rows, Sql, StoreConfig, Tx, holding, postgres, sqlite, tx};
 
 /// A database: one SQLite file, or PostgreSQL. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -14,6 +14,7 @@ pub struct Database(pub(super) Backend);
 #[derive(Debug, Clone)]
 pub(super) enum Backend {
     Sqlite(sqlite::Database),
+    Postgres(postgres::Database),
 }
 
 /// What a database has done so far.
@@ -41,11 +42,30 @@ impl Database {
         Ok(Self(Backend::Sqlite(sqlite::Database::open(config, file)?)))
     }
 
+    pub(super) async fn connect(
+        postgres: &postgres::PostgresConfig,
+        config: &StoreConfig,
+    ) -> Result<Self> {
+        Ok(Self(Backend::Postgres(postgres::Database::open(postgres, config).await?)))
+    }
+
+    /// Waits until no other node migrates this database.
+    ///
+    /// # Errors
+    /// [`Connect`](Error::Connect).
+    pub async fn lock_migrations(&self) -> Result<postgres::MigrationLock> {
+        match &self.0 {
+            Backend::Sqlite(_) => Ok(postgres::MigrationLock::none()),
+            Backend::Postgres(db) => db.lock_migrations().await,
+        }
+    }
+
     /// Which SQL it speaks.
     #[must_use]
     pub fn dialect(&self) -> Dialect {
         match &self.0 {
             Backend::Sqlite(_) => Dialect::Sqlite,
+            Backend::Postgres(_) => Dialect::Postgres,
         }
     }
     /// The database file, if it is one.
@@ -53,6 +73,7 @@ impl Database {
     pub fn path(&self) -> Option<&Path> {
         match &self.0 {
             Backend::Sqlite(db) => Some(db.path()),
+            Backend::Postgres(_) => None,
         }
     }
     /// The time limit of statements, jobs and transactions.
@@ -60,6 +81,7 @@ impl Database {
     pub fn query_timeout(&self) -> Duration {
         match &self.0 {
             Backend::Sqlite(db) => db.query_timeout(),
+            Backend::Postgres(db) => db.query_timeout(),
         }
     }
 
@@ -77,6 +99,7 @@ impl Database {
     {
         match &self.0 {
             Backend::Sqlite(db) => db.query(sql, visit).await,
+            Backend::Postgres(db) => db.query(sql, visit).await,
         }
     }
 
@@ -91,6 +114,7 @@ impl Database {
     {
         match &self.0 {
             Backend::Sqlite(db) => db.query_now(sql, visit).await,
+            Backend::Postgres(db) => db.query(sql, visit).await,
         }
     }
 
@@ -105,6 +129,7 @@ impl Database {
     {
         match &self.0 {
             Backend::Sqlite(db) => db.query_briefly(sql, visit),
+            Backend::Postgres(_) => Ok(None),
         }
     }
 
@@ -119,6 +144,7 @@ impl Database {
     {
         match &self.0 {
             Backend::Sqlite(db) => db.query_lane(sql, visit).await,
+            Backend::Postgres(db) => db.query(sql, visit).await,
         }
     }
 
@@ -131,6 +157,7 @@ impl Database {
     pub async fn write(&self, job: Job) -> Result<Done> {
         match &self.0 {
             Backend::Sqlite(db) => db.write(job).await,
+            Backend::Postgres(db) => db.write(job).await,
         }
     }
 
@@ -150,6 +177,7 @@ impl Database {
     pub async fn begin_within(&self, limit: Duration) -> Result<Tx> {
         let kind = match &self.0 {
             Backend::Sqlite(db) => tx::Kind::Sqlite(db.begin_within(limit).await?),
+            Backend::Postgres(db) => tx::Kind::Postgres(db.begin_within(limit).await?),
         };
         Ok(Tx { database: self.clone(), kind })
     }
@@ -163,6 +191,7 @@ impl Database {
     pub(super) fn id(&self) -> u64 {
         match &self.0 {
             Backend::Sqlite(db) => db.0.id,
+            Backend::Postgres(db) => db.id(),
         }
     }
 
@@ -171,6 +200,7 @@ impl Database {
     pub fn stats(&self) -> Stats {
         match &self.0 {
             Backend::Sqlite(db) => db.stats(),
+            Backend::Postgres(db) => db.stats(),
         }
     }
 
@@ -179,6 +209,7 @@ impl Database {
     pub fn waiting_reads(&self) -> usize {
         match &self.0 {
             Backend::Sqlite(db) => db.waiting_reads(),
+            Backend::Postgres(db) => db.waiting(),
         }
     }
 
@@ -187,23 +218,27 @@ impl Database {
     pub fn waiting_writes(&self) -> usize {
         match &self.0 {
             Backend::Sqlite(db) => db.waiting_writes(),
+            Backend::Postgres(_) => 0,
         }
     }
 
     /// Commits of this process so far; a cheap version for caches. Foreign writes: [`foreign_version`](Self::foreign_version).
+    /// On PostgreSQL never the same twice: others write at any time.
     #[must_use]
     pub fn write_version(&self) -> u64 {
         match &self.0 {
             Backend::Sqlite(db) => db.write_version(),
+            Backend::Postgres(db) => db.write_version(),
         }
     }
 
     /// A number that changes when another process (not this one) has written. On SQLite it sees what was committed before
-    /// the call; costs about two microseconds.
+    /// the call and costs about two microseconds; on PostgreSQL it changes by itself every half second.
     #[must_use]
     pub fn foreign_version(&self) -> i64 {
         match &self.0 {
             Backend::Sqlite(db) => db.foreign_version(),
+            Backend::Postgres(db) => db.foreign_version(),
         }
     }
 
@@ -212,26 +247,29 @@ impl Database {
     pub fn bump(&self) {
         match &self.0 {
             Backend::Sqlite(db) => db.bump(),
+            Backend::Postgres(db) => db.bump(),
         }
     }
 
-    /// `PRAGMA optimize` (after table syncs and daily, spec §1.2).
+    /// `PRAGMA optimize` (after table syncs and daily, spec §1.2); PostgreSQL does that by itself.
     ///
     /// # Errors
     /// What the driver says.
     pub async fn optimize(&self) -> Result<()> {
         match &self.0 {
             Backend::Sqlite(db) => db.optimize().await,
+            Backend::Postgres(_) => Ok(()),
         }
     }
 
-    /// `wal_checkpoint(TRUNCATE)` (daily, spec §1.2).
+    /// `wal_checkpoint(TRUNCATE)` (daily, spec §1.2); PostgreSQL does that by itself.
     ///
     /// # Errors
     /// What the driver says.
     pub async fn checkpoint_truncate(&self) -> Result<()> {
         match &self.0 {
             Backend::Sqlite(db) => db.checkpoint_truncate().await,
+            Backend::Postgres(_) => Ok(()),
         }
     }
 
@@ -239,6 +277,7 @@ impl Database {
     pub fn checkpoint_soon(&self) {
         match &self.0 {
             Backend::Sqlite(db) => db.checkpoint_soon(),
+            Backend::Postgres(_) => {}
         }
     }
 
@@ -249,16 +288,18 @@ impl Database {
     pub async fn vacuum(&self) -> Result<()> {
         match &self.0 {
             Backend::Sqlite(db) => db.vacuum().await,
+            Backend::Postgres(db) => db.vacuum().await,
         }
     }
 
     /// Writes a consistent, defragmented copy to `target`, which must not exist. Neither readers nor the writer wait.
     ///
     /// # Errors
-    /// What the driver says.
+    /// What the driver says; [`Unsupported`](Error::Unsupported) on PostgreSQL.
     pub async fn copy_into(&self, target: &Path) -> Result<()> {
         match &self.0 {
             Backend::Sqlite(db) => db.copy_into(target).await,
+            Backend::Postgres(_) => Err(Error::Unsupported),
         }
     }
 
@@ -270,6 +311,7 @@ impl Database {
     pub fn copy_pages(&self, target: &Path, pace: &mut dyn FnMut() -> bool) -> Result<()> {
         match &self.0 {
             Backend::Sqlite(db) => db.copy_pages(target, pace),
+            Backend::Postgres(_) => Err(Error::Unsupported),
         }
     }
 
@@ -280,12 +322,14 @@ impl Database {
     pub async fn writer_pragma(&self, name: &str) -> Result<String> {
         match &self.0 {
             Backend::Sqlite(db) => db.writer_pragma(name).await,
+            Backend::Postgres(_) => Err(Error::Unsupported),
         }
     }
 
     pub(super) fn close(&self) {
         match &self.0 {
             Backend::Sqlite(db) => db.close(),
+            Backend::Postgres(db) => db.close(),
         }
     }
 }

@@ -32,6 +32,15 @@ pub enum Error {
     /// A database file could not be opened: which one, why and what to do.
     #[error("cannot open {}: {reason}", path.display())]
     Open { path: PathBuf, reason: String },
+    /// A PostgreSQL database could not be opened: one line without secrets.
+    #[error("{0}")]
+    Connect(String),
+    /// The connection to the database was lost, or there is none.
+    #[error("the database cannot be reached")]
+    Unreachable,
+    /// This database cannot do that.
+    #[error("not possible with this database")]
+    Unsupported,
     /// Anything else; the text is the compatible driver message (spec collections-and-fields §1.2).
     #[error("{0}")]
     Driver(String),

@@ -65,6 +65,8 @@ pub struct StoreConfig {
     pub trace: Option<Trace>,
     /// Create missing files and directories.
     pub create_if_missing: bool,
+    /// PostgreSQL instead of the two files.
+    pub postgres: Option<postgres::PostgresConfig>,
 }
 
 impl std::fmt::Debug for StoreConfig {
@@ -90,6 +92,7 @@ impl StoreConfig {
             query_timeout: Duration::from_secs(30),
             trace: None,
             create_if_missing: true,
+            postgres: None,
         }
     }
 }
@@ -110,15 +113,20 @@ impl Store {
     /// # Errors
     /// [`Error::Open`]: one line that names the file and what to do.
     pub fn open(config: &StoreConfig) -> Result<Self> {
-        if config.create_if_missing {
-            std::fs::create_dir_all(&config.dir).map_err(|e| Error::Open {
-                path: config.dir.clone(),
-                reason: format!("cannot create the directory: {e}"),
-            })?;
-        }
+        make_dir(config)?;
         let data = Database::open(config, "data.db")?;
         let aux = Database::open(config, "auxiliary.db")?;
         Ok(Self(Arc::new(Inner { data, aux })))
+    }
+    /// As [`Store::open`], or with PostgreSQL where it is configured: one database for both.
+    ///
+    /// # Errors
+    /// [`Error::Open`], [`Error::Connect`]: one line that says what to do.
+    pub async fn connect(config: &StoreConfig) -> Result<Self> {
+        let Some(postgres) = &config.postgres else { return Self::open(config) };
+        make_dir(config)?;
+        let data = Database::connect(postgres, config).await?;
+        Ok(Self(Arc::new(Inner { aux: data.clone(), data })))
     }
     /// `data.db`: everything except logs.
     #[must_use]
@@ -135,6 +143,16 @@ impl Store {
         self.0.data.close();
         self.0.aux.close();
     }
+}
+
+fn make_dir(config: &StoreConfig) -> Result<()> {
+    if config.create_if_missing {
+        std::fs::create_dir_all(&config.dir).map_err(|e| Error::Open {
+            path: config.dir.clone(),
+            reason: format!("cannot create the directory: {e}"),
+        })?;
+    }
+    Ok(())
 }
 
 impl Drop for Inner {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Result, Value, sqlite};
+use super::{Result, Value, postgres, sqlite};
 
 /// One borrowed column of a row.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -62,6 +62,8 @@ pub struct Rows<'s>(pub(super) Cursor<'s>);
 pub(super) enum Cursor<'s> {
     /// Stepped while it is read.
     Sqlite(sqlite::Cursor<'s>),
+    /// Arrived as a whole.
+    Postgres(postgres::Cursor<'s>),
 }
 
 impl std::fmt::Debug for Rows<'_> {
@@ -80,6 +82,7 @@ impl Rows<'_> {
     pub fn next(&mut self) -> Result<Option<RowRef<'_>>> {
         match &mut self.0 {
             Cursor::Sqlite(cursor) => cursor.next(),
+            Cursor::Postgres(cursor) => Ok(cursor.next()),
         }
     }
 
@@ -88,6 +91,7 @@ impl Rows<'_> {
     pub fn column_count(&self) -> usize {
         match &self.0 {
             Cursor::Sqlite(cursor) => cursor.column_count(),
+            Cursor::Postgres(cursor) => cursor.column_count(),
         }
     }
     /// Name of a column, empty if there is none. Known until the end of the rows was seen.
@@ -95,6 +99,7 @@ impl Rows<'_> {
     pub fn column_name(&self, i: usize) -> &str {
         match &self.0 {
             Cursor::Sqlite(cursor) => cursor.column_name(i),
+            Cursor::Postgres(cursor) => cursor.column_name(i),
         }
     }
     /// All column names. Known until the end of the rows was seen.
@@ -107,6 +112,7 @@ impl Rows<'_> {
     pub fn decl_type(&self, i: usize) -> Option<String> {
         match &self.0 {
             Cursor::Sqlite(cursor) => cursor.decl_type(i),
+            Cursor::Postgres(cursor) => cursor.decl_type(i),
         }
     }
 
@@ -140,6 +146,7 @@ pub struct RowRef<'a>(pub(super) Row<'a>);
 pub(super) enum Row<'a> {
     /// Cells are read from the statement.
     Sqlite(&'a rusqlite::Row<'a>),
+    Postgres(postgres::Shown<'a>),
 }
 
 impl<'a> RowRef<'a> {
@@ -149,6 +156,7 @@ impl<'a> RowRef<'a> {
     pub fn get(&self, i: usize) -> ValueRef<'a> {
         match self.0 {
             Row::Sqlite(row) => sqlite::cell(row, i),
+            Row::Postgres(row) => row.cell(i),
         }
     }
     /// The text of a column, `""` for anything that is not text.

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use dialects::Dialect;
 
-use super::{Database, Done, Job, Result, Rows, Sql, holding, sqlite};
+use super::{Database, Done, Job, Result, Rows, Sql, holding, postgres, sqlite};
 
 /// An open transaction. Clones share it; dropping the last one without [`commit`](Tx::commit) rolls back.
 #[derive(Debug, Clone)]
@@ -16,6 +16,7 @@ pub struct Tx {
 #[derive(Debug, Clone)]
 pub(super) enum Kind {
     Sqlite(sqlite::Tx),
+    Postgres(postgres::Tx),
 }
 
 /// A mark inside a transaction to go back to.
@@ -39,6 +40,7 @@ impl Tx {
     pub fn deadline(&self) -> Instant {
         match &self.kind {
             Kind::Sqlite(tx) => tx.deadline(),
+            Kind::Postgres(tx) => tx.deadline(),
         }
     }
 
@@ -60,6 +62,7 @@ impl Tx {
     {
         match &self.kind {
             Kind::Sqlite(tx) => tx.query(sql, visit).await,
+            Kind::Postgres(tx) => tx.query(sql, visit).await,
         }
     }
 
@@ -70,6 +73,7 @@ impl Tx {
     pub async fn write(&self, job: Job) -> Result<Done> {
         match &self.kind {
             Kind::Sqlite(tx) => tx.write(job).await,
+            Kind::Postgres(tx) => tx.write(job).await,
         }
     }
 
@@ -88,6 +92,7 @@ impl Tx {
     pub async fn execute_batch(&self, sql: String) -> Result<()> {
         match &self.kind {
             Kind::Sqlite(tx) => tx.execute_batch(sql).await,
+            Kind::Postgres(tx) => tx.execute_batch(sql).await,
         }
     }
 
@@ -98,6 +103,7 @@ impl Tx {
     pub async fn savepoint(&self) -> Result<Savepoint> {
         match &self.kind {
             Kind::Sqlite(tx) => tx.savepoint().await,
+            Kind::Postgres(tx) => tx.savepoint().await,
         }
     }
 
@@ -108,6 +114,7 @@ impl Tx {
     pub async fn rollback_to(&self, savepoint: Savepoint) -> Result<()> {
         match &self.kind {
             Kind::Sqlite(tx) => tx.rollback_to(savepoint).await,
+            Kind::Postgres(tx) => tx.rollback_to(savepoint).await,
         }
     }
 
@@ -118,6 +125,7 @@ impl Tx {
     pub async fn release(&self, savepoint: Savepoint) -> Result<()> {
         match &self.kind {
             Kind::Sqlite(tx) => tx.release(savepoint).await,
+            Kind::Postgres(tx) => tx.release(savepoint).await,
         }
     }
 
@@ -129,6 +137,7 @@ impl Tx {
     pub async fn commit(&self) -> Result<()> {
         match &self.kind {
             Kind::Sqlite(tx) => tx.commit().await,
+            Kind::Postgres(tx) => tx.commit().await,
         }
     }
 
@@ -136,6 +145,7 @@ impl Tx {
     pub async fn rollback(&self) {
         match &self.kind {
             Kind::Sqlite(tx) => tx.rollback().await,
+            Kind::Postgres(tx) => tx.rollback().await,
         }
     }
 
@@ -144,6 +154,7 @@ impl Tx {
     pub fn is_open(&self) -> bool {
         match &self.kind {
             Kind::Sqlite(tx) => tx.is_open(),
+            Kind::Postgres(tx) => tx.is_open(),
         }
     }
 }

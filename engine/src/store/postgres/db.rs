@@ -1,0 +1,210 @@
+//! `Database` on PostgreSQL: reads and jobs on any connection of the pool.
+//!
+//! There is no single writer: what must not change between a question and a write is asked again in the job's own
+//! transaction ([`Database::write_version`]).
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use dialects::{Dialect, catalog};
+
+use super::{
+    conn::{Answer, Conn},
+    error::{self, Fail},
+    pool::{Lent, Pool},
+};
+use crate::store::{Done, Error, Job, Result, Rows, Sql, Stats, holding};
+
+/// Waits between attempts of a job that others made fail (spec extensions §1.15), milliseconds.
+const RETRIES: [u64; 11] = [50, 100, 150, 200, 300, 400, 500, 700, 1000, 1000, 1000];
+/// Attempts of a read whose connection went away.
+const READS: u32 = 3;
+/// How long the server's own time limit may take to be noticed here.
+const GRACE: Duration = Duration::from_secs(1);
+/// What other nodes wrote is not believed to be unseen for longer than this.
+const FOREIGN_MS: u128 = 500;
+
+/// A PostgreSQL database. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(in crate::store) struct Database(pub(super) Arc<Inner>);
+
+#[derive(Debug)]
+pub(super) struct Inner {
+    id: u64,
+    pub(super) pool: Pool,
+    pub(super) timeout: Duration,
+    started: Instant,
+    asked: AtomicU64,
+    reads: AtomicU64,
+    commits: AtomicU64,
+    jobs: AtomicU64,
+}
+
+impl Database {
+    pub(super) fn new(pool: Pool, timeout: Duration) -> Self {
+        Self(Arc::new(Inner {
+            id: holding::fresh_id(),
+            pool,
+            timeout,
+            started: Instant::now(),
+            asked: AtomicU64::new(0),
+            reads: AtomicU64::new(0),
+            commits: AtomicU64::new(0),
+            jobs: AtomicU64::new(0),
+        }))
+    }
+
+    pub(in crate::store) fn id(&self) -> u64 {
+        self.0.id
+    }
+    pub(in crate::store) fn query_timeout(&self) -> Duration {
+        self.0.timeout
+    }
+    pub(super) fn refuse_nested(&self) -> Result<()> {
+        if holding::holds(self.0.id) { Err(Error::Held) } else { Ok(()) }
+    }
+
+    /// Runs a read.
+    pub(in crate::store) async fn query<T, F>(&self, sql: Sql, visit: F) -> Result<T>
+    where
+        F: FnOnce(&mut Rows<'_>) -> T,
+    {
+        let limit = self.0.timeout + GRACE;
+        let answer = tokio::time::timeout(limit, self.fetch(&sql)).await;
+        let answer = answer.unwrap_or(Err(Error::Timeout))?;
+        self.0.reads.fetch_add(1, Relaxed);
+        Ok(visit(&mut answer.rows()))
+    }
+
+    async fn fetch(&self, sql: &Sql) -> Result<Answer> {
+        let mut left = READS;
+        loop {
+            let mut lent = self.0.pool.get().await?;
+            let conn = lent.conn()?;
+            left -= 1;
+            let known = conn.knows(&sql.text);
+            match conn.query(sql).await {
+                Ok(answer) => return Ok(answer),
+                Err(fail)
+                    if left > 0
+                        && (fail.is_disconnected() || (known && fail.is_outdated_plan())) => {}
+                Err(fail) => return Err(fail.into_error()),
+            }
+        }
+    }
+
+    /// Runs a job on a task of its own: a caller that goes away does not take it back.
+    pub(in crate::store) async fn write(&self, job: Job) -> Result<Done> {
+        self.refuse_nested()?;
+        if job.since.is_some() {
+            return Err(Error::Overtaken);
+        }
+        let database = self.clone();
+        let work = tokio::spawn(async move {
+            let limit = database.0.timeout + GRACE;
+            let done = tokio::time::timeout(limit, database.write_patiently(&job)).await;
+            done.unwrap_or(Err(Error::Timeout))
+        });
+        work.await.unwrap_or(Err(Error::Busy))
+    }
+
+    async fn write_patiently(&self, job: &Job) -> Result<Done> {
+        let (mut waits, mut replanned) = (RETRIES.iter(), false);
+        loop {
+            let mut lent = self.0.pool.get().await?;
+            let conn = lent.conn()?;
+            let fail = match conn.job_alone(job).await {
+                Ok(done) => {
+                    self.count_commit(1);
+                    return Ok(done);
+                }
+                Err(fail) => fail,
+            };
+            let outdated = !replanned && fail.is_outdated_plan();
+            if outdated {
+                replanned = true;
+                conn.forget_statements();
+                continue;
+            }
+            if !fail.is_conflict() && !fail.was_turned_away() {
+                return Err(explain(conn, fail).await);
+            }
+            drop(lent);
+            let Some(wait) = waits.next() else { return Err(fail.into_error()) };
+            tokio::time::sleep(Duration::from_millis(*wait)).await;
+        }
+    }
+
+    pub(super) fn count_commit(&self, jobs: u64) {
+        self.0.commits.fetch_add(1, Relaxed);
+        self.0.jobs.fetch_add(jobs, Relaxed);
+    }
+
+    pub(in crate::store) fn stats(&self) -> Stats {
+        Stats {
+            inline_reads: self.0.reads.load(Relaxed),
+            commits: self.0.commits.load(Relaxed),
+            jobs: self.0.jobs.load(Relaxed),
+            ..Stats::default()
+        }
+    }
+    pub(in crate::store) fn waiting(&self) -> usize {
+        self.0.pool.waiting()
+    }
+
+    /// Another number each time: whatever was asked before a write counts as overtaken and is asked again in its
+    /// transaction, because other connections and other nodes write at the same time.
+    pub(in crate::store) fn write_version(&self) -> u64 {
+        self.0.asked.fetch_add(1, Relaxed)
+    }
+
+    /// Changes by itself every half second, which bounds how long what another node wrote stays unseen by caches.
+    pub(in crate::store) fn foreign_version(&self) -> i64 {
+        i64::try_from(self.0.started.elapsed().as_millis() / FOREIGN_MS).unwrap_or(i64::MAX)
+    }
+
+    pub(in crate::store) fn bump(&self) {
+        self.0.pool.bump();
+    }
+
+    /// `VACUUM`, without a time limit.
+    pub(in crate::store) async fn vacuum(&self) -> Result<()> {
+        let mut lent = self.0.pool.get().await?;
+        let conn = lent.conn()?;
+        for text in ["SET statement_timeout = 0", "VACUUM", "RESET statement_timeout"] {
+            conn.batch(text).await.map_err(Fail::into_error)?;
+        }
+        // The pool's own limit is not what RESET gives.
+        conn.busy = true;
+        Ok(())
+    }
+
+    pub(super) async fn lend(&self) -> Result<Lent> {
+        self.0.pool.get().await
+    }
+
+    pub(in crate::store) fn close(&self) {
+        self.0.pool.close();
+    }
+}
+
+/// A failure as an error of the store. The connection must be able to answer again: the columns of a violated index
+/// are asked for.
+pub(super) async fn explain(conn: &mut Conn, fail: Fail) -> Error {
+    let Some((table, constraint)) = fail.unique() else { return fail.into_error() };
+    let asked = catalog::index_columns(Dialect::Postgres, &constraint);
+    let columns = match conn.query(&asked).await {
+        Ok(answer) => answer.owned().map(|found| found.rows).unwrap_or_default(),
+        Err(_) => Vec::new(),
+    };
+    let columns = columns
+        .into_iter()
+        .filter_map(|row| row.into_iter().next()?.text().map(|name| name.into_owned()))
+        .collect();
+    error::unique(&table, &constraint, columns)
+}

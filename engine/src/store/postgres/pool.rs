@@ -1,0 +1,197 @@
+//! The connections of a process: so many at most, kept while they are young and used.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use parking_lot::Mutex;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::{Dsn, conn::Conn, connect};
+use crate::store::{Error, Result, Trace};
+
+/// Connections that nobody used for so long are closed.
+const IDLE: Duration = Duration::from_secs(180);
+/// Connections older than this are not used again, up to a tenth earlier or later.
+const LIFETIME: Duration = Duration::from_secs(300);
+/// How often idle connections are looked at.
+const REAP: Duration = Duration::from_secs(60);
+/// How long somebody waits for a connection, at most.
+const WAIT: Duration = Duration::from_secs(10);
+
+/// A pool. Clones share it.
+#[derive(Debug, Clone)]
+pub(super) struct Pool(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    dsn: Arc<Dsn>,
+    trace: Tracer,
+    permits: Arc<Semaphore>,
+    idle: Mutex<VecDeque<(Conn, Instant)>>,
+    max_idle: usize,
+    statement_timeout: Duration,
+    waiting: AtomicUsize,
+    generation: AtomicU64,
+    closed: AtomicBool,
+}
+
+struct Tracer(Option<Trace>);
+
+impl std::fmt::Debug for Tracer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Tracer").field(&self.0.is_some()).finish()
+    }
+}
+
+/// A connection that is in use; it goes back when dropped.
+#[derive(Debug)]
+pub(super) struct Lent {
+    conn: Option<Conn>,
+    pool: Pool,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Lent {
+    pub(super) fn conn(&mut self) -> Result<&mut Conn> {
+        self.conn.as_mut().ok_or(Error::Ended)
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let Some(conn) = self.conn.take() {
+            self.pool.take_back(conn);
+        }
+    }
+}
+
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+}
+
+impl Pool {
+    pub(super) fn new(
+        dsn: Arc<Dsn>,
+        max_open: usize,
+        max_idle: usize,
+        statement_timeout: Duration,
+        trace: Option<Trace>,
+    ) -> Self {
+        let inner = Arc::new(Inner {
+            dsn,
+            trace: Tracer(trace),
+            permits: Arc::new(Semaphore::new(max_open)),
+            idle: Mutex::default(),
+            max_idle,
+            statement_timeout,
+            waiting: AtomicUsize::new(0),
+            generation: AtomicU64::new(0),
+            closed: AtomicBool::new(false),
+        });
+        tokio::spawn(reap(Arc::downgrade(&inner)));
+        Self(inner)
+    }
+
+    pub(super) fn dsn(&self) -> &Arc<Dsn> {
+        &self.0.dsn
+    }
+    /// Who waits for a connection.
+    pub(super) fn waiting(&self) -> usize {
+        self.0.waiting.load(Relaxed)
+    }
+    /// After a schema change: connections drop their statements before their next use.
+    pub(super) fn bump(&self) {
+        self.0.generation.fetch_add(1, Relaxed);
+    }
+    /// Closes what is idle; what is in use is closed when it comes back.
+    pub(super) fn close(&self) {
+        self.0.closed.store(true, Relaxed);
+        self.0.permits.close();
+        self.0.idle.lock().clear();
+    }
+
+    /// A connection, kept or new.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] when all are in use for too long or the pool is closed, [`Error::Unreachable`].
+    pub(super) async fn get(&self) -> Result<Lent> {
+        let inner = &self.0;
+        inner.waiting.fetch_add(1, Relaxed);
+        let waiting = Waiting(&inner.waiting);
+        let permit = tokio::time::timeout(WAIT, inner.permits.clone().acquire_owned()).await;
+        drop(waiting);
+        let permit = permit.ok().and_then(std::result::Result::ok).ok_or(Error::Busy)?;
+        let mut conn = match self.kept() {
+            Some(conn) => conn,
+            None => self.connect().await?,
+        };
+        conn.refresh(inner.generation.load(Relaxed));
+        Ok(Lent { conn: Some(conn), pool: self.clone(), _permit: permit })
+    }
+
+    fn kept(&self) -> Option<Conn> {
+        let mut idle = self.0.idle.lock();
+        while let Some((conn, since)) = idle.pop_back() {
+            if conn.is_sound() && since.elapsed() < IDLE && conn.born.elapsed() < conn.lifetime {
+                return Some(conn);
+            }
+        }
+        None
+    }
+
+    async fn connect(&self) -> Result<Conn> {
+        let inner = &self.0;
+        let (client, driver) =
+            connect::connect_patiently(&inner.dsn, WAIT).await.map_err(|error| {
+                tracing::error!(%error, "no database connection");
+                Error::Unreachable
+            })?;
+        driver.spawn();
+        let mut conn = Conn::new(client, inner.dsn.clone(), inner.trace.0.clone());
+        conn.lifetime = next_lifetime();
+        conn.generation = inner.generation.load(Relaxed);
+        if !inner.dsn.session.iter().any(|(name, _)| name == "statement_timeout") {
+            let limit = inner.statement_timeout.as_millis();
+            let set = conn.batch(&format!("SET statement_timeout = {limit}")).await;
+            set.map_err(super::error::Fail::into_error)?;
+        }
+        Ok(conn)
+    }
+
+    fn take_back(&self, conn: Conn) {
+        if !conn.is_sound() || self.0.closed.load(Relaxed) {
+            return;
+        }
+        let mut idle = self.0.idle.lock();
+        if idle.len() < self.0.max_idle {
+            idle.push_back((conn, Instant::now()));
+        }
+    }
+}
+
+/// Closes what nobody uses, for as long as there is a pool.
+async fn reap(pool: Weak<Inner>) {
+    loop {
+        tokio::time::sleep(REAP).await;
+        let Some(pool) = pool.upgrade() else { return };
+        pool.idle.lock().retain(|(conn, since)| {
+            conn.is_sound() && since.elapsed() < IDLE && conn.born.elapsed() < conn.lifetime
+        });
+    }
+}
+
+/// Lifetimes differ, so that connections do not all end at once.
+fn next_lifetime() -> Duration {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    LIFETIME * (90 + NEXT.fetch_add(7, Relaxed) % 21) / 100
+}
