@@ -175,6 +175,10 @@ fn check_duplicates(draft: &Collection, _: &Validation<'_>, errors: &mut FieldEr
 }
 
 fn check_min_fields(draft: &Collection, _: &Validation<'_>, errors: &mut FieldErrors) {
+    // a type that does not exist needs no fields: its own error says enough
+    if draft.fields.is_empty() && matches!(draft.kind, Kind::Other(_)) {
+        return;
+    }
     if let Some(error) = check::required(draft.fields.is_empty()) {
         return errors.set("", error);
     }

@@ -23,16 +23,20 @@ pub(super) fn check(
 ) {
     let mut found = FieldErrors::default();
     check_rules(draft, old, rules, &mut found);
-    check_methods(draft, old, rules, &mut found);
+    check_methods(draft, &mut found);
     for (key, token) in draft.auth.tokens() {
         check_token(key, token, &mut found);
     }
     check_templates(draft, &mut found);
-    if found.is_empty() {
-        check_identities(draft, &mut found);
-    }
+    // what concerns several members is looked at one by one, once the members themselves are right
     if found.is_empty() {
         check_mfa_methods(draft, &mut found);
+    }
+    if found.is_empty() {
+        check_mfa_rule(draft, old, rules, &mut found);
+    }
+    if found.is_empty() {
+        check_identities(draft, &mut found);
     }
     for (key, error) in found.0 {
         errors.set(key, error);
@@ -70,12 +74,7 @@ fn check_rules(
     );
 }
 
-fn check_methods(
-    draft: &Collection,
-    old: Option<&Collection>,
-    rules: &RuleCheck<'_>,
-    errors: &mut FieldErrors,
-) {
+fn check_methods(draft: &Collection, errors: &mut FieldErrors) {
     let auth = &draft.auth;
     if auth.oauth2.enabled {
         check_providers(&auth.oauth2.providers.0, errors);
@@ -88,9 +87,6 @@ fn check_methods(
         |value: i64| check::required(value == 0).or_else(|| check::range(value, 10, 86_400));
     if auth.mfa.enabled {
         put(errors, &["mfa", "duration"], duration(auth.mfa.duration));
-        let changed = old.is_some_and(|old| old.system && old.auth.mfa.rule != auth.mfa.rule);
-        let rule = rules.check(Some(&auth.mfa.rule)).or_else(|| changed.then(system_rule_error));
-        put(errors, &["mfa", "rule"], rule);
     }
     if auth.otp.enabled {
         put(errors, &["otp", "duration"], duration(auth.otp.duration));
@@ -176,6 +172,20 @@ fn check_identities(draft: &Collection, errors: &mut FieldErrors) {
         };
         let error = error.param("fieldName", name.as_str());
         return errors.set_at(&["passwordAuth", "identityFields"], error);
+    }
+}
+
+fn check_mfa_rule(
+    draft: &Collection,
+    old: Option<&Collection>,
+    rules: &RuleCheck<'_>,
+    errors: &mut FieldErrors,
+) {
+    let mfa = &draft.auth.mfa;
+    if mfa.enabled {
+        let changed = old.is_some_and(|old| old.system && old.auth.mfa.rule != mfa.rule);
+        let rule = rules.check(Some(&mfa.rule)).or_else(|| changed.then(system_rule_error));
+        put(errors, &["mfa", "rule"], rule);
     }
 }
 
