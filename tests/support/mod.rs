@@ -3,6 +3,7 @@
 //! Blocking and dependency-free on purpose: what the tests say is on the wire is on the wire.
 
 pub(crate) mod oidc;
+pub(crate) mod postgres;
 pub(crate) mod smtp;
 
 use std::{

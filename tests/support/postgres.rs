@@ -1,0 +1,136 @@
+//! A private PostgreSQL server on a free port of 127.0.0.1 and a unix socket, gone when dropped.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use super::free_port;
+
+/// A running server.
+#[derive(Debug)]
+pub(crate) struct Postgres {
+    child: Child,
+    dir: tempfile::TempDir,
+    pub(crate) port: u16,
+}
+
+fn binaries() -> Option<PathBuf> {
+    let entries = fs::read_dir("/usr/lib/postgresql").ok()?;
+    let bins = entries.filter_map(|entry| Some(entry.ok()?.path().join("bin")));
+    bins.filter(|bin| bin.join("initdb").exists()).max()
+}
+
+fn is_root() -> bool {
+    Command::new("id").arg("-u").output().is_ok_and(|out| out.stdout == b"0\n")
+}
+
+/// The server refuses to run as root: become `postgres` there.
+fn command(program: &Path) -> Command {
+    if !is_root() {
+        return Command::new(program);
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups"]).arg(program);
+    command
+}
+
+fn succeeds(command: &mut Command) {
+    let done = command.stdout(Stdio::null()).status();
+    assert!(done.is_ok_and(|status| status.success()), "{command:?}");
+}
+
+impl Postgres {
+    /// Starts a server; `files` are put into its data directory. None, and a line, where there are no binaries.
+    pub(crate) fn start(files: &[(&str, &str)], settings: &[&str]) -> Option<Self> {
+        let Some(bin) = binaries() else {
+            eprintln!("SKIPPED: no PostgreSQL binaries under /usr/lib/postgresql");
+            return None;
+        };
+        let dir = tempfile::Builder::new().prefix("pg").tempdir_in("/tmp").expect("a directory");
+        succeeds(Command::new("chmod").arg("777").arg(dir.path()));
+        let data = dir.path().join("data");
+        let mut init = command(&bin.join("initdb"));
+        init.arg("-D").arg(&data).args(["-N", "-A", "trust", "-U", "postgres", "-E", "UTF8"]);
+        succeeds(init.arg("--locale=C.UTF-8"));
+        for (name, text) in files {
+            let path = data.join(name);
+            fs::write(&path, text).expect("a file");
+            succeeds(Command::new("chmod").arg("600").arg(&path));
+            if is_root() {
+                succeeds(Command::new("chown").arg("postgres").arg(&path));
+            }
+        }
+        let port = free_port();
+        let mut serve = command(&bin.join("postgres"));
+        serve.arg("-D").arg(&data).arg("-k").arg(dir.path()).args(["-p", &port.to_string()]);
+        for setting in ["listen_addresses=127.0.0.1", "fsync=off", "full_page_writes=off"]
+            .iter()
+            .chain(settings)
+        {
+            serve.args(["-c", setting]);
+        }
+        let child = serve.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("postgres");
+        let server = Self { child, dir, port };
+        let end = Instant::now() + Duration::from_secs(60);
+        while server.try_connect("postgres").is_none() {
+            assert!(Instant::now() < end, "PostgreSQL did not start");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Some(server)
+    }
+
+    /// A keyword connection string over the unix socket.
+    pub(crate) fn dsn(&self, database: &str) -> String {
+        format!(
+            "host={} port={} user=postgres dbname={database}",
+            self.dir.path().display(),
+            self.port
+        )
+    }
+
+    fn try_connect(&self, database: &str) -> Option<Session> {
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let dsn = self.dsn(database);
+        let client = runtime.block_on(async {
+            let connected = tokio_postgres::connect(&dsn, tokio_postgres::NoTls).await;
+            let (client, connection) = connected.ok()?;
+            tokio::spawn(connection);
+            Some(client)
+        })?;
+        Some(Session { client, runtime })
+    }
+
+    /// Runs statements.
+    pub(crate) fn execute(&self, database: &str, text: &str) {
+        let session = self.try_connect(database).expect("a connection");
+        session.runtime.block_on(session.client.batch_execute(text)).expect("the statements work");
+    }
+
+    /// The first column of the first row, as text.
+    pub(crate) fn value(&self, database: &str, text: &str) -> String {
+        let session = self.try_connect(database).expect("a connection");
+        let found = session.runtime.block_on(session.client.simple_query(text));
+        let rows = found.expect("the query works");
+        let first = rows.iter().find_map(|message| match message {
+            tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+            _ => None,
+        });
+        first.unwrap_or_default()
+    }
+}
+
+struct Session {
+    client: tokio_postgres::Client,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().ok();
+        self.child.wait().ok();
+    }
+}
