@@ -73,7 +73,7 @@ fn errors_name_the_parameter_and_nothing_secret() {
 #[test]
 fn the_environment_fills_gaps() {
     let variable = |name: &str| {
-        Some(match name {
+        let value = match name {
             "PGHOST" => "eh",
             "PGPORT" => "6",
             "PGUSER" => "eu",
@@ -82,8 +82,8 @@ fn the_environment_fills_gaps() {
             "PGSSLMODE" => "disable",
             "PGAPPNAME" => "ea",
             _ => return None,
-        })
-        .map(str::to_owned)
+        };
+        Some(value.to_owned())
     };
     for (text, want) in [
         ("postgres://", "postgres://eu@eh:6/ed pw=ep app=ea"),
