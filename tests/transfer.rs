@@ -75,7 +75,10 @@ fn generated() -> Server {
     let token = server.superuser();
     let field = |name: &str, kind: &str, more: Value| {
         let mut field = json!({ "name": name, "type": kind });
-        field.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
+        field
+            .as_object_mut()
+            .expect("an object")
+            .extend(more.as_object().cloned().unwrap_or_default());
         field
     };
     let several = json!({ "values": ["a", "b", "c"], "maxSelect": 3 });

@@ -143,9 +143,9 @@ pub async fn truncate(ctx: &Ctx, collection: &Arc<Loaded>) -> Result<()> {
     let started = Instant::now();
     tracing::info!(collection = collection.name, "truncating");
     let owned = collection.clone();
-    ctx.run_long_transaction(
-        move |ctx| async move { record::delete::truncate(&ctx, &owned).await },
-    )
+    Box::pin(ctx.run_long_transaction(move |ctx| async move {
+        record::delete::truncate(&ctx, &owned).await
+    }))
     .await?;
     tracing::info!(collection = collection.name, elapsed = ?started.elapsed(), "truncated");
     Ok(())

@@ -198,25 +198,24 @@ async fn after_hooks_wait_for_the_outermost_transaction() {
     let collection = room.coll("authors");
     let run = async |fail: bool| {
         let (collection, inside) = (collection.clone(), log.clone());
-        let out = room
-            .system()
-            .run_in_transaction(move |tx| async move {
-                let record = RecordRef::new(&collection);
-                record.set("name", "t");
-                let copy = record.clone();
-                tx.run_in_transaction(move |inner| async move { save::save(&inner, &copy).await })
-                    .await?;
-                inside.lock().push("work done".into());
-                if fail { Err(Error::NotFound) } else { Ok(record) }
-            })
-            .await;
+        let system = room.system();
+        let out = Box::pin(system.run_in_transaction(move |tx| async move {
+            let record = RecordRef::new(&collection);
+            record.set("name", "t");
+            let copy = record.clone();
+            tx.run_in_transaction(move |inner| async move { save::save(&inner, &copy).await })
+                .await?;
+            inside.lock().push("work done".into());
+            if fail { Err(Error::NotFound) } else { Ok(record) }
+        }))
+        .await;
         (out, std::mem::take(&mut *log.lock()).join(" "))
     };
-    let (out, order) = run(true).await;
+    let (out, order) = Box::pin(run(true)).await;
     assert!(matches!(out, Err(Error::NotFound)));
     assert!(order.contains("work done record_after_create_error>"), "{order}");
     assert!(room.ids("authors").await.is_empty());
-    let (out, order) = run(false).await;
+    let (out, order) = Box::pin(run(false)).await;
     assert!(!out.expect("record").lock().is_new());
     assert!(order.contains("work done record_after_create_success>"), "{order}");
     assert_eq!(room.ids("authors").await.len(), 1);
