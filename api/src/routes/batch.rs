@@ -222,25 +222,45 @@ impl Shared {
     }
 }
 
-/// Runs item `at` with the following ones inside its request hook.
-fn process(batch: Arc<Batch>, at: usize, ctx: Ctx) -> BoxFuture<engine::Result<()>> {
-    Box::pin(async move {
-        if at >= batch.items.len() {
-            return Ok(());
-        }
-        let following = batch.clone();
-        let then: Then = Box::new(move |ctx| process(following, at + 1, ctx));
-        match batch.one(at, &ctx, then).await {
-            Ok(response) => {
-                batch.answers.lock()[at] = Some(response);
-                Ok(())
+/// Runs the items from `at` on. One whose request hook is bound takes the following ones inside it.
+fn process(batch: Arc<Batch>, mut at: usize, ctx: Ctx) -> BoxFuture<engine::Result<()>> {
+    Box::pin(roomy(async move {
+        while at < batch.items.len() {
+            let following = batch.clone();
+            let then: Then = Box::new(move |ctx| process(following, at + 1, ctx));
+            match batch.one(at, &ctx, then).await {
+                Ok((response, inside)) => {
+                    batch.answers.lock()[at] = Some(response);
+                    if inside == Inside::Hook {
+                        break;
+                    }
+                }
+                Err(error) => {
+                    batch.failed.lock().get_or_insert((at, error.clone()));
+                    return Err(error.into());
+                }
             }
-            Err(error) => {
-                batch.failed.lock().get_or_insert((at, error.clone()));
-                Err(error.into())
-            }
+            at += 1;
         }
-    })
+        Ok(())
+    }))
+}
+
+/// Where the items after one ran.
+#[derive(Debug, PartialEq, Eq)]
+enum Inside {
+    Hook,
+    /// Nowhere yet.
+    Nothing,
+}
+
+/// Polls with room on the stack: hooks nest as deep as a batch has items.
+async fn roomy<T>(work: impl Future<Output = T>) -> T {
+    /// Enough for one item with its hooks, by far.
+    const NEEDED: usize = 256 << 10;
+    const SEGMENT: usize = 2 << 20;
+    let mut work = std::pin::pin!(work);
+    std::future::poll_fn(|cx| stacker::maybe_grow(NEEDED, SEGMENT, || work.as_mut().poll(cx))).await
 }
 
 /// What an item asks for.
@@ -275,7 +295,7 @@ fn wanted<'u>(method: &str, url: &'u str) -> Option<(&'u str, Wanted<'u>)> {
 }
 
 impl Batch {
-    async fn one(&self, at: usize, ctx: &Ctx, then: Then) -> Result<Response> {
+    async fn one(&self, at: usize, ctx: &Ctx, then: Then) -> Result<(Response, Inside)> {
         let item = &self.items[at];
         // as recorded: what is not allowed is a 400 as the first item, and a 500 inside another one's hook
         let status = if at == 0 { 400 } else { 500 };
@@ -309,8 +329,9 @@ impl Batch {
             expand: expand_of(query),
             exchange: Arc::new(Exchange::new(head, self.shared.caller.clone())),
         };
-        let response = write(call, what, Some(then)).await?;
-        pick(response, query)
+        let (response, unused) = write(call, what, Some(then)).await?;
+        let inside = if unused.is_some() { Inside::Nothing } else { Inside::Hook };
+        Ok((pick(response, query)?, inside))
     }
 
     /// The request that an item stands for: the outer headers under its own.

@@ -200,7 +200,8 @@ async fn write_route(req: &mut Req, what: Write) -> Result<Response> {
     let exchange = req.exchange();
     let expand = expand_of(req.query());
     let call = Call { ctx, collection, submission, expand, exchange };
-    write(call, what, None).await
+    let (response, _) = write(call, what, None).await?;
+    Ok(response)
 }
 
 /// Views cannot be written.
@@ -212,24 +213,25 @@ pub(crate) fn check_writable(collection: &Loaded) -> Result<()> {
 }
 
 /// Runs a write with its request hook; `then` runs inside the hook, after the write.
-pub(crate) async fn write(call: Call, what: Write, then: Option<Then>) -> Result<Response> {
+///
+/// Where nobody listens there is no inside: `then` is handed back, for the caller to run after the write. So a batch
+/// nests as deep as its hooks do, not as its items are many.
+pub(crate) async fn write(call: Call, what: Write, then: Option<Then>) -> Result<(Response, Option<Then>)> {
     let step = prepare(&call, &what).await?;
     proceed(call, what, step, then).await
 }
 
-/// Runs a write whose rule was checked.
-pub(crate) async fn proceed(call: Call, what: Write, step: Step, then: Option<Then>) -> Result<Response> {
+/// Runs a write whose rule was checked; `then` as in [`write`].
+pub(crate) async fn proceed(
+    call: Call,
+    what: Write,
+    step: Step,
+    then: Option<Then>,
+) -> Result<(Response, Option<Then>)> {
     let Call { ctx, collection, expand, exchange, .. } = call;
     let hook = what.hook(&ctx);
     if !hook.has_for(|tag| tag == collection.name || tag == collection.id) {
-        let response = finish(&ctx, &collection, step, &what, &expand).await?;
-        if let Some(then) = then {
-            // the answer must be known before deeper items run
-            exchange.respond(response);
-            then(ctx).await.map_err(ApiError::from)?;
-            return Ok(exchange.take());
-        }
-        return Ok(response);
+        return Ok((finish(&ctx, &collection, step, &what, &expand).await?, then));
     }
     let event = RecordRequestEvent {
         ctx: ctx.clone(),
@@ -251,7 +253,7 @@ pub(crate) async fn proceed(call: Call, what: Write, step: Step, then: Option<Th
     })
     .await
     .map_err(|error| ApiError::wrap(400, what.failed(), error))?;
-    Ok(exchange.take())
+    Ok((exchange.take(), None))
 }
 
 /// A write that passed its rule.
