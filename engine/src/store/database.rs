@@ -46,7 +46,7 @@ impl Database {
         postgres: &postgres::PostgresConfig,
         config: &StoreConfig,
     ) -> Result<Self> {
-        Ok(Self(Backend::Postgres(postgres::Database::open(postgres, config).await?)))
+        Ok(Self(Backend::Postgres(Box::pin(postgres::Database::open(postgres, config)).await?)))
     }
 
     /// Waits until no other node migrates this database.
@@ -56,7 +56,7 @@ impl Database {
     pub async fn lock_migrations(&self) -> Result<postgres::MigrationLock> {
         match &self.0 {
             Backend::Sqlite(_) => Ok(postgres::MigrationLock::none()),
-            Backend::Postgres(db) => db.lock_migrations().await,
+            Backend::Postgres(db) => Box::pin(db.lock_migrations()).await,
         }
     }
 
@@ -99,7 +99,7 @@ impl Database {
     {
         match &self.0 {
             Backend::Sqlite(db) => db.query(sql, visit).await,
-            Backend::Postgres(db) => db.query(sql, visit).await,
+            Backend::Postgres(db) => Box::pin(db.query(sql, visit)).await,
         }
     }
 
@@ -114,7 +114,7 @@ impl Database {
     {
         match &self.0 {
             Backend::Sqlite(db) => db.query_now(sql, visit).await,
-            Backend::Postgres(db) => db.query(sql, visit).await,
+            Backend::Postgres(db) => Box::pin(db.query(sql, visit)).await,
         }
     }
 
@@ -144,7 +144,7 @@ impl Database {
     {
         match &self.0 {
             Backend::Sqlite(db) => db.query_lane(sql, visit).await,
-            Backend::Postgres(db) => db.query(sql, visit).await,
+            Backend::Postgres(db) => Box::pin(db.query(sql, visit)).await,
         }
     }
 
@@ -157,7 +157,7 @@ impl Database {
     pub async fn write(&self, job: Job) -> Result<Done> {
         match &self.0 {
             Backend::Sqlite(db) => db.write(job).await,
-            Backend::Postgres(db) => db.write(job).await,
+            Backend::Postgres(db) => Box::pin(db.write(job)).await,
         }
     }
 
@@ -177,7 +177,7 @@ impl Database {
     pub async fn begin_within(&self, limit: Duration) -> Result<Tx> {
         let kind = match &self.0 {
             Backend::Sqlite(db) => tx::Kind::Sqlite(db.begin_within(limit).await?),
-            Backend::Postgres(db) => tx::Kind::Postgres(db.begin_within(limit).await?),
+            Backend::Postgres(db) => tx::Kind::Postgres(Box::pin(db.begin_within(limit)).await?),
         };
         Ok(Tx { database: self.clone(), kind })
     }
@@ -288,7 +288,7 @@ impl Database {
     pub async fn vacuum(&self) -> Result<()> {
         match &self.0 {
             Backend::Sqlite(db) => db.vacuum().await,
-            Backend::Postgres(db) => db.vacuum().await,
+            Backend::Postgres(db) => Box::pin(db.vacuum()).await,
         }
     }
 

@@ -37,7 +37,7 @@ pub async fn read(db: &Db, sql: Sql, max_rows: usize, limit: Duration) -> Result
     match db {
         Db::Tx(tx) => match &tx.kind {
             tx::Kind::Sqlite(tx) => sqlite::raw::read_tx(tx, sql, max_rows).await,
-            tx::Kind::Postgres(tx) => tx.raw_read(&sql, max_rows).await,
+            tx::Kind::Postgres(tx) => Box::pin(tx.raw_read(&sql, max_rows)).await,
         },
         Db::Pool(Database(Backend::Sqlite(database))) => {
             sqlite::raw::read(database, sql, max_rows, limit).await
@@ -70,7 +70,7 @@ pub async fn write(db: &Db, sql: Sql, limit: Duration) -> Result<u64> {
 async fn write_tx(tx: &tx::Tx, sql: Sql) -> Result<u64> {
     match &tx.kind {
         tx::Kind::Sqlite(tx) => sqlite::raw::write_tx(tx, sql).await,
-        tx::Kind::Postgres(tx) => tx.raw_write(&sql).await,
+        tx::Kind::Postgres(tx) => Box::pin(tx.raw_write(&sql)).await,
     }
 }
 
@@ -96,9 +96,11 @@ pub async fn columns(db: &Db, text: String) -> Result<Vec<Column>> {
     match db {
         Db::Tx(tx) => match &tx.kind {
             tx::Kind::Sqlite(tx) => sqlite::raw::columns_tx(tx, text).await,
-            tx::Kind::Postgres(tx) => tx.raw_columns(&text).await,
+            tx::Kind::Postgres(tx) => Box::pin(tx.raw_columns(&text)).await,
         },
         Db::Pool(Database(Backend::Sqlite(database))) => sqlite::raw::columns(database, text).await,
-        Db::Pool(Database(Backend::Postgres(database))) => database.raw_columns(&text).await,
+        Db::Pool(Database(Backend::Postgres(database))) => {
+            Box::pin(database.raw_columns(&text)).await
+        }
     }
 }

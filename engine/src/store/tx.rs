@@ -62,7 +62,7 @@ impl Tx {
     {
         match &self.kind {
             Kind::Sqlite(tx) => tx.query(sql, visit).await,
-            Kind::Postgres(tx) => tx.query(sql, visit).await,
+            Kind::Postgres(tx) => Box::pin(tx.query(sql, visit)).await,
         }
     }
 
@@ -73,7 +73,7 @@ impl Tx {
     pub async fn write(&self, job: Job) -> Result<Done> {
         match &self.kind {
             Kind::Sqlite(tx) => tx.write(job).await,
-            Kind::Postgres(tx) => tx.write(job).await,
+            Kind::Postgres(tx) => Box::pin(tx.write(job)).await,
         }
     }
 
@@ -92,7 +92,7 @@ impl Tx {
     pub async fn execute_batch(&self, sql: String) -> Result<()> {
         match &self.kind {
             Kind::Sqlite(tx) => tx.execute_batch(sql).await,
-            Kind::Postgres(tx) => tx.execute_batch(sql).await,
+            Kind::Postgres(tx) => Box::pin(tx.execute_batch(sql)).await,
         }
     }
 
@@ -103,7 +103,7 @@ impl Tx {
     pub async fn savepoint(&self) -> Result<Savepoint> {
         match &self.kind {
             Kind::Sqlite(tx) => tx.savepoint().await,
-            Kind::Postgres(tx) => tx.savepoint().await,
+            Kind::Postgres(tx) => Box::pin(tx.savepoint()).await,
         }
     }
 
@@ -114,7 +114,7 @@ impl Tx {
     pub async fn rollback_to(&self, savepoint: Savepoint) -> Result<()> {
         match &self.kind {
             Kind::Sqlite(tx) => tx.rollback_to(savepoint).await,
-            Kind::Postgres(tx) => tx.rollback_to(savepoint).await,
+            Kind::Postgres(tx) => Box::pin(tx.rollback_to(savepoint)).await,
         }
     }
 
@@ -125,7 +125,7 @@ impl Tx {
     pub async fn release(&self, savepoint: Savepoint) -> Result<()> {
         match &self.kind {
             Kind::Sqlite(tx) => tx.release(savepoint).await,
-            Kind::Postgres(tx) => tx.release(savepoint).await,
+            Kind::Postgres(tx) => Box::pin(tx.release(savepoint)).await,
         }
     }
 
@@ -137,7 +137,7 @@ impl Tx {
     pub async fn commit(&self) -> Result<()> {
         match &self.kind {
             Kind::Sqlite(tx) => tx.commit().await,
-            Kind::Postgres(tx) => tx.commit().await,
+            Kind::Postgres(tx) => Box::pin(tx.commit()).await,
         }
     }
 
@@ -145,7 +145,7 @@ impl Tx {
     pub async fn rollback(&self) {
         match &self.kind {
             Kind::Sqlite(tx) => tx.rollback().await,
-            Kind::Postgres(tx) => tx.rollback().await,
+            Kind::Postgres(tx) => Box::pin(tx.rollback()).await,
         }
     }
 
