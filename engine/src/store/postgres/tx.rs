@@ -3,7 +3,10 @@
 //! A statement that fails takes a PostgreSQL transaction down with it, so everything runs in a savepoint of its own.
 
 use std::{
-    sync::{Arc, Weak},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
@@ -33,6 +36,8 @@ struct Inner {
     state: Mutex<State>,
     end: SyncMutex<End>,
     timer: SyncMutex<Option<AbortHandle>>,
+    /// A statement failed because of others.
+    collided: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -74,6 +79,7 @@ impl Database {
             state: Mutex::new(State { lent: Some(lent), savepoints: 0, schema_changed: false }),
             end: SyncMutex::new(End::Open),
             timer: SyncMutex::new(None),
+            collided: AtomicBool::new(false),
         });
         let timer = tokio::spawn(expire(Arc::downgrade(&inner), deadline));
         *inner.timer.lock() = Some(timer.abort_handle());
@@ -219,13 +225,16 @@ impl Tx {
         let schema_changed = state.schema_changed;
         drop(state);
         // On a task of its own: whoever waits may go away, the commit is on its way then.
-        let database = self.0.database.clone();
+        let (database, inner) = (self.0.database.clone(), self.0.clone());
         let work = tokio::spawn(async move {
             let conn = lent.conn()?;
             if !conn.is_answering() {
                 return Err(Error::Ended);
             }
-            conn.batch("COMMIT").await.map_err(Fail::into_error)?;
+            conn.batch("COMMIT").await.map_err(|fail| {
+                inner.collided.fetch_or(fail.is_conflict(), Relaxed);
+                fail.into_error()
+            })?;
             conn.in_transaction = false;
             drop(lent);
             database.count_commit(1);
@@ -239,6 +248,10 @@ impl Tx {
 
     pub(in crate::store) async fn rollback(&self) {
         self.0.finish(End::Over).await;
+    }
+
+    pub(in crate::store) fn has_collided(&self) -> bool {
+        self.0.collided.load(Relaxed)
     }
 
     pub(in crate::store) fn is_open(&self) -> bool {
@@ -298,6 +311,9 @@ impl Tx {
             Ok(done) => return Ok(done),
             Err(fail) => fail,
         };
+        if fail.is_conflict() {
+            self.0.collided.store(true, Relaxed);
+        }
         if fail.is_disconnected() {
             self.0.set_end(End::Over);
             state.lent = None;
