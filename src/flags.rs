@@ -27,6 +27,10 @@ pub(crate) struct Config {
     pub(crate) encryption_env: String,
     /// The PostgreSQL connection string; empty for SQLite.
     pub(crate) pg: String,
+    /// Tell PostgreSQL's policies who asks, whether or not a table has any.
+    pub(crate) row_security: bool,
+    /// Fields of auth records that policies may see.
+    pub(crate) row_security_claims: Vec<String>,
     pub(crate) max_open_conns: Option<usize>,
     pub(crate) max_idle_conns: Option<usize>,
     pub(crate) dev: bool,
@@ -136,6 +140,16 @@ pub(crate) fn text(name: &'static str, help: &'static str) -> Arg {
     Arg::new(name).long(name).global(true).value_name("VALUE").hide_default_value(false).help(help)
 }
 
+/// Names of fields, separated by commas; what cannot be part of a variable's name is left out.
+fn fields(list: &str) -> Vec<String> {
+    let is_name = |name: &&str| {
+        !name.is_empty()
+            && !name.starts_with(|c: char| c.is_ascii_digit())
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+    };
+    list.split(',').map(str::trim).filter(is_name).map(str::to_owned).collect()
+}
+
 pub(crate) fn switch(name: &'static str, default: &'static str, help: &'static str) -> Arg {
     Arg::new(name)
         .long(name)
@@ -192,6 +206,9 @@ pub(crate) fn read(arguments: &[OsString], matches: &ArgMatches) -> Config {
         encryption_key: if key_name.is_empty() { None } else { variable(&key_name) },
         encryption_env: key_name,
         pg: pg.or_else(|| variable("PB_POSTGRES_DSN")).unwrap_or_default(),
+        row_security: variable("PB_PG_RLS")
+            .is_some_and(|text| text == "1" || text.eq_ignore_ascii_case("true")),
+        row_security_claims: fields(&variable("PB_PG_RLS_CLAIMS").unwrap_or_default()),
         max_open_conns: conns("dataMaxOpenConns"),
         max_idle_conns: conns("dataMaxIdleConns"),
         dev: on("dev"),
@@ -246,6 +263,11 @@ mod tests {
         let found = config(&["pb", "--pg", "postgres://x", "--dataMaxOpenConns=7"]);
         assert_eq!((found.pg.as_str(), found.max_open_conns), ("postgres://x", Some(7)));
         assert_eq!(config(&["pb", "--pg="]).pg, "");
+    }
+
+    #[test]
+    fn names_of_fields() {
+        assert_eq!(fields(" role, a b,,1x,team_2"), ["role", "team_2"]);
     }
 
     #[test]

@@ -47,6 +47,8 @@ fn postgres(config: &Config) -> Result<Option<PostgresConfig>, Failure> {
     let mut postgres = PostgresConfig::new(dsn);
     postgres.max_open = config.max_open_conns.unwrap_or(postgres.max_open);
     postgres.max_idle = config.max_idle_conns.unwrap_or(postgres.max_idle);
+    postgres.row_security = config.row_security;
+    postgres.claims.clone_from(&config.row_security_claims);
     Ok(Some(postgres))
 }
 

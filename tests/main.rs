@@ -13,6 +13,7 @@ mod operations;
 mod pipeline;
 mod postgres_backups;
 mod postgres_faults;
+mod postgres_row_security;
 mod postgres_tls;
 mod realtime;
 mod sdk;

@@ -132,6 +132,28 @@ pub const ROW_SECURITY: &str = "SELECT c.relname::text AS \"table\", s.text AS s
    UNION ALL SELECT format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', c.relname) WHERE c.relforcerowsecurity \
  ) AS s(text) WHERE n.nspname = current_schema() AND c.relkind IN ('r','p') ORDER BY c.oid";
 
+/// True if any table of ours has row-level security.
+pub const HAS_ROW_SECURITY: &str = "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_class c \
+ JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+ WHERE n.nspname = current_schema() AND c.relkind IN ('r','p') AND c.relrowsecurity) AS used";
+
+/// `table`, `condition`, `kind` of each reading policy of the tables that may hide rows from the role that asks; an empty
+/// condition where there is none.
+pub const HIDING_POLICIES: &str = "SELECT c.relname::text AS \"table\", COALESCE(p.qual, '') AS condition, \
+ COALESCE(p.permissive, 'PERMISSIVE') AS kind \
+ FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+ LEFT JOIN pg_catalog.pg_policies p ON p.schemaname = n.nspname AND p.tablename = c.relname AND p.cmd IN ('ALL','SELECT') \
+ AND EXISTS (SELECT 1 FROM unnest(p.roles) r WHERE r = 'public' OR pg_has_role(current_user, r, 'MEMBER')) \
+ WHERE n.nspname = current_schema() AND c.relkind IN ('r','p') AND row_security_active(c.oid) ORDER BY 1";
+
+/// `tables` whose row-level security does not act on the role that asks, because it owns them; whether the role is
+/// `exempt` from all of it.
+pub const IDLE_ROW_SECURITY: &str = "SELECT COALESCE(string_agg(c.relname::text, ', ' ORDER BY c.relname), '') AS tables, \
+ (SELECT rolsuper OR rolbypassrls FROM pg_catalog.pg_roles WHERE rolname = current_user) AS exempt \
+ FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+ WHERE n.nspname = current_schema() AND c.relkind IN ('r','p') AND c.relrowsecurity AND NOT c.relforcerowsecurity \
+ AND pg_has_role(current_user, c.relowner, 'USAGE')";
+
 /// `bytes` of the whole database on the server.
 pub const DATABASE_SIZE: &str = "SELECT pg_database_size(current_database()) AS bytes";
 

@@ -19,6 +19,18 @@ pub const BEGIN_FILL: &str = "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL 
 pub const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL row_security = off; \
      SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0";
 
+/// What is read from here on is read as the server's own work.
+pub const AS_SYSTEM: &str = "SET LOCAL pb.auth.role = 'system'";
+
+/// From here on policies decide which rows are read.
+pub const UNDER_POLICIES: &str = "SET LOCAL row_security = on";
+
+/// A condition of a policy as a query without a row; fails if it needs one.
+#[must_use]
+pub fn without_row(condition: &str) -> String {
+    format!("SELECT COALESCE({condition}, false)::text")
+}
+
 /// What [`mark`] left, if there is anything.
 pub const READ_MARK: &str = "SELECT substr(t, 17) FROM obj_description(to_regclass('_params'), 'pg_class') AS t \
      WHERE starts_with(t, 'pocketbase copy ')";

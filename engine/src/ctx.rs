@@ -18,11 +18,12 @@ use serde_json::{Map, Value};
 use crate::{
     Error, Result,
     app::App,
+    field::Val,
     hook::BoxFuture,
     realtime::Options,
     record::Record,
     schema::Snapshot,
-    store::{Db, retry},
+    store::{Claims, Db, retry},
 };
 
 /// Who asks.
@@ -267,7 +268,12 @@ impl Ctx {
     /// A request's context.
     #[must_use]
     pub fn new(app: &App, caller: Caller, request: Option<Arc<RequestInfo>>) -> Self {
-        Self { app: app.clone(), db: app.db(), caller, request, after: None }
+        let mut db = app.db();
+        if db.database().has_row_security() {
+            let claims = claims_of(app, &caller, request.is_some());
+            db = Db::Pool(db.database().for_claims(claims));
+        }
+        Self { app: app.clone(), db, caller, request, after: None }
     }
     /// Code of the server itself: no request, nobody asks.
     #[must_use]
@@ -279,7 +285,11 @@ impl Ctx {
     pub fn with_caller(&self, caller: Caller) -> Self {
         // Made facts carry the caller: derive a request that makes its own.
         let request = self.request.as_ref().map(|r| Arc::new(r.derive()));
-        Self { caller, request, ..self.clone() }
+        match &self.db {
+            Db::Pool(_) => Self::new(&self.app, caller, request),
+            // The variables of an open transaction stay as they are.
+            Db::Tx(_) => Self { caller, request, ..self.clone() },
+        }
     }
     /// The same with another request.
     #[must_use]
@@ -391,7 +401,7 @@ impl Ctx {
         Fut: Future<Output = Result<T>> + Send,
         T: Send,
     {
-        let tx = match self.app.store().data().begin_within(limit).await {
+        let tx = match self.db.database().begin_within(limit).await {
             Ok(tx) => tx,
             Err(error) => return (Err(Error::Store(error)), false),
         };
@@ -444,6 +454,40 @@ impl Ctx {
                 Ok(())
             }
         }
+    }
+}
+
+/// What policies of the database see of a caller (spec extensions §1.11).
+fn claims_of(app: &App, caller: &Caller, in_request: bool) -> Claims {
+    let role = match caller {
+        Caller::Superuser(_) => "superuser",
+        Caller::Record(_) => "user",
+        Caller::Guest if in_request => "guest",
+        Caller::Guest => "system",
+    };
+    let record = caller.record();
+    let text = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let fixed = [
+        text("pb.auth.id", record.map_or("", |r| r.id())),
+        text("pb.auth.collection", record.map_or("", |r| r.collection().name.as_str())),
+        text("pb.auth.role", role),
+    ];
+    let wanted = app.config().postgres.iter().flat_map(|postgres| &postgres.claims);
+    let more = wanted.map(|name| {
+        let value = record.and_then(|record| claim(record, name)).unwrap_or_default();
+        (format!("pb.claim.{name}"), value)
+    });
+    Claims::new(fixed.into_iter().chain(more))
+}
+
+/// A field as text, if it is text, a number or a bool, and no secret.
+fn claim(record: &Record, name: &str) -> Option<String> {
+    let (index, _) = record.collection().field_at(name).filter(|_| name != "tokenKey")?;
+    match record.value(index) {
+        Val::Text(text) => Some(text.clone()),
+        Val::Number(n) => Some(crate::json::format_g(*n)),
+        Val::Bool(on) => Some(on.to_string()),
+        _ => None,
     }
 }
 

@@ -28,6 +28,7 @@ pub(crate) struct Server {
     child: Child,
     dir: tempfile::TempDir,
     flags: Vec<String>,
+    env: Vec<(String, String)>,
     pub(crate) port: u16,
 }
 
@@ -82,8 +83,8 @@ impl Server {
     pub(crate) fn fresh_on(port: u16, flags: &[&str]) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let flags: Vec<String> = flags.iter().map(ToString::to_string).collect();
-        let child = start_on(dir.path(), &flags, port);
-        Self { child, dir, flags, port }
+        let child = start_on(dir.path(), &flags, &[], port);
+        Self { child, dir, flags, env: Vec::new(), port }
     }
 
     /// SIGTERM.
@@ -100,13 +101,25 @@ impl Server {
 
     /// Serves an existing directory (`<dir>/pb_data`).
     pub(crate) fn on(dir: tempfile::TempDir, flags: &[&str]) -> Self {
+        Self::on_with(dir, flags, &[])
+    }
+
+    /// The same with variables of the environment.
+    pub(crate) fn on_with(dir: tempfile::TempDir, flags: &[&str], env: &[(&str, &str)]) -> Self {
         let flags: Vec<String> = flags.iter().map(ToString::to_string).collect();
-        let (child, port) = start(dir.path(), &flags);
-        Self { child, dir, flags, port }
+        let env: Vec<_> = env.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+        let port = free_port();
+        let child = start_on(dir.path(), &flags, &env, port);
+        Self { child, dir, flags, env, port }
     }
 
     pub(crate) fn data_dir(&self) -> PathBuf {
         self.dir.path().join("pb_data")
+    }
+
+    /// What the server wrote on stderr since its last start.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.dir.path().join("log")
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -117,7 +130,7 @@ impl Server {
     pub(crate) fn kill_and_restart(&mut self) {
         self.child.kill().expect("kill");
         self.child.wait().expect("wait");
-        self.child = start_on(self.dir.path(), &self.flags, self.port);
+        self.child = start_on(self.dir.path(), &self.flags, &self.env, self.port);
     }
 
     /// One request on a connection of its own.
@@ -140,16 +153,12 @@ fn text(body: &Value) -> Vec<u8> {
     if body.is_null() { Vec::new() } else { body.to_string().into_bytes() }
 }
 
-fn start(dir: &Path, flags: &[String]) -> (Child, u16) {
-    let port = free_port();
-    (start_on(dir, flags, port), port)
-}
-
-fn start_on(dir: &Path, flags: &[String], port: u16) -> Child {
+fn start_on(dir: &Path, flags: &[String], env: &[(String, String)], port: u16) -> Child {
     let log = fs::File::create(dir.join("log")).expect("a log file");
     let mut child = Command::new(binary())
         .args(["serve", "--dir", "pb_data", "--http", &format!("127.0.0.1:{port}")])
         .args(flags)
+        .envs(env.iter().map(|(name, value)| (name, value)))
         .current_dir(dir)
         .stdout(Stdio::null())
         .stderr(log)

@@ -114,11 +114,16 @@ impl Postgres {
 
     /// A server on a database, by its connection string, with one superuser.
     pub(crate) fn serve_existing(&self, dsn: &str, flags: &[&str]) -> Server {
+        self.serve_with(dsn, flags, &[])
+    }
+
+    /// The same with variables of the environment.
+    pub(crate) fn serve_with(&self, dsn: &str, flags: &[&str], env: &[(&str, &str)]) -> Server {
         let dir = tempfile::tempdir().expect("a directory");
         let args = ["superuser", "upsert", EMAIL, PASSWORD, "--dir", "pb_data", "--pg", dsn];
         let made = run(dir.path(), &args);
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        Server::on(dir, &[&["--pg", dsn], flags].concat())
+        Server::on_with(dir, &[&["--pg", dsn], flags].concat(), env)
     }
 
     fn try_connect(&self, database: &str) -> Option<Session> {

@@ -15,7 +15,7 @@ use crate::{
     App, Result,
     ctx::{Caller, Ctx, RequestInfo},
     event::Action,
-    record::{Record, RecordRef, enrich, expand::Paths, export, has_enrich_hooks},
+    record::{Record, RecordRef, enrich, expand::Paths, export, find, has_enrich_hooks},
     rule,
 };
 
@@ -99,6 +99,8 @@ struct Group<'g> {
     rule: Option<&'g str>,
     /// True if callers may be judged or served differently.
     per_caller: bool,
+    /// The database has a say in who sees the record.
+    is_protected: bool,
     rule_verdict: Shared<bool>,
     filter_verdict: Shared<bool>,
     /// For superusers and for others.
@@ -140,10 +142,12 @@ impl<'g> Group<'g> {
         };
         let options = listeners.topic.options();
         let filter = options.query("filter");
-        let rule_shared = !rule.is_some_and(asks_caller);
+        let is_protected = app.store().data().has_row_security();
+        let rule_shared = !is_protected && !rule.is_some_and(asks_caller);
         // a path may bring in list rules, which may look at the caller
-        let filter_shared = !filter.contains("@request.") && !filter.contains('.');
-        let content_shared = options.query("expand").is_empty()
+        let filter_shared = !is_protected && !filter.contains("@request.") && !filter.contains('.');
+        let content_shared = !is_protected
+            && options.query("expand").is_empty()
             && !collection.is_auth()
             && !has_enrich_hooks(app, collection);
         Self {
@@ -153,6 +157,7 @@ impl<'g> Group<'g> {
             action,
             listeners,
             rule,
+            is_protected,
             per_caller: !(rule_shared && filter_shared && content_shared),
             rule_verdict: Shared::new(rule_shared),
             filter_verdict: Shared::new(filter_shared),
@@ -172,6 +177,9 @@ impl<'g> Group<'g> {
         }
         let info = RequestInfo::realtime(self.options().clone());
         let ctx = Ctx::new(self.app, caller, Some(Arc::new(info)));
+        if self.is_protected && !self.passes_policies(&ctx).await {
+            return None;
+        }
         if !is_superuser && !self.passes_rule(&ctx).await {
             return None;
         }
@@ -191,6 +199,12 @@ impl<'g> Group<'g> {
         };
         self.messages[usize::from(is_superuser)].put(&message);
         message
+    }
+
+    /// True if the database shows the row to the caller.
+    async fn passes_policies(&self, ctx: &Ctx) -> bool {
+        let (collection, id) = (self.record.collection(), self.record.id());
+        in_time(async { Ok(find::by_id(ctx, collection, id).await?.is_some()) }).await
     }
 
     async fn passes_rule(&mut self, ctx: &Ctx) -> bool {

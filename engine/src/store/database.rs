@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use dialects::Dialect;
 
-use super::{Done, Error, Job, Result, Rows, Sql, StoreConfig, Tx, holding, postgres, sqlite, tx};
+use super::{
+    Claims, Done, Error, Job, Result, Rows, Sql, StoreConfig, Tx, holding, postgres, sqlite, tx,
+};
 
 /// A database: one SQLite file, or PostgreSQL. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -57,6 +59,23 @@ impl Database {
         match &self.0 {
             Backend::Sqlite(_) => Ok(postgres::MigrationLock::none()),
             Backend::Postgres(db) => Box::pin(db.lock_migrations()).await,
+        }
+    }
+
+    /// The same database for somebody: row-level security sees who it is. Nothing changes where there is none.
+    #[must_use]
+    pub fn for_claims(&self, claims: Claims) -> Self {
+        match &self.0 {
+            Backend::Sqlite(_) => self.clone(),
+            Backend::Postgres(db) => Self(Backend::Postgres(db.for_claims(claims))),
+        }
+    }
+    /// True if what is seen may depend on who asks ([`for_claims`](Self::for_claims)).
+    #[must_use]
+    pub fn has_row_security(&self) -> bool {
+        match &self.0 {
+            Backend::Sqlite(_) => false,
+            Backend::Postgres(db) => db.has_row_security(),
         }
     }
 

@@ -380,7 +380,7 @@ pub async fn copy(options: &Options, tell: &mut (dyn FnMut(Event) + Send)) -> Re
 /// # Errors
 /// One line; the database cannot be reached or read.
 pub async fn is_marked(dsn: &Dsn, mark: &str) -> Result<bool> {
-    Ok(Session::read(dsn).await?.mark().await?.is_some_and(|found| found == mark))
+    Ok(Session::look(dsn).await?.mark().await?.is_some_and(|found| found == mark))
 }
 
 async fn create_indexes(

@@ -13,7 +13,7 @@ use super::{
     cell::{self, Row},
     digest::Digest,
     plan::{Plan, Table},
-    row_security::Policies,
+    row_security::{self, Policies},
     sqlite::{BYTES, size},
 };
 use crate::store::postgres::{Dsn, connect};
@@ -43,6 +43,13 @@ fn driver(error: &tokio_postgres::Error) -> Error {
 impl Session {
     /// Connects to read, everything as it is at this moment.
     pub(super) async fn read(dsn: &Dsn) -> Result<Self> {
+        let session = Self::look(dsn).await?;
+        row_security::see_everything(&session).await?;
+        Ok(session)
+    }
+
+    /// Connects to look at the catalog.
+    pub(super) async fn look(dsn: &Dsn) -> Result<Self> {
         Self::open(dsn, transfer::BEGIN_READ).await
     }
 

@@ -12,6 +12,7 @@ use super::{
     db::Database,
     error,
     pool::Pool,
+    row_security,
 };
 use crate::store::{Error, Result, StoreConfig};
 
@@ -33,13 +34,17 @@ pub struct PostgresConfig {
     pub max_open: usize,
     /// Most connections that wait unused.
     pub max_idle: usize,
+    /// Tell policies who asks even where no table has row-level security (`PB_PG_RLS=1`).
+    pub row_security: bool,
+    /// Fields of auth records that policies may see (`PB_PG_RLS_CLAIMS`).
+    pub claims: Vec<String>,
 }
 
 impl PostgresConfig {
     /// The defaults: 100 connections, 20 idle.
     #[must_use]
     pub fn new(dsn: Dsn) -> Self {
-        Self { dsn, max_open: 100, max_idle: 20 }
+        Self { dsn, max_open: 100, max_idle: 20, row_security: false, claims: Vec::new() }
     }
 }
 
@@ -78,10 +83,15 @@ impl Database {
         }
         let max_open = room(&client, postgres.max_open).await?;
         install_helpers(&client).await?;
+        let is_used = row_security::is_used(&client).await.map_err(|e| failed(&e))?;
+        if is_used || postgres.row_security {
+            row_security::warn(&client).await.map_err(|e| failed(&e))?;
+        }
         drop(client);
         let max_idle = postgres.max_idle.min(max_open);
         let trace = config.trace.clone();
-        let pool = Pool::new(dsn, max_open, max_idle, config.query_timeout, trace);
+        let pool =
+            Pool::new(dsn, max_open, max_idle, config.query_timeout, trace, postgres.row_security);
         Ok(Self::new(pool, config.query_timeout))
     }
 

@@ -18,7 +18,7 @@ use super::{
     error::{self, Fail},
     pool::{Lent, Pool},
 };
-use crate::store::{Done, Error, Job, Result, Rows, Sql, Stats, holding, retry};
+use crate::store::{Claims, Done, Error, Job, Result, Rows, Sql, Stats, holding, retry};
 
 /// Attempts of a read whose connection went away.
 const READS: u32 = 3;
@@ -29,7 +29,7 @@ const FOREIGN_MS: u128 = 500;
 
 /// A PostgreSQL database. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(in crate::store) struct Database(pub(super) Arc<Inner>);
+pub(in crate::store) struct Database(pub(super) Arc<Inner>, pub(super) Option<Claims>);
 
 #[derive(Debug)]
 pub(super) struct Inner {
@@ -45,7 +45,7 @@ pub(super) struct Inner {
 
 impl Database {
     pub(super) fn new(pool: Pool, timeout: Duration) -> Self {
-        Self(Arc::new(Inner {
+        let inner = Inner {
             id: holding::fresh_id(),
             pool,
             timeout,
@@ -54,7 +54,8 @@ impl Database {
             reads: AtomicU64::new(0),
             commits: AtomicU64::new(0),
             jobs: AtomicU64::new(0),
-        }))
+        };
+        Self(Arc::new(inner), None)
     }
 
     pub(in crate::store) fn id(&self) -> u64 {
@@ -80,13 +81,13 @@ impl Database {
     }
 
     async fn fetch(&self, sql: &Sql) -> Result<Answer> {
-        let mut left = READS;
+        let (mut left, claims) = (READS, self.claims());
         loop {
             let mut lent = self.0.pool.get().await?;
             let conn = lent.conn()?;
             left -= 1;
             let known = conn.knows(&sql.text);
-            match conn.query(sql).await {
+            match conn.query_for(claims.as_ref(), sql).await {
                 Ok(answer) => return Ok(answer),
                 Err(fail)
                     if left > 0
@@ -112,11 +113,11 @@ impl Database {
     }
 
     async fn write_patiently(&self, job: &Job) -> Result<Done> {
-        let (mut waits, mut replanned) = (retry::waits(), false);
+        let (mut waits, mut replanned, claims) = (retry::waits(), false, self.claims());
         loop {
             let mut lent = self.0.pool.get().await?;
             let conn = lent.conn()?;
-            let fail = match conn.job_alone(job).await {
+            let fail = match conn.job_for(claims.as_ref(), job).await {
                 Ok(done) => {
                     self.count_commit(1);
                     return Ok(done);

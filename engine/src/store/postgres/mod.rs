@@ -6,6 +6,7 @@
 //! | `boot` | first contact: version, helper functions, the lock of migrations |
 //! | `pool`, `conn` | connections, prepared statements, what happens when nobody waits any more |
 //! | `db`, `tx`, `raw` | the doors of the store |
+//! | `row_security` | telling policies who asks |
 //! | `bind`, `rows`, `error` | values there, values back, errors |
 
 mod bind;
@@ -17,6 +18,7 @@ pub mod dsn;
 mod error;
 mod pool;
 mod raw;
+mod row_security;
 mod rows;
 mod tls;
 mod tx;

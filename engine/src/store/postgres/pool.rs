@@ -12,7 +12,7 @@ use std::{
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{Dsn, conn::Conn, connect};
+use super::{Dsn, conn::Conn, connect, row_security};
 use crate::store::{Error, Result, Trace};
 
 /// Connections that nobody used for so long are closed.
@@ -39,6 +39,9 @@ struct Inner {
     waiting: AtomicUsize,
     generation: AtomicU64,
     closed: AtomicBool,
+    /// Some table has row-level security, or had when somebody looked.
+    row_security: AtomicBool,
+    always_row_security: bool,
 }
 
 struct Tracer(Option<Trace>);
@@ -86,6 +89,7 @@ impl Pool {
         max_idle: usize,
         statement_timeout: Duration,
         trace: Option<Trace>,
+        row_security: bool,
     ) -> Self {
         let inner = Arc::new(Inner {
             dsn,
@@ -97,6 +101,8 @@ impl Pool {
             waiting: AtomicUsize::new(0),
             generation: AtomicU64::new(0),
             closed: AtomicBool::new(false),
+            row_security: AtomicBool::new(row_security),
+            always_row_security: row_security,
         });
         tokio::spawn(reap(Arc::downgrade(&inner)));
         Self(inner)
@@ -105,6 +111,17 @@ impl Pool {
     pub(super) fn dsn(&self) -> &Arc<Dsn> {
         &self.0.dsn
     }
+    pub(super) fn has_row_security(&self) -> bool {
+        self.0.row_security.load(Relaxed)
+    }
+    /// Looks again; other nodes and `psql` change tables too. What cannot be asked stays as it is.
+    async fn look_for_row_security(&self, client: &tokio_postgres::Client) {
+        if !self.0.always_row_security
+            && let Ok(is_used) = row_security::is_used(client).await
+        {
+            self.0.row_security.store(is_used, Relaxed);
+        }
+    }
     /// Who waits for a connection.
     pub(super) fn waiting(&self) -> usize {
         self.0.waiting.load(Relaxed)
@@ -112,6 +129,17 @@ impl Pool {
     /// After a schema change: connections drop their statements before their next use.
     pub(super) fn bump(&self) {
         self.0.generation.fetch_add(1, Relaxed);
+        let pool = self.clone();
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                // Without a connection the next one that is made looks.
+                if let Ok(mut lent) = pool.get().await
+                    && let Ok(conn) = lent.conn()
+                {
+                    pool.look_for_row_security(conn.client()).await;
+                }
+            });
+        }
     }
     /// Closes what is idle; what is in use is closed when it comes back.
     pub(super) fn close(&self) {
@@ -157,6 +185,7 @@ impl Pool {
                 Error::Unreachable
             })?;
         driver.spawn();
+        self.look_for_row_security(&client).await;
         let mut conn = Conn::new(client, inner.dsn.clone(), inner.trace.0.clone());
         conn.lifetime = next_lifetime();
         conn.generation = inner.generation.load(Relaxed);

@@ -72,6 +72,9 @@ impl Database {
         };
         // Until something is done with it, going away must not leave an open transaction in the pool.
         lent.conn()?.in_transaction = true;
+        if let Some(claims) = self.claims() {
+            lent.conn()?.claim(&claims).await.map_err(Fail::into_error)?;
+        }
         let deadline = Instant::now() + limit;
         let inner = Arc::new(Inner {
             database: self.clone(),

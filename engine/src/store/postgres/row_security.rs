@@ -1,0 +1,125 @@
+//! Row-level security: whether any table has it, and transactions that tell policies who asks (spec extensions §1.11).
+//!
+//! Where no table has it, nothing is asked or sent. Must not know what policies mean.
+
+use dialects::catalog;
+use tokio_postgres::Client;
+
+use super::{
+    conn::{Answer, Conn},
+    db::Database,
+    error::Fail,
+};
+use crate::store::{Claims, Done, Job, Result, Sql, Value};
+
+/// Whether policies may act on what is read and written.
+///
+/// # Errors
+/// What the driver says.
+pub(super) async fn is_used(client: &Client) -> Result<bool, tokio_postgres::Error> {
+    let row = client.query_one(catalog::HAS_ROW_SECURITY, &[]).await?;
+    Ok(row.get(0))
+}
+
+/// Says where policies do not act although somebody may think so.
+///
+/// # Errors
+/// What the driver says.
+pub(super) async fn warn(client: &Client) -> Result<(), tokio_postgres::Error> {
+    let row = client.query_one(catalog::IDLE_ROW_SECURITY, &[]).await?;
+    let (tables, is_exempt): (String, bool) = (row.get(0), row.get(1));
+    if is_exempt {
+        tracing::warn!(
+            "row-level security is enabled, but the server's database role is exempt from it (SUPERUSER or BYPASSRLS)"
+        );
+    } else if !tables.is_empty() {
+        tracing::warn!(
+            tables,
+            "row-level security does not act on the owner of these tables: ALTER TABLE … FORCE ROW LEVEL SECURITY"
+        );
+    }
+    Ok(())
+}
+
+impl Database {
+    /// The same database for somebody.
+    pub(in crate::store) fn for_claims(&self, claims: Claims) -> Self {
+        Self(self.0.clone(), Some(claims))
+    }
+
+    pub(in crate::store) fn has_row_security(&self) -> bool {
+        self.0.pool.has_row_security()
+    }
+
+    /// What transactions have to set; nothing where no policy would read it.
+    pub(super) fn claims(&self) -> Option<Claims> {
+        self.has_row_security().then(|| self.1.clone().unwrap_or_else(Claims::system))
+    }
+}
+
+/// Sets the variables of a transaction; they end with it.
+fn setting(claims: &Claims) -> Sql {
+    let (mut calls, mut params) = (Vec::new(), Vec::new());
+    for (name, value) in claims.pairs() {
+        calls.push(format!(
+            "set_config(${}::text, ${}::text, true)",
+            params.len() + 1,
+            params.len() + 2
+        ));
+        // No text of PostgreSQL has it.
+        let value = value.replace('\0', "");
+        params.extend([Value::Text(name.into()), Value::Text(value.into())]);
+    }
+    Sql { text: format!("SELECT {}", calls.join(",")), params }
+}
+
+impl Conn {
+    /// Sets the variables of the open transaction.
+    pub(super) async fn claim(&mut self, claims: &Claims) -> Result<(), Fail> {
+        self.query(&setting(claims)).await.map(drop)
+    }
+
+    /// Runs a query for somebody.
+    pub(super) async fn query_for(
+        &mut self,
+        claims: Option<&Claims>,
+        sql: &Sql,
+    ) -> Result<Answer, Fail> {
+        let Some(claims) = claims else { return self.query(sql).await };
+        self.begin_for(claims).await?;
+        let done = self.query(sql).await;
+        self.end_for(done).await
+    }
+
+    /// Runs a job for somebody, as a transaction of its own.
+    pub(super) async fn job_for(
+        &mut self,
+        claims: Option<&Claims>,
+        job: &Job,
+    ) -> Result<Done, Fail> {
+        let Some(claims) = claims else { return self.job_alone(job).await };
+        self.begin_for(claims).await?;
+        let done = self.steps(job).await;
+        self.end_for(done).await
+    }
+
+    async fn begin_for(&mut self, claims: &Claims) -> Result<(), Fail> {
+        self.batch("BEGIN").await?;
+        // The connection is not used again if it cannot be ended.
+        self.in_transaction = true;
+        match self.claim(claims).await {
+            Ok(()) => Ok(()),
+            Err(fail) => self.end_for(Err(fail)).await,
+        }
+    }
+
+    async fn end_for<T>(&mut self, done: Result<T, Fail>) -> Result<T, Fail> {
+        let end = if done.is_ok() { "COMMIT" } else { "ROLLBACK" };
+        let ended = if self.is_answering() { self.batch(end).await } else { Ok(()) };
+        self.in_transaction = ended.is_err();
+        match (done, ended) {
+            (Ok(_), Err(fail)) => Err(fail),
+            (done, _) => done,
+        }
+    }
+}
