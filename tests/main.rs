@@ -11,6 +11,7 @@ mod mail;
 mod oauth2;
 mod operations;
 mod pipeline;
+mod postgres_backups;
 mod postgres_tls;
 mod realtime;
 mod sdk;

@@ -120,6 +120,21 @@ pub fn views(d: Dialect) -> Sql {
     })
 }
 
+/// `table`, `sql`: what would give PostgreSQL's tables the row-level security they have.
+pub const ROW_SECURITY: &str = "SELECT c.relname::text AS \"table\", s.text AS sql \
+ FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+ CROSS JOIN LATERAL ( \
+   SELECT format('CREATE POLICY %I ON %I AS %s FOR %s TO %s%s%s', p.policyname, p.tablename, p.permissive, p.cmd, \
+     (SELECT string_agg(CASE r WHEN 'public' THEN 'PUBLIC' ELSE quote_ident(r) END, ', ') FROM unnest(p.roles) r), \
+     ' USING (' || p.qual || ')', ' WITH CHECK (' || p.with_check || ')') \
+   FROM pg_catalog.pg_policies p WHERE p.schemaname = n.nspname AND p.tablename = c.relname \
+   UNION ALL SELECT format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', c.relname) WHERE c.relrowsecurity \
+   UNION ALL SELECT format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', c.relname) WHERE c.relforcerowsecurity \
+ ) AS s(text) WHERE n.nspname = current_schema() AND c.relkind IN ('r','p') ORDER BY c.oid";
+
+/// `bytes` of the whole database on the server.
+pub const DATABASE_SIZE: &str = "SELECT pg_database_size(current_database()) AS bytes";
+
 /// `count` of rows in a table.
 #[must_use]
 pub fn row_count(table: &str) -> Sql {

@@ -14,8 +14,14 @@ pub const BEGIN_FILL: &str = "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL 
      SET LOCAL lock_timeout = '10s'";
 
 /// How a transaction that reads a whole database begins on PostgreSQL.
-pub const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
+///
+/// Policies that would hide rows make it fail: a copy has all rows or is none.
+pub const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL row_security = off; \
      SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0";
+
+/// What [`mark`] left, if there is anything.
+pub const READ_MARK: &str = "SELECT substr(t, 17) FROM obj_description(to_regclass('_params'), 'pg_class') AS t \
+     WHERE starts_with(t, 'pocketbase copy ')";
 
 /// How a SQLite file is read as a whole: one snapshot, nothing written.
 pub const SQLITE_READ: &str =
@@ -28,6 +34,12 @@ pub const SQLITE_FILL: &str =
 /// Fails if anybody else has a SQLite file open.
 pub const SQLITE_ALONE: &str =
     "PRAGMA busy_timeout=2000; PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE; COMMIT";
+
+/// Says, where everybody can see it from the commit on, which copy this was.
+#[must_use]
+pub fn mark(mark: &str) -> String {
+    format!("COMMENT ON TABLE \"_params\" IS 'pocketbase copy {}'", mark.replace('\'', "''"))
+}
 
 /// Ends a transaction.
 pub const COMMIT: &str = "COMMIT";

@@ -19,7 +19,7 @@ use crate::{
         Found,
         password::{self, Scheme, Unhashable},
     },
-    backup::{Backups, swap},
+    backup::{Backups, database, swap},
     crons::Crons,
     ctx::Ctx,
     event::{Action, AppEvent, Hooks, TerminateEvent},
@@ -161,7 +161,14 @@ impl App {
     /// A directory or database that cannot be opened, a failed migration, undecryptable settings, a hook's error.
     pub async fn bootstrap(config: Config, hooks: Hooks) -> Result<Self> {
         let dir = config.data_dir.clone();
-        let mut recovery = swap::begin(&dir)?;
+        let is_final = database::is_committed(&config, swap::interrupted(&dir)).await?;
+        let mut recovery = swap::begin(&dir, is_final)?;
+        if config.postgres.is_some() {
+            match database::copy_in(&config, &recovery).await? {
+                Ok(()) => recovery.settle(&dir)?,
+                Err(error) => _ = recovery.undo(&dir, &error.to_string())?,
+            }
+        }
         let (store, snapshot) = match open(&config, recovery.is_trial()).await {
             Err(error) if recovery.undo(&dir, &error.to_string())? => open(&config, false).await?,
             opened => opened?,
@@ -432,6 +439,13 @@ async fn open(config: &Config, is_trial: bool) -> Result<(Store, Snapshot)> {
         settings_ops::check(&db, config).await?;
     }
     Ok((store, snapshot))
+}
+
+/// Makes sure that the SQLite databases of a directory could be served; migrates them.
+pub(crate) async fn try_files(config: &Config, dir: &std::path::Path) -> Result<()> {
+    let config = Config { data_dir: dir.to_owned(), postgres: None, ..config.clone() };
+    let (store, _) = open(&config, true).await?;
+    tokio::task::spawn_blocking(move || store.close()).await.map_err(|_| Error::Busy)
 }
 
 /// Longer tokens are checked each time.

@@ -35,11 +35,8 @@ pub(super) fn run(matches: &ArgMatches, config: &Config) -> Result<(), Failure> 
         return Ok(());
     };
     let text = |name: &str| sub.get_one::<String>(name).map_or("", String::as_str);
-    let options = Options {
-        from: place(text("from"))?,
-        to: place(text("to"))?,
-        overwrite: sub.get_one::<bool>("overwrite").copied().unwrap_or_default(),
-    };
+    let overwrite = sub.get_one::<bool>("overwrite").copied().unwrap_or_default();
+    let options = Options::new(place(text("from"))?, place(text("to"))?, overwrite);
     print::line(&format!("Copying {} to {}", options.from, options.to));
     let report = wire::runtime()?.block_on(transfer::copy(&options, &mut |event| show(&event)))?;
     print::line(&format!("Done: {} rows in {} tables.", report.rows, report.tables));

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::free_port;
+use super::{EMAIL, PASSWORD, Server, free_port, run};
 
 /// A running server.
 #[derive(Debug)]
@@ -89,6 +89,21 @@ impl Postgres {
             self.dir.path().display(),
             self.port
         )
+    }
+
+    /// A server on a new database with one superuser.
+    pub(crate) fn serve(&self, database: &str, flags: &[&str]) -> Server {
+        self.execute("postgres", &format!("CREATE DATABASE {database}"));
+        self.serve_existing(&self.dsn(database), flags)
+    }
+
+    /// A server on a database, by its connection string, with one superuser.
+    pub(crate) fn serve_existing(&self, dsn: &str, flags: &[&str]) -> Server {
+        let dir = tempfile::tempdir().expect("a directory");
+        let args = ["superuser", "upsert", EMAIL, PASSWORD, "--dir", "pb_data", "--pg", dsn];
+        let made = run(dir.path(), &args);
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        Server::on(dir, &[&["--pg", dsn], flags].concat())
     }
 
     fn try_connect(&self, database: &str) -> Option<Session> {

@@ -29,7 +29,7 @@ async fn show(req: &mut Req) -> Result<Response> {
     out.extend_from_slice(b"{\"message\":\"API is healthy.\",\"code\":200,\"data\":{\"canBackup\":");
     let is_file = req.app().store().data().path().is_some();
     let idle = req.app().backups().active().is_none();
-    out.extend_from_slice(if idle && is_file { b"true" } else { b"false" });
+    out.extend_from_slice(if idle { b"true" } else { b"false" });
     // The reference has no other database and says nothing.
     if !is_file {
         out.extend_from_slice(b",\"databaseType\":\"PostgreSQL\"");

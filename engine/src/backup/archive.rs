@@ -23,7 +23,7 @@ pub(super) struct Content<'a> {
     pub(super) root: &'a Path,
     /// Paths below the root that stay out, with all that is below them.
     pub(super) exclude: &'a [String],
-    /// Files at the root that are read from elsewhere: consistent copies of the databases.
+    /// Files at the root that are read from elsewhere, whether they are there or not: consistent copies of the databases.
     pub(super) replaced: &'a [(String, PathBuf)],
 }
 
@@ -91,6 +91,10 @@ fn names_in(content: &Content<'_>, name: &str) -> io::Result<BTreeSet<String>> {
         Err(e) => return Err(e),
     };
     let mut names = BTreeSet::new();
+    if name.is_empty() {
+        // Some of them are not in the directory at all.
+        names.extend(content.replaced.iter().map(|(name, _)| name.clone()));
+    }
     for entry in entries {
         let own = entry?.file_name();
         let own = own.to_string_lossy();

@@ -1,15 +1,17 @@
 //! Making a backup: copies of the databases, then one zip of everything, then its place (spec §4.1).
 
-use std::{fs, path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use super::{NEVER_SAVED, Pace, archive, on_thread, scratch::Scratch};
+use super::{NEVER_SAVED, Pace, archive, database, on_thread, scratch::Scratch};
 use crate::{
     App, Error, Result,
     event::BackupEvent,
     field::file::snake_case,
     files::{self, Labels, Source},
     hook::{Event, Slot},
-    store::Database,
     time,
 };
 
@@ -47,10 +49,21 @@ async fn make(event: Event<BackupEvent>) -> Result<()> {
         name.clone()
     });
     let (exclude, owned) = (event.exclude.get(), app.clone());
+    let scratch = Scratch::new(&app.config().data_dir, "pb_backup")?;
+    check_space(&app, scratch.path()).await?;
+    let copied = match &app.config().postgres {
+        Some(postgres) => Some(database::copy_out(&app, postgres, scratch.path(), &exclude).await?),
+        None => None,
+    };
     let scratch = on_thread(move || {
-        let dir = &owned.config().data_dir;
-        let scratch = Scratch::new(dir, "pb_backup")?;
-        write_zip(&owned, scratch.path(), &exclude, owned.backups().pace())?;
+        let mut pace = owned.backups().pace();
+        let replaced = match copied {
+            Some(copied) => copied,
+            None => copy_files(&owned, scratch.path(), &exclude, &mut pace)?,
+        };
+        let root = &owned.config().data_dir;
+        let content = archive::Content { root, exclude: &exclude, replaced: &replaced };
+        archive::write(&content, &scratch.path().join(ZIP), &mut pace)?;
         Ok(scratch)
     })
     .await?;
@@ -64,18 +77,28 @@ async fn make(event: Event<BackupEvent>) -> Result<()> {
 /// The finished zip in its scratch directory.
 const ZIP: &str = "backup.zip";
 
-fn write_zip(app: &App, scratch: &Path, exclude: &[String], mut pace: Pace) -> Result<()> {
+async fn check_space(app: &App, scratch: &Path) -> Result<()> {
     let store = app.store();
-    let databases = [store.data(), store.aux()];
-    let size = |db: &Database| {
-        db.path().and_then(|path| fs::metadata(path).ok()).map_or(0, |stat| stat.len())
-    };
-    let needed: u64 = databases.into_iter().map(size).sum();
+    let mut needed = store.data().size().await?;
+    // PostgreSQL is one database for both.
+    if app.config().postgres.is_none() {
+        needed += store.aux().size().await?;
+    }
     if free_space(scratch).is_some_and(|free| free < needed + SPARE) {
         return Err(Error::Message("not enough free disk space for a backup".into()));
     }
+    Ok(())
+}
+
+/// Consistent copies of the databases: (name in the archive, where).
+fn copy_files(
+    app: &App,
+    scratch: &Path,
+    exclude: &[String],
+    pace: &mut Pace,
+) -> Result<Vec<(String, PathBuf)>> {
     let mut replaced = Vec::new();
-    for database in databases {
+    for database in [app.store().data(), app.store().aux()] {
         let name = database
             .path()
             .and_then(Path::file_name)
@@ -89,8 +112,7 @@ fn write_zip(app: &App, scratch: &Path, exclude: &[String], mut pace: Pace) -> R
         database.copy_pages(&copy, &mut || pace.step())?;
         replaced.push((name, copy));
     }
-    let content = archive::Content { root: &app.config().data_dir, exclude, replaced: &replaced };
-    Ok(archive::write(&content, &scratch.join(ZIP), &mut pace)?)
+    Ok(replaced)
 }
 
 /// `<prefix><app name>_<time>.zip`.

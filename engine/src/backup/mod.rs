@@ -5,6 +5,7 @@
 //! |---|---|
 //! | making one | `create` |
 //! | making them at times, keeping the newest | `auto` |
+//! | the databases where PostgreSQL is served from | `database` |
 //! | directory to zip, zip to directory | `archive`, `extract` |
 //! | checking one and putting it in place | `restore` |
 //! | exchanging the data directory's content so that it can be undone | `swap` |
@@ -14,6 +15,7 @@
 mod archive;
 pub(crate) mod auto;
 mod create;
+pub(crate) mod database;
 mod extract;
 mod restore;
 mod scratch;
@@ -119,6 +121,10 @@ impl Backups {
     /// Stops what is being made: the app closes.
     pub(crate) fn close(&self) {
         self.stop.store(true, Relaxed);
+    }
+
+    fn is_closing(&self) -> bool {
+        self.stop.load(Relaxed)
     }
 
     fn pace(&self) -> Pace {

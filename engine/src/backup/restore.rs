@@ -11,6 +11,7 @@ use futures_util::StreamExt as _;
 
 use super::{
     create::{SPARE, free_space},
+    database,
     extract::{self, Limits},
     on_thread,
     scratch::Scratch,
@@ -62,11 +63,17 @@ async fn prepare(app: &App, name: &str, exclude: Vec<String>) -> Result<Swap> {
     let download = Scratch::new(&data_dir, "pb_download")?;
     let archive = fetch(files::for_backups(app)?.as_ref(), name, download.path()).await?;
     let mut pace = app.backups().pace();
+    let is_postgres = app.config().postgres.is_some();
     on_thread(move || {
         let free = free_space(&data_dir).map(|free| free.saturating_sub(SPARE));
         extract::extract(&archive, scratch.path(), &exclude, Limits::of_disk(free), &mut pace)?;
         drop(download);
         check(scratch.path())?;
+        let mut exclude = exclude;
+        if is_postgres {
+            // They go on from where they are to the database.
+            exclude.extend(database::stand_ins());
+        }
         Ok(Swap { staged: scratch.keep(), exclude })
     })
     .await

@@ -141,16 +141,24 @@ fn sync_dir(dir: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(dir)?.sync_all() } else { Ok(()) }
 }
 
-/// Before the databases are opened: undoes an exchange that was interrupted or whose start did not succeed.
+fn read(data_dir: &Path) -> Option<Journal> {
+    let text = fs::read(data_dir.join(TEMP).join(JOURNAL)).ok()?;
+    serde_json::from_slice(&text).ok()
+}
+
+/// The mark of an exchange whose start was interrupted: it may have left it elsewhere, and is final then.
+pub(crate) fn interrupted(data_dir: &Path) -> Option<String> {
+    read(data_dir).filter(|journal| journal.phase == Phase::Trying).map(|journal| journal.old)
+}
+
+/// Before the databases are opened: undoes an exchange that was interrupted or whose start did not succeed, unless it is
+/// known to be final.
 ///
 /// # Errors
 /// File system errors while undoing: the data directory is incomplete then, and must not be used.
-pub(crate) fn begin(data_dir: &Path) -> io::Result<Recovery> {
+pub(crate) fn begin(data_dir: &Path, is_final: bool) -> io::Result<Recovery> {
     let path = data_dir.join(TEMP).join(JOURNAL);
-    let Ok(text) = fs::read(&path) else { return Ok(Recovery::default()) };
-    let Ok(mut journal) = serde_json::from_slice::<Journal>(&text) else {
-        return Ok(Recovery::default());
-    };
+    let Some(mut journal) = read(data_dir) else { return Ok(Recovery::default()) };
     let why = match journal.phase {
         Phase::Moved => {
             journal.write(data_dir, Phase::Trying)?;
@@ -162,6 +170,10 @@ pub(crate) fn begin(data_dir: &Path) -> io::Result<Recovery> {
             return Ok(Recovery { trial: None, undone: Some(why) });
         }
         Phase::Out | Phase::In => "the process ended while files were moved",
+        Phase::Trying if is_final => {
+            fs::remove_file(path)?;
+            return Ok(Recovery::default());
+        }
         Phase::Trying => "the process ended before it had started on the restored data",
     };
     journal.undo(data_dir, why)?;
@@ -173,6 +185,23 @@ impl Recovery {
     /// True if the start that follows is the first on restored data.
     pub(crate) fn is_trial(&self) -> bool {
         self.trial.is_some()
+    }
+
+    /// Where the entries are that were left out of the exchange, on the first start on restored data; and its mark.
+    pub(super) fn staged(&self, data_dir: &Path) -> Option<(PathBuf, String)> {
+        let journal = self.trial.as_ref()?;
+        Some((data_dir.join(TEMP).join(&journal.staged), journal.old.clone()))
+    }
+
+    /// The exchange is final, whatever the start does.
+    ///
+    /// # Errors
+    /// File system errors.
+    pub(crate) fn settle(&mut self, data_dir: &Path) -> io::Result<()> {
+        if self.trial.take().is_some() {
+            fs::remove_file(data_dir.join(TEMP).join(JOURNAL))?;
+        }
+        Ok(())
     }
 
     /// The start on restored data did not succeed: brings the old data back. True if there was something to undo.
@@ -188,11 +217,9 @@ impl Recovery {
     }
 
     /// The app has started: the exchange is final. What is no longer needed is removed in the background.
-    pub(crate) fn finish(self, data_dir: PathBuf) {
-        if self.trial.is_some() {
-            // If it stays, `sweep` removes it; a start that finds it would undo, so it goes first.
-            let _ = fs::remove_file(data_dir.join(TEMP).join(JOURNAL));
-        }
+    pub(crate) fn finish(mut self, data_dir: PathBuf) {
+        // If it stays, `sweep` removes it; a start that finds it would undo, so it goes first.
+        let _ = self.settle(&data_dir);
         if data_dir.join(TEMP).exists() {
             // Without a thread it is done by the next start.
             let _ = std::thread::Builder::new()
@@ -272,10 +299,10 @@ mod tests {
         let dir = dir.path();
         swap.apply(dir).unwrap();
         assert_eq!(content(dir), NEW);
-        let recovery = begin(dir).unwrap();
+        let recovery = begin(dir, false).unwrap();
         assert!(recovery.is_trial() && recovery.undone.is_none());
         recovery.finish(dir.to_owned());
-        let again = begin(dir).unwrap();
+        let again = begin(dir, false).unwrap();
         assert!(!again.is_trial() && again.undone.is_none());
         assert_eq!(content(dir), NEW);
     }
@@ -285,13 +312,13 @@ mod tests {
         let (dir, swap) = prepared();
         let dir = dir.path();
         swap.apply(dir).unwrap();
-        let mut recovery = begin(dir).unwrap();
+        let mut recovery = begin(dir, false).unwrap();
         fs::write(dir.join("data.db-wal"), "made by the trial").unwrap();
         assert!(recovery.undo(dir, "no good").unwrap());
         assert!(!recovery.undo(dir, "no good").unwrap());
         assert_eq!(content(dir), OLD);
         assert_eq!(recovery.undone.as_deref(), Some("no good"));
-        assert!(begin(dir).unwrap().undone.is_none());
+        assert!(begin(dir, false).unwrap().undone.is_none());
     }
 
     #[test]
@@ -299,9 +326,22 @@ mod tests {
         let (dir, swap) = prepared();
         let dir = dir.path();
         swap.apply(dir).unwrap();
-        drop(begin(dir).unwrap());
-        assert!(begin(dir).unwrap().undone.is_some());
+        drop(begin(dir, false).unwrap());
+        assert!(begin(dir, false).unwrap().undone.is_some());
         assert_eq!(content(dir), OLD);
+    }
+
+    #[test]
+    fn what_became_final_elsewhere_stays() {
+        let (dir, swap) = prepared();
+        let dir = dir.path();
+        swap.apply(dir).unwrap();
+        assert!(interrupted(dir).is_none());
+        let (_, mark) = begin(dir, false).unwrap().staged(dir).unwrap();
+        assert_eq!(interrupted(dir), Some(mark));
+        let next = begin(dir, true).unwrap();
+        assert!(!next.is_trial() && next.undone.is_none() && interrupted(dir).is_none());
+        assert_eq!(content(dir), NEW);
     }
 
     /// Whatever the moment of an interruption, the next start has the old content.
@@ -333,7 +373,7 @@ mod tests {
                 for name in ["data.db", "only_new", "storage"].iter().take(moved_in) {
                     fs::rename(new.join(name), dir.join(name)).unwrap();
                 }
-                assert!(begin(dir).unwrap().undone.is_some());
+                assert!(begin(dir, false).unwrap().undone.is_some());
                 assert_eq!(content(dir), OLD, "{moved_out} {moved_in}");
             }
         }
@@ -346,7 +386,7 @@ mod tests {
         let swap = Swap { staged: "missing".into(), ..swap };
         assert!(swap.apply(dir).is_err());
         assert_eq!(content(dir), OLD);
-        let next = begin(dir).unwrap();
+        let next = begin(dir, false).unwrap();
         assert!(!next.is_trial() && next.undone.is_some());
     }
 }

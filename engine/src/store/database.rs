@@ -76,6 +76,18 @@ impl Database {
             Backend::Postgres(_) => None,
         }
     }
+    /// Bytes on the disk.
+    ///
+    /// # Errors
+    /// What the driver says.
+    pub async fn size(&self) -> Result<u64> {
+        let Some(path) = self.path() else {
+            let sql = Sql::plain(dialects::catalog::DATABASE_SIZE);
+            let size = self.query(sql, |rows| rows.scalar_i64()).await??;
+            return Ok(u64::try_from(size).unwrap_or_default());
+        };
+        Ok(std::fs::metadata(path).map_or(0, |stat| stat.len()))
+    }
     /// The time limit of statements, jobs and transactions.
     #[must_use]
     pub fn query_timeout(&self) -> Duration {

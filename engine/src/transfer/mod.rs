@@ -8,6 +8,7 @@
 //! | `plan` | which tables, columns, indexes, views there are |
 //! | `cell`, `canon`, `digest` | values in the one form that both engines have, and their checksums |
 //! | `sqlite`, `postgres` | the two kinds of places |
+//! | `row_security` | policies that a PostgreSQL target has and keeps |
 //! | `storage` | files of records |
 
 mod canon;
@@ -15,6 +16,7 @@ mod cell;
 mod digest;
 mod plan;
 mod postgres;
+mod row_security;
 mod sqlite;
 mod storage;
 
@@ -34,6 +36,7 @@ use self::{
     digest::Digest,
     plan::{Plan, Statement, Table},
     postgres::Session,
+    row_security::Policies,
     sqlite::Files,
 };
 use crate::{
@@ -71,6 +74,19 @@ pub struct Options {
     pub to: Place,
     /// Replace what is there.
     pub overwrite: bool,
+    /// The directory is part of a backup: files of records are no matter of ours, and indexes that SQLite cannot have
+    /// are missing in it until the collections come back to PostgreSQL.
+    pub archive: bool,
+    /// Is left on a PostgreSQL target in the same transaction; see [`is_marked`].
+    pub mark: Option<String>,
+}
+
+impl Options {
+    /// All of one place to another.
+    #[must_use]
+    pub fn new(from: Place, to: Place, overwrite: bool) -> Self {
+        Self { from, to, overwrite, archive: false, mark: None }
+    }
 }
 
 /// What happened.
@@ -275,26 +291,35 @@ fn value(cell: &Cell) -> ValueRef<'_> {
 /// The end that is filled.
 enum Target {
     Sqlite(sqlite::Target),
-    Postgres(Session),
+    Postgres { session: Session, policies: Policies },
 }
 
 impl Target {
     async fn create(place: &Place, plan: &Plan, overwrite: bool) -> Result<Self> {
         Ok(match place {
             Place::Dir(dir) => Self::Sqlite(sqlite::Target::create(dir, overwrite).await?),
-            Place::Postgres(dsn) => Self::Postgres(Session::fill_new(dsn, plan, overwrite).await?),
+            Place::Postgres(dsn) => {
+                let (session, policies) = Session::fill_new(dsn, plan, overwrite).await?;
+                Self::Postgres { session, policies }
+            }
         })
     }
     fn handle(&self) -> Option<Handle> {
         match self {
             Self::Sqlite(target) => target.files().map(Handle::Sqlite),
-            Self::Postgres(session) => Some(Handle::Postgres(session.clone())),
+            Self::Postgres { session, .. } => Some(Handle::Postgres(session.clone())),
         }
     }
-    async fn publish(self) -> Result<()> {
+    async fn publish(self, plan: &Plan, mark: Option<&str>) -> Result<()> {
         match self {
             Self::Sqlite(target) => target.publish().await,
-            Self::Postgres(session) => session.commit().await,
+            Self::Postgres { session, policies } => {
+                policies.restore(&session, plan).await?;
+                if let Some(mark) = mark {
+                    session.execute(&transfer::mark(mark)).await?;
+                }
+                session.commit().await
+            }
         }
     }
 }
@@ -309,7 +334,9 @@ pub async fn copy(options: &Options, tell: &mut (dyn FnMut(Event) + Send)) -> Re
     }
     let source = Handle::read(&options.from).await?;
     let plan = Plan::new(source.collections().await?);
-    storage::check(options)?;
+    if !options.archive {
+        storage::check(options)?;
+    }
     let target = Target::create(&options.to, &plan, options.overwrite).await?;
     let handle = target.handle().ok_or_else(|| Error("the target is closed".to_owned()))?;
     let (first, last) = plan.tables_sql(handle.dialect());
@@ -327,7 +354,8 @@ pub async fn copy(options: &Options, tell: &mut (dyn FnMut(Event) + Send)) -> Re
     for statement in &last {
         handle.execute(statement).await?;
     }
-    create_indexes(&handle, &plan, tell).await?;
+    let may_lack = options.archive && matches!(options.to, Place::Dir(_));
+    create_indexes(&handle, &plan, may_lack, tell).await?;
     create_views(&handle, &plan, tell).await?;
     left_behind(&source, &plan, tell).await?;
     for (table, digest) in tables.iter().zip(&digests) {
@@ -339,15 +367,26 @@ pub async fn copy(options: &Options, tell: &mut (dyn FnMut(Event) + Send)) -> Re
         }
     }
     tell(Event::Verified { tables: tables.len() });
-    storage::copy(options, tell)?;
+    if !options.archive {
+        storage::copy(options, tell)?;
+    }
     drop(handle);
-    target.publish().await?;
+    target.publish(&plan, options.mark.as_deref()).await?;
     Ok(Report { tables: tables.len(), rows: digests.iter().map(|d| d.rows).sum() })
+}
+
+/// True if the last copy into a database was made with this mark: asked by those who did not hear how it ended.
+///
+/// # Errors
+/// One line; the database cannot be reached or read.
+pub async fn is_marked(dsn: &Dsn, mark: &str) -> Result<bool> {
+    Ok(Session::read(dsn).await?.mark().await?.is_some_and(|found| found == mark))
 }
 
 async fn create_indexes(
     handle: &Handle,
     plan: &Plan,
+    may_lack_unique: bool,
     tell: &mut (dyn FnMut(Event) + Send),
 ) -> Result<()> {
     for index in plan.indexes() {
@@ -360,7 +399,7 @@ async fn create_indexes(
                 "the index {:?} of {:?} cannot be created: {error}",
                 index.name, index.table
             );
-            if index.unique {
+            if index.unique && !may_lack_unique {
                 return Err(Error(said));
             }
             tell(Event::Warning(said));

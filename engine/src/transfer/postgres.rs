@@ -13,6 +13,7 @@ use super::{
     cell::{self, Row},
     digest::Digest,
     plan::{Plan, Table},
+    row_security::Policies,
     sqlite::{BYTES, size},
 };
 use crate::store::postgres::{Dsn, connect};
@@ -55,7 +56,12 @@ impl Session {
     }
 
     /// Connects to fill; refuses a database with tables of ours, or drops them.
-    pub(super) async fn fill_new(dsn: &Dsn, plan: &Plan, overwrite: bool) -> Result<Self> {
+    /// What protects rows there is to come back at the end.
+    pub(super) async fn fill_new(
+        dsn: &Dsn,
+        plan: &Plan,
+        overwrite: bool,
+    ) -> Result<(Self, Policies)> {
         let session = Self::open(dsn, transfer::BEGIN_FILL).await?;
         session.execute(transfer::LOCK_MIGRATIONS).await?;
         let found = session.tables().await?;
@@ -76,6 +82,7 @@ impl Session {
             let rows = session.0.query(&names, &[]).await.map_err(|e| driver(&e))?;
             ours.extend(rows.iter().map(|row| row.get::<_, String>(0).to_ascii_lowercase()));
         }
+        let policies = Policies::read(&session).await?;
         // views first: what remains of them does not hold a table
         for view in [true, false] {
             for (name, _) in found.iter().filter(|(n, v)| *v == view && is_ours(&ours, n)) {
@@ -83,7 +90,18 @@ impl Session {
             }
         }
         session.execute(dialects::POSTGRES_HELPERS).await?;
-        Ok(session)
+        Ok((session, policies))
+    }
+
+    /// Rows of texts.
+    pub(super) async fn texts(&self, text: &str) -> Result<Vec<Vec<String>>> {
+        let rows = self.0.query(text, &[]).await.map_err(|e| driver(&e))?;
+        Ok(rows.iter().map(|row| (0..row.len()).map(|at| row.get(at)).collect()).collect())
+    }
+
+    /// What [`transfer::mark`] left.
+    pub(super) async fn mark(&self) -> Result<Option<String>> {
+        Ok(self.texts(transfer::READ_MARK).await?.into_iter().flatten().next())
     }
 
     pub(super) async fn execute(&self, text: &str) -> Result<()> {
