@@ -1,25 +1,44 @@
--- Helper functions of the PostgreSQL texts; version 1 (dialects::POSTGRES_HELPERS_VERSION).
+-- Helper functions of the PostgreSQL texts; version 2 (dialects::POSTGRES_HELPERS_VERSION).
 -- They reproduce SQLite's value model where PostgreSQL has no native counterpart
 -- (spec filter-language §3.3, §3.4, §5, §6.4). Every statement is safe to repeat.
 
--- A JSON value as minified text.
-CREATE OR REPLACE FUNCTION pb_json(v jsonb) RETURNS text LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+-- A JSON value as minified text: the blanks after commas and colons outside of strings go. Not recursive, because
+-- values nest deeper than calls may.
+CREATE OR REPLACE FUNCTION pb_json(v jsonb) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+  SELECT regexp_replace(v::text, '("(?:[^"\\]|\\.)*")|([,:]) ', '\1\2', 'g')
+$$;
+
+-- A double as a `jsonb` number that compares like it: integers of more than 53 bits with all their digits.
+CREATE OR REPLACE FUNCTION pb_exact(f double precision) RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE
+    WHEN abs(f) < 9007199254740992 THEN to_jsonb(f)
+    WHEN f >= -9223372036854775808 AND f < 9223372036854775808 THEN to_jsonb(f::bigint)
+    WHEN abs(f) = 'Infinity' THEN to_jsonb(sign(f)::numeric * 1e400::numeric)
+    ELSE to_jsonb(f) END
+$$;
+
+-- A JSON number as SQLite holds it: an integer of 64 bits or a double; 1e400 stands for infinity.
+CREATE OR REPLACE FUNCTION pb_number(v jsonb) RETURNS jsonb LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+DECLARE
+  t text := v #>> '{}';
+  real boolean := position('.' in t) > 0;
+  n numeric := t::numeric;
+  j jsonb;
 BEGIN
-  CASE jsonb_typeof(v)
-    WHEN 'array' THEN
-      RETURN '[' || COALESCE((SELECT string_agg(pb_json(e), ',' ORDER BY o) FROM jsonb_array_elements(v) WITH ORDINALITY AS x(e, o)), '') || ']';
-    WHEN 'object' THEN
-      RETURN '{' || COALESCE((SELECT string_agg(to_jsonb(k)::text || ':' || pb_json(e), ',' ORDER BY o) FROM jsonb_each(v) WITH ORDINALITY AS x(k, e, o)), '') || '}';
-    ELSE
-      RETURN v::text;
-  END CASE;
+  IF NOT real AND n BETWEEN -9223372036854775808 AND 9223372036854775807 THEN RETURN v; END IF;
+  j := pb_exact(t::double precision);
+  IF real AND position('.' in j::text) = 0 THEN RETURN (j::text || '.0')::jsonb; END IF;
+  RETURN j;
+EXCEPTION WHEN numeric_value_out_of_range THEN
+  RETURN CASE WHEN abs(n) < 1 THEN '0.0'::jsonb ELSE to_jsonb(sign(n) * 1e400::numeric) END;
 END $$;
 
--- Extraction result: string and number stay, booleans are 1/0, containers their text, JSON null is NULL.
+-- Extraction result: strings stay, booleans are 1/0, containers their text, JSON null is NULL. Short numbers mean
+-- the same as decimals and as doubles.
 CREATE OR REPLACE FUNCTION pb_scalar(v jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   SELECT CASE jsonb_typeof(v)
     WHEN 'string' THEN v
-    WHEN 'number' THEN v
+    WHEN 'number' THEN CASE WHEN octet_length(v::text) < 16 THEN v ELSE pb_number(v) END
     WHEN 'boolean' THEN CASE WHEN v = 'true'::jsonb THEN '1'::jsonb ELSE '0'::jsonb END
     WHEN 'null' THEN NULL
     ELSE to_jsonb(pb_json(v)) END
@@ -59,10 +78,12 @@ $$;
 
 -- A scalar as text.
 CREATE OR REPLACE FUNCTION pb_text(v jsonb) RETURNS text LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
-DECLARE t text := v #>> '{}';
+DECLARE t text := v #>> '{}'; n numeric;
 BEGIN
   IF jsonb_typeof(v) <> 'number' THEN RETURN t; END IF;
-  IF position('.' in t) = 0 AND abs(t::numeric) < 9223372036854775808 THEN RETURN t; END IF;
+  n := t::numeric;
+  IF position('.' in t) = 0 AND n BETWEEN -9223372036854775808 AND 9223372036854775807 THEN RETURN t; END IF;
+  IF abs(n) >= 1.8e308::numeric THEN RETURN CASE WHEN n < 0 THEN '-Inf' ELSE 'Inf' END; END IF;
   RETURN pb_real_text(t::double precision);
 END $$;
 
@@ -83,11 +104,11 @@ DECLARE t text; f double precision;
 BEGIN
   IF jsonb_typeof(v) <> 'string' THEN RETURN v; END IF;
   t := btrim(v #>> '{}', E' \t\n\v\f\r');
-  IF t ~ '^[+-]?[0-9]{1,18}$' THEN RETURN to_jsonb(t::bigint); END IF;
+  IF t ~ '^[+-]?[0-9]+$' AND t::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN
+    RETURN to_jsonb(t::bigint);
+  END IF;
   f := pb_float(t);
-  IF f IS NULL THEN RETURN v; END IF;
-  IF abs(f) = 'Infinity' THEN RETURN to_jsonb(sign(f)::numeric * 1e400::numeric); END IF;
-  RETURN to_jsonb(f);
+  RETURN CASE WHEN f IS NULL THEN v ELSE pb_exact(f) END;
 END $$;
 
 -- Order of two scalars: numbers before text; NULL if either is.

@@ -567,7 +567,12 @@ impl Postgres {
                 self.raw(w, x);
                 w.push(")::int)");
             }
-            Kind::Num | Kind::Real | Kind::Int => {
+            Kind::Num | Kind::Real => {
+                w.push("pb_exact(");
+                self.raw(w, x);
+                w.push(")");
+            }
+            Kind::Int => {
                 w.push("to_jsonb(");
                 self.raw(w, x);
                 w.push(")");
