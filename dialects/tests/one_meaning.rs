@@ -18,7 +18,9 @@ use dialects::{
     statement::{self, ColumnList, Select},
 };
 use filter_lang::{
-    Flags, Resolver, judge, parse,
+    Flags, Resolver,
+    func::Func,
+    judge, parse,
     plan::{Cond, Expr, NodeKind, Op, Operand, Plan, RowMode},
     schema::{Class, Collection, CollectionKind, Field, Schema},
     scope::{Auth, Datum, Request, Scope},
@@ -81,6 +83,49 @@ const TEXTS: &[&str] = &[
     "2023-01-02",
     "[]",
     "\"",
+];
+/// Texts with words.
+const SENTENCES: &[&str] = &[
+    "The quick brown fox",
+    "brown-fox, QUICK! the",
+    "ÄRGER über Fox",
+    "ärger_FOX 3.5",
+    "Жук и жУК",
+    "日本語 テキスト",
+    "naïve e\u{301}t\u{e9} fox\u{2019}s",
+    "quick\nbrown",
+    "x² fox 1️⃣ 🦊fox🦊",
+    "fox",
+    "the the the",
+];
+const QUERIES: &[&str] = &[
+    "fox",
+    "FOX quick",
+    "\"brown fox\"",
+    "\"quick brown\"",
+    "-fox",
+    "fox -quick",
+    "brown or жук",
+    "the -\"quick brown\" or 3.5",
+    "ärger",
+    "arger",
+    "日本語",
+    "x²",
+    "e\u{301}t\u{e9}",
+    "été",
+    "a",
+    "1",
+    "a or b or x",
+    "",
+    "...",
+    "fo",
+    "über-fox",
+    "2024",
+    "the the",
+    "1️⃣",
+    "🦊",
+    "s",
+    "\u{301}",
 ];
 const OPTIONS: &[&str] = &["a", "b", "c", "1", "x y"];
 const DATES: &[&str] = &[
@@ -242,6 +287,12 @@ fn schema(rng: &mut Rng) -> Vec<Collection> {
                 } else {
                     Vec::new()
                 },
+                full_text: match rng.below(3) {
+                    _ if kind == CollectionKind::View => Vec::new(),
+                    0 => Vec::new(),
+                    1 => vec!["t".into()],
+                    _ => vec!["u".into(), "t".into()],
+                },
             }
         })
         .collect()
@@ -279,6 +330,7 @@ fn cell(
     let list = |items: Vec<String>| Value::Text(serde_json::to_string(&items).unwrap().into());
     match field.class {
         _ if field.name == "d" => Value::from(*rng.pick(DATES)),
+        Class::Text if rng.chance(35) => Value::from(*rng.pick(SENTENCES)),
         Class::Text => Value::from(*rng.pick(TEXTS)),
         Class::Number => number(*rng.pick(NUMBERS)),
         Class::Bool => Value::from(rng.chance(50)),
@@ -382,30 +434,46 @@ impl Gen<'_> {
 
     /// `more`: how likely (in percent) each further hop is.
     fn path_by(&mut self, at: &Arc<Collection>, hops: usize, more: usize) -> String {
-        if hops > 0 && self.rng.chance(more) {
-            if self.rng.chance(40) {
-                let mut back = Vec::new();
-                for (collection, _) in &self.memory.tables {
-                    for f in &collection.fields {
-                        if f.target.as_deref() == Some(at.id.as_str()) {
-                            back.push((Arc::clone(collection), f.name.clone()));
-                        }
+        let (place, at) = self.place(at, hops, more);
+        format!("{place}{}", self.leaf(&at))
+    }
+
+    /// The start of a path up to and with its last dot, and the collection it leads to.
+    fn place(
+        &mut self,
+        at: &Arc<Collection>,
+        hops: usize,
+        more: usize,
+    ) -> (String, Arc<Collection>) {
+        let (mut text, mut at) = (String::new(), Arc::clone(at));
+        for _ in 0..hops {
+            if !self.rng.chance(more) {
+                break;
+            }
+            let mut back = Vec::new();
+            for (collection, _) in &self.memory.tables {
+                for f in &collection.fields {
+                    if f.target.as_deref() == Some(at.id.as_str()) {
+                        back.push((Arc::clone(collection), f.name.clone()));
                     }
                 }
-                if !back.is_empty() {
-                    let (collection, name) = self.rng.pick(&back).clone();
-                    return format!(
-                        "{}_via_{name}.{}",
-                        collection.name,
-                        self.path_by(&collection, hops - 1, more)
-                    );
-                }
+            }
+            if self.rng.chance(40) && !back.is_empty() {
+                let (collection, name) = self.rng.pick(&back).clone();
+                let _ = write!(text, "{}_via_{name}.", collection.name);
+                at = collection;
+                continue;
             }
             let relations: Vec<&Field> = at.fields.iter().filter(|f| f.target.is_some()).collect();
             let f = *self.rng.pick(&relations);
-            let next = self.collection(f.target.as_deref().unwrap());
-            return format!("{}.{}", f.name, self.path_by(&next, hops - 1, more));
+            let _ = write!(text, "{}.", f.name);
+            at = self.collection(f.target.as_deref().unwrap());
         }
+        (text, at)
+    }
+
+    /// The end of a path: a field with what may follow it.
+    fn leaf(&mut self, at: &Arc<Collection>) -> String {
         let json = self.rng.chance(12).then(|| at.fields.iter().find(|f| f.class == Class::Json));
         let f = json.flatten().unwrap_or_else(|| self.rng.pick(&at.fields)).clone();
         let mut text = f.name.clone();
@@ -665,11 +733,49 @@ impl Gen<'_> {
         call + ")"
     }
 
+    /// A full-text search in the texts of one record.
+    fn search(&mut self, at: &Arc<Collection>) -> String {
+        let hops = *self.rng.pick(&[0, 0, 0, 1, 1, 2, 3]);
+        let (place, at) = self.place(at, hops, 100);
+        let mut fields = Vec::new();
+        for _ in 0..*self.rng.pick(&[1, 1, 2, 2, 3]) {
+            let name = match self.rng.below(12) {
+                0 => "n",
+                1 => "s",
+                2 if at.kind == CollectionKind::Auth => "email",
+                3 => "d",
+                4 => "@request.body.t",
+                5..=8 => "t",
+                _ => "u",
+            };
+            fields.push(if name.starts_with('@') { name.into() } else { format!("{place}{name}") });
+        }
+        let query = match self.rng.below(20) {
+            0 => "@request.query.k".into(),
+            1 => "@request.body.t".into(),
+            _ => format!("'{}'", self.rng.pick(QUERIES)),
+        };
+        let config = *self.rng.pick(&["", "", ", 'simple'"]);
+        format!("fts({}, {query}{config})", fields.join(", "))
+    }
+
     fn operand(&mut self, at: &Arc<Collection>) -> String {
         if self.rng.chance(7) { self.function(at) } else { self.identifier(at) }
     }
 
     fn comparison(&mut self, at: &Arc<Collection>) -> String {
+        if self.rng.chance(8) {
+            let search = self.search(at);
+            let rest = *self.rng.pick(&[
+                "= true", "= true", "= true", "= true", "?= true", "?= true", "= 1", "!= true",
+                "= false", "?= false", "> 0", "~ 1", "= b", "= u",
+            ]);
+            self.seen.insert(format!("fts {rest}"));
+            return match self.rng.below(8) {
+                0 if rest.starts_with('=') => format!("{} = {search}", &rest[2..]),
+                _ => format!("{search} {rest}"),
+            };
+        }
         let op = *self.rng.pick(&[
             "=", "!=", "~", "!~", ">", ">=", "<", "<=", "?=", "?!=", "?~", "?!~", "?>", "?>=",
             "?<", "?<=",
@@ -863,8 +969,7 @@ fn kinds(plan: &Plan, seen: &mut BTreeSet<String>) {
                 ":lower"
             }
             Expr::Changed(_) => ":changed",
-            Expr::GeoDistance(_) => "geoDistance",
-            Expr::Strftime(_) => "strftime",
+            Expr::Call { func, .. } => func.name(),
         };
         seen.insert(format!("expr {name}"));
     }
@@ -884,7 +989,7 @@ fn kinds(plan: &Plan, seen: &mut BTreeSet<String>) {
 /// True if a computed distance is looked at as text. SQLite prints a double with 17 digits where it does not end in
 /// 99… or 00…, the reference's version prints the shortest that reads back; so do PostgreSQL and memory.
 fn prints_distance(cond: &Cond) -> bool {
-    let distance = |o: &Operand| matches!(o.expr, Expr::GeoDistance(_));
+    let distance = |o: &Operand| matches!(o.expr, Expr::Call { func: Func::GeoDistance, .. });
     match cond {
         Cond::Const(_) => false,
         Cond::And(parts) | Cond::Or(parts) => parts.iter().any(prints_distance),
@@ -997,6 +1102,9 @@ fn run_cases() {
             let select = Select { limit: Some(1), ..Select::all(&columns) };
             if statement::page_by_lookups(Dialect::Sqlite, &plan, &select).is_some() {
                 seen.insert("lowering: page by look-ups".into());
+            }
+            if statement::count(Dialect::Sqlite, &plan).text.contains(" MATCH ") {
+                seen.insert("lowering: full-text index".into());
             }
             for name in seen {
                 *covered.entry(name).or_default() += 1;

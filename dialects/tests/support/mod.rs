@@ -14,7 +14,9 @@ use dialects::{
     statement::{self, ColumnList, Select},
 };
 use filter_lang::{
-    Row, eval, judge,
+    Row, eval,
+    func::fts,
+    judge,
     plan::{Node, Plan, RowMode, SortBy},
     schema::{Class, Collection, CollectionKind, Field},
     value::Affinity,
@@ -57,10 +59,30 @@ fn stored(collection: &Collection, row: &Record, d: Dialect) -> Vec<(String, Val
         .collect()
 }
 
+/// The function that searches call, as a store registers it.
+pub(crate) fn register_search(db: &rusqlite::Connection) {
+    let flags = rusqlite::functions::FunctionFlags::SQLITE_UTF8;
+    db.create_scalar_function(dialects::SQLITE_SEARCH, -1, flags, |ctx| {
+        let texts: Vec<String> = (0..ctx.len())
+            .map(|at| match ctx.get_raw(at) {
+                rusqlite::types::ValueRef::Null => String::new(),
+                rusqlite::types::ValueRef::Integer(n) => n.to_string(),
+                rusqlite::types::ValueRef::Real(n) => filter_lang::value::real_text(n),
+                rusqlite::types::ValueRef::Text(text) | rusqlite::types::ValueRef::Blob(text) => {
+                    String::from_utf8_lossy(text).into_owned()
+                }
+            })
+            .collect();
+        Ok(fts::matches(&texts[0], texts[1..].iter().map(String::as_str)))
+    })
+    .unwrap();
+}
+
 /// A fresh SQLite database with these tables; column types follow the affinities.
 pub(crate) fn sqlite(memory: &Memory) -> rusqlite::Connection {
     let db = rusqlite::Connection::open_in_memory().unwrap();
     db.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).unwrap();
+    register_search(&db);
     for (collection, rows) in &memory.tables {
         let columns: Vec<String> = collection
             .fields
@@ -85,14 +107,39 @@ pub(crate) fn sqlite(memory: &Memory) -> rusqlite::Connection {
             .collect();
         let table = dialects::ident(&collection.name);
         db.execute_batch(&format!("CREATE TABLE {table} ({})", columns.join(", "))).unwrap();
+        let index = full_text(collection, Dialect::Sqlite);
+        // Filled by triggers, or from what is there.
+        let early = collection.full_text.len() == 1;
+        if early {
+            index.iter().for_each(|text| db.execute_batch(text).unwrap());
+        }
         for row in rows {
             let cells = stored(collection, row, Dialect::Sqlite);
             let cells: Vec<(&str, Value)> =
                 cells.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
             run_sqlite(&db, &statement::insert(Dialect::Sqlite, &collection.name, &cells)).unwrap();
         }
+        if early {
+            let column = dialects::ident(&collection.full_text[0]);
+            db.execute_batch(&format!(
+                "UPDATE {table} SET {column} = {column} || '!'; \
+                 UPDATE {table} SET {column} = substr({column}, 1, length({column}) - 1)"
+            ))
+            .unwrap();
+        } else {
+            index.iter().for_each(|text| db.execute_batch(text).unwrap());
+        }
     }
     db
+}
+
+/// What makes the full-text index of a collection.
+pub(crate) fn full_text(collection: &Collection, d: Dialect) -> Vec<String> {
+    let columns: Vec<&str> = collection.full_text.iter().map(String::as_str).collect();
+    if columns.is_empty() {
+        return Vec::new();
+    }
+    ddl::create_full_text(d, &collection.id, &collection.name, &columns)
 }
 
 /// Replaces all tables of a PostgreSQL database by these.
@@ -127,6 +174,12 @@ pub(crate) fn fill_postgres(db: &pg::Db<'_>, memory: &Memory) {
                 names.join(","),
                 values.join(",")
             ));
+        }
+    }
+    for (collection, _) in &memory.tables {
+        for text in full_text(collection, Dialect::Postgres) {
+            script.push_str(&text);
+            script.push(';');
         }
     }
     db.batch(&script);
