@@ -197,6 +197,7 @@ fn base() -> Arc<plan::Collection> {
         fields: COLUMNS.into_iter().map(field).collect(),
         unique_fields: vec!["id".into()],
         indexed_fields: vec!["id".into(), "level".into(), "message".into()],
+        full_text: Vec::new(),
     })
 }
 

@@ -238,6 +238,7 @@ pub fn to_plan(collection: &Collection) -> plan::Collection {
         fields: collection.fields.iter().map(Field::to_filter).collect(),
         unique_fields,
         indexed_fields,
+        full_text: collection.full_text().map(|f| f.name.clone()).collect(),
     }
 }
 
