@@ -27,6 +27,8 @@ pub(crate) struct Config {
     pub(crate) encryption_env: String,
     /// The PostgreSQL connection string; empty for SQLite.
     pub(crate) pg: String,
+    /// Whether there are other nodes (`on`, `off`, `auto`).
+    pub(crate) pg_cluster: String,
     pub(crate) max_open_conns: Option<usize>,
     pub(crate) max_idle_conns: Option<usize>,
     pub(crate) dev: bool,
@@ -192,6 +194,7 @@ pub(crate) fn read(arguments: &[OsString], matches: &ArgMatches) -> Config {
         encryption_key: if key_name.is_empty() { None } else { variable(&key_name) },
         encryption_env: key_name,
         pg: pg.or_else(|| variable("PB_POSTGRES_DSN")).unwrap_or_default(),
+        pg_cluster: variable("PB_PG_CLUSTER").unwrap_or_default(),
         max_open_conns: conns("dataMaxOpenConns"),
         max_idle_conns: conns("dataMaxIdleConns"),
         dev: on("dev"),

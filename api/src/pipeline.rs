@@ -307,6 +307,9 @@ impl<'a> Next<'a> {
 pub(crate) async fn serve(req: &mut Req, route: Arc<Route>) -> http::Response<Body> {
     req.skip_log = route.quiet;
     req.route = Some(route.clone());
+    if route.names.iter().any(|name| &**name == "collection") {
+        look_again(req).await;
+    }
     let next = Next { steps: &route.steps, handler: &route.handler };
     let result = next.walk(req).await;
     let response = match result {
@@ -321,6 +324,19 @@ pub(crate) async fn serve(req: &mut Req, route: Arc<Route>) -> http::Response<Bo
     };
     route.stats.record(response.status, req.started.elapsed());
     finish(req, response)
+}
+
+/// The collection in the path may be one that another node has just made.
+async fn look_again(req: &Req) {
+    let app = req.app();
+    if engine::cluster::has_others(app) {
+        let name = req.param("collection");
+        if app.snapshot().find(&name).is_none()
+            && let Err(error) = engine::cluster::find_unknown(app, &name).await
+        {
+            tracing::warn!(%error, "the collections could not be read again");
+        }
+    }
 }
 
 /// Successful answers, smaller where route, server and client want that.

@@ -551,7 +551,7 @@ pub fn rotate_token_key(record: &mut Record) {
 /// The INSERT or UPDATE; unique violations become field errors.
 async fn write(ctx: &Ctx, record: &RecordRef) -> Result<()> {
     let collection = record.collection();
-    let sql = {
+    let (sql, action) = {
         let record = record.lock();
         // DIFFERENCE: an update names changed columns only. SQLite then leaves the indexes of all others alone, and two
         // clients that change different fields of one record at the same time both keep what they wrote.
@@ -564,13 +564,15 @@ async fn write(ctx: &Ctx, record: &RecordRef) -> Result<()> {
             .map(|(field, (val, _))| (field.name.as_str(), field.kind.to_db(val)))
             .collect();
         if record.is_new() {
-            statement::insert(ctx.app.dialect(), &collection.name, &columns)
+            (statement::insert(ctx.app.dialect(), &collection.name, &columns), Action::Create)
         } else {
-            statement::update(ctx.app.dialect(), &collection.name, record.stored_id(), &columns)
+            let id = record.stored_id();
+            let sql = statement::update(ctx.app.dialect(), &collection.name, id, &columns);
+            (sql, Action::Update)
         }
     };
     let recheck = std::mem::take(&mut record.lock().recheck);
-    match recheck.write(ctx, record, sql).await {
+    match recheck.write(ctx, record, sql, action).await {
         Ok(_) => {
             if collection.is_auth() {
                 ctx.app.forget_auth(&collection.id, record.lock().id());

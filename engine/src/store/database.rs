@@ -60,6 +60,15 @@ impl Database {
         }
     }
 
+    /// What nodes over one database share; `None` on SQLite and where there are to be no others.
+    #[must_use]
+    pub fn cluster(&self) -> Option<postgres::Cluster> {
+        match &self.0 {
+            Backend::Sqlite(_) => None,
+            Backend::Postgres(db) => postgres::Cluster::of(db),
+        }
+    }
+
     /// Which SQL it speaks.
     #[must_use]
     pub fn dialect(&self) -> Dialect {

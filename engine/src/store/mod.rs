@@ -10,6 +10,7 @@
 //! | [`Db`] | either of them, so that callers need not care |
 //! | [`raw`] | SQL that users wrote |
 
+pub mod announce;
 mod database;
 mod error;
 mod holding;
@@ -30,6 +31,7 @@ use std::time::Duration;
 
 pub use dialects::{Dialect, Sql, Value};
 
+pub use announce::Note;
 pub use database::{Database, Stats};
 pub use error::{Error, Result};
 pub use job::{Done, Job, Step};

@@ -12,6 +12,7 @@ use super::{
     db::Database,
     error,
     pool::Pool,
+    publish::{ClusterMode, Publisher},
 };
 use crate::store::{Error, Result, StoreConfig};
 
@@ -33,13 +34,15 @@ pub struct PostgresConfig {
     pub max_open: usize,
     /// Most connections that wait unused.
     pub max_idle: usize,
+    /// Whether there are other nodes.
+    pub cluster: ClusterMode,
 }
 
 impl PostgresConfig {
     /// The defaults: 100 connections, 20 idle.
     #[must_use]
     pub fn new(dsn: Dsn) -> Self {
-        Self { dsn, max_open: 100, max_idle: 20 }
+        Self { dsn, max_open: 100, max_idle: 20, cluster: ClusterMode::default() }
     }
 }
 
@@ -82,7 +85,8 @@ impl Database {
         let max_idle = postgres.max_idle.min(max_open);
         let trace = config.trace.clone();
         let pool = Pool::new(dsn, max_open, max_idle, config.query_timeout, trace);
-        Ok(Self::new(pool, config.query_timeout))
+        let publisher = (postgres.cluster != ClusterMode::Off).then(|| Publisher::new(postgres.cluster));
+        Ok(Self::new(pool, publisher, config.query_timeout))
     }
 
     /// Waits until no other node migrates.

@@ -268,7 +268,7 @@ impl Conn {
         }
     }
 
-    async fn steps(&mut self, job: &Job) -> Result<Done> {
+    pub(super) async fn steps(&mut self, job: &Job) -> Result<Done> {
         let mut done = Done::default();
         for step in &job.steps {
             let changes = match step {

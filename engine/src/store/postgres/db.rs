@@ -17,6 +17,7 @@ use super::{
     conn::{Answer, Conn},
     error::{self, Fail},
     pool::{Lent, Pool},
+    publish::Publisher,
 };
 use crate::store::{Done, Error, Job, Result, Rows, Sql, Stats, holding};
 
@@ -37,6 +38,8 @@ pub(in crate::store) struct Database(pub(super) Arc<Inner>);
 pub(super) struct Inner {
     id: u64,
     pub(super) pool: Pool,
+    /// Tells other nodes; `None` when there are to be none.
+    pub(super) publisher: Option<Publisher>,
     pub(super) timeout: Duration,
     started: Instant,
     asked: AtomicU64,
@@ -46,10 +49,11 @@ pub(super) struct Inner {
 }
 
 impl Database {
-    pub(super) fn new(pool: Pool, timeout: Duration) -> Self {
+    pub(super) fn new(pool: Pool, publisher: Option<Publisher>, timeout: Duration) -> Self {
         Self(Arc::new(Inner {
             id: holding::fresh_id(),
             pool,
+            publisher,
             timeout,
             started: Instant::now(),
             asked: AtomicU64::new(0),
@@ -115,10 +119,15 @@ impl Database {
 
     async fn write_patiently(&self, job: &Job) -> Result<Done> {
         let (mut waits, mut replanned) = (RETRIES.iter(), false);
+        let told = self.decide(&job.notes).await;
         loop {
             let mut lent = self.0.pool.get().await?;
             let conn = lent.conn()?;
-            let fail = match conn.job_alone(job).await {
+            let done = match told.node() {
+                Some(node) => conn.job_alone_told(job, node).await,
+                None => conn.job_alone(job).await,
+            };
+            let fail = match done {
                 Ok(done) => {
                     self.count_commit(1);
                     return Ok(done);
