@@ -16,7 +16,9 @@ use futures_util::{FutureExt as _, future::BoxFuture};
 use http::{HeaderValue, Method, header};
 
 use crate::{
-    activity, compress,
+    activity,
+    body::Limits,
+    compress,
     error::{ApiError, Result},
     fields::Picker,
     metrics::RouteStats,
@@ -507,19 +509,20 @@ pub fn check_superuser_ip(req: &Req) -> Result<()> {
 fn body_limit(req: &mut Req) -> Result<()> {
     let route = req.route.clone();
     let limit = match route.map_or(Limit::Default, |route| route.limit) {
-        Limit::Default => BODY_LIMIT,
-        Limit::None => u64::MAX,
-        Limit::Batch => match req.app().settings().batch.max_body_size {
+        Limit::Default => Limits::of(BODY_LIMIT),
+        Limit::None => Limits { whole: u64::MAX, values: BODY_LIMIT },
+        Limit::Batch => Limits::of(match req.app().settings().batch.max_body_size {
             size if size > 0 => size.unsigned_abs(),
             _ => 128 << 20,
-        },
+        }),
         Limit::Record => {
-            let collection = context_collection(req)?;
-            BODY_LIMIT + collection.max_body_bytes()
+            let (values, files) = context_collection(req)?.max_body_bytes();
+            let values = BODY_LIMIT.saturating_add(values);
+            Limits { whole: values.saturating_add(files), values }
         }
     };
-    req.body_limit = limit;
-    if req.body_len().is_some_and(|len| len > limit) {
+    req.body_limits = limit;
+    if req.body_len().is_some_and(|len| len > limit.whole) {
         return Err(ApiError::too_large());
     }
     Ok(())

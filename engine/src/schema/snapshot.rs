@@ -67,10 +67,15 @@ impl Loaded {
     pub fn field_at(&self, name: &str) -> Option<(usize, &Field)> {
         self.by_field.get(name).map(|at| (*at, &self.collection.fields[*at]))
     }
-    /// Bytes a record body may have beyond the general limit.
+    /// Bytes a record body may have beyond the general limit: for values, and for files.
     #[must_use]
-    pub fn max_body_bytes(&self) -> u64 {
-        self.fields.iter().fold(0, |sum, f| f.kind.max_body_bytes().saturating_add(sum))
+    pub fn max_body_bytes(&self) -> (u64, u64) {
+        let (mut values, mut files) = (0u64, 0u64);
+        for (at, field) in self.fields.iter().enumerate() {
+            let sum = if self.file_fields.contains(&at) { &mut files } else { &mut values };
+            *sum = sum.saturating_add(field.kind.max_body_bytes());
+        }
+        (values, files)
     }
 }
 

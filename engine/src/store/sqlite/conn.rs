@@ -63,6 +63,14 @@ impl Guard {
     pub(super) fn pass(&self) {
         self.trial.store(0, Relaxed);
     }
+    /// Does what is not part of the work: the trial and its count stand still, only the deadline counts.
+    fn aside<T>(&self, work: impl FnOnce() -> T) -> T {
+        let (trial, ticks) = (self.trial.swap(0, Relaxed), self.ticks());
+        let done = work();
+        self.trial.store(trial, Relaxed);
+        self.ticks.store(ticks, Relaxed);
+        done
+    }
     /// True if the last interrupt came from the trial.
     pub(super) fn tripped(&self) -> bool {
         self.tripped.load(Relaxed)
@@ -154,13 +162,19 @@ impl Conn {
         Ok(Self { raw, guard, trace, wal_frames, generation: 0 })
     }
 
+    /// A cached statement. The first one after a schema change reads the whole schema again, which takes more steps than
+    /// a trial has where there are many tables: cut off there, the connection would never know its tables again.
+    fn statement(&self, text: &str) -> rusqlite::Result<CachedStatement<'_>> {
+        self.guard.aside(|| self.raw.prepare_cached(text))
+    }
+
     /// A cached statement with its parameters bound.
     pub(super) fn prepare(
         &self,
         text: &str,
         params: &[Value],
     ) -> rusqlite::Result<CachedStatement<'_>> {
-        let mut statement = self.raw.prepare_cached(text)?;
+        let mut statement = self.statement(text)?;
         for (i, value) in params.iter().enumerate() {
             statement.raw_bind_parameter(i + 1, Bind(value))?;
         }
@@ -170,7 +184,7 @@ impl Conn {
     /// Runs a statement of our own without parameters or rows (`BEGIN`, `COMMIT`, …).
     pub(super) fn control(&self, text: &str) -> rusqlite::Result<()> {
         let started = self.clock();
-        let done = self.raw.prepare_cached(text)?.raw_execute().map(drop);
+        let done = self.statement(text)?.raw_execute().map(drop);
         self.traced(text, &[], started);
         done
     }
@@ -220,13 +234,13 @@ impl Conn {
 
     /// Runs a statement to its end; the number of rows it changed.
     pub(super) fn execute(&self, text: &str, params: &[Value]) -> rusqlite::Result<u64> {
-        let mut statement = self.raw.prepare_cached(text)?;
+        let mut statement = self.statement(text)?;
         self.run(&mut statement, text, params)
     }
 
     /// Runs a statement once per row of parameters; the number of rows changed.
     pub(super) fn execute_many(&self, text: &str, rows: &[Vec<Value>]) -> rusqlite::Result<u64> {
-        let mut statement = self.raw.prepare_cached(text)?;
+        let mut statement = self.statement(text)?;
         rows.iter().try_fold(0, |sum, row| Ok(sum + self.run(&mut statement, text, row)?))
     }
 
