@@ -13,9 +13,9 @@ use std::{
 };
 
 use dialects::statement::ColumnList;
-use filter_lang::schema as plan;
+use filter_lang::{schema as plan, value::Affinity};
 
-use super::{Collection, Kind, index::Index};
+use super::{Collection, Kind, index::Index, view_query::without_affinity};
 use crate::{
     field::{Field, relation::Relation},
     json,
@@ -231,6 +231,13 @@ pub fn to_plan(collection: &Collection) -> plan::Collection {
             indexed_fields.push(column.name.to_ascii_lowercase());
         }
     }
+    let mut fields: Vec<_> = collection.fields.iter().map(Field::to_filter).collect();
+    if collection.is_view() {
+        let computed = without_affinity(&collection.view_query);
+        for field in fields.iter_mut().filter(|field| computed.contains(&field.name)) {
+            field.affinity = Affinity::None;
+        }
+    }
     plan::Collection {
         id: collection.id.clone(),
         name: collection.name.clone(),
@@ -240,7 +247,7 @@ pub fn to_plan(collection: &Collection) -> plan::Collection {
             Kind::Base | Kind::Other(_) => plan::CollectionKind::Base,
         },
         list_rule: collection.list_rule.clone(),
-        fields: collection.fields.iter().map(Field::to_filter).collect(),
+        fields,
         unique_fields,
         indexed_fields,
         full_text: collection.full_text().map(|f| f.name.clone()).collect(),
