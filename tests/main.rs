@@ -14,6 +14,7 @@ mod oauth2;
 mod operations;
 mod pipeline;
 mod postgres_backups;
+mod postgres_faults;
 mod postgres_tls;
 mod realtime;
 mod sdk;

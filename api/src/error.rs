@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use engine::{Error, FieldError, FieldErrors};
+use engine::{Error, FieldError, FieldErrors, store};
 
 use crate::json;
 
@@ -95,6 +95,13 @@ impl ApiError {
         Self { retry_after_s: Some(1), ..Self::too_many("overloaded") }
     }
 
+    /// 503 because the database is away: come again in a second.
+    #[must_use]
+    pub fn unreachable() -> Self {
+        let message = "The database cannot be reached at the moment.";
+        Self { retry_after_s: Some(1), ..Self::new(503, message) }
+    }
+
     /// 500.
     #[must_use]
     pub fn internal(detail: impl Into<Box<str>>) -> Self {
@@ -128,7 +135,8 @@ impl ApiError {
                 Ok(own) => *own,
                 Err(inner) => Self::new(status, message).with_detail(inner.to_string()),
             },
-            Error::Busy => Self::busy(),
+            Error::Busy | Error::Store(store::Error::Busy) => Self::busy(),
+            Error::Store(store::Error::Unreachable) => Self::unreachable(),
             other => Self::new(status, message).with_detail(other.to_string()),
         }
     }

@@ -291,7 +291,7 @@ impl<'a> Next<'a> {
                         return Ok(response);
                     }
                 }
-                Step::Builtin(Builtin::LoadAuth) => load_auth(req).await,
+                Step::Builtin(Builtin::LoadAuth) => load_auth(req).await?,
                 Step::Builtin(Builtin::SuperuserIps) => superuser_ips(req)?,
                 Step::Builtin(Builtin::SecurityHeaders) => req.standard.security = true,
                 Step::Builtin(Builtin::RateLimit) => rate_limit::check(req)?,
@@ -461,11 +461,12 @@ pub(crate) fn token_of(value: &str) -> &str {
     }
 }
 
-async fn load_auth(req: &mut Req) {
+/// A token that cannot be judged because the database is away makes nobody a guest.
+async fn load_auth(req: &mut Req) -> Result<()> {
     let head = req.head.clone();
     let token = token_of(head.header(header::AUTHORIZATION));
     if token.is_empty() {
-        return;
+        return Ok(());
     }
     let ctx = Ctx::system(req.app());
     match engine::auth::find_by_token(&ctx, token, &[TokenType::Auth]).await {
@@ -474,8 +475,10 @@ async fn load_auth(req: &mut Req) {
             req.auth = Some(found);
         }
         Ok(None) => log_bad_token(req.app(), "malformed, expired, foreign or unsigned token"),
+        Err(error) if error.is_outage() => return Err(error.into()),
         Err(error) => log_bad_token(req.app(), &error.to_string()),
     }
+    Ok(())
 }
 
 /// The request goes on as a guest's; the log may know why.

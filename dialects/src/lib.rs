@@ -7,6 +7,7 @@
 //! | [`catalog`] | introspection queries |
 //! | [`transfer`] | whole tables from one database to another |
 //! | [`fault`] | driver codes and messages → facts |
+//! | [`limits`] | values that a database cannot hold |
 //! | `emit`, `spell`, `sqlite`, `postgres` | one walk over the lowered plan, and its two spellings |
 //!
 //! The text of a statement depends on the shape of a plan and on the class {null, empty, set} of its values,
@@ -30,6 +31,7 @@ pub mod catalog;
 pub mod ddl;
 mod emit;
 pub mod fault;
+pub mod limits;
 mod postgres;
 mod quote;
 mod spell;

@@ -16,8 +16,13 @@ use parking_lot::Mutex;
 use serde_json::{Map, Value};
 
 use crate::{
-    Error, Result, app::App, hook::BoxFuture, realtime::Options, record::Record, schema::Snapshot,
-    store::Db,
+    Error, Result,
+    app::App,
+    hook::BoxFuture,
+    realtime::Options,
+    record::Record,
+    schema::Snapshot,
+    store::{Db, retry},
 };
 
 /// Who asks.
@@ -328,6 +333,32 @@ impl Ctx {
         self.run_within(self.app.config().query_timeout, work).await
     }
 
+    /// The same again from the start, a limited number of times, when others made it fail (deadlock, serialization). For work
+    /// that may be done twice and runs no code of users: ask [`Hooks::watch_records`](crate::event::Hooks::watch_records).
+    ///
+    /// # Errors
+    /// As [`Ctx::run_in_transaction`].
+    pub async fn run_retrying<T, F, Fut>(&self, mut work: F) -> Result<T>
+    where
+        F: FnMut(Self) -> Fut + Send,
+        Fut: Future<Output = Result<T>> + Send,
+        T: Send,
+    {
+        if self.in_transaction() {
+            return work(self.clone()).await;
+        }
+        let limit = self.app.config().query_timeout;
+        let mut waits = retry::waits();
+        loop {
+            let (done, has_collided) = self.attempt(limit, &mut work).await;
+            if done.is_ok() || !has_collided {
+                return done;
+            }
+            let Some(wait) = waits.next() else { return done };
+            tokio::time::sleep(wait).await;
+        }
+    }
+
     /// The same for work that may take longer than a statement may: imports, schema changes, truncation.
     ///
     /// # Errors
@@ -350,7 +381,20 @@ impl Ctx {
         if self.in_transaction() {
             return work(self.clone()).await;
         }
-        let tx = self.app.store().data().begin_within(limit).await.map_err(Error::Store)?;
+        self.attempt(limit, work).await.0
+    }
+
+    /// One transaction from begin to end; true if it failed because of others.
+    async fn attempt<T, F, Fut>(&self, limit: Duration, work: F) -> (Result<T>, bool)
+    where
+        F: FnOnce(Self) -> Fut + Send,
+        Fut: Future<Output = Result<T>> + Send,
+        T: Send,
+    {
+        let tx = match self.app.store().data().begin_within(limit).await {
+            Ok(tx) => tx,
+            Err(error) => return (Err(Error::Store(error)), false),
+        };
         let queue = Arc::new(AfterQueue::default());
         let inner = Self { db: Db::Tx(tx.clone()), after: Some(queue.clone()), ..self.clone() };
         let done = match tx.scope(work(inner)).await {
@@ -375,13 +419,14 @@ impl Ctx {
                 late.push(error.to_string());
             }
         }
-        match done {
-            Ok(value) if late.is_empty() => Ok(value),
-            Ok(_) => {
-                Err(Error::Message(format!("transaction afterFunc errors: {}", late.join("\n"))))
+        let done = match done {
+            Ok(_) if !late.is_empty() => {
+                let text = format!("transaction afterFunc errors: {}", late.join("\n"));
+                return (Err(Error::Message(text)), false);
             }
-            Err(error) => Err(error),
-        }
+            done => done,
+        };
+        (done, tx.has_collided())
     }
 
     /// Runs work after the outermost transaction, or at once (with success) outside of one.

@@ -55,6 +55,30 @@ pub enum FieldError {
     Other(String),
 }
 
+impl Error {
+    /// True if nothing is wrong with what was asked: the database is away or has too much to do.
+    #[must_use]
+    pub fn is_outage(&self) -> bool {
+        use crate::store::Error as Store;
+        matches!(self, Self::Busy | Self::Store(Store::Busy | Store::Unreachable))
+    }
+    /// `other`, unless this is an outage, which nothing may be concluded from.
+    #[must_use]
+    pub fn unless_outage(self, other: Self) -> Self {
+        if self.is_outage() { self } else { other }
+    }
+    /// A rule that cannot be judged does not hold, unless that is for an outage.
+    ///
+    /// # Errors
+    /// The outage.
+    pub fn false_unless_outage(verdict: Result<bool>) -> Result<bool> {
+        match verdict {
+            Err(error) if error.is_outage() => Err(error),
+            verdict => Ok(verdict.unwrap_or(false)),
+        }
+    }
+}
+
 impl FieldError {
     /// An item without params.
     #[must_use]

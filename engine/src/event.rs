@@ -556,6 +556,49 @@ hooks! {
     batch_request: BatchEvent,
 }
 
+impl Hooks {
+    /// True if anybody has code that runs when records are written.
+    #[must_use]
+    pub fn watch_records(&self) -> bool {
+        let models = [
+            &self.model_validate,
+            &self.model_create,
+            &self.model_create_execute,
+            &self.model_after_create_success,
+            &self.model_after_create_error,
+            &self.model_update,
+            &self.model_update_execute,
+            &self.model_after_update_success,
+            &self.model_after_update_error,
+            &self.model_delete,
+            &self.model_delete_execute,
+            &self.model_after_delete_success,
+            &self.model_after_delete_error,
+        ];
+        let records = [
+            &self.record_validate,
+            &self.record_create,
+            &self.record_create_execute,
+            &self.record_after_create_success,
+            &self.record_after_create_error,
+            &self.record_update,
+            &self.record_update_execute,
+            &self.record_after_update_success,
+            &self.record_after_update_error,
+            &self.record_delete,
+            &self.record_delete_execute,
+            &self.record_after_delete_success,
+            &self.record_after_delete_error,
+        ];
+        let requests =
+            [&self.record_create_request, &self.record_update_request, &self.record_delete_request];
+        models.iter().any(|hook| !hook.is_empty())
+            || records.iter().any(|hook| !hook.is_empty())
+            || requests.iter().any(|hook| !hook.is_empty())
+            || !self.record_enrich.is_empty()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #[test]

@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 
+pub use dialects::limits::mend_half_pairs;
 use serde_json::Value;
 
 use crate::time::{self, Timestamp};

@@ -14,6 +14,7 @@ use super::{EMAIL, PASSWORD, Server, free_port, run};
 pub(crate) struct Postgres {
     child: Child,
     dir: tempfile::TempDir,
+    settings: Vec<String>,
     pub(crate) port: u16,
 }
 
@@ -64,22 +65,36 @@ impl Postgres {
             }
         }
         let port = free_port();
-        let mut serve = command(&bin.join("postgres"));
-        serve.arg("-D").arg(&data).arg("-k").arg(dir.path()).args(["-p", &port.to_string()]);
-        for setting in ["listen_addresses=127.0.0.1", "fsync=off", "full_page_writes=off"]
-            .iter()
-            .chain(settings)
-        {
-            serve.args(["-c", setting]);
-        }
-        let child = serve.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("postgres");
-        let server = Self { child, dir, port };
+        let common = ["listen_addresses=127.0.0.1", "fsync=off", "full_page_writes=off"];
+        let settings: Vec<String> =
+            common.iter().chain(settings).map(ToString::to_string).collect();
+        let child = spawn(&bin, dir.path(), port, &settings);
+        let server = Self { child, dir, settings, port };
+        server.wait();
+        Some(server)
+    }
+
+    fn wait(&self) {
+        let server = self;
         let end = Instant::now() + Duration::from_secs(60);
         while server.try_connect("postgres").is_none() {
             assert!(Instant::now() < end, "PostgreSQL did not start");
             std::thread::sleep(Duration::from_millis(50));
         }
-        Some(server)
+    }
+
+    /// Stops it, for so long, and starts it again.
+    pub(crate) fn pause(&mut self, time: Duration) {
+        self.stop();
+        std::thread::sleep(time);
+        let bin = binaries().expect("it was started");
+        self.child = spawn(&bin, self.dir.path(), self.port, &self.settings);
+        self.wait();
+    }
+
+    fn stop(&mut self) {
+        Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().ok();
+        self.child.wait().ok();
     }
 
     /// A keyword connection string over the unix socket.
@@ -143,9 +158,17 @@ struct Session {
     runtime: tokio::runtime::Runtime,
 }
 
+fn spawn(bin: &Path, dir: &Path, port: u16, settings: &[String]) -> Child {
+    let mut serve = command(&bin.join("postgres"));
+    serve.arg("-D").arg(dir.join("data")).arg("-k").arg(dir).args(["-p", &port.to_string()]);
+    for setting in settings {
+        serve.args(["-c", setting]);
+    }
+    serve.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("postgres")
+}
+
 impl Drop for Postgres {
     fn drop(&mut self) {
-        Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().ok();
-        self.child.wait().ok();
+        self.stop();
     }
 }

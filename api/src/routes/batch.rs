@@ -209,13 +209,20 @@ impl Shared {
         let limit = self.limit;
         let answers = Mutex::new((0..items.len()).map(|_| None).collect());
         let batch = Arc::new(Batch { shared: self, items, answers, failed: Mutex::new(None) });
-        let inside = batch.clone();
-        let work = ctx.run_in_transaction(|ctx| async move {
-            tokio::time::timeout(limit, process(inside, 0, ctx))
-                .await
-                .unwrap_or_else(|_| Err(Error::Message("batch transaction timeout".into())))
-        });
-        match work.await {
+        let work = |ctx| {
+            let inside = batch.clone();
+            inside.reset();
+            async move {
+                tokio::time::timeout(limit, process(inside, 0, ctx))
+                    .await
+                    .unwrap_or_else(|_| Err(Error::Message("batch transaction timeout".into())))
+            }
+        };
+        // Files are moved to where they belong, and hooks may have told others: neither is done twice.
+        let may_repeat =
+            batch.shared.files.iter().all(Files::is_empty) && !ctx.app.hooks().watch_records();
+        let done = if may_repeat { ctx.run_retrying(work).await } else { ctx.run_in_transaction(work).await };
+        match done {
             Ok(()) => Ok(batch.render()),
             Err(error) => Err(batch.failure(error)),
         }
@@ -354,6 +361,12 @@ impl Batch {
         Head { method, uri: item.url.parse::<Uri>().unwrap_or_default(), headers, remote: outer.remote }
     }
 
+    /// Forgets an attempt.
+    fn reset(&self) {
+        self.answers.lock().iter_mut().for_each(|answer| *answer = None);
+        *self.failed.lock() = None;
+    }
+
     fn render(&self) -> Response {
         let mut out = Vec::with_capacity(512);
         out.push(b'[');
@@ -378,6 +391,9 @@ impl Batch {
         let Some((idx, cause)) = self.failed.lock().take() else {
             return ApiError::wrap(400, MESSAGE, error);
         };
+        if cause.status == 503 || cause.retry_after_s.is_some() {
+            return cause;
+        }
         let mut response = Vec::new();
         cause.write(&mut response);
         let response: Value = serde_json::from_slice(&response).unwrap_or_default();

@@ -135,7 +135,8 @@ impl What {
             }
         };
         match error {
-            error @ (Error::Invalid(_) | Error::Stopped(_) | Error::Busy) => ApiError::wrap(400, plain, error),
+            error @ (Error::Invalid(_) | Error::Stopped(_)) => ApiError::wrap(400, plain, error),
+            error if error.is_outage() => ApiError::wrap(400, plain, error),
             other => ApiError::bad_request(format!("{raw}{other}")),
         }
     }

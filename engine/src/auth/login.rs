@@ -101,7 +101,9 @@ pub async fn passes_auth_rule(ctx: &Ctx, record: &Record) -> Result<bool> {
     match record.collection().auth.auth_rule.as_deref() {
         None => Ok(false),
         Some("") => Ok(true),
-        Some(text) => Ok(rule::row_matches(ctx, text, &stored(record)).await.unwrap_or(false)),
+        Some(text) => {
+            Error::false_unless_outage(rule::row_matches(ctx, text, &stored(record)).await)
+        }
     }
 }
 

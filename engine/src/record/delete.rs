@@ -38,7 +38,7 @@ pub async fn prepare(ctx: &Ctx, collection: &Arc<Loaded>, id: &str) -> Result<Re
     let mut record = find::by_id_or_404(ctx, collection, id).await?;
     let rule = rule.unwrap_or("");
     if !superuser && !rule.is_empty() {
-        if !rule::row_matches(ctx, rule, &record).await.unwrap_or(false) {
+        if !Error::false_unless_outage(rule::row_matches(ctx, rule, &record).await)? {
             return Err(Error::NotFound);
         }
         recheck.rule(ctx, rule);
@@ -131,23 +131,40 @@ async fn execute(ctx: &Ctx, record: &RecordRef, guarded: bool) -> Result<()> {
     {
         return statement_stage(ctx, record).await;
     }
-    let record = record.clone();
-    Box::pin(ctx.run_in_transaction(move |ctx| async move {
-        if guarded && rule::count_all(&ctx, &collection).await? <= 1 {
-            return Err(Error::Message("You can't delete the only existing superuser".into()));
+    let recheck = record.lock().recheck.clone();
+    let work = move |ctx: Ctx| {
+        let (record, references) = (record.clone(), references.clone());
+        record.lock().recheck = recheck.clone();
+        async move { with_references(&ctx, &record, &references, guarded).await }
+    };
+    if ctx.app.hooks().watch_records() {
+        Box::pin(ctx.run_in_transaction(work)).await
+    } else {
+        // Deletions that meet in what refers to both records wait for each other.
+        Box::pin(ctx.run_retrying(work)).await
+    }
+}
+
+async fn with_references(
+    ctx: &Ctx,
+    record: &RecordRef,
+    references: &[BackRef],
+    guarded: bool,
+) -> Result<()> {
+    let collection = record.collection();
+    if guarded && rule::count_all(ctx, &collection).await? <= 1 {
+        return Err(Error::Message("You can't delete the only existing superuser".into()));
+    }
+    statement_stage(ctx, record).await?;
+    if collection.is_auth() {
+        for name in refs::NAMES {
+            refs::delete_refs(ctx, name, record).await?;
         }
-        statement_stage(&ctx, &record).await?;
-        if collection.is_auth() {
-            for name in refs::NAMES {
-                refs::delete_refs(&ctx, name, &record).await?;
-            }
-        }
-        for reference in references {
-            cascade(&ctx, &record, &reference).await?;
-        }
-        Ok(())
-    }))
-    .await
+    }
+    for reference in references {
+        cascade(ctx, record, reference).await?;
+    }
+    Ok(())
 }
 
 async fn statement_stage(ctx: &Ctx, record: &RecordRef) -> Result<()> {

@@ -2,7 +2,10 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use dialects::statement::{self, Case};
+use dialects::{
+    limits,
+    statement::{self, Case},
+};
 use filter_lang::value::Value;
 
 use super::{export::values_of_row, record::Record};
@@ -18,7 +21,11 @@ use crate::{
 /// # Errors
 /// Database errors.
 pub async fn by_id(ctx: &Ctx, collection: &Arc<Loaded>, id: &str) -> Result<Option<Record>> {
-    let sql = statement::select_by_id(ctx.app.dialect(), &collection.name, &collection.select, id);
+    let dialect = ctx.app.dialect();
+    if limits::unfit_text(dialect, id).is_some() {
+        return Ok(None);
+    }
+    let sql = statement::select_by_id(dialect, &collection.name, &collection.select, id);
     one(ctx, collection, sql).await
 }
 
@@ -53,13 +60,16 @@ pub async fn by_value(
     value: impl Into<Value>,
     case: Case,
 ) -> Result<Option<Record>> {
-    let dialect = ctx.app.dialect();
+    let (dialect, value) = (ctx.app.dialect(), value.into());
+    if matches!(&value, Value::Text(text) if limits::unfit_text(dialect, text).is_some()) {
+        return Ok(None);
+    }
     let sql = statement::select_by_value(
         dialect,
         &collection.name,
         &collection.select,
         field,
-        value.into(),
+        value,
         case,
     );
     one(ctx, collection, sql).await

@@ -23,6 +23,7 @@ mod record;
 pub mod refs;
 pub mod save;
 mod spread;
+mod storable;
 
 pub use auth_form::Access;
 pub use body::Submission;

@@ -333,7 +333,7 @@ pub async fn view(
         if !expand.is_empty() {
             let wishes = Wishes::of(ctx, collection, expand);
             let read = read_sheet(ctx, collection, &wishes);
-            let sheet = ctx.db.query_now(sql, read).await.map_err(|_| Error::NotFound)??;
+            let sheet = ctx.db.query_now(sql, read).await.map_err(missing)??;
             if sheet.len() == 0 {
                 return Err(Error::NotFound);
             }
@@ -348,13 +348,18 @@ pub async fn view(
             export::write_row(&owned, &row, &viewer, &mut out).map_err(|e| corrupt(&e))?;
             Ok(out)
         };
-        let body = ctx.db.query_now(sql, read).await.map_err(|_| Error::NotFound)??;
+        let body = ctx.db.query_now(sql, read).await.map_err(missing)??;
         return Ok(ViewOutcome::Json(body));
     }
     let read = move |rows: &mut Rows<'_>| read_rows(&owned, rows, 0);
-    let found = ctx.db.query_now(sql, read).await.map_err(|_| Error::NotFound)??;
+    let found = ctx.db.query_now(sql, read).await.map_err(missing)??;
     let (_, record) = found.into_iter().next().ok_or(Error::NotFound)?;
     Ok(ViewOutcome::Record(record.into()))
+}
+
+/// A view that the database refuses shows nothing.
+fn missing(error: store::Error) -> Error {
+    Error::Store(error).unless_outage(Error::NotFound)
 }
 
 /// Reads records under a rule (`None`: no rule), with the parent's id for [`Only::LinkedTo`].

@@ -13,7 +13,7 @@ use super::{
     chain, enrich, find,
     recheck::Recheck,
     record::{Record, RecordRef},
-    refs,
+    refs, storable,
 };
 use crate::{
     Error, FieldError, FieldErrors, Result,
@@ -107,7 +107,7 @@ pub async fn prepare_update(
     if !update_rule.is_empty() || manage_rule.is_some() {
         let ctx = with_body(ctx, prepared.request_body(collection));
         if !update_rule.is_empty() {
-            if !rule::row_matches(&ctx, update_rule, &record).await.unwrap_or(false) {
+            if !Error::false_unless_outage(rule::row_matches(&ctx, update_rule, &record).await)? {
                 return Err(Error::NotFound);
             }
             record.recheck.rule(&ctx, update_rule);
@@ -563,6 +563,7 @@ async fn write(ctx: &Ctx, record: &RecordRef) -> Result<()> {
             .filter(|(_, (val, original))| all || val != original)
             .map(|(field, (val, _))| (field.name.as_str(), field.kind.to_db(val)))
             .collect();
+        storable::check(ctx.app.dialect(), &collection, &columns)?;
         if record.is_new() {
             (statement::insert(ctx.app.dialect(), &collection.name, &columns), Action::Create)
         } else {

@@ -1,7 +1,9 @@
 //! The `_logs` table of `auxiliary.db`: its definition, batch insert and pruning. Must not know what entries mean.
 //! Source: spec collections-and-fields §1.3, server-settings-operations §5.2.
 
-use dialects::{catalog, ddl, statement};
+use std::borrow::Cow;
+
+use dialects::{catalog, ddl, limits, statement};
 
 use super::{Database, Dialect, Job, Result, Sql, Step, Value};
 use crate::time::Timestamp;
@@ -39,9 +41,23 @@ pub async fn ensure_table(aux: &Database) -> Result<()> {
     tx.commit().await
 }
 
+/// Where the JSON is in a row.
+const DATA: usize = 3;
+
 /// The job that stores a batch; each row is id, level, message, data, created.
 #[must_use]
-pub fn insert(d: Dialect, rows: Vec<Vec<Value>>) -> Job {
+pub fn insert(d: Dialect, mut rows: Vec<Vec<Value>>) -> Job {
+    // An entry that cannot be stored as it is must not take the others with it.
+    for row in &mut rows {
+        for (at, cell) in row.iter_mut().enumerate() {
+            let Value::Text(text) = cell else { continue };
+            let fit =
+                if at == DATA { limits::mend_json(d, text) } else { limits::mend_text(d, text) };
+            if let Cow::Owned(mended) = fit {
+                *cell = Value::Text(mended.into());
+            }
+        }
+    }
     let columns = ["id", "level", "message", "data", "created"].map(|name| (name, Value::Null));
     let text = statement::insert(d, "_logs", &columns).text;
     Job::new().step(Step::ExecuteMany { text, rows })

@@ -18,6 +18,7 @@ mod job;
 pub mod logs;
 pub mod postgres;
 pub mod raw;
+pub mod retry;
 mod rows;
 mod sqlite;
 pub mod system;

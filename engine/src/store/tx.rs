@@ -149,6 +149,15 @@ impl Tx {
         }
     }
 
+    /// True if others made a statement or the commit fail (deadlock, serialization): the same may work the next time.
+    #[must_use]
+    pub fn has_collided(&self) -> bool {
+        match &self.kind {
+            Kind::Sqlite(_) => false,
+            Kind::Postgres(tx) => tx.has_collided(),
+        }
+    }
+
     /// True until commit, rollback or deadline.
     #[must_use]
     pub fn is_open(&self) -> bool {

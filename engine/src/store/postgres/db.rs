@@ -19,10 +19,8 @@ use super::{
     pool::{Lent, Pool},
     publish::Publisher,
 };
-use crate::store::{Done, Error, Job, Result, Rows, Sql, Stats, holding};
+use crate::store::{Done, Error, Job, Result, Rows, Sql, Stats, holding, retry};
 
-/// Waits between attempts of a job that others made fail (spec extensions §1.15), milliseconds.
-const RETRIES: [u64; 11] = [50, 100, 150, 200, 300, 400, 500, 700, 1000, 1000, 1000];
 /// Attempts of a read whose connection went away.
 const READS: u32 = 3;
 /// How long the server's own time limit may take to be noticed here.
@@ -118,7 +116,7 @@ impl Database {
     }
 
     async fn write_patiently(&self, job: &Job) -> Result<Done> {
-        let (mut waits, mut replanned) = (RETRIES.iter(), false);
+        let (mut waits, mut replanned) = (retry::waits(), false);
         let told = self.decide(&job.notes).await;
         loop {
             let mut lent = self.0.pool.get().await?;
@@ -145,7 +143,7 @@ impl Database {
             }
             drop(lent);
             let Some(wait) = waits.next() else { return Err(fail.into_error()) };
-            tokio::time::sleep(Duration::from_millis(*wait)).await;
+            tokio::time::sleep(wait).await;
         }
     }
 

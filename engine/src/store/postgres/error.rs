@@ -96,8 +96,9 @@ fn fault_of(error: &tokio_postgres::Error) -> Fault {
 fn has_io(error: &tokio_postgres::Error) -> bool {
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
-        if cause.is::<std::io::Error>() {
-            return true;
+        if let Some(io) = cause.downcast_ref::<std::io::Error>() {
+            // What cannot be encoded (NUL in a statement) was never sent.
+            return io.kind() != std::io::ErrorKind::InvalidInput;
         }
         source = cause.source();
     }

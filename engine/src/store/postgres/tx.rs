@@ -3,7 +3,10 @@
 //! A statement that fails takes a PostgreSQL transaction down with it, so everything runs in a savepoint of its own.
 
 use std::{
-    sync::{Arc, Weak},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
@@ -35,6 +38,8 @@ struct Inner {
     state: Mutex<State>,
     end: SyncMutex<End>,
     timer: SyncMutex<Option<AbortHandle>>,
+    /// A statement failed because of others.
+    collided: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -88,6 +93,7 @@ impl Database {
             }),
             end: SyncMutex::new(End::Open),
             timer: SyncMutex::new(None),
+            collided: AtomicBool::new(false),
         });
         let timer = tokio::spawn(expire(Arc::downgrade(&inner), deadline));
         *inner.timer.lock() = Some(timer.abort_handle());
@@ -262,7 +268,7 @@ impl Tx {
         let (told, changes) = (state.told.take(), std::mem::take(&mut state.changes));
         drop(state);
         // On a task of its own: whoever waits may go away, the commit is on its way then.
-        let database = self.0.database.clone();
+        let (database, inner) = (self.0.database.clone(), self.0.clone());
         let work = tokio::spawn(async move {
             let conn = lent.conn()?;
             if !conn.is_answering() {
@@ -271,7 +277,10 @@ impl Tx {
             if let Some(node) = told.as_ref().and_then(Told::node) {
                 conn.tell(&changes, node).await.map_err(Fail::into_error)?;
             }
-            conn.batch("COMMIT").await.map_err(Fail::into_error)?;
+            conn.batch("COMMIT").await.map_err(|fail| {
+                inner.collided.fetch_or(fail.is_conflict(), Relaxed);
+                fail.into_error()
+            })?;
             conn.in_transaction = false;
             drop((lent, told));
             database.count_commit(1);
@@ -285,6 +294,10 @@ impl Tx {
 
     pub(in crate::store) async fn rollback(&self) {
         self.0.finish(End::Over).await;
+    }
+
+    pub(in crate::store) fn has_collided(&self) -> bool {
+        self.0.collided.load(Relaxed)
     }
 
     pub(in crate::store) fn is_open(&self) -> bool {
@@ -344,6 +357,9 @@ impl Tx {
             Ok(done) => return Ok(done),
             Err(fail) => fail,
         };
+        if fail.is_conflict() {
+            self.0.collided.store(true, Relaxed);
+        }
         if fail.is_disconnected() {
             self.0.set_end(End::Over);
             state.lent = None;
