@@ -29,6 +29,20 @@ pub fn tables(d: Dialect) -> Sql {
     })
 }
 
+/// `name` of everything that belongs to full-text indexes ([`crate::ddl::full_text_parts`]).
+#[must_use]
+pub fn full_text(d: Dialect) -> Sql {
+    Sql::plain(match d {
+        Dialect::Sqlite => {
+            "SELECT name FROM sqlite_master WHERE type IN ('table','trigger') AND name LIKE '\\_fts\\_%' ESCAPE '\\'"
+        }
+        Dialect::Postgres => {
+            "SELECT indexname::text AS name FROM pg_catalog.pg_indexes WHERE schemaname = current_schema() \
+             AND indexname LIKE '\\_fts\\_%' AND indexdef LIKE '%pb_tsvector(%'"
+        }
+    })
+}
+
 /// One row (`name`, `type`) if a table or view of that name exists.
 #[must_use]
 pub fn has_table(d: Dialect, name: &str) -> Sql {

@@ -481,6 +481,24 @@ pub fn create_full_text(
     ]
 }
 
+/// Names of the tables, triggers and indexes that a full-text index is made of.
+#[must_use]
+pub fn full_text_parts(d: Dialect, collection_id: &str) -> Vec<String> {
+    let index = full_text_name(collection_id);
+    if d == Dialect::Postgres {
+        return vec![index];
+    }
+    let parts = ["_ids", "_i", "_u", "_d"].map(|suffix| format!("{index}{suffix}"));
+    std::iter::once(index).chain(parts).collect()
+}
+
+/// The collection id in the name of what is left of a full-text index: on SQLite its table of numbers.
+#[must_use]
+pub fn full_text_owner(d: Dialect, name: &str) -> Option<&str> {
+    let id = name.strip_prefix("_fts_")?;
+    if d == Dialect::Postgres { Some(id) } else { id.strip_suffix("_ids") }
+}
+
 /// Removes a full-text index, whatever is left of it.
 #[must_use]
 pub fn drop_full_text(d: Dialect, collection_id: &str) -> Vec<String> {

@@ -33,7 +33,7 @@ use crate::{
     realtime::Broker,
     record::{Record, RecordRef},
     rule::AstCache,
-    schema::{Loaded, Snapshot, migrate},
+    schema::{Loaded, Snapshot, full_text, migrate},
     settings::Settings,
     settings_ops,
     store::{Db, Durability, Store, StoreConfig, Trace, postgres::PostgresConfig},
@@ -461,6 +461,7 @@ async fn open(config: &Config, is_trial: bool) -> Result<(Store, Snapshot)> {
     migrate::run(&store).await?;
     let db = Db::Pool(store.data().clone());
     let snapshot = Snapshot::load(&db).await?;
+    full_text::settle(&store, &snapshot).await?;
     if is_trial {
         settings_ops::check(&db, config).await?;
     }

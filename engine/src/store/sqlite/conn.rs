@@ -1,10 +1,13 @@
 //! One connection: pragmas in the reference's order, statement cache, time limits, missing functions.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use filter_lang::func::fts;
+use filter_lang::value::real_text;
 use rusqlite::config::DbConfig;
 use rusqlite::ffi;
 use rusqlite::functions::FunctionFlags;
@@ -156,6 +159,7 @@ impl Conn {
             // Reads the schema, so that a foreign or damaged file is refused here and not in the first request.
             raw.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(())).map_err(explain)?;
         }
+        register_search(&raw).map_err(explain)?;
         if lacks_math(&raw) {
             register_math(&raw).map_err(explain)?;
         }
@@ -329,6 +333,27 @@ impl Error {
             other => other.to_string(),
         }
     }
+}
+
+/// Registers the function that full-text searches call.
+fn register_search(conn: &Connection) -> rusqlite::Result<()> {
+    use rusqlite::types::ValueRef as Raw;
+    let flags = FunctionFlags::SQLITE_UTF8
+        | FunctionFlags::SQLITE_DETERMINISTIC
+        | FunctionFlags::SQLITE_INNOCUOUS;
+    conn.create_scalar_function(dialects::SQLITE_SEARCH, -1, flags, |ctx| {
+        let text = |at: usize| match ctx.get_raw(at) {
+            Raw::Null => Cow::Borrowed(""),
+            Raw::Integer(n) => Cow::Owned(n.to_string()),
+            Raw::Real(n) => Cow::Owned(real_text(n)),
+            Raw::Text(bytes) | Raw::Blob(bytes) => String::from_utf8_lossy(bytes),
+        };
+        if ctx.is_empty() {
+            return Ok(false);
+        }
+        let texts: Vec<Cow<'_, str>> = (1..ctx.len()).map(text).collect();
+        Ok(fts::matches(&text(0), texts.iter().map(AsRef::as_ref)))
+    })
 }
 
 /// True when SQLite was built without `SQLITE_ENABLE_MATH_FUNCTIONS` (`.cargo/config.toml` not in force).
