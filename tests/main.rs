@@ -6,6 +6,7 @@ mod acme;
 mod auth;
 mod bad_input;
 mod cli;
+mod cluster;
 mod durability;
 mod mail;
 mod oauth2;

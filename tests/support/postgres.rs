@@ -15,6 +15,7 @@ pub(crate) struct Postgres {
     child: Child,
     dir: tempfile::TempDir,
     pub(crate) port: u16,
+    settings: Vec<String>,
 }
 
 fn binaries() -> Option<PathBuf> {
@@ -64,22 +65,33 @@ impl Postgres {
             }
         }
         let port = free_port();
-        let mut serve = command(&bin.join("postgres"));
-        serve.arg("-D").arg(&data).arg("-k").arg(dir.path()).args(["-p", &port.to_string()]);
-        for setting in ["listen_addresses=127.0.0.1", "fsync=off", "full_page_writes=off"]
-            .iter()
-            .chain(settings)
-        {
-            serve.args(["-c", setting]);
-        }
-        let child = serve.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("postgres");
-        let server = Self { child, dir, port };
+        let settings: Vec<String> =
+            ["listen_addresses=127.0.0.1", "fsync=off", "full_page_writes=off"]
+                .iter()
+                .chain(settings)
+                .map(ToString::to_string)
+                .collect();
+        let child = serve(&bin, dir.path(), port, &settings);
+        let server = Self { child, dir, port, settings };
+        server.wait_until_up();
+        Some(server)
+    }
+
+    fn wait_until_up(&self) {
         let end = Instant::now() + Duration::from_secs(60);
-        while server.try_connect("postgres").is_none() {
+        while self.try_connect("postgres").is_none() {
             assert!(Instant::now() < end, "PostgreSQL did not start");
             std::thread::sleep(Duration::from_millis(50));
         }
-        Some(server)
+    }
+
+    /// Ends all connections, stops and starts again.
+    pub(crate) fn restart(&mut self) {
+        Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().ok();
+        self.child.wait().expect("PostgreSQL ends");
+        let bin = binaries().expect("binaries");
+        self.child = serve(&bin, self.dir.path(), self.port, &self.settings);
+        self.wait_until_up();
     }
 
     /// A keyword connection string over the unix socket.
@@ -121,6 +133,15 @@ impl Postgres {
         });
         first.unwrap_or_default()
     }
+}
+
+fn serve(bin: &Path, dir: &Path, port: u16, settings: &[String]) -> Child {
+    let mut serve = command(&bin.join("postgres"));
+    serve.arg("-D").arg(dir.join("data")).arg("-k").arg(dir).args(["-p", &port.to_string()]);
+    for setting in settings {
+        serve.args(["-c", setting]);
+    }
+    serve.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("postgres")
 }
 
 struct Session {
