@@ -7,6 +7,7 @@ mod auth;
 mod bad_input;
 mod batch;
 mod cli;
+mod cluster;
 mod durability;
 mod files;
 mod mail;

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{
     auth_form::{Access, AuthForm, Facts},
     body::{self, Submission},
-    chain, enrich, find,
+    chain, enrich, find, modify,
     recheck::Recheck,
     record::{Record, RecordRef},
     refs, storable,
@@ -548,8 +548,22 @@ pub fn rotate_token_key(record: &mut Record) {
     record.set_at(index, val);
 }
 
-/// The INSERT or UPDATE; unique violations become field errors.
+/// The statement; where stored values were added to, in a transaction that first looks at them again.
 async fn write(ctx: &Ctx, record: &RecordRef) -> Result<()> {
+    let steps = std::mem::take(&mut record.lock().steps);
+    if steps.is_empty() {
+        return write_row(ctx, record).await;
+    }
+    let record = record.clone();
+    Box::pin(ctx.run_in_transaction(move |ctx| async move {
+        modify::again(&ctx, &record, &steps).await?;
+        write_row(&ctx, &record).await
+    }))
+    .await
+}
+
+/// The INSERT or UPDATE; unique violations become field errors.
+async fn write_row(ctx: &Ctx, record: &RecordRef) -> Result<()> {
     let collection = record.collection();
     let (sql, action) = {
         let record = record.lock();
