@@ -116,12 +116,14 @@ fn brief(stream: &mut Stream) -> String {
 #[test]
 fn schema_and_settings_travel() {
     let Some(nodes) = Nodes::start(3) else { return };
-    let migrations = nodes.postgres.value("postgres", "SELECT count(*) - count(DISTINCT file) FROM _migrations");
+    let migrations =
+        nodes.postgres.value("postgres", "SELECT count(*) - count(DISTINCT file) FROM _migrations");
     assert_eq!(migrations, "0", "each migration once");
     nodes.collection("posts", "", &title());
     nodes.settle("posts");
     // a field, added on the last node
-    let fields = json!({"fields": [{"name": "title", "type": "text"}, {"name": "extra", "type": "bool"}]});
+    let fields =
+        json!({"fields": [{"name": "title", "type": "text"}, {"name": "extra", "type": "bool"}]});
     ok(&nodes.send(2, "PATCH", "/api/collections/posts", &fields));
     for node in [0, 1] {
         let took = wait_until("a field", SEEN, || {
@@ -196,7 +198,12 @@ fn record_events_travel() {
 
     // one transaction, many records; what is rolled back is nobody's news
     let item = |title: &str| json!({"method": "POST", "url": "/api/collections/posts/records", "body": {"title": title}});
-    ok(&nodes.send(0, "PATCH", "/api/settings", &json!({"batch": {"enabled": true, "maxRequests": 500, "timeout": 30}})));
+    ok(&nodes.send(
+        0,
+        "PATCH",
+        "/api/settings",
+        &json!({"batch": {"enabled": true, "maxRequests": 500, "timeout": 30}}),
+    ));
     let bad = json!({"requests": [item("lost"), {"method": "PATCH", "url": "/api/collections/posts/records/nobody", "body": {}}]});
     assert_eq!(nodes.send(0, "POST", "/api/batch", &bad).status, 400);
     let items: Vec<Value> = (0..200).map(|n| item(&format!("b{n}"))).collect();
@@ -232,10 +239,12 @@ fn a_logout_travels() {
     let body = json!({"email": "a@example.com", "password": "1234567890", "passwordConfirm": "1234567890"});
     let id = nodes.create(0, "members", &body);
     let login = json!({"identity": "a@example.com", "password": "1234567890"});
-    let answer = nodes.nodes[1].send("POST", "/api/collections/members/auth-with-password", "", &login);
+    let answer =
+        nodes.nodes[1].send("POST", "/api/collections/members/auth-with-password", "", &login);
     let token = ok(&answer)["token"].as_str().expect("a token").to_owned();
     let there = &nodes.nodes[1];
-    let refresh = || there.send("POST", "/api/collections/members/auth-refresh", &token, &Value::Null).status;
+    let refresh =
+        || there.send("POST", "/api/collections/members/auth-refresh", &token, &Value::Null).status;
     assert_eq!(refresh(), 200);
     let (mut member, mut root) = (Stream::open(there), Stream::open(there));
     member.subscribe(there, &token, &["secrets", "marks"]);
@@ -244,7 +253,12 @@ fn a_logout_travels() {
     assert_eq!(brief(&mut member), "create before");
 
     let path = format!("/api/collections/members/records/{id}");
-    ok(&nodes.send(0, "PATCH", &path, &json!({"password": "0987654321", "passwordConfirm": "0987654321"})));
+    ok(&nodes.send(
+        0,
+        "PATCH",
+        &path,
+        &json!({"password": "0987654321", "passwordConfirm": "0987654321"}),
+    ));
     let took = wait_until("a logout", SEEN, || refresh() == 401);
     println!("logout seen on the other node after {took:?}");
     // the stream is a guest's now: it sees what everybody sees
@@ -390,7 +404,12 @@ fn a_cron_runs_once() {
             apps.push(app);
         }
         let at = |minute: i64| {
-            engine::time::parse(&format!("2026-01-01 {:02}:{:02}:00.000Z", minute / 60, minute % 60)).expect("a time")
+            engine::time::parse(&format!(
+                "2026-01-01 {:02}:{:02}:00.000Z",
+                minute / 60,
+                minute % 60
+            ))
+            .expect("a time")
         };
         // the third node's clock is late by a quarter of an hour
         for minute in 0..60 {
@@ -403,7 +422,11 @@ fn a_cron_runs_once() {
         let wanted = 60 + 30;
         let end = Instant::now() + Duration::from_secs(30);
         let taken = "SELECT count(*) FROM _pb_crons";
-        let taken = || std::thread::scope(|s| s.spawn(|| postgres.value("postgres", taken)).join().expect("a count"));
+        let taken = || {
+            std::thread::scope(|s| {
+                s.spawn(|| postgres.value("postgres", taken)).join().expect("a count")
+            })
+        };
         while runs.load(Relaxed) < wanted || taken() != wanted.to_string() {
             assert!(Instant::now() < end, "{} runs, {} taken", runs.load(Relaxed), taken());
             tokio::time::sleep(Duration::from_millis(20)).await;

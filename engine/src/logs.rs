@@ -245,7 +245,12 @@ mod tests {
         for (level, status, at) in [(0, 200, 1), (8, 404, 2), (0, 204, 3_600_000)] {
             let data = format!(r#"{{"url":"/<x>","status":{status},"list":[{{"n":{status}}}]}}"#);
             let created = Timestamp::from_millis(base + at);
-            app.log().push(Entry { level, message: format!("GET /{status}").into(), data: data.into(), created });
+            app.log().push(Entry {
+                level,
+                message: format!("GET /{status}").into(),
+                data: data.into(),
+                created,
+            });
         }
         app.log().flush().await;
         (dir, app)

@@ -111,14 +111,50 @@ impl Postgres {
     }
 
     /// A server on a new database with one superuser.
-    pub(crate) 
-fn serve(bin: &Path, dir: &Path, port: u16, settings: &[String]) -> Child {
-    let mut serve = command(&bin.join("postgres"));
-    serve.arg("-D").arg(dir.join("data")).arg("-k").arg(dir).args(["-p", &port.to_string()]);
-    for setting in settings {
-        serve.args(["-c", setting]);
+    pub(crate) fn serve(&self, database: &str, flags: &[&str]) -> Server {
+        self.execute("postgres", &format!("CREATE DATABASE {database}"));
+        self.serve_existing(&self.dsn(database), flags)
     }
-    serve.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("postgres")
+
+    /// A server on a database, by its connection string, with one superuser.
+    pub(crate) fn serve_existing(&self, dsn: &str, flags: &[&str]) -> Server {
+        let dir = tempfile::tempdir().expect("a directory");
+        let args = ["superuser", "upsert", EMAIL, PASSWORD, "--dir", "pb_data", "--pg", dsn];
+        let made = run(dir.path(), &args);
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        Server::on(dir, &[&["--pg", dsn], flags].concat())
+    }
+
+    fn try_connect(&self, database: &str) -> Option<Session> {
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let dsn = self.dsn(database);
+        let client = runtime.block_on(async {
+            let connected = tokio_postgres::connect(&dsn, tokio_postgres::NoTls).await;
+            let (client, connection) = connected.ok()?;
+            tokio::spawn(connection);
+            Some(client)
+        })?;
+        Some(Session { client, runtime })
+    }
+
+    /// Runs statements.
+    pub(crate) fn execute(&self, database: &str, text: &str) {
+        let session = self.try_connect(database).expect("a connection");
+        session.runtime.block_on(session.client.batch_execute(text)).expect("the statements work");
+    }
+
+    /// The first column of the first row, as text.
+    pub(crate) fn value(&self, database: &str, text: &str) -> String {
+        let session = self.try_connect(database).expect("a connection");
+        let found = session.runtime.block_on(session.client.simple_query(text));
+        let rows = found.expect("the query works");
+        let first = rows.iter().find_map(|message| match message {
+            tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+            _ => None,
+        });
+        first.unwrap_or_default()
+    }
 }
 
 struct Session {

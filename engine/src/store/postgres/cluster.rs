@@ -141,7 +141,12 @@ impl Cluster {
 
     /// A kept row as one of its table: the statement gives `columns` of it.
     #[must_use]
-    pub fn kept_row(&self, table: &str, columns: &dialects::statement::ColumnList, kept: i64) -> Sql {
+    pub fn kept_row(
+        &self,
+        table: &str,
+        columns: &dialects::statement::ColumnList,
+        kept: i64,
+    ) -> Sql {
         let columns = columns.as_str();
         let table = dialects::ident(table);
         let statement = format!(

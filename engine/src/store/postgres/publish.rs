@@ -118,8 +118,7 @@ impl Publisher {
 /// `hostname-` and 16 hexadecimal digits.
 fn node_id() -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let host: String =
-        host.trim().chars().filter(|c| c.is_ascii_graphic()).take(64).collect();
+    let host: String = host.trim().chars().filter(|c| c.is_ascii_graphic()).take(64).collect();
     let host = if host.is_empty() { "node" } else { &host };
     format!("{host}-{}", id::random(16, b"0123456789abcdef"))
 }
@@ -171,7 +170,8 @@ impl Conn {
                 changes.push((note.channel, Change::of(note, None)));
                 continue;
             };
-            let mut text = String::from("INSERT INTO \"_pb_events\" (\"payload\") SELECT to_jsonb(b)");
+            let mut text =
+                String::from("INSERT INTO \"_pb_events\" (\"payload\") SELECT to_jsonb(b)");
             for at in 0..keep.without.len() {
                 text.push_str(&format!(" - ${}::text", at + 2));
             }
@@ -188,7 +188,11 @@ impl Conn {
     }
 
     /// Sends the changes: delivered when the open transaction commits, in this order.
-    pub(super) async fn tell(&mut self, changes: &[(&'static str, Change)], node: &str) -> Result<()> {
+    pub(super) async fn tell(
+        &mut self,
+        changes: &[(&'static str, Change)],
+        node: &str,
+    ) -> Result<()> {
         for channel in CHANNELS {
             let of: Vec<Change> =
                 changes.iter().filter(|(c, _)| *c == channel).map(|(_, c)| c.clone()).collect();
