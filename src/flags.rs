@@ -31,6 +31,8 @@ pub(crate) struct Config {
     pub(crate) row_security: bool,
     /// Fields of auth records that policies may see.
     pub(crate) row_security_claims: Vec<String>,
+    /// Whether there are other nodes (`on`, `off`, `auto`).
+    pub(crate) pg_cluster: String,
     pub(crate) max_open_conns: Option<usize>,
     pub(crate) max_idle_conns: Option<usize>,
     pub(crate) dev: bool,
@@ -209,6 +211,7 @@ pub(crate) fn read(arguments: &[OsString], matches: &ArgMatches) -> Config {
         row_security: variable("PB_PG_RLS")
             .is_some_and(|text| text == "1" || text.eq_ignore_ascii_case("true")),
         row_security_claims: fields(&variable("PB_PG_RLS_CLAIMS").unwrap_or_default()),
+        pg_cluster: variable("PB_PG_CLUSTER").unwrap_or_default(),
         max_open_conns: conns("dataMaxOpenConns"),
         max_idle_conns: conns("dataMaxIdleConns"),
         dev: on("dev"),

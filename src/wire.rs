@@ -1,6 +1,6 @@
 //! Which parts make up the product, and how they start.
 
-use engine::store::postgres::{Dsn, PostgresConfig};
+use engine::store::postgres::{ClusterMode, Dsn, PostgresConfig};
 use pocketbase::App;
 
 use crate::{commands::Failure, flags::Config, print};
@@ -49,6 +49,14 @@ fn postgres(config: &Config) -> Result<Option<PostgresConfig>, Failure> {
     postgres.max_idle = config.max_idle_conns.unwrap_or(postgres.max_idle);
     postgres.row_security = config.row_security;
     postgres.claims.clone_from(&config.row_security_claims);
+    postgres.cluster = match config.pg_cluster.as_str() {
+        "on" => ClusterMode::On,
+        "off" => ClusterMode::Off,
+        "auto" | "" => ClusterMode::Auto,
+        other => {
+            return Err(Failure(format!("PB_PG_CLUSTER is on, off or auto, not {other:?}")));
+        }
+    };
     Ok(Some(postgres))
 }
 

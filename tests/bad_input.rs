@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Client, Server};
+use crate::support::{Answer, Client, Server, encode};
 
 const RECORDS: &str = "/api/collections/things/records";
 
@@ -17,20 +17,6 @@ fn things() -> (Server, String) {
     let first = server.send("POST", RECORDS, "", &json!({"title": "one", "n": 1, "tags": ["a"]}));
     assert_eq!(first.status, 200);
     (server, token)
-}
-
-fn encode(text: &str) -> String {
-    text.bytes()
-        .map(
-            |b| {
-                if b.is_ascii_alphanumeric() {
-                    (b as char).to_string()
-                } else {
-                    format!("%{b:02X}")
-                }
-            },
-        )
-        .collect()
 }
 
 fn list(server: &Server, filter: &str) -> Answer {

@@ -5,8 +5,11 @@
 mod acme;
 mod auth;
 mod bad_input;
+mod batch;
 mod cli;
+mod cluster;
 mod durability;
+mod files;
 mod mail;
 mod oauth2;
 mod operations;

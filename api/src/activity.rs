@@ -3,7 +3,7 @@
 //! Builds the entry's JSON text at once, without maps, and hands it to the engine's log buffer.
 //! Source: spec server-settings-operations §2.12.
 
-use std::time::Instant;
+use std::{cell::RefCell, time::Instant};
 
 use engine::{FieldError, FieldErrors, log::Entry, time};
 use http::header;
@@ -32,17 +32,37 @@ pub(crate) fn record(req: &mut Req, started: Instant, result: &Result<Response>)
     if !req.app().log().enabled(level) {
         return;
     }
+    SCRATCH.with_borrow_mut(|out| {
+        out.clear();
+        out.shrink_to(MAX_KEPT);
+        write_data(out, req, started, result);
+        let data = std::str::from_utf8(out).unwrap_or_default().into();
+        out.clear();
+        let method = cut(req.method().as_str(), MAX_METHOD);
+        out.extend(method.bytes().map(|byte| byte.to_ascii_uppercase()));
+        out.push(b' ');
+        out.extend_from_slice(decode(uri_of(req)).as_bytes());
+        let message = std::str::from_utf8(out).unwrap_or_default().into();
+        req.app().log().push(Entry { level, message, data, created: time::now() });
+    });
+}
+
+thread_local! {
+    /// Where texts grow before their length is known.
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Bytes that the scratch keeps from one request to the next.
+const MAX_KEPT: usize = 8 << 10;
+
+fn uri_of(req: &Req) -> &str {
+    req.head.uri.path_and_query().map_or_else(|| req.path(), |text| text.as_str())
+}
+
+fn write_data(out: &mut Vec<u8>, req: &Req, started: Instant, result: &Result<Response>) {
     let settings = req.app().settings();
-    let uri = req
-        .head
-        .uri
-        .path_and_query()
-        .map_or_else(|| req.path().to_owned(), |text| text.as_str().to_owned());
-    let method = cut(req.method().as_str(), MAX_METHOD).to_ascii_uppercase();
-    let message = format!("{method} {}", decode(&uri));
     let exec_ms = started.elapsed().as_secs_f64() * 1000.0;
-    let mut out = Vec::with_capacity(384);
-    let mut entry = Text { out: &mut out, first: true };
+    let mut entry = Text { out, first: true };
     entry.text("auth", req.caller.record().map_or("", |record| record.collection().name.as_str()));
     if settings.logs.log_auth_id
         && let Some(record) = req.caller.record()
@@ -59,7 +79,7 @@ pub(crate) fn record(req: &mut Req, started: Instant, result: &Result<Response>)
     if let Some(meta) = &req.log_meta {
         json::write_value(entry.key("meta"), meta);
     }
-    entry.text("method", &method);
+    entry.text("method", &cut(req.method().as_str(), MAX_METHOD).to_ascii_uppercase());
     entry.text("referer", cut(req.head.header(header::REFERER), MAX_TEXT));
     if settings.logs.log_ip {
         entry.text("remoteIP", &ip_text(req.head.remote.ip()));
@@ -70,18 +90,17 @@ pub(crate) fn record(req: &mut Req, started: Instant, result: &Result<Response>)
     };
     entry.key("status").extend_from_slice(status.to_string().as_bytes());
     entry.text("type", "request");
+    let uri = uri_of(req);
     if uri.len() > MAX_URL {
-        entry.text("url", &format!("{}...", head_of(&uri, MAX_URL)));
+        entry.text("url", &format!("{}...", head_of(uri, MAX_URL)));
     } else {
-        entry.text("url", &uri);
+        entry.text("url", uri);
     }
     entry.text("userAgent", cut(req.head.header(header::USER_AGENT), MAX_TEXT));
     if settings.logs.log_ip {
         entry.text("userIP", &ip_text(req.real_ip()));
     }
     out.push(b'}');
-    let data = String::from_utf8(out).unwrap_or_default();
-    req.app().log().push(Entry { level, message, data, created: time::now() });
 }
 
 struct Text<'o> {

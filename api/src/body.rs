@@ -3,13 +3,14 @@
 //! Must not validate records: it only turns bytes into a map and uploads.
 //! Source: spec records-files-realtime-batch §1.4, §1.5; server-settings-operations §2.7.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use bytes::Bytes;
 use engine::files::Upload;
 use futures_util::StreamExt as _;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
+use indexmap::IndexMap;
 use serde_json::{Map, Value};
 use tokio::io::AsyncWriteExt as _;
 
@@ -21,6 +22,23 @@ use crate::{
 
 /// Most bytes of an urlencoded form.
 const MAX_URLENCODED: usize = 10 << 20;
+/// How large a body may be.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// All of it.
+    pub whole: u64,
+    /// What is not files, and so is kept in memory.
+    pub values: u64,
+}
+
+impl Limits {
+    /// The same limit for bodies with files and without.
+    #[must_use]
+    pub const fn of(bytes: u64) -> Self {
+        Self { whole: bytes, values: bytes }
+    }
+}
+
 /// Most bytes of all multipart values that are not files.
 const MAX_VALUES: usize = 26 << 20;
 /// Most parts of a multipart form.
@@ -146,21 +164,22 @@ pub async fn decode(
     source: &mut Source,
     content_type: &str,
     query: Query<'_>,
-    limit: u64,
+    limits: Limits,
 ) -> Result<Payload> {
     if source.len_hint() == Some(0) {
         return Ok(Payload { data: Value::Object(Map::new()), ..Payload::default() });
     }
     if content_type.starts_with("application/json") {
-        let bytes = source.bytes(limit).await?;
+        // DIFFERENCE: files do not come as JSON, so the room for them does not count; memory must not grow with it.
+        let bytes = source.bytes(limits.values).await?;
         let data = json::first_value(&bytes).map_err(|e| invalid(e.to_string()))?;
         return Ok(Payload { data, ..Payload::default() });
     }
     let mut form = Form::default();
     if content_type.starts_with("multipart/form-data") {
-        form.read_multipart(source, content_type, limit).await?;
+        form.read_multipart(source, content_type, limits.whole).await?;
     } else if content_type.starts_with("application/x-www-form-urlencoded") {
-        let bytes = source.bytes(limit).await?;
+        let bytes = source.bytes(limits.values).await?;
         if bytes.len() > MAX_URLENCODED {
             return Err(invalid("http: POST too large"));
         }
@@ -190,16 +209,18 @@ fn well_escaped(bytes: &[u8]) -> bool {
 /// Values and files of a form before inference.
 #[derive(Debug, Default)]
 struct Form {
-    values: Vec<(String, Vec<String>)>,
+    values: IndexMap<String, Vec<String>>,
     files: Vec<(String, Arc<Upload>)>,
 }
 
 impl Form {
     /// Adds a value.
     fn value(&mut self, key: &str, value: String) {
-        match self.values.iter_mut().find(|(name, _)| name == key) {
-            Some((_, values)) => values.push(value),
-            None => self.values.push((key.to_owned(), vec![value])),
+        match self.values.get_mut(key) {
+            Some(values) => values.push(value),
+            None => {
+                self.values.insert(key.to_owned(), vec![value]);
+            }
         }
     }
 
@@ -231,7 +252,7 @@ impl Form {
 
     async fn read_parts(&mut self, mut parts: multer::Multipart<'_>) -> Result<()> {
         let (mut n_parts, mut n_values, mut n_memory) = (0, 0, 0);
-        while let Some(part) = parts.next_field().await.map_err(multipart_error)? {
+        while let Some(mut part) = parts.next_field().await.map_err(multipart_error)? {
             n_parts += 1;
             if n_parts > MAX_PARTS {
                 return Err(invalid("multipart: message too large"));
@@ -239,10 +260,14 @@ impl Form {
             let Some(key) = part.name().map(str::to_owned) else { continue };
             let Some(name) = part.file_name().filter(|name| !name.is_empty()).map(str::to_owned)
             else {
-                let value = part.bytes().await.map_err(multipart_error)?;
-                n_values += key.len() + value.len();
-                if n_values > MAX_VALUES {
-                    return Err(invalid("multipart: message too large"));
+                let mut value = Vec::new();
+                n_values += key.len();
+                while let Some(piece) = part.chunk().await.map_err(multipart_error)? {
+                    n_values += piece.len();
+                    if n_values > MAX_VALUES {
+                        return Err(invalid("multipart: message too large"));
+                    }
+                    value.extend_from_slice(&piece);
                 }
                 self.value(&key, String::from_utf8_lossy(&value).into_owned());
                 continue;
@@ -258,22 +283,17 @@ impl Form {
     /// # Errors
     /// 400 when a payload is no JSON object.
     fn finish(self) -> Result<Payload> {
-        let mut map = Map::new();
-        let mut payloads = Vec::new();
         let mut texts = self.values;
-        texts.retain_mut(|(key, values)| {
-            if key == "@jsonPayload" {
-                payloads = std::mem::take(values);
-                return false;
-            }
+        let payloads = texts.shift_remove("@jsonPayload").unwrap_or_default();
+        let map = texts.iter().map(|(key, values)| {
             let value = match values.as_slice() {
                 [one] => infer(one),
                 several => several.iter().map(|text| infer(text)).collect(),
             };
-            map.insert(key.clone(), value);
-            true
+            (key.clone(), value)
         });
-        let mut data = Value::Object(map);
+        let mut data = Value::Object(map.collect());
+        let mut replaced = HashSet::new();
         for payload in payloads {
             match serde_json::from_str::<Value>(&payload).map_err(|e| invalid(e.to_string()))? {
                 Value::Null => {
@@ -281,7 +301,7 @@ impl Form {
                     texts.clear();
                 }
                 Value::Object(more) => {
-                    texts.retain(|(key, _)| !more.contains_key(key));
+                    replaced.extend(more.keys().cloned());
                     match &mut data {
                         Value::Object(map) => map.extend(more),
                         other => *other = Value::Object(more),
@@ -290,7 +310,8 @@ impl Form {
                 _ => return Err(invalid("@jsonPayload must be an object")),
             }
         }
-        Ok(Payload { data, files: self.files, form: true, texts })
+        texts.retain(|key, _| !replaced.contains(key));
+        Ok(Payload { data, files: self.files, form: true, texts: texts.into_iter().collect() })
     }
 }
 
@@ -368,7 +389,7 @@ mod tests {
 
     async fn run(content_type: &str, body: &str, query: &str) -> std::result::Result<Value, u16> {
         let mut source = Source::Bytes(Bytes::copy_from_slice(body.as_bytes()));
-        decode(&mut source, content_type, Query::new(query), 1 << 20)
+        decode(&mut source, content_type, Query::new(query), Limits::of(1 << 20))
             .await
             .map(|p| p.data)
             .map_err(|e| e.status)
@@ -400,20 +421,58 @@ mod tests {
         let body = "--X\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n12\r\n\
             --X\r\nContent-Disposition: form-data; name=\"f\"; filename=\"t.txt\"\r\n\r\nhello\r\n--X--\r\n";
         let mut source = Source::Bytes(Bytes::from_static(body.as_bytes()));
-        let payload =
-            decode(&mut source, "multipart/form-data; boundary=X", Query::new("q=1"), 1 << 20)
-                .await
-                .expect("form");
+        let payload = decode(
+            &mut source,
+            "multipart/form-data; boundary=X",
+            Query::new("q=1"),
+            Limits::of(1 << 20),
+        )
+        .await
+        .expect("form");
         assert_eq!(payload.data, json!({"a": 12, "q": 1}));
         assert_eq!(payload.files.len(), 1);
         assert_eq!(
             (payload.files[0].0.as_str(), payload.files[0].1.original_name()),
             ("f", "t.txt")
         );
-        let error = decode(&mut source, "multipart/form-data; boundary=X", Query::default(), 10)
-            .await
-            .expect_err("limit");
+        let error = decode(
+            &mut source,
+            "multipart/form-data; boundary=X",
+            Query::default(),
+            Limits::of(10),
+        )
+        .await
+        .expect_err("limit");
         assert_eq!(error.status, 413);
+    }
+
+    /// Room for files is no room for anything else, and many keys cost no more than they are.
+    #[tokio::test]
+    async fn what_is_kept_in_memory_is_bounded() {
+        let limits = Limits { whole: u64::MAX, values: 1 << 10 };
+        let read = async |content_type: &str, body: String| {
+            let mut source = Source::Bytes(body.into());
+            decode(&mut source, content_type, Query::default(), limits).await.map_err(|e| e.status)
+        };
+        let text = "x".repeat(2 << 10);
+        assert_eq!(
+            read("application/json", format!("{{\"a\":\"{text}\"}}")).await.err(),
+            Some(413)
+        );
+        const FORM: &str = "application/x-www-form-urlencoded";
+        assert_eq!(read(FORM, format!("a={text}")).await.err(), Some(413));
+        const PARTS: &str = "multipart/form-data; boundary=X";
+        let part = |value: &str| {
+            format!("--X\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n{value}\r\n--X--\r\n")
+        };
+        assert!(read(PARTS, part(&text)).await.is_ok());
+        assert_eq!(read(PARTS, part(&"x".repeat(MAX_VALUES + 1))).await.err(), Some(400));
+        let mut form: String = (0..200_000).map(|n| format!("{n}=1&@jsonPayload={{}}&")).collect();
+        form.push_str("@jsonPayload={\"7\":2}");
+        let mut source = Source::Bytes(form.into());
+        let limits = Limits::of(MAX_URLENCODED as u64);
+        let form = decode(&mut source, FORM, Query::default(), limits).await.expect("a form");
+        assert_eq!((form.texts.len(), &form.data["7"]), (199_999, &json!(2)));
     }
 
     #[test]

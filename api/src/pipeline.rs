@@ -16,7 +16,9 @@ use futures_util::{FutureExt as _, future::BoxFuture};
 use http::{HeaderValue, Method, header};
 
 use crate::{
-    activity, compress,
+    activity,
+    body::Limits,
+    compress,
     error::{ApiError, Result},
     fields::Picker,
     metrics::RouteStats,
@@ -307,6 +309,9 @@ impl<'a> Next<'a> {
 pub(crate) async fn serve(req: &mut Req, route: Arc<Route>) -> http::Response<Body> {
     req.skip_log = route.quiet;
     req.route = Some(route.clone());
+    if route.names.iter().any(|name| &**name == "collection") {
+        look_again(req).await;
+    }
     let next = Next { steps: &route.steps, handler: &route.handler };
     let result = next.walk(req).await;
     let response = match result {
@@ -321,6 +326,19 @@ pub(crate) async fn serve(req: &mut Req, route: Arc<Route>) -> http::Response<Bo
     };
     route.stats.record(response.status, req.started.elapsed());
     finish(req, response)
+}
+
+/// The collection in the path may be one that another node has just made.
+async fn look_again(req: &Req) {
+    let app = req.app();
+    if engine::cluster::has_others(app) {
+        let name = req.param("collection");
+        if app.snapshot().find(&name).is_none()
+            && let Err(error) = engine::cluster::find_unknown(app, &name).await
+        {
+            tracing::warn!(%error, "the collections could not be read again");
+        }
+    }
 }
 
 /// Successful answers, smaller where route, server and client want that.
@@ -494,19 +512,20 @@ pub fn check_superuser_ip(req: &Req) -> Result<()> {
 fn body_limit(req: &mut Req) -> Result<()> {
     let route = req.route.clone();
     let limit = match route.map_or(Limit::Default, |route| route.limit) {
-        Limit::Default => BODY_LIMIT,
-        Limit::None => u64::MAX,
-        Limit::Batch => match req.app().settings().batch.max_body_size {
+        Limit::Default => Limits::of(BODY_LIMIT),
+        Limit::None => Limits { whole: u64::MAX, values: BODY_LIMIT },
+        Limit::Batch => Limits::of(match req.app().settings().batch.max_body_size {
             size if size > 0 => size.unsigned_abs(),
             _ => 128 << 20,
-        },
+        }),
         Limit::Record => {
-            let collection = context_collection(req)?;
-            BODY_LIMIT + collection.max_body_bytes()
+            let (values, files) = context_collection(req)?.max_body_bytes();
+            let values = BODY_LIMIT.saturating_add(values);
+            Limits { whole: values.saturating_add(files), values }
         }
     };
-    req.body_limit = limit;
-    if req.body_len().is_some_and(|len| len > limit) {
+    req.body_limits = limit;
+    if req.body_len().is_some_and(|len| len > limit.whole) {
         return Err(ApiError::too_large());
     }
     Ok(())

@@ -100,7 +100,7 @@ impl Limiter {
             return;
         }
         let state = self.state.clone();
-        let added = app.crons().add(CLEANUP.0, CLEANUP.1, move |_| {
+        let added = app.crons().add_local(CLEANUP.0, CLEANUP.1, move |_| {
             state.lock().drop_idle(Instant::now());
             std::future::ready(Ok(()))
         });

@@ -136,8 +136,8 @@ pub struct Req {
     pub auth: Option<Found>,
     /// Headers for the answer, whatever it will be.
     pub response_headers: HeaderMap,
-    /// Most bytes the body may have.
-    pub body_limit: u64,
+    /// How large the body may be.
+    pub body_limits: body::Limits,
     /// Successful answers are not logged.
     pub skip_log: bool,
     /// Logs a successful answer as an error: what the client must not learn (unknown addresses).
@@ -174,7 +174,7 @@ impl Req {
             caller: Caller::Guest,
             auth: None,
             response_headers: HeaderMap::new(),
-            body_limit: crate::pipeline::BODY_LIMIT,
+            body_limits: body::Limits::of(crate::pipeline::BODY_LIMIT),
             skip_log: false,
             log_error: None,
             log_meta: None,
@@ -254,7 +254,7 @@ impl Req {
     /// # Errors
     /// 413 beyond the limit, 400 when the client breaks off.
     pub async fn bytes(&mut self) -> Result<bytes::Bytes> {
-        self.source.bytes(self.body_limit).await
+        self.source.bytes(self.body_limits.values).await
     }
 
     /// The decoded body; can be asked for again.
@@ -268,7 +268,7 @@ impl Req {
         let head = self.head.clone();
         let content_type = head.header(header::CONTENT_TYPE);
         let payload =
-            body::decode(&mut self.source, content_type, head.query(), self.body_limit).await?;
+            body::decode(&mut self.source, content_type, head.query(), self.body_limits).await?;
         if !payload.files.is_empty() || payload.form {
             self.payload = Some(payload.clone());
         }

@@ -49,6 +49,7 @@ fn blog() -> Blog {
             fields,
             unique_fields: vec!["id".into()],
             indexed_fields: vec!["id".into()],
+            full_text: Vec::new(),
         })
     };
     let id = || field("id", Class::Text, None);

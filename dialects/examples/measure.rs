@@ -59,6 +59,7 @@ fn collection(name: &str, fields: &str, indexed: &[&str]) -> Arc<Collection> {
         fields: fields.split(' ').map(field).collect(),
         unique_fields: Vec::new(),
         indexed_fields: indexed.iter().map(ToString::to_string).collect(),
+        full_text: Vec::new(),
     })
 }
 

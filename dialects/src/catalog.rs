@@ -29,6 +29,20 @@ pub fn tables(d: Dialect) -> Sql {
     })
 }
 
+/// `name` of everything that belongs to full-text indexes ([`crate::ddl::full_text_parts`]).
+#[must_use]
+pub fn full_text(d: Dialect) -> Sql {
+    Sql::plain(match d {
+        Dialect::Sqlite => {
+            "SELECT name FROM sqlite_master WHERE type IN ('table','trigger') AND name LIKE '\\_fts\\_%' ESCAPE '\\'"
+        }
+        Dialect::Postgres => {
+            "SELECT indexname::text AS name FROM pg_catalog.pg_indexes WHERE schemaname = current_schema() \
+             AND indexname LIKE '\\_fts\\_%' AND indexdef LIKE '%pb_tsvector(%'"
+        }
+    })
+}
+
 /// One row (`name`, `type`) if a table or view of that name exists.
 #[must_use]
 pub fn has_table(d: Dialect, name: &str) -> Sql {
@@ -136,6 +150,17 @@ pub const ROW_SECURITY: &str = "SELECT c.relname::text AS \"table\", s.text AS s
 pub const HAS_ROW_SECURITY: &str = "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_class c \
  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
  WHERE n.nspname = current_schema() AND c.relkind IN ('r','p') AND c.relrowsecurity) AS used";
+
+/// 1 if a PostgreSQL table has row-level security.
+#[must_use]
+pub fn row_security(table: &str) -> Sql {
+    Sql {
+        text: "SELECT count(*) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+               WHERE n.nspname = current_schema() AND c.relname::text = $1::text AND c.relrowsecurity"
+            .to_owned(),
+        params: vec![Value::Text(table.into())],
+    }
+}
 
 /// `table`, `condition`, `kind` of each reading policy of the tables that may hide rows from the role that asks; an empty
 /// condition where there is none.

@@ -7,7 +7,7 @@ use std::fmt::Write;
 use filter_lang::{
     form::{self, Side},
     plan::{Cond, Expr, Node, NodeId, NodeKind, Op, Plan},
-    schema::CollectionKind,
+    schema::{Collection, CollectionKind},
     semijoin::{self, Exists, Link, Lowered, Reach, Row, Seen, SortTerm, Test},
 };
 
@@ -181,6 +181,7 @@ fn index_helps(plan: &Plan, test: &Test<'_>) -> bool {
                 _ => false,
             })
         }
+        Test::MayMatch { node, .. } => *node == NodeId::BASE,
         Test::Fails(_) | Test::Exists(_) | Test::None(_) | Test::MayContain { .. } => false,
     }
 }
@@ -225,6 +226,11 @@ impl<'p> Walk<'p> {
 
     pub(crate) fn node(&self, id: NodeId) -> &'p Node {
         &self.plan.nodes[id.0 as usize]
+    }
+
+    /// The collection of a node's rows.
+    pub(crate) fn collection(&self, id: NodeId) -> Option<&'p Collection> {
+        self.node(id).collection.as_deref()
     }
 
     /// The row that stands for a node in this operand.
@@ -523,6 +529,7 @@ impl<'p> Walk<'p> {
             Test::MayContain { node, column, element } => {
                 self.spell().may_contain(self, *node, column, element);
             }
+            Test::MayMatch { node, query } => self.spell().may_match(self, *node, query),
             Test::Exists(exists) => self.exists(exists, false),
             Test::None(exists) => self.exists(exists, true),
         }

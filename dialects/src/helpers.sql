@@ -1,25 +1,44 @@
--- Helper functions of the PostgreSQL texts; version 1 (dialects::POSTGRES_HELPERS_VERSION).
+-- Helper functions of the PostgreSQL texts; version 2 (dialects::POSTGRES_HELPERS_VERSION).
 -- They reproduce SQLite's value model where PostgreSQL has no native counterpart
 -- (spec filter-language §3.3, §3.4, §5, §6.4). Every statement is safe to repeat.
 
--- A JSON value as minified text.
-CREATE OR REPLACE FUNCTION pb_json(v jsonb) RETURNS text LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+-- A JSON value as minified text: the blanks after commas and colons outside of strings go. Not recursive, because
+-- values nest deeper than calls may.
+CREATE OR REPLACE FUNCTION pb_json(v jsonb) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+  SELECT regexp_replace(v::text, '("(?:[^"\\]|\\.)*")|([,:]) ', '\1\2', 'g')
+$$;
+
+-- A double as a `jsonb` number that compares like it: integers of more than 53 bits with all their digits.
+CREATE OR REPLACE FUNCTION pb_exact(f double precision) RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE
+    WHEN abs(f) < 9007199254740992 THEN to_jsonb(f)
+    WHEN f >= -9223372036854775808 AND f < 9223372036854775808 THEN to_jsonb(f::bigint)
+    WHEN abs(f) = 'Infinity' THEN to_jsonb(sign(f)::numeric * 1e400::numeric)
+    ELSE to_jsonb(f) END
+$$;
+
+-- A JSON number as SQLite holds it: an integer of 64 bits or a double; 1e400 stands for infinity.
+CREATE OR REPLACE FUNCTION pb_number(v jsonb) RETURNS jsonb LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+DECLARE
+  t text := v #>> '{}';
+  real boolean := position('.' in t) > 0;
+  n numeric := t::numeric;
+  j jsonb;
 BEGIN
-  CASE jsonb_typeof(v)
-    WHEN 'array' THEN
-      RETURN '[' || COALESCE((SELECT string_agg(pb_json(e), ',' ORDER BY o) FROM jsonb_array_elements(v) WITH ORDINALITY AS x(e, o)), '') || ']';
-    WHEN 'object' THEN
-      RETURN '{' || COALESCE((SELECT string_agg(to_jsonb(k)::text || ':' || pb_json(e), ',' ORDER BY o) FROM jsonb_each(v) WITH ORDINALITY AS x(k, e, o)), '') || '}';
-    ELSE
-      RETURN v::text;
-  END CASE;
+  IF NOT real AND n BETWEEN -9223372036854775808 AND 9223372036854775807 THEN RETURN v; END IF;
+  j := pb_exact(t::double precision);
+  IF real AND position('.' in j::text) = 0 THEN RETURN (j::text || '.0')::jsonb; END IF;
+  RETURN j;
+EXCEPTION WHEN numeric_value_out_of_range THEN
+  RETURN CASE WHEN abs(n) < 1 THEN '0.0'::jsonb ELSE to_jsonb(sign(n) * 1e400::numeric) END;
 END $$;
 
--- Extraction result: string and number stay, booleans are 1/0, containers their text, JSON null is NULL.
+-- Extraction result: strings stay, booleans are 1/0, containers their text, JSON null is NULL. Short numbers mean
+-- the same as decimals and as doubles.
 CREATE OR REPLACE FUNCTION pb_scalar(v jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   SELECT CASE jsonb_typeof(v)
     WHEN 'string' THEN v
-    WHEN 'number' THEN v
+    WHEN 'number' THEN CASE WHEN octet_length(v::text) < 16 THEN v ELSE pb_number(v) END
     WHEN 'boolean' THEN CASE WHEN v = 'true'::jsonb THEN '1'::jsonb ELSE '0'::jsonb END
     WHEN 'null' THEN NULL
     ELSE to_jsonb(pb_json(v)) END
@@ -59,10 +78,12 @@ $$;
 
 -- A scalar as text.
 CREATE OR REPLACE FUNCTION pb_text(v jsonb) RETURNS text LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
-DECLARE t text := v #>> '{}';
+DECLARE t text := v #>> '{}'; n numeric;
 BEGIN
   IF jsonb_typeof(v) <> 'number' THEN RETURN t; END IF;
-  IF position('.' in t) = 0 AND abs(t::numeric) < 9223372036854775808 THEN RETURN t; END IF;
+  n := t::numeric;
+  IF position('.' in t) = 0 AND n BETWEEN -9223372036854775808 AND 9223372036854775807 THEN RETURN t; END IF;
+  IF abs(n) >= 1.8e308::numeric THEN RETURN CASE WHEN n < 0 THEN '-Inf' ELSE 'Inf' END; END IF;
   RETURN pb_real_text(t::double precision);
 END $$;
 
@@ -83,11 +104,11 @@ DECLARE t text; f double precision;
 BEGIN
   IF jsonb_typeof(v) <> 'string' THEN RETURN v; END IF;
   t := btrim(v #>> '{}', E' \t\n\v\f\r');
-  IF t ~ '^[+-]?[0-9]{1,18}$' THEN RETURN to_jsonb(t::bigint); END IF;
+  IF t ~ '^[+-]?[0-9]+$' AND t::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN
+    RETURN to_jsonb(t::bigint);
+  END IF;
   f := pb_float(t);
-  IF f IS NULL THEN RETURN v; END IF;
-  IF abs(f) = 'Infinity' THEN RETURN to_jsonb(sign(f)::numeric * 1e400::numeric); END IF;
-  RETURN to_jsonb(f);
+  RETURN CASE WHEN f IS NULL THEN v ELSE pb_exact(f) END;
 END $$;
 
 -- Order of two scalars: numbers before text; NULL if either is.
@@ -393,3 +414,43 @@ END $$;
 CREATE OR REPLACE FUNCTION pb_julian_text(jd bigint) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
   SELECT regexp_replace(regexp_replace(round((jd / 86400000.0)::numeric, 9)::text, '(\.\d*?)0+$', '\1'), '\.$', '')
 $$;
+
+-- Full-text search; the meaning, the separators and the cased letters are those of filter-lang/src/func/fts.rs.
+
+-- The words of a text, each between blanks.
+CREATE OR REPLACE FUNCTION pb_words(v text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT ' ' || regexp_replace(
+    CASE WHEN octet_length(v) = length(v) THEN lower(v COLLATE "C")
+    ELSE translate(lower(v COLLATE "C"),
+      'ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÐÑÒÓÔÕÖØÙÚÛÜÝÞĀĂĄĆĈĊČĎĐĒĔĖĘĚĜĞĠĢĤĦĨĪĬĮĲĴĶĹĻĽĿŁŃŅŇŊŌŎŐŒŔŖŘŚŜŞŠŢŤŦŨŪŬŮŰŲŴŶŸŹŻŽΆΈΉΊΌΎΏΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣΤΥΦΧΨΩΪΫЀЁЂЃЄЅІЇЈЉЊЋЌЍЎЏАБВГДЕЖЗИЙКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯѠѢѤѦѨѪѬѮѰѲѴѶѸѺѼѾҀҊҌҎҐҒҔҖҘҚҜҞҠҢҤҦҨҪҬҮҰҲҴҶҸҺҼҾӀӁӃӅӇӉӋӍӐӒӔӖӘӚӜӞӠӢӤӦӨӪӬӮӰӲӴӶӸӺӼӾḀḂḄḆḈḊḌḎḐḒḔḖḘḚḜḞḠḢḤḦḨḪḬḮḰḲḴḶḸḺḼḾṀṂṄṆṈṊṌṎṐṒṔṖṘṚṜṞṠṢṤṦṨṪṬṮṰṲṴṶṸṺṼṾẀẂẄẆẈẊẌẎẐẒẔẞẠẢẤẦẨẪẬẮẰẲẴẶẸẺẼẾỀỂỄỆỈỊỌỎỐỒỔỖỘỚỜỞỠỢỤỦỨỪỬỮỰỲỴỶỸỺỼỾς',
+      'àáâãäåæçèéêëìíîïðñòóôõöøùúûüýþāăąćĉċčďđēĕėęěĝğġģĥħĩīĭįĳĵķĺļľŀłńņňŋōŏőœŕŗřśŝşšţťŧũūŭůűųŵŷÿźżžάέήίόύώαβγδεζηθικλμνξοπρστυφχψωϊϋѐёђѓєѕіїјљњћќѝўџабвгдежзийклмнопрстуфхцчшщъыьэюяѡѣѥѧѩѫѭѯѱѳѵѷѹѻѽѿҁҋҍҏґғҕҗҙқҝҟҡңҥҧҩҫҭүұҳҵҷҹһҽҿӏӂӄӆӈӊӌӎӑӓӕӗәӛӝӟӡӣӥӧөӫӭӯӱӳӵӷӹӻӽӿḁḃḅḇḉḋḍḏḑḓḕḗḙḛḝḟḡḣḥḧḩḫḭḯḱḳḵḷḹḻḽḿṁṃṅṇṉṋṍṏṑṓṕṗṙṛṝṟṡṣṥṧṩṫṭṯṱṳṵṷṹṻṽṿẁẃẅẇẉẋẍẏẑẓẕßạảấầẩẫậắằẳẵặẹẻẽếềểễệỉịọỏốồổỗộớờởỡợụủứừửữựỳỵỷỹỻỽỿσ') END,
+    '[\u0001-\u002f\u003a-\u0040\u005b-\u0060\u007b-\u00a9\u00ab-\u00b1\u00b4\u00b6-\u00b8\u00bb\u00bf\u00d7\u00f7\u037e\u0387\u055a-\u055f\u0589-\u058a\u05be\u05c0\u05c3\u05c6\u05f3-\u05f4\u060c-\u060d\u061b\u061f\u066a-\u066d\u06d4\u0964-\u0965\u0e4f\u0e5a-\u0e5b\u1361-\u1368\u2000-\u2064\u2066-\u206f\u20a0-\u20c0\u20d0-\u20f0\u2190-\u2426\u2440-\u244a\u2500-\u26ff\u2701-\u2775\u2794-\u2b4c\u2b50-\u2b59\u2e00-\u2e2e\u2e30-\u2e5d\u3000-\u3004\u3008-\u3020\u3030\u3036-\u3037\u303d-\u303f\u30a0\u30fb\ufe00-\ufe19\ufe30-\ufe52\ufe54-\ufe66\ufe68-\ufe6b\ufeff\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65\uffe0-\uffe6\uffe8-\uffee\ufff9-\ufffd\U0001f000-\U0001f02b\U0001f030-\U0001f093\U0001f0a0-\U0001f0ae\U0001f0b1-\U0001f0be\U0001f0c1-\U0001f0cf\U0001f0d1-\U0001f0df\U0001f300-\U0001f773\U0001f7e0-\U0001f7eb\U0001f900-\U0001f9ff\U0001fa70-\U0001faff]+',
+    ' ', 'g') || ' '
+$$;
+
+-- Whether texts match a query: alternatives by lines, terms by tabs, each a sign and its words.
+CREATE OR REPLACE FUNCTION pb_fts(query text, VARIADIC texts text[]) RETURNS int LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE COST 2000 AS $$
+DECLARE
+  doc text := '';
+  alternative text; term text; ok boolean;
+BEGIN
+  FOREACH term IN ARRAY texts LOOP doc := doc || COALESCE(pb_words(term), ''); END LOOP;
+  FOREACH alternative IN ARRAY string_to_array(query, E'\n') LOOP
+    ok := true;
+    FOREACH term IN ARRAY string_to_array(alternative, E'\t') LOOP
+      ok := (strpos(doc, substr(term, 2)) > 0) = (left(term, 1) = '+');
+      EXIT WHEN NOT ok;
+    END LOOP;
+    IF ok THEN RETURN 1; END IF;
+  END LOOP;
+  RETURN 0;
+END $$;
+
+-- What the index holds: the words, long ones cut. A text with more of them than a tsvector takes is `*`, which every
+-- look-up includes. The search path is fixed because PostgreSQL 17 builds indexes without one.
+CREATE OR REPLACE FUNCTION pb_tsvector(v text) RETURNS tsvector LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE COST 1000 SET search_path FROM CURRENT AS $$
+DECLARE words text := btrim(pb_words(v), ' ');
+BEGIN
+  IF octet_length(words) > 1000000 THEN RETURN array_to_tsvector(ARRAY['*']); END IF;
+  RETURN array_to_tsvector(string_to_array(regexp_replace(words, '([^ ]{64})[^ ]+', '\1', 'g'), ' '));
+END $$;

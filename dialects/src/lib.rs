@@ -68,8 +68,12 @@ impl Sql {
     }
 }
 
+/// The scalar function that SQLite texts with `fts` call: [`filter_lang::func::fts::matches`] of the first argument
+/// and the others. Connections register it.
+pub const SQLITE_SEARCH: &str = "pb_fts";
+
 /// Version of [`POSTGRES_HELPERS`]; reinstall them when the stored mark differs.
-pub const POSTGRES_HELPERS_VERSION: u32 = 1;
+pub const POSTGRES_HELPERS_VERSION: u32 = 2;
 
 /// `CREATE OR REPLACE FUNCTION` statements that PostgreSQL texts rely on (`pb_…`). Run as one simple query,
 /// in the schema of the tables, before any other statement of this crate.

@@ -3,6 +3,7 @@
 
 use filter_lang::{
     form::{self, EqForm, LikeForm, Side},
+    func::{Func, fts},
     plan::{Expr, JsonSeg, Literal, NodeId, NodeKind, Op, RowMode},
     schema::{Class, CollectionKind},
     semijoin::{Row, is_list},
@@ -13,7 +14,7 @@ use crate::{
     emit::Walk,
     quote::push_literal,
     spell::{Alias, Half, Part, Spell},
-    sqlite::{json_items, plain_text},
+    sqlite::{json_items, plain_text, words},
     statement::ColumnList,
 };
 
@@ -143,6 +144,25 @@ impl Spell for Postgres {
         w.push(" @> to_jsonb(");
         self.value(w, element);
         w.push(")");
+    }
+
+    fn may_match(&self, w: &mut Walk<'_>, node: NodeId, query: &str) {
+        let columns = w.collection(node).map(|c| c.full_text.clone()).unwrap_or_default();
+        let alias = w.alias(node, Half::Left);
+        let start = w.text.len();
+        for (at, column) in columns.iter().enumerate() {
+            if at > 0 {
+                w.push("\n");
+            }
+            text_column(w, alias, column);
+        }
+        let columns = w.text.split_off(start);
+        w.push(&crate::ddl::postgres_full_text(&columns.split('\n').collect::<Vec<_>>()));
+        w.push(" @@ (");
+        let alternatives = fts::needed(query).unwrap_or_default();
+        let query = words(&alternatives, "'", " & ", " | ");
+        self.value(w, &Value::from(format!("{query} | '*'")));
+        w.push(")::tsquery");
     }
 
     fn source(&self, w: &mut Walk<'_>, row: Row, part: Part, alias: Alias) {
@@ -567,7 +587,12 @@ impl Postgres {
                 self.raw(w, x);
                 w.push(")::int)");
             }
-            Kind::Num | Kind::Real | Kind::Int => {
+            Kind::Num | Kind::Real => {
+                w.push("pb_exact(");
+                self.raw(w, x);
+                w.push(")");
+            }
+            Kind::Int => {
                 w.push("to_jsonb(");
                 self.raw(w, x);
                 w.push(")");
@@ -608,15 +633,11 @@ impl Postgres {
                 w.cond(cond);
                 w.push(" THEN 1 ELSE 0 END)");
             }
-            Expr::GeoDistance(args) => {
-                w.push("pb_geo_distance(");
-                for (at, arg) in args.iter().enumerate() {
-                    w.push(if at > 0 { ", " } else { "" });
-                    self.degrees(w, arg, half);
-                }
-                w.push(")");
-            }
-            Expr::Strftime(args) => self.strftime(w, args, half),
+            Expr::Call { func, args } => match func {
+                Func::GeoDistance => self.distance(w, args, half),
+                Func::Strftime => self.strftime(w, args, half),
+                Func::Fts => self.search(w, args, half),
+            },
         }
     }
 
@@ -684,6 +705,25 @@ impl Postgres {
             w.column(alias, column);
             w.push(")");
         }
+    }
+
+    fn distance(&self, w: &mut Walk<'_>, args: &[Expr], half: Half) {
+        w.push("pb_geo_distance(");
+        for (at, arg) in args.iter().enumerate() {
+            w.push(if at > 0 { ", " } else { "" });
+            self.degrees(w, arg, half);
+        }
+        w.push(")");
+    }
+
+    fn search(&self, w: &mut Walk<'_>, args: &[Expr], half: Half) {
+        w.push("pb_fts(");
+        for (at, arg) in args.iter().enumerate() {
+            w.push(if at > 0 { ", " } else { "" });
+            let kind = kind(w, arg);
+            self.text(w, Term { expr: Some(arg), kind, affinity: Affinity::None, half });
+        }
+        w.push(")");
     }
 
     fn degrees(&self, w: &mut Walk<'_>, arg: &Expr, half: Half) {
@@ -781,8 +821,12 @@ fn kind(w: &Walk<'_>, expr: &Expr) -> Kind {
             NodeKind::Each { parent, column } if is_list(w.plan, *parent, column) => Kind::Text,
             _ => Kind::Dyn,
         },
-        Expr::Lower(_) | Expr::Strftime(_) => Kind::Text,
-        Expr::GeoDistance(_) => Kind::Real,
+        Expr::Lower(_) => Kind::Text,
+        Expr::Call { func, .. } => match func {
+            Func::GeoDistance => Kind::Real,
+            Func::Strftime => Kind::Text,
+            Func::Fts => Kind::Int,
+        },
     }
 }
 

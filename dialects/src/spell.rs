@@ -48,6 +48,8 @@ pub(crate) trait Spell: std::fmt::Debug + Sync {
     fn compare(&self, w: &mut Walk<'_>, op: Op, left: Side<'_>, right: Side<'_>, fails: bool);
     /// The cheap test of [`filter_lang::semijoin::Test::MayContain`].
     fn may_contain(&self, w: &mut Walk<'_>, node: NodeId, column: &str, element: &Value);
+    /// The test of [`filter_lang::semijoin::Test::MayMatch`] that the full-text index answers.
+    fn may_match(&self, w: &mut Walk<'_>, node: NodeId, query: &str);
     /// A FROM item with its alias.
     fn source(&self, w: &mut Walk<'_>, row: Row, part: Part, alias: Alias);
     /// The join condition of a FROM item.

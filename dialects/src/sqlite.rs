@@ -4,6 +4,7 @@
 
 use filter_lang::{
     form::{self, EqForm, LikeForm, Seat, Side},
+    func::{Func, fts},
     plan::{Expr, JsonSeg, Literal, NodeId, NodeKind, Op},
     semijoin::{Row, is_list},
     value::{Affinity, Value},
@@ -54,6 +55,21 @@ impl Spell for Sqlite {
         w.push(", ");
         w.param(Value::Text(needle(element).into()));
         w.push(") > 0");
+    }
+
+    fn may_match(&self, w: &mut Walk<'_>, node: NodeId, query: &str) {
+        let index =
+            w.collection(node).map(|c| crate::ddl::full_text_name(&c.id)).unwrap_or_default();
+        if !w.column(w.alias(node, Half::Left), "id") {
+            w.push("NULL");
+        }
+        let (index, ids) = (crate::ident(&index), crate::ident(&format!("{index}_ids")));
+        w.push(&format!(
+            " IN (SELECT k.\"id\" FROM {index} AS f JOIN {ids} AS k ON k.\"n\" = f.rowid WHERE f.{index} MATCH "
+        ));
+        let alternatives = fts::needed(query).unwrap_or_default();
+        w.param(Value::from(words(&alternatives, "\"", " AND ", " OR ")));
+        w.push(")");
     }
 
     fn source(&self, w: &mut Walk<'_>, row: Row, part: Part, alias: Alias) {
@@ -341,14 +357,17 @@ impl Sqlite {
                 w.cond(cond);
                 w.push(" THEN 1 ELSE 0 END)");
             }
-            Expr::GeoDistance(args) => self.distance(w, args, half),
-            Expr::Strftime(args) => self.strftime(w, args, half),
+            Expr::Call { func, args } => match func {
+                Func::GeoDistance => self.distance(w, args, half),
+                Func::Strftime => self.strftime(w, args, half),
+                Func::Fts => self.search(w, args, half),
+            },
         }
     }
 
     /// Operation order matters: it decides which identical points give NULL (spec §3.3).
-    fn distance(&self, w: &mut Walk<'_>, args: &[Expr; 4], half: Half) {
-        let [lon_a, lat_a, lon_b, lat_b] = args;
+    fn distance(&self, w: &mut Walk<'_>, args: &[Expr], half: Half) {
+        let [lon_a, lat_a, lon_b, lat_b] = args else { return w.push("NULL") };
         let steps = [
             ("(6371 * acos(cos(radians(", lat_a),
             (")) * cos(radians(", lat_b),
@@ -362,6 +381,16 @@ impl Sqlite {
             self.expr(w, arg, half);
         }
         w.push("))))");
+    }
+
+    /// The registered function of [`crate::SQLITE_SEARCH`]: the query, then the texts.
+    fn search(&self, w: &mut Walk<'_>, args: &[Expr], half: Half) {
+        w.push(crate::SQLITE_SEARCH);
+        for (at, arg) in args.iter().enumerate() {
+            w.push(if at == 0 { "(" } else { ", " });
+            self.expr(w, arg, half);
+        }
+        w.push(")");
     }
 
     fn strftime(&self, w: &mut Walk<'_>, args: &[Expr], half: Half) {
@@ -518,4 +547,13 @@ pub(crate) fn json_items(items: &[Value]) -> String {
     }
     out.push(']');
     out
+}
+
+/// Which words must be there, in the syntax of an index: alternatives of words.
+pub(crate) fn words(alternatives: &[Vec<String>], quote: &str, and: &str, or: &str) -> String {
+    let one = |words: &Vec<String>| {
+        let words: Vec<String> = words.iter().map(|w| format!("{quote}{w}{quote}")).collect();
+        format!("({})", words.join(and))
+    };
+    alternatives.iter().map(one).collect::<Vec<_>>().join(or)
 }

@@ -132,6 +132,16 @@ pub fn select_by_id(d: Dialect, table: &str, columns: &ColumnList, id: &str) -> 
     Sql { text, params: vec![Value::Text(id.into())] }
 }
 
+/// The row of this id as it is now, kept from others until the transaction ends (on SQLite the transaction does that).
+#[must_use]
+pub fn select_for_update(d: Dialect, table: &str, columns: &ColumnList, id: &str) -> Sql {
+    let Sql { mut text, params } = select_by_id(d, table, columns, id);
+    if d == Dialect::Postgres {
+        text.push_str(" FOR UPDATE");
+    }
+    Sql { text, params }
+}
+
 /// The rows of these ids, in no promised order.
 #[must_use]
 pub fn select_by_ids(d: Dialect, table: &str, columns: &ColumnList, ids: &[&str]) -> Sql {

@@ -20,6 +20,7 @@ use crate::{
         password::{self, Scheme, Unhashable},
     },
     backup::{Backups, database, swap},
+    cluster::Node,
     crons::Crons,
     ctx::Ctx,
     event::{Action, AppEvent, Hooks, TerminateEvent},
@@ -32,7 +33,7 @@ use crate::{
     realtime::Broker,
     record::{Record, RecordRef},
     rule::AstCache,
-    schema::{Loaded, Snapshot, migrate},
+    schema::{Loaded, Snapshot, full_text, migrate},
     settings::Settings,
     settings_ops,
     store::{Db, Durability, Store, StoreConfig, Trace, postgres::PostgresConfig},
@@ -146,6 +147,9 @@ struct Inner {
     auth: AuthCache,
     observer: OnceLock<Box<dyn Observer>>,
     realtime: Broker,
+    /// Only one at a time reads the collections: the last to read is the last to set.
+    reading: tokio::sync::Mutex<()>,
+    node: Option<Node>,
 }
 
 impl fmt::Debug for App {
@@ -174,6 +178,7 @@ impl App {
             opened => opened?,
         };
         let log = Log::start(store.aux().clone()).await.map_err(Error::Store)?;
+        let node = store.data().cluster().map(Node::new);
         let app = Self(Arc::new(Inner {
             files: Files::new(&config.data_dir),
             oauth2_names: oauth2::Names::default(),
@@ -193,6 +198,8 @@ impl App {
             auth: AuthCache::default(),
             observer: OnceLock::new(),
             realtime: Broker::default(),
+            reading: tokio::sync::Mutex::default(),
+            node,
         }));
         app.observe(Box::new(app.realtime().clone()));
         settings_ops::reload(&app).await?;
@@ -201,6 +208,9 @@ impl App {
         if let Some(why) = &recovery.undone {
             let data = serde_json::json!({ "error": why });
             app.log().write(Level::Error, "Failed to restore backup", &data);
+        }
+        if let Some(warning) = app.store().data().warning() {
+            app.log().write(Level::Warn, warning, &serde_json::json!({}));
         }
         recovery.finish(dir);
         Ok(app)
@@ -214,6 +224,9 @@ impl App {
         let event = TerminateEvent { app: self.clone(), is_restart };
         let result = self.hooks().terminate.trigger(event, |_| std::future::ready(Ok(()))).await;
         self.0.crons.stop();
+        if let Some(node) = &self.0.node {
+            node.leave().await;
+        }
         self.0.mailer.drain(MAIL_DRAIN).await;
         self.0.backups.close();
         self.0.realtime.close();
@@ -273,8 +286,24 @@ impl App {
     /// # Errors
     /// Database errors.
     pub async fn reload_schema(&self) -> Result<()> {
+        let _turn = self.0.reading.lock().await;
         self.set_schema(Snapshot::load(&self.db()).await?);
         Ok(())
+    }
+    /// Replaces the collections by those that a committed transaction has read. Where others write at the same time it
+    /// may not have seen all of them: there they are read again.
+    pub(crate) async fn settle_schema(&self, seen: Arc<Snapshot>) {
+        if self.dialect() == Dialect::Postgres {
+            match self.reload_schema().await {
+                Ok(()) => return,
+                Err(error) => tracing::warn!(%error, "the collections could not be read again"),
+            }
+        }
+        self.set_schema(seen);
+    }
+    /// This node among others; `None` where there cannot be others.
+    pub(crate) fn node(&self) -> Option<&Node> {
+        self.0.node.as_ref()
     }
     /// The settings at this moment.
     #[must_use]
@@ -419,7 +448,7 @@ impl App {
         self.0.auth.forget(collection_id, id);
     }
     /// Anything may have been written (raw SQL).
-    pub fn forget_all_auth(&self) {
+    pub(crate) fn forget_all_auth(&self) {
         self.0.auth.clear();
     }
 }
@@ -435,6 +464,7 @@ async fn open(config: &Config, is_trial: bool) -> Result<(Store, Snapshot)> {
     migrate::run(&store).await?;
     let db = Db::Pool(store.data().clone());
     let snapshot = Snapshot::load(&db).await?;
+    full_text::settle(&store, &snapshot).await?;
     if is_trial {
         settings_ops::check(&db, config).await?;
     }

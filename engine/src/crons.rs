@@ -81,6 +81,8 @@ struct Job {
     expression: String,
     schedule: Schedule,
     work: Work,
+    /// It looks after something of this process: every node runs it.
+    is_local: bool,
     running: AtomicUsize,
 }
 
@@ -102,7 +104,7 @@ impl Default for Crons {
 }
 
 impl Crons {
-    /// Adds a job, or replaces the one of the same id.
+    /// Adds a job, or replaces the one of the same id. Of several nodes over one database one runs it each time.
     ///
     /// # Errors
     /// The compatible sentence about the expression.
@@ -111,12 +113,29 @@ impl Crons {
         F: Fn(App) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<()>> + Send + 'static,
     {
+        self.put(id, expression, Arc::new(move |app| Box::pin(work(app))), false)
+    }
+
+    /// The same for a job that looks after something of this process: every node runs it.
+    ///
+    /// # Errors
+    /// As [`Crons::add`].
+    pub fn add_local<F, Fut>(&self, id: &str, expression: &str, work: F) -> Result<(), String>
+    where
+        F: Fn(App) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<()>> + Send + 'static,
+    {
+        self.put(id, expression, Arc::new(move |app| Box::pin(work(app))), true)
+    }
+
+    fn put(&self, id: &str, expression: &str, work: Work, is_local: bool) -> Result<(), String> {
         let schedule = Schedule::parse(expression)?;
         let job = Arc::new(Job {
             id: id.to_owned(),
             expression: cron::expand(expression).to_owned(),
             schedule,
-            work: Arc::new(move |app| Box::pin(work(app))),
+            work,
+            is_local,
             running: AtomicUsize::new(0),
         });
         let mut jobs = self.jobs.lock();
@@ -180,20 +199,44 @@ impl Crons {
         }
     }
 
-    /// Starts every job that is due in a minute.
-    fn run_due(&self, app: &App, at: Moment) {
+    /// Starts every job that is due at a time, unless another node has taken its run.
+    pub fn run_due(&self, app: &App, now: Timestamp) {
+        let at = Moment::of(now);
         let due: Vec<_> =
             self.jobs.lock().iter().filter(|job| job.schedule.is_due(at)).cloned().collect();
         for job in due {
-            start(app, job);
+            if job.is_local || app.node().is_none() {
+                start(app, job);
+            } else {
+                tokio::spawn(start_once(app.clone(), job, minute_of(now)));
+            }
+        }
+    }
+}
+
+const MINUTE: i64 = 60_000;
+
+fn minute_of(time: Timestamp) -> i64 {
+    time.millis().div_euclid(MINUTE)
+}
+
+/// Starts a job if this node is the first to want its run of a minute. The run is a row and not a lock: a node whose
+/// clock is late finds it taken long after it has ended. A node that dies with it in hand takes the run with it: at most
+/// once, not at least once.
+async fn start_once(app: App, job: Arc<Job>, minute: i64) {
+    let Some(node) = app.node() else { return };
+    match node.claim(&job.id, minute).await {
+        Ok(true) => start(&app, job),
+        Ok(false) => {}
+        Err(error) => {
+            let data = json!({"jobId": job.id, "error": error.to_string()});
+            app.log().write(Level::Error, "[Cron] failed", &data);
         }
     }
 }
 
 /// Wakes once per minute of the wall clock, however that clock is set meanwhile.
 async fn tick(app: App) {
-    const MINUTE: i64 = 60_000;
-    let minute_of = |now: Timestamp| now.millis().div_euclid(MINUTE);
     let mut last = minute_of(time::now());
     loop {
         let now = time::now();
@@ -203,7 +246,7 @@ async fn tick(app: App) {
         let now = time::now();
         if minute_of(now) != last {
             last = minute_of(now);
-            app.crons().run_due(&app, Moment::of(now));
+            app.crons().run_due(&app, now);
         }
     }
 }
@@ -289,7 +332,8 @@ mod tests {
             app.crons().add(id, expression, work).unwrap();
         }
         app.crons().add("panics", "30 6 * * *", |_| async { panic!("caught") }).unwrap();
-        app.crons().run_due(&app, Moment { minute: 30, hour: 6, day: 1, month: 1, weekday: 1 });
+        let at = crate::time::parse("2026-01-01 06:30:00.000Z").unwrap();
+        app.crons().run_due(&app, at);
         let mut ran = [told.recv().await.unwrap(), told.recv().await.unwrap()];
         ran.sort_unstable();
         assert_eq!(ran, ["due", "fails"]);

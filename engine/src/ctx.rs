@@ -414,8 +414,9 @@ impl Ctx {
                 Err(error)
             }
         };
-        if let (Ok(_), Some(snapshot)) = (&done, queue.1.lock().take()) {
-            self.app.set_schema(snapshot);
+        let seen = queue.1.lock().take();
+        if let (Ok(_), Some(seen)) = (&done, seen) {
+            self.app.settle_schema(seen).await;
         }
         let outcome = match &done {
             Ok(_) => Ok(()),

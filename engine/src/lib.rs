@@ -4,6 +4,7 @@ pub mod app;
 pub mod auth;
 pub mod backup;
 pub mod check;
+pub mod cluster;
 pub mod collections;
 pub mod cron;
 pub mod crons;

@@ -197,6 +197,7 @@ fn base() -> Arc<plan::Collection> {
         fields: COLUMNS.into_iter().map(field).collect(),
         unique_fields: vec!["id".into()],
         indexed_fields: vec!["id".into(), "level".into(), "message".into()],
+        full_text: Vec::new(),
     })
 }
 
@@ -244,7 +245,12 @@ mod tests {
         for (level, status, at) in [(0, 200, 1), (8, 404, 2), (0, 204, 3_600_000)] {
             let data = format!(r#"{{"url":"/<x>","status":{status},"list":[{{"n":{status}}}]}}"#);
             let created = Timestamp::from_millis(base + at);
-            app.log().push(Entry { level, message: format!("GET /{status}"), data, created });
+            app.log().push(Entry {
+                level,
+                message: format!("GET /{status}").into(),
+                data: data.into(),
+                created,
+            });
         }
         app.log().flush().await;
         (dir, app)

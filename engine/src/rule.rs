@@ -173,6 +173,42 @@ pub(crate) async fn client_filter_matches(
     stored_matches(ctx, &plan, record).await
 }
 
+/// [`row_matches`] for a record whose row is gone: its values are what is left of it.
+///
+/// # Errors
+/// [`Error::Filter`], or database errors.
+pub(crate) async fn gone_matches(ctx: &Ctx, rule: &str, record: &Record) -> Result<bool> {
+    let parts = Parts::rule(rule);
+    let plan = build(ctx, &ctx.snapshot(), record.collection(), &parts, true)?;
+    values_match(ctx, &plan, record).await
+}
+
+/// [`client_filter_matches`] for a record whose row is gone.
+///
+/// # Errors
+/// [`Error::Filter`], or database errors.
+pub(crate) async fn client_filter_matches_gone(
+    ctx: &Ctx,
+    filter: &str,
+    record: &Record,
+) -> Result<bool> {
+    let parts = Parts { filter, ..Parts::default() };
+    let snapshot = ctx.snapshot();
+    let plan = build_for(ctx, &snapshot, record.collection(), &parts, true, Flags::CLIENT)?;
+    values_match(ctx, &plan, record).await
+}
+
+async fn values_match(ctx: &Ctx, plan: &Plan, record: &Record) -> Result<bool> {
+    let fields = record.collection().fields.iter().enumerate();
+    let columns: Vec<(&str, Value)> = fields
+        .map(|(index, field)| (field.name.as_str(), field.kind.to_db(record.value(index))))
+        .collect();
+    if let Some(matches) = in_memory(plan, &DraftRow(&columns)) {
+        return Ok(matches);
+    }
+    exists(ctx, statement::exists_draft(ctx.app.dialect(), plan, &columns)).await
+}
+
 async fn stored_matches(ctx: &Ctx, plan: &Plan, record: &Record) -> Result<bool> {
     if let Some(matches) = in_memory(plan, &StoredRow(record)) {
         return Ok(matches);

@@ -9,7 +9,9 @@ use serde_json::Value;
 use crate::{
     Error, Result,
     app::{App, Config},
-    backup, cron,
+    backup,
+    cluster::notes,
+    cron,
     ctx::{Ctx, Outcome},
     event::{Action, AppEvent, Hooks, Model, ModelEvent},
     hook::Hook,
@@ -135,7 +137,7 @@ async fn store(ctx: &Ctx, settings: &Settings) -> Result<()> {
     let job = settings
         .save_job(ctx.db.dialect(), &key(ctx.app.config()))
         .map_err(|e| Error::Message(e.to_string()))?;
-    ctx.db.write(job).await?;
+    ctx.db.write(job.announce(notes::settings(&ctx.app))).await?;
     Ok(())
 }
 

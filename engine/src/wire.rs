@@ -49,7 +49,7 @@ pub trait Wire {
     fn decode(&mut self, json: &Value) -> Result<(), DecodeError>;
     /// Appends the compact JSON form.
     fn encode(&self, out: &mut Vec<u8>, audience: Audience);
-    /// True for the empty string or list.
+    /// True for the empty string or list, and for false.
     fn is_blank(&self) -> bool {
         false
     }
@@ -116,6 +116,8 @@ pub enum Show {
     Secret,
     /// To the database only, and there only when not empty.
     SecretUnlessBlank,
+    /// To everybody, when not empty.
+    UnlessBlank,
 }
 
 impl Show {
@@ -126,6 +128,7 @@ impl Show {
             Self::Always => true,
             Self::Secret => audience == Audience::Db,
             Self::SecretUnlessBlank => audience == Audience::Db && !value.is_blank(),
+            Self::UnlessBlank => !value.is_blank(),
         }
     }
 }
@@ -214,6 +217,9 @@ impl Wire for bool {
     }
     fn encode(&self, out: &mut Vec<u8>, _: Audience) {
         out.extend_from_slice(if *self { b"true" } else { b"false" });
+    }
+    fn is_blank(&self) -> bool {
+        !*self
     }
 }
 

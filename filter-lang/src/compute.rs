@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 
 use crate::{
     form::{EqForm, LikeForm, Seat, Side, equality_form, like_form, value_check},
-    func, json,
+    json,
     plan::{Cmp, Cond, Expr, Literal, NodeId, Op},
     value::{Affinity, Value, compare, is_same, like},
 };
@@ -40,12 +40,9 @@ pub(crate) fn value(expr: &Expr, env: &dyn Env) -> Value {
             None => Value::Null,
         },
         Expr::Changed(cond) => Value::from(holds(cond, &|cmp| on_tuple(cmp, env) == Some(true))),
-        Expr::GeoDistance(args) => {
-            func::geo_distance::eval(std::array::from_fn(|at| value(&args[at], env)))
-        }
-        Expr::Strftime(args) => {
+        Expr::Call { func, args } => {
             let args: Vec<Value> = args.iter().map(|arg| value(arg, env)).collect();
-            func::strftime::eval(&args, env.now_ms())
+            func.eval(&args, env.now_ms())
         }
     }
 }
@@ -163,8 +160,7 @@ pub(crate) fn visit_nodes(expr: &Expr, visit: &mut dyn FnMut(NodeId)) {
         | Expr::BodyElement { node } => visit(*node),
         Expr::Lower(inner) => visit_nodes(inner, visit),
         Expr::Changed(cond) => visit_cond(cond, visit),
-        Expr::GeoDistance(args) => args.iter().for_each(|arg| visit_nodes(arg, visit)),
-        Expr::Strftime(args) => args.iter().for_each(|arg| visit_nodes(arg, visit)),
+        Expr::Call { args, .. } => args.iter().for_each(|arg| visit_nodes(arg, visit)),
     }
 }
 

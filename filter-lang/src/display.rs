@@ -126,8 +126,7 @@ impl Display for Expr {
             Self::Element { node } | Self::BodyElement { node } => write!(f, "{node}"),
             Self::Lower(inner) => write!(f, "lower({inner})"),
             Self::Changed(cond) => write!(f, "changed({cond})"),
-            Self::GeoDistance(args) => called(f, "geoDistance", &args[..]),
-            Self::Strftime(args) => called(f, "strftime", args),
+            Self::Call { func, args } => called(f, func.name(), args),
         }
     }
 }

@@ -202,6 +202,8 @@ pub enum ErrorKind {
     TimeResolve(Box<ErrorKind>),
     #[error("[strftime] invalid modifier argument {0} - can be only string")]
     TimeModifier(usize),
+    #[error("[{0}] {1}")]
+    Call(&'static str, &'static str),
     // Sort.
     #[error("invalid sort field {}", quote(.0))]
     InvalidSort(String),

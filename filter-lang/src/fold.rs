@@ -67,7 +67,7 @@ pub(crate) fn cmp(mut cmp: Cmp, now_ms: i64) -> Cond {
 
 fn compute_call(operand: &mut Operand, now: &Now) {
     // Their prefs (Enforced, Disabled) do not look at parameters, so one bound result means the same.
-    let is_call = matches!(operand.expr, Expr::Strftime(_) | Expr::GeoDistance(_));
+    let is_call = matches!(operand.expr, Expr::Call { .. });
     if is_call && is_constant(&operand.expr) {
         operand.expr = Expr::Bound(value(&operand.expr, now));
     }
@@ -84,8 +84,7 @@ pub(crate) fn is_constant(expr: &Expr) -> bool {
         | Expr::BodyElement { .. } => false,
         Expr::Lower(inner) => is_constant(inner),
         Expr::Changed(cond) => matches!(**cond, Cond::Const(_)),
-        Expr::GeoDistance(args) => args.iter().all(is_constant),
-        Expr::Strftime(args) => args.iter().all(is_constant),
+        Expr::Call { args, .. } => args.iter().all(is_constant),
     }
 }
 

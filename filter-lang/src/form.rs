@@ -191,9 +191,11 @@ fn visit_params(expr: &Expr, visit: &mut impl FnMut(bool)) {
             visit(false);
         }
         Expr::Lower(inner) => visit_params(inner, visit),
-        Expr::GeoDistance(args) => args.iter().for_each(|arg| visit_params(arg, visit)),
-        Expr::Strftime(args) => args.iter().for_each(|arg| visit_params(arg, visit)),
-        Expr::AuthColumn(_)
+        Expr::Call { func, args } if func.has_params() => {
+            args.iter().for_each(|arg| visit_params(arg, visit));
+        }
+        Expr::Call { .. }
+        | Expr::AuthColumn(_)
         | Expr::Literal(_)
         | Expr::Column { .. }
         | Expr::Json { .. }
@@ -210,11 +212,11 @@ fn converted(expr: &Expr) -> Expr {
         Expr::Bound(value) => text(like_pattern(&like_source(value))),
         Expr::Bool(value) => text(like_pattern(if *value { "true" } else { "false" })),
         Expr::Lower(inner) => Expr::Lower(Box::new(converted(inner))),
-        Expr::GeoDistance(args) => Expr::GeoDistance(Box::new(std::array::from_fn(|at| {
-            args.get(at).map_or(Expr::Literal(Literal::Null), converted)
-        }))),
-        Expr::Strftime(args) => Expr::Strftime(args.iter().map(converted).collect()),
-        Expr::AuthColumn(_)
+        Expr::Call { func, args } if func.has_params() => {
+            Expr::Call { func: *func, args: args.iter().map(converted).collect() }
+        }
+        Expr::Call { .. }
+        | Expr::AuthColumn(_)
         | Expr::Literal(_)
         | Expr::Column { .. }
         | Expr::Json { .. }
@@ -228,7 +230,7 @@ fn converted(expr: &Expr) -> Expr {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{plan::NodeId, value::Affinity};
+    use crate::{func::Func, plan::NodeId, value::Affinity};
 
     fn operand(expr: Expr, pref: NullPref) -> Operand {
         Operand { expr, pref, affinity: Affinity::None, multi: false }
@@ -250,7 +252,10 @@ mod tests {
         let json =
             operand(Expr::Column { node: NodeId::BASE, column: "j".into() }, NullPref::Disabled);
         let time = operand(
-            Expr::Strftime(vec![Expr::Bound(Value::Text(Arc::from("%Y")))]),
+            Expr::Call {
+                func: Func::Strftime,
+                args: vec![Expr::Bound(Value::Text(Arc::from("%Y")))],
+            },
             NullPref::Enforced,
         );
         let plain = |left_empty, right_empty| EqForm::Plain { left_empty, right_empty };

@@ -430,6 +430,10 @@ mod tests {
             assert_eq!(document(text).is_some(), valid, "{text:?}");
         }
         assert!(document(&"[".repeat(100_000)).is_none());
+        for (depth, valid) in [(1000, true), (1001, false)] {
+            let text = "[".repeat(depth) + &"]".repeat(depth);
+            assert_eq!(document(&text).is_some(), valid, "{depth}");
+        }
     }
 
     #[test]

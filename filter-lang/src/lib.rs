@@ -27,7 +27,7 @@
 //! let books = Arc::new(Collection {
 //!     id: "b".into(), name: "books".into(), kind: CollectionKind::Base, list_rule: None,
 //!     fields: vec![field("title", Class::Text, Affinity::Text), field("pages", Class::Number, Affinity::Num)],
-//!     unique_fields: vec![], indexed_fields: vec![],
+//!     unique_fields: vec![], indexed_fields: vec![], full_text: vec![],
 //! });
 //! let ast = parse("title ~ 'rust' && pages > 100")?;
 //! let plan = resolve(&Books(books.clone()), books, &ast, &Scope::default())?;

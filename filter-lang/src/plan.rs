@@ -10,6 +10,7 @@
 use std::sync::Arc;
 
 use crate::{
+    func::Func,
     schema::Collection,
     value::{Affinity, Value},
 };
@@ -204,10 +205,8 @@ pub enum Expr {
     Lower(Box<Expr>),
     /// `:changed` of a body field: 1 if set and different, else 0, never NULL (spec §7).
     Changed(Box<Cond>),
-    /// Distance in km of `[lonA, latA, lonB, latB]` (spec §3.3).
-    GeoDistance(Box<[Expr; 4]>),
-    /// SQLite's strftime; `args[0]` is the format, `args[1]` the time value (spec §3.4).
-    Strftime(Vec<Expr>),
+    /// A function of the language; what its arguments are is said where it is built.
+    Call { func: Func, args: Vec<Expr> },
 }
 
 /// Literals that appear in the SQL text.

@@ -41,6 +41,9 @@ pub struct Collection {
     /// Names (lower case) of fields that an index starts with. Never changes what an expression means, only
     /// which SQL is chosen for it.
     pub indexed_fields: Vec<String>,
+    /// Names of the text fields that the table's full-text index holds, in its order. Never changes what an
+    /// expression means.
+    pub full_text: Vec<String>,
 }
 
 impl Collection {

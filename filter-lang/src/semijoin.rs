@@ -7,6 +7,7 @@
 
 use crate::{
     form::{self, EqForm, LikeForm, Side},
+    func::{Func, fts},
     plan::{Cmp, Cond, Expr, Literal, NodeId, NodeKind, Op, Plan, RowMode, SortBy},
     schema::CollectionKind,
     value::{Affinity, Value},
@@ -61,6 +62,13 @@ pub enum Test<'p> {
         column: &'p str,
         /// The element.
         element: &'p Value,
+    },
+    /// A necessary test that the full-text index of the row's table answers: it may hold the words of this query.
+    MayMatch {
+        /// The row.
+        node: NodeId,
+        /// The query, as the plan has it.
+        query: &'p str,
     },
 }
 
@@ -141,7 +149,11 @@ pub fn builds_sets_of_named_rows(plan: &Plan, test: &Test<'_>) -> bool {
             });
             (named && e.link == Link::Set) || builds_sets_of_named_rows(plan, &e.test)
         }
-        Test::Const(_) | Test::Cmp(_) | Test::Fails(_) | Test::MayContain { .. } => false,
+        Test::Const(_)
+        | Test::Cmp(_)
+        | Test::Fails(_)
+        | Test::MayContain { .. }
+        | Test::MayMatch { .. } => false,
     }
 }
 
@@ -252,7 +264,10 @@ impl<'p> Lowering<'p> {
         used_by_expr(&cmp.left.expr, &mut free);
         used_by_expr(&cmp.right.expr, &mut free);
         self.close(&mut free, bound);
-        let tuple = Test::Cmp(cmp);
+        let tuple = match self.may_match(cmp) {
+            Some(test) => all(vec![test, Test::Cmp(cmp)]),
+            None => Test::Cmp(cmp),
+        };
         let hint = self.hint(cmp, bound);
         let with_hint = |test| match hint {
             Some(hint) => all(vec![hint, test]),
@@ -448,6 +463,36 @@ impl<'p> Lowering<'p> {
             .then_some(Test::MayContain { node: parent, column, element: value })
     }
 
+    /// What a full-text index can say about `fts(…) = true`.
+    fn may_match(&self, cmp: &'p Cmp) -> Option<Test<'p>> {
+        if cmp.op != Op::Eq || self.reach == Reach::Few {
+            return None;
+        }
+        let is_true = |expr: &Expr| match expr {
+            Expr::Literal(Literal::True | Literal::Int(1)) | Expr::Bool(true) => true,
+            Expr::Bound(value) => value.order(&Value::Int(1)).is_eq(),
+            _ => false,
+        };
+        let (call, other) = match (&cmp.left.expr, &cmp.right.expr) {
+            (call @ Expr::Call { .. }, other) | (other, call @ Expr::Call { .. }) => (call, other),
+            _ => return None,
+        };
+        let Expr::Call { func: Func::Fts, args } = call else { return None };
+        let (Expr::Bound(Value::Text(query)), fields) = args.split_first()? else { return None };
+        let mut node = None;
+        for field in fields {
+            let Expr::Column { node: at, column } = field else { return None };
+            let place = &self.plan.nodes[at.0 as usize];
+            let indexed = place.collection.as_ref().is_some_and(|c| c.full_text.contains(column));
+            if !indexed || *node.get_or_insert(*at) != *at {
+                return None;
+            }
+        }
+        let draft = node == Some(NodeId::BASE) && self.plan.row == RowMode::Draft;
+        let useful = is_true(other) && !draft && fts::needed(query).is_some();
+        node.filter(|_| useful).map(|node| Test::MayMatch { node, query })
+    }
+
     fn sort(&mut self) -> Vec<(SortTerm<'p>, bool)> {
         let plan = self.plan;
         plan.sort.iter().map(|key| (self.sort_term(&key.by), key.desc)).collect()
@@ -588,6 +633,8 @@ fn cost(test: &Test<'_>) -> u32 {
             expr_cost(&cmp.left.expr) + expr_cost(&cmp.right.expr) + like
         }
         Test::MayContain { .. } => 3,
+        // Before anything else: it says where to look.
+        Test::MayMatch { .. } => 0,
         Test::Exists(e) | Test::None(e) => match e.link {
             Link::Set => 8,
             Link::SetOrMissing => 16,
@@ -603,7 +650,7 @@ fn expr_cost(expr: &Expr) -> u32 {
         Expr::Lower(inner) => 1 + expr_cost(inner),
         Expr::Length { .. } => 4,
         Expr::Json { .. } | Expr::Changed(_) => 6,
-        Expr::GeoDistance(_) | Expr::Strftime(_) => 12,
+        Expr::Call { func, .. } => func.cost(),
     }
 }
 
@@ -659,8 +706,7 @@ fn used_by_expr(expr: &Expr, out: &mut NodeSet) {
         }
         Expr::Lower(inner) => used_by_expr(inner, out),
         Expr::Changed(cond) => used_by_cond(cond, out),
-        Expr::GeoDistance(args) => args.iter().for_each(|a| used_by_expr(a, out)),
-        Expr::Strftime(args) => args.iter().for_each(|a| used_by_expr(a, out)),
+        Expr::Call { args, .. } => args.iter().for_each(|a| used_by_expr(a, out)),
     }
 }
 
@@ -675,7 +721,7 @@ fn used_by_test(plan: &Plan, test: &Test<'_>, out: &mut NodeSet) {
             used_by_expr(&cmp.left.expr, out);
             used_by_expr(&cmp.right.expr, out);
         }
-        Test::MayContain { node, .. } => {
+        Test::MayContain { node, .. } | Test::MayMatch { node, .. } => {
             out.insert(*node);
         }
         Test::Exists(e) | Test::None(e) => {
@@ -743,6 +789,7 @@ fn rejects(plan: &Plan, test: &Test<'_>, node: NodeId, seen: Seen) -> bool {
             matches!(truth, Truth::True | Truth::Null)
         }
         Test::MayContain { node: list, .. } => *list == node,
+        Test::MayMatch { node: row, .. } => hangs_on(plan, *row, node),
         Test::Exists(e) => {
             let linked =
                 |row: &Row| row.must && plan.nodes[row.node.0 as usize].kind.parent() == Some(node);
@@ -818,8 +865,7 @@ fn strict(plan: &Plan, expr: &Expr, node: NodeId) -> bool {
         | Expr::Element { node: n }
         | Expr::BodyElement { node: n } => hangs_on(plan, *n, node),
         Expr::Lower(inner) => strict(plan, inner, node),
-        Expr::GeoDistance(args) => args.iter().any(|a| strict(plan, a, node)),
-        Expr::Strftime(args) => args.iter().any(|a| strict(plan, a, node)),
+        Expr::Call { func, args } => func.is_strict() && args.iter().any(|a| strict(plan, a, node)),
         Expr::Bound(_)
         | Expr::Bool(_)
         | Expr::AuthColumn(_)

@@ -58,6 +58,7 @@ fn collection(
         fields: all,
         unique_fields: vec!["id".into()],
         indexed_fields: vec!["id".into(), "post".into()],
+        full_text: Vec::new(),
     })
 }
 

@@ -327,6 +327,7 @@ impl App {
             metrics_token: options.metrics_token,
         };
         let api = Api::new(&app, api_options)?;
+        engine::cluster::join(&app).await;
         app.crons().start(&app);
         let installer = installer::link(&Ctx::system(&app), &base_url).await?;
         started(Started { local: sockets.main.local_addr()?, base_url, installer });

@@ -4,6 +4,7 @@
 
 pub(crate) mod oidc;
 pub(crate) mod postgres;
+pub(crate) mod s3;
 pub(crate) mod smtp;
 
 use std::{
@@ -117,11 +118,6 @@ impl Server {
         self.dir.path().join("pb_data")
     }
 
-    /// What the server wrote on stderr since its last start.
-    pub(crate) fn log(&self) -> PathBuf {
-        self.dir.path().join("log")
-    }
-
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
@@ -147,6 +143,28 @@ impl Server {
             self.send("POST", "/api/collections/_superusers/auth-with-password", "", &body);
         answer.json()["token"].as_str().expect("a token").to_owned()
     }
+}
+
+/// Asks again until something holds.
+pub(crate) fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + Duration::from_secs(60);
+    loop {
+        if let Some(found) = ask() {
+            return found;
+        }
+        assert!(Instant::now() < end, "never: {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// A text as part of a URL.
+pub(crate) fn encode(text: &str) -> String {
+    text.bytes()
+        .map(|b| match b {
+            b if b.is_ascii_alphanumeric() => char::from(b).to_string(),
+            b => format!("%{b:02X}"),
+        })
+        .collect()
 }
 
 fn text(body: &Value) -> Vec<u8> {
@@ -222,6 +240,15 @@ impl Client {
         bytes.extend_from_slice(body);
         self.stream.get_mut().write_all(&bytes)?;
         self.answer(method)
+    }
+
+    /// A `GET` with headers of its own.
+    pub(crate) fn get(&mut self, path: &str, headers: &[(&str, &str)]) -> std::io::Result<Answer> {
+        let lines: String =
+            headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{lines}\r\n");
+        self.stream.get_mut().write_all(head.as_bytes())?;
+        self.answer("GET")
     }
 
     fn line(&mut self) -> std::io::Result<String> {

@@ -75,9 +75,8 @@ impl Postgres {
     }
 
     fn wait(&self) {
-        let server = self;
         let end = Instant::now() + Duration::from_secs(60);
-        while server.try_connect("postgres").is_none() {
+        while self.try_connect("postgres").is_none() {
             assert!(Instant::now() < end, "PostgreSQL did not start");
             std::thread::sleep(Duration::from_millis(50));
         }
@@ -90,6 +89,11 @@ impl Postgres {
         let bin = binaries().expect("it was started");
         self.child = spawn(&bin, self.dir.path(), self.port, &self.settings);
         self.wait();
+    }
+
+    /// Ends all connections, stops and starts again.
+    pub(crate) fn restart(&mut self) {
+        self.pause(Duration::ZERO);
     }
 
     fn stop(&mut self) {

@@ -12,6 +12,7 @@ use engine::{
         thumb::Wanted,
     },
     hook::Slot,
+    log::Level,
     record::file::{self, Located},
 };
 use http::{HeaderValue, header};
@@ -176,7 +177,8 @@ async fn choose(
             varies: found.content_type == "image/webp",
         }),
         Err(error) => {
-            tracing::warn!(%error, key = original, size = %wanted, "no thumbnail");
+            let data = json!({ "error": error.to_string(), "original": original, "size": wanted });
+            ctx.app.log().write(Level::Warn, "No thumbnail, the original is sent", &data);
             Ok(as_it_is(Some(error.to_string())))
         }
     }

@@ -58,7 +58,7 @@ async fn execute(app: &engine::App, query: String) -> engine::store::Result<Answ
         let started = Instant::now();
         let affected_rows = raw::write(&app.db(), Sql::plain(query), LIMIT).await?;
         let exec_time = millis(started.elapsed());
-        app.forget_all_auth();
+        engine::cluster::anything_changed(app).await;
         return Ok(Answer { affected_rows, exec_time, ..Answer::default() });
     }
     let found = raw::read(&app.db(), Sql::plain(query), MAX_ROWS, LIMIT).await?;

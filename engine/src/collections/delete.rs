@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Instant};
 use super::{CollectionRef, chain, views};
 use crate::{
     Error, Result,
+    cluster::notes,
     ctx::{Ctx, Outcome},
     event::Action,
     record,
@@ -83,6 +84,8 @@ async fn remove(
     let gone = stored.clone();
     chain::around_statement(ctx, collection, Action::Delete, move |ctx, _| async move {
         let tx = views::transaction(&ctx)?;
+        let note = notes::collection(&ctx.app, &gone.id, Action::Delete);
+        notes::tell(tx, note).await?;
         if checked {
             sync::remove(tx, &ctx.snapshot(), &gone).await?;
         } else {

@@ -126,6 +126,7 @@ fn base() -> Arc<plan::Collection> {
         fields: COLUMNS.into_iter().map(field).collect(),
         unique_fields: vec!["id".into(), "name".into()],
         indexed_fields: vec!["id".into(), "name".into(), "type".into()],
+        full_text: Vec::new(),
     })
 }
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::{CollectionRef, chain, views};
 use crate::{
     Error, Result,
+    cluster::notes,
     ctx::{Ctx, Outcome},
     event::Action,
     schema::{Collection, Loaded, Validation, normalize, sync, view},
@@ -165,6 +166,8 @@ async fn write(
     })
     .await?;
     let draft = collection.snapshot();
+    let note = notes::collection(&ctx.app, &draft.id, action);
+    notes::tell(views::transaction(ctx)?, note).await?;
     if draft.is_view() {
         return Ok(());
     }

@@ -21,6 +21,8 @@ wire! {
         max_size: i64 = "maxSize",
         /// A hint for user interfaces.
         convert_urls: bool = "convertURLs",
+        /// The full-text index of the table holds it.
+        full_text: bool = "fullText" [UnlessBlank],
     }
 }
 
@@ -44,6 +46,10 @@ impl FieldType for Editor {
 
     fn max_body_bytes(&self) -> u64 {
         self.max_bytes().unsigned_abs()
+    }
+
+    fn full_text(&self) -> bool {
+        self.full_text
     }
 
     fn is_empty(&self, val: &Val) -> bool {

@@ -241,6 +241,10 @@ pub trait FieldType: WireStruct + Any + Debug + Send + Sync {
     fn column(&self) -> ColumnType {
         ColumnType::Text
     }
+    /// True if the full-text index of the table holds it.
+    fn full_text(&self) -> bool {
+        false
+    }
     /// For relations: the id of the collection it points to.
     fn target(&self) -> Option<&str> {
         None

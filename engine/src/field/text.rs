@@ -34,6 +34,8 @@ wire! {
         autogenerate: String = "autogeneratePattern",
         /// The field is the primary key.
         primary_key: bool = "primaryKey",
+        /// The full-text index of the table holds it.
+        full_text: bool = "fullText" [UnlessBlank],
     }
 }
 
@@ -53,6 +55,7 @@ impl Text {
                 pattern: DEFAULT_KEY_PATTERN.into(),
                 autogenerate: DEFAULT_KEY_GENERATOR.into(),
                 primary_key: true,
+                full_text: false,
             },
         );
         field.system = true;
@@ -145,6 +148,10 @@ impl FieldType for Text {
         if self.primary_key { ColumnType::TextPk } else { ColumnType::Text }
     }
 
+    fn full_text(&self) -> bool {
+        self.full_text && !self.primary_key
+    }
+
     fn is_empty(&self, val: &Val) -> bool {
         val.as_str().is_empty()
     }
@@ -212,6 +219,7 @@ impl FieldType for Text {
             put("required", check::required(!field.required));
             put("pattern", check::required(self.pattern.is_empty()));
             put("hidden", check::empty(!field.hidden));
+            put("fullText", check::empty(!self.full_text));
             let n_keys =
                 cx.fields.iter().filter(|f| f.options::<Self>().is_some_and(|t| t.primary_key)).count();
             if n_keys > 1 {

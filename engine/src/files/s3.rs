@@ -337,3 +337,71 @@ pub async fn try_out(storage: &dyn Storage) -> Result<(), String> {
         .map_err(|e| format!("failed to upload a test file: {e}"))?;
     storage.delete_prefix(&dir).await.map_err(|e| format!("failed to delete a test file: {e}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    fn settings(endpoint: &str, path_style: bool) -> settings::S3 {
+        settings::S3 {
+            enabled: true,
+            bucket: "b".into(),
+            region: "r".into(),
+            endpoint: endpoint.into(),
+            access_key: "k".into(),
+            secret: "s".into(),
+            force_path_style: path_style,
+        }
+    }
+
+    #[test]
+    fn endpoints() {
+        for (given, path_style, want) in [
+            ("https://s3.example.com", true, "https://s3.example.com"),
+            ("https://s3.example.com/", false, "https://b.s3.example.com"),
+            ("s3.example.com", true, "https://s3.example.com"),
+            ("http://localhost:9000", false, "http://b.localhost:9000"),
+        ] {
+            assert_eq!(endpoint(&settings(given, path_style)), want, "{given}");
+        }
+        for missing in ["bucket", "region", "endpoint"] {
+            let mut settings = settings("https://s3.example.com", true);
+            match missing {
+                "bucket" => settings.bucket.clear(),
+                "region" => settings.region.clear(),
+                _ => settings.endpoint.clear(),
+            }
+            let error = S3::new(&settings).expect_err("incomplete").to_string();
+            assert_eq!(error, format!("missing {missing}"));
+        }
+    }
+
+    /// Every operation ends when its time is up, whatever the service does not say.
+    #[tokio::test]
+    async fn a_mute_service_ends_with_the_limit() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        // connections wait in the backlog, or here, for ever
+        std::thread::spawn(move || listener.incoming().flatten().collect::<Vec<_>>());
+        let short = Duration::from_millis(50);
+        let limits = Limits { connect: short, answer: short, idle: short, retry: short };
+        let settings = settings(&format!("http://127.0.0.1:{port}"), true);
+        let s3 = S3::with_limits(&settings, limits).expect("a bucket");
+        let small = || Source::Bytes(Bytes::from_static(b"x"));
+        let large = || Source::Bytes(Bytes::from(vec![0; 2 * PART]));
+        let all = async {
+            assert!(s3.put("a", Labels::default(), small()).await.is_err());
+            assert!(s3.put("a", Labels::default(), large()).await.is_err());
+            assert!(s3.get("a", None).await.is_err());
+            assert!(s3.head("a").await.is_err());
+            assert!(s3.list("a").await.is_err());
+            assert!(s3.copy("a", "b").await.is_err());
+            assert!(s3.delete("a").await.is_err());
+            assert!(s3.delete_prefix("a").await.is_err());
+            assert!(try_out(&s3).await.is_err());
+        };
+        tokio::time::timeout(Duration::from_secs(60), all).await.expect("an end");
+    }
+}

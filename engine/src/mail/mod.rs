@@ -154,7 +154,12 @@ pub fn log_failure(app: &App, what: &str, error: &Error) {
     let level = Level::Error as i64;
     if app.log().enabled(level) {
         let data = serde_json::json!({ "error": error.to_string() }).to_string();
-        app.log().push(Entry { level, message, data, created: crate::time::now() });
+        app.log().push(Entry {
+            level,
+            message: message.into(),
+            data: data.into(),
+            created: crate::time::now(),
+        });
     }
 }
 

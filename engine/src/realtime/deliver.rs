@@ -48,7 +48,13 @@ pub(super) struct Parked {
 
 enum Work {
     /// A change that is final.
-    Changed { app: App, record: Arc<Record>, action: Action, _room: OwnedSemaphorePermit },
+    Changed {
+        app: App,
+        record: Arc<Record>,
+        action: Action,
+        is_gone: bool,
+        _room: OwnedSemaphorePermit,
+    },
     /// A deletion that is about to happen.
     Deleting {
         app: App,
@@ -96,14 +102,15 @@ impl Queue {
 
 async fn run(broker: &Broker, work: Work) {
     match work {
-        Work::Changed { app, record, action, .. } => {
+        Work::Changed { app, record, action, is_gone, .. } => {
+            let event = judge::Event { record: &record, action, is_gone };
             let mut full = Vec::new();
             let mut send = |client: &Arc<Client>, message: &Arc<Message>| {
                 if client.push(message) == Pushed::Full {
                     full.push((client.clone(), message.clone()));
                 }
             };
-            judge::judge(broker, &app, &record, action, &mut send).await;
+            judge::judge(broker, &app, event, &mut send).await;
             finish(full).await;
         }
         Work::Deleting { app, record, done, .. } => {
@@ -111,7 +118,8 @@ async fn run(broker: &Broker, work: Work) {
             let mut park = |client: &Arc<Client>, message: &Arc<Message>| {
                 messages.push((client.clone(), message.clone()));
             };
-            judge::judge(broker, &app, &record, Action::Delete, &mut park).await;
+            let event = judge::Event { record: &record, action: Action::Delete, is_gone: false };
+            judge::judge(broker, &app, event, &mut park).await;
             // the request may have given up
             let _ = done.send(messages);
         }
@@ -178,14 +186,34 @@ impl Broker {
             let _ = queue.work.send(Work::Deleted { messages: parked.messages, _room: room });
             return;
         }
+        self.send_change(ctx, record, action, false).await;
+    }
+
+    async fn send_change(&self, ctx: &Ctx, record: Record, action: Action, is_gone: bool) {
+        let Some(queue) = self.shared().queue.get() else { return };
         if !self.has_listeners(record.collection(), record.id()) {
             return;
         }
-        let record = Arc::new(record);
+        let (app, record) = (ctx.app.clone(), Arc::new(record));
         let Some(room) = queue.room(weight(&record)).await else { return };
         // the task only ends with the broker
-        let _ =
-            queue.work.send(Work::Changed { app: ctx.app.clone(), record, action, _room: room });
+        let _ = queue.work.send(Work::Changed { app, record, action, is_gone, _room: room });
+    }
+
+    /// A record was deleted by another node, which has kept its row. Without the row only the clients bound to it notice.
+    pub(crate) async fn deleted_elsewhere(
+        &self,
+        ctx: &Ctx,
+        collection: &Arc<Loaded>,
+        id: &str,
+        row: Option<Record>,
+    ) {
+        if self.binds(collection) {
+            self.auth_deleted(collection, id);
+        }
+        if let Some(record) = row {
+            self.send_change(ctx, record, Action::Delete, true).await;
+        }
     }
 }
 

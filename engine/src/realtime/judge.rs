@@ -22,16 +22,25 @@ use crate::{
 /// Longest time of one judgement that asks the database.
 const JUDGE_TIME: Duration = Duration::from_secs(5);
 
+/// What happened to which record.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Event<'e> {
+    pub(super) record: &'e Arc<Record>,
+    pub(super) action: Action,
+    /// Its row is not there any more.
+    pub(super) is_gone: bool,
+}
+
 /// Judges an event for everyone who listens; `send` gets each client with its message.
 pub(super) async fn judge(
     broker: &Broker,
     app: &App,
-    record: &Arc<Record>,
-    action: Action,
+    event: Event<'_>,
     send: &mut (dyn FnMut(&Arc<Client>, &Arc<Message>) + Send),
 ) {
+    let record = event.record;
     for listeners in broker.listeners(record.collection(), record.id()) {
-        let mut group = Group::new(broker, app, record, action, &listeners);
+        let mut group = Group::new(broker, app, event, &listeners);
         for audience in audiences(&listeners.clients, group.per_caller) {
             if let Some(message) = group.message_for(audience.caller).await {
                 for client in audience.clients {
@@ -92,8 +101,7 @@ fn asks_caller(rule: &str) -> bool {
 struct Group<'g> {
     broker: &'g Broker,
     app: &'g App,
-    record: &'g Arc<Record>,
-    action: Action,
+    event: Event<'g>,
     listeners: &'g Listeners,
     /// `None` when only superusers pass.
     rule: Option<&'g str>,
@@ -128,14 +136,8 @@ impl<T: Clone> Shared<T> {
 }
 
 impl<'g> Group<'g> {
-    fn new(
-        broker: &'g Broker,
-        app: &'g App,
-        record: &'g Arc<Record>,
-        action: Action,
-        listeners: &'g Listeners,
-    ) -> Self {
-        let collection = record.collection();
+    fn new(broker: &'g Broker, app: &'g App, event: Event<'g>, listeners: &'g Listeners) -> Self {
+        let collection = event.record.collection();
         let rule = match listeners.rule {
             RuleKind::List => collection.list_rule.as_deref(),
             RuleKind::View => collection.view_rule.as_deref(),
@@ -153,8 +155,7 @@ impl<'g> Group<'g> {
         Self {
             broker,
             app,
-            record,
-            action,
+            event,
             listeners,
             rule,
             is_protected,
@@ -203,8 +204,16 @@ impl<'g> Group<'g> {
 
     /// True if the database shows the row to the caller.
     async fn passes_policies(&self, ctx: &Ctx) -> bool {
-        let (collection, id) = (self.record.collection(), self.record.id());
-        in_time(async { Ok(find::by_id(ctx, collection, id).await?.is_some()) }).await
+        let Event { record, is_gone, .. } = self.event;
+        let (collection, id) = (record.collection(), record.id());
+        in_time(async {
+            if is_gone {
+                // No policy can be asked about a row that is not there: then nobody sees it go.
+                return Ok(!find::is_protected(ctx, collection).await?);
+            }
+            Ok(find::by_id(ctx, collection, id).await?.is_some())
+        })
+        .await
     }
 
     async fn passes_rule(&mut self, ctx: &Ctx) -> bool {
@@ -215,7 +224,11 @@ impl<'g> Group<'g> {
         if let Some(known) = self.rule_verdict.get() {
             return known;
         }
-        let verdict = in_time(rule::row_matches(ctx, rule, self.record)).await;
+        let record = self.event.record;
+        let verdict = match self.event.is_gone {
+            true => in_time(rule::gone_matches(ctx, rule, record)).await,
+            false => in_time(rule::row_matches(ctx, rule, record)).await,
+        };
         self.rule_verdict.put(&verdict);
         verdict
     }
@@ -232,7 +245,11 @@ impl<'g> Group<'g> {
         if let Some(known) = self.filter_verdict.get() {
             return known;
         }
-        let verdict = in_time(rule::client_filter_matches(ctx, filter, self.record)).await;
+        let record = self.event.record;
+        let verdict = match self.event.is_gone {
+            true => in_time(rule::client_filter_matches_gone(ctx, filter, record)).await,
+            false => in_time(rule::client_filter_matches(ctx, filter, record)).await,
+        };
         // with `@collection.` superusers and others differ
         if !is_private {
             self.filter_verdict.put(&verdict);
@@ -242,9 +259,9 @@ impl<'g> Group<'g> {
 
     /// `{"record":{…},"action":"…"}`
     async fn write(&self, ctx: &Ctx) -> Result<Message> {
-        let collection = self.record.collection();
+        let collection = self.event.record.collection();
         let paths = Paths::parse(self.options().query("expand"));
-        let record = RecordRef::from(self.record.fresh());
+        let record = RecordRef::from(self.event.record.fresh());
         enrich(ctx, collection, std::slice::from_ref(&record), &paths).await?;
         let mut data = br#"{"record":"#.to_vec();
         let start = data.len();
@@ -258,7 +275,7 @@ impl<'g> Group<'g> {
             data.extend_from_slice(picked.trim_ascii_end());
         }
         data.extend_from_slice(br#","action":""#);
-        data.extend_from_slice(self.action.name().as_bytes());
+        data.extend_from_slice(self.event.action.name().as_bytes());
         data.extend_from_slice(br#""}"#);
         Ok(Message::new(self.listeners.topic.text().clone(), data))
     }

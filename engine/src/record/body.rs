@@ -10,7 +10,7 @@ use std::{
 use filter_lang::scope::Datum;
 use serde_json::{Map, Value};
 
-use super::record::Record;
+use super::{modify::Step, record::Record};
 use crate::{
     ctx::datum,
     field::{Field, Val},
@@ -36,6 +36,8 @@ pub(crate) struct Prepared {
     pub(crate) rest: Map<String, Value>,
     /// Uploads named in the values.
     pub(crate) uploads: Vec<(usize, Arc<Upload>)>,
+    /// Values that were made out of stored ones.
+    steps: Vec<Step>,
 }
 
 /// One body value: as submitted, or resolved to a field's type.
@@ -55,7 +57,8 @@ pub(crate) fn prepare(current: &Record, submission: &Submission, sees_hidden: bo
         add_files(&collection, &mut items, &submission.files, &mut uploads);
         items = resolve(current, items);
     }
-    let mut out = Prepared { values: Vec::new(), rest: Map::new(), uploads: Vec::new() };
+    let mut out =
+        Prepared { values: Vec::new(), rest: Map::new(), uploads: Vec::new(), steps: Vec::new() };
     for (key, item) in items {
         match item {
             Item::Typed(index, val) => {
@@ -79,6 +82,7 @@ pub(crate) fn prepare(current: &Record, submission: &Submission, sees_hidden: bo
             .any(|(i, val)| i == index && val.items().iter().any(|name| name == upload.name()))
     });
     out.uploads = uploads;
+    out.steps = Step::all_of(current, submission, &out.values);
     out
 }
 
@@ -151,6 +155,7 @@ impl Prepared {
         for (index, val) in &self.values {
             record.set_at(*index, val.clone());
         }
+        record.steps.clone_from(&self.steps);
         for (index, upload) in &self.uploads {
             record.add_upload(*index, upload.clone());
         }

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use dialects::{
-    limits,
+    catalog, limits,
     statement::{self, Case},
 };
 use filter_lang::value::Value;
@@ -73,6 +73,18 @@ pub async fn by_value(
         case,
     );
     one(ctx, collection, sql).await
+}
+
+/// True if policies of the database decide who sees which records of a collection.
+///
+/// # Errors
+/// Database errors.
+pub(crate) async fn is_protected(ctx: &Ctx, collection: &Loaded) -> Result<bool> {
+    if !ctx.db.database().has_row_security() {
+        return Ok(false);
+    }
+    let sql = catalog::row_security(&collection.name);
+    Ok(ctx.db.query_now(sql, |rows| rows.scalar_i64()).await.map_err(Error::Store)?? != 0)
 }
 
 /// Runs a statement over the collection's columns for its first row.

@@ -5,7 +5,9 @@
 
 use crate::{
     Error, FieldError, FieldErrors, Result,
+    cluster::notes,
     ctx::Ctx,
+    event::Action,
     rule,
     store::{self, Done, Job, Sql},
 };
@@ -56,8 +58,15 @@ impl Recheck {
     ///
     /// # Errors
     /// [`Error::Refused`] when the rule does not hold any more, [`Error::Invalid`] for relations; else as the store.
-    pub(crate) async fn write(&self, ctx: &Ctx, record: &RecordRef, sql: Sql) -> Result<Done> {
-        let job = Job::from(sql);
+    pub(crate) async fn write(
+        &self,
+        ctx: &Ctx,
+        record: &RecordRef,
+        sql: Sql,
+        action: Action,
+    ) -> Result<Done> {
+        let note = notes::record(&ctx.app, &record.lock(), action);
+        let job = Job::from(sql).announce(note);
         match self.since {
             // Boxed: saves nest deeply in cascades, and most ask nothing.
             Some(since) if !self.questions.is_empty() => {
@@ -88,8 +97,7 @@ impl Recheck {
             };
             guarded = guarded.expect_row(sql, tag);
         }
-        guarded.steps.extend(job.steps);
-        match ctx.db.write(guarded).await {
+        match ctx.db.write(guarded.then(job)).await {
             Err(store::Error::Expect(tag)) => Err(self.refusal(tag)),
             result => result.map_err(Error::Store),
         }

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 use parking_lot::{Mutex, MutexGuard};
 use serde_json::{Map, Value};
 
-use super::recheck::Recheck;
+use super::{modify::Step, recheck::Recheck};
 use crate::{
     field::{Modifier, Val},
     files::Upload,
@@ -28,6 +28,8 @@ pub struct Record {
     expand: Option<BTreeMap<String, Expanded>>,
     /// What the write has to ask again.
     pub(crate) recheck: Recheck,
+    /// What was added to or taken from stored values.
+    pub(crate) steps: Vec<Step>,
     /// What exporting shows beyond the defaults; see [`Show`].
     pub show: Show,
 }
@@ -99,6 +101,7 @@ impl Record {
             extra: Map::new(),
             expand: None,
             recheck: Recheck::default(),
+            steps: Vec::new(),
             show: Show::default(),
         }
     }
@@ -362,6 +365,7 @@ impl Record {
     pub(crate) fn mark_stored(&mut self) {
         self.is_new = false;
         self.recheck = Recheck::default();
+        self.steps = Vec::new();
         if self.values.iter().any(|v| matches!(v, Val::Password { plain: Some(_), .. })) {
             for val in Arc::make_mut(&mut self.values) {
                 if let Val::Password { plain, .. } = val {
@@ -380,6 +384,10 @@ impl Record {
     /// After a rollback of an update: the row has other values again.
     pub(crate) fn restore_original(&mut self, original: Arc<Vec<Val>>) {
         self.original = original;
+    }
+    /// The row has another value by now.
+    pub(crate) fn set_original_at(&mut self, index: usize, val: Val) {
+        Arc::make_mut(&mut self.original)[index] = val;
     }
     pub(crate) fn original_arc(&self) -> Arc<Vec<Val>> {
         self.original.clone()

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{
     auth_form::{Access, AuthForm, Facts},
     body::{self, Submission},
-    chain, enrich, find,
+    chain, enrich, find, modify,
     recheck::Recheck,
     record::{Record, RecordRef},
     refs, storable,
@@ -548,10 +548,24 @@ pub fn rotate_token_key(record: &mut Record) {
     record.set_at(index, val);
 }
 
-/// The INSERT or UPDATE; unique violations become field errors.
+/// The statement; where stored values were added to, in a transaction that first looks at them again.
 async fn write(ctx: &Ctx, record: &RecordRef) -> Result<()> {
+    let steps = std::mem::take(&mut record.lock().steps);
+    if steps.is_empty() {
+        return write_row(ctx, record).await;
+    }
+    let record = record.clone();
+    Box::pin(ctx.run_in_transaction(move |ctx| async move {
+        modify::again(&ctx, &record, &steps).await?;
+        write_row(&ctx, &record).await
+    }))
+    .await
+}
+
+/// The INSERT or UPDATE; unique violations become field errors.
+async fn write_row(ctx: &Ctx, record: &RecordRef) -> Result<()> {
     let collection = record.collection();
-    let sql = {
+    let (sql, action) = {
         let record = record.lock();
         // DIFFERENCE: an update names changed columns only. SQLite then leaves the indexes of all others alone, and two
         // clients that change different fields of one record at the same time both keep what they wrote.
@@ -565,13 +579,15 @@ async fn write(ctx: &Ctx, record: &RecordRef) -> Result<()> {
             .collect();
         storable::check(ctx.app.dialect(), &collection, &columns)?;
         if record.is_new() {
-            statement::insert(ctx.app.dialect(), &collection.name, &columns)
+            (statement::insert(ctx.app.dialect(), &collection.name, &columns), Action::Create)
         } else {
-            statement::update(ctx.app.dialect(), &collection.name, record.stored_id(), &columns)
+            let id = record.stored_id();
+            let sql = statement::update(ctx.app.dialect(), &collection.name, id, &columns);
+            (sql, Action::Update)
         }
     };
     let recheck = std::mem::take(&mut record.lock().recheck);
-    match recheck.write(ctx, record, sql).await {
+    match recheck.write(ctx, record, sql, action).await {
         Ok(_) => {
             if collection.is_auth() {
                 ctx.app.forget_auth(&collection.id, record.lock().id());

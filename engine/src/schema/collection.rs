@@ -101,6 +101,10 @@ impl Collection {
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|f| f.name == name)
     }
+    /// The fields that the full-text index of the table holds.
+    pub fn full_text(&self) -> impl Iterator<Item = &Field> {
+        self.fields.iter().filter(|f| !self.is_view() && f.kind.full_text())
+    }
     /// The field with that id.
     #[must_use]
     pub fn field_by_id(&self, id: &str) -> Option<&Field> {

@@ -26,18 +26,35 @@ pub enum Change {
     ToSingle(String),
     /// All listed indexes are made.
     CreateIndexes,
+    /// The full-text index goes.
+    DropFullText,
+    /// The full-text index is made and filled.
+    CreateFullText,
 }
 
 /// The steps from `old` to `new`; views have none.
 #[must_use]
 pub fn diff(old: Option<&Collection>, new: &Collection) -> Vec<Change> {
-    let Some(old) = old else { return vec![Change::Create, Change::CreateIndexes] };
+    let Some(old) = old else {
+        let mut changes = vec![Change::Create, Change::CreateIndexes];
+        if new.full_text().next().is_some() {
+            // What a table of this id may have left behind.
+            changes.extend([Change::DropFullText, Change::CreateFullText]);
+        }
+        return changes;
+    };
     let renamed = !old.name.eq_ignore_ascii_case(&new.name);
     let fields = |c: &Collection| crate::wire::to_string(&c.fields, Audience::Db);
     if !renamed && fields(old) == fields(new) && old.indexes == new.indexes {
         return Vec::new();
     }
     let mut changes = Vec::new();
+    // It follows renames by itself.
+    let searched = |c: &Collection| c.full_text().map(|f| f.id.clone()).collect::<Vec<_>>();
+    let search_again = searched(old) != searched(new);
+    if search_again {
+        changes.push(Change::DropFullText);
+    }
     let names: Vec<String> = old
         .indexes
         .iter()
@@ -53,6 +70,9 @@ pub fn diff(old: Option<&Collection>, new: &Collection) -> Vec<Change> {
     }
     diff_columns(old, new, &mut changes);
     changes.push(Change::CreateIndexes);
+    if search_again && new.full_text().next().is_some() {
+        changes.push(Change::CreateFullText);
+    }
     changes
 }
 
@@ -101,6 +121,15 @@ mod tests {
         assert_eq!(diff(Some(&old), &old), []);
         let cased = collection("T", &a, &["create index i on t (a)", "bad"]);
         assert_eq!(diff(Some(&old), &cased), []);
+        let searched = json!([{"id":"1","name":"z","type":"text","fullText":true},
+            {"id":"2","name":"b","type":"select","values":["x"]}]);
+        let steps = diff(Some(&old), &collection("t", &searched, &["bad"]));
+        assert_eq!(steps.first(), Some(&Change::DropFullText));
+        assert_eq!(steps.last(), Some(&Change::CreateFullText));
+        let renamed = json!([{"id":"1","name":"y","type":"text","fullText":true},
+            {"id":"2","name":"b","type":"select","values":["x"]}]);
+        let steps = diff(Some(&collection("t", &searched, &[])), &collection("v", &renamed, &[]));
+        assert!(!steps.contains(&Change::CreateFullText) && !steps.contains(&Change::DropFullText));
         let b = json!([{"id":"2","name":"a","type":"select","values":["x"],"maxSelect":2},
             {"id":"3","name":"c","type":"number"}]);
         assert_eq!(

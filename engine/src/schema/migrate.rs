@@ -52,6 +52,9 @@ pub struct Report {
 pub async fn run(store: &Store) -> crate::Result<Report> {
     let _lock = store.data().lock_migrations().await?;
     logs::ensure_table(store.aux()).await?;
+    if let Some(cluster) = store.data().cluster() {
+        cluster.ensure_tables().await?;
+    }
     let db = Db::Pool(store.data().clone());
     let has_history = has_table(&db, "_migrations").await?;
     let recorded = if has_history { applied(&db).await? } else { Vec::new() };

@@ -2,6 +2,7 @@
 
 pub mod collection;
 pub mod diff;
+pub mod full_text;
 pub mod import;
 pub mod index;
 pub mod migrate;

@@ -13,9 +13,9 @@ use std::{
 };
 
 use dialects::statement::ColumnList;
-use filter_lang::schema as plan;
+use filter_lang::{schema as plan, value::Affinity};
 
-use super::{Collection, Kind, index::Index};
+use super::{Collection, Kind, index::Index, view_query::without_affinity};
 use crate::{
     field::{Field, relation::Relation},
     json,
@@ -67,10 +67,15 @@ impl Loaded {
     pub fn field_at(&self, name: &str) -> Option<(usize, &Field)> {
         self.by_field.get(name).map(|at| (*at, &self.collection.fields[*at]))
     }
-    /// Bytes a record body may have beyond the general limit.
+    /// Bytes a record body may have beyond the general limit: for values, and for files.
     #[must_use]
-    pub fn max_body_bytes(&self) -> u64 {
-        self.fields.iter().fold(0, |sum, f| f.kind.max_body_bytes().saturating_add(sum))
+    pub fn max_body_bytes(&self) -> (u64, u64) {
+        let (mut values, mut files) = (0u64, 0u64);
+        for (at, field) in self.fields.iter().enumerate() {
+            let sum = if self.file_fields.contains(&at) { &mut files } else { &mut values };
+            *sum = sum.saturating_add(field.kind.max_body_bytes());
+        }
+        (values, files)
     }
 }
 
@@ -226,6 +231,13 @@ pub fn to_plan(collection: &Collection) -> plan::Collection {
             indexed_fields.push(column.name.to_ascii_lowercase());
         }
     }
+    let mut fields: Vec<_> = collection.fields.iter().map(Field::to_filter).collect();
+    if collection.is_view() {
+        let computed = without_affinity(&collection.view_query);
+        for field in fields.iter_mut().filter(|field| computed.contains(&field.name)) {
+            field.affinity = Affinity::None;
+        }
+    }
     plan::Collection {
         id: collection.id.clone(),
         name: collection.name.clone(),
@@ -235,9 +247,10 @@ pub fn to_plan(collection: &Collection) -> plan::Collection {
             Kind::Base | Kind::Other(_) => plan::CollectionKind::Base,
         },
         list_rule: collection.list_rule.clone(),
-        fields: collection.fields.iter().map(Field::to_filter).collect(),
+        fields,
         unique_fields,
         indexed_fields,
+        full_text: collection.full_text().map(|f| f.name.clone()).collect(),
     }
 }
 

@@ -8,6 +8,7 @@ use dialects::{Sql, Value, catalog, ddl, statement};
 use super::{
     Collection, Snapshot,
     diff::{Change, diff},
+    full_text,
     index::Index,
     options::fresh_secret,
     system::SUPERUSERS,
@@ -196,6 +197,8 @@ async fn apply_change(
             convert(tx, ddl::multiple_to_single(dialect, table, name, &temp)).await?;
         }
         Change::CreateIndexes => create_indexes(tx, new).await?,
+        Change::DropFullText => run(tx, ddl::drop_full_text(dialect, &new.id)).await?,
+        Change::CreateFullText => full_text::create(tx, new).await?,
     }
     Ok(())
 }
@@ -316,6 +319,9 @@ pub async fn remove(tx: &Tx, snapshot: &Snapshot, collection: &Collection) -> cr
 pub async fn drop_collection(tx: &Tx, collection: &Collection) -> store::Result<()> {
     let dialect = tx.dialect();
     tx.execute(statement::delete(dialect, "_collections", &collection.id)).await?;
+    if collection.full_text().next().is_some() {
+        run(tx, ddl::drop_full_text(dialect, &collection.id)).await?;
+    }
     let text = if collection.is_view() {
         ddl::drop_view(dialect, &collection.name)
     } else {

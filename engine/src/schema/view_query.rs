@@ -277,11 +277,8 @@ fn column_field(
         return Ok(id_field());
     }
     let lower = column.original.to_ascii_lowercase();
-    if lower.starts_with("count(") {
-        return Ok(Field::new(name, Number { only_int: true, ..Number::default() }));
-    }
-    if lower.starts_with("total(") {
-        return Ok(Field::new(name, Number::default()));
+    if let Some(only_int) = counted(&lower) {
+        return Ok(Field::new(name, Number { only_int, ..Number::default() }));
     }
     if let Some(field) = cast_field(name, &lower) {
         return Ok(field);
@@ -302,6 +299,25 @@ fn column_field(
     name.clone_into(&mut field.name);
     field.id = format!("_clone_{}", id::random(4, id::ALNUM));
     Ok(field)
+}
+
+/// Whether a lower-case item is a number that is computed, and then whether it is an integer.
+fn counted(lower: &str) -> Option<bool> {
+    [("count(", true), ("total(", false)]
+        .into_iter()
+        .find_map(|(start, only_int)| lower.starts_with(start).then_some(only_int))
+}
+
+/// The columns of a view whose field is a number while the column has no affinity, by alias: SQLite converts nothing when
+/// it compares them, so that a count never equals a text.
+#[must_use]
+pub(super) fn without_affinity(query: &str) -> Vec<String> {
+    let columns = parse(trim_query(query)).map(|parsed| parsed.columns).unwrap_or_default();
+    columns
+        .into_iter()
+        .filter(|column| counted(&column.original.to_ascii_lowercase()).is_some())
+        .map(|column| column.alias)
+        .collect()
 }
 
 fn cast_field(name: &str, lower: &str) -> Option<Field> {
@@ -385,6 +401,13 @@ mod tests {
             .map(|c| format!("{}:{}", c.alias, fields[&c.alias].type_name()))
             .collect();
         columns.join(" ")
+    }
+
+    #[test]
+    fn computed_numbers_have_no_affinity() {
+        let query = "SELECT p.id, p.views, COUNT(c.id) AS n, total(c.likes) t, cast(p.x as int) i, max(c.y) m FROM p, c";
+        assert_eq!(without_affinity(query), ["n", "t"]);
+        assert!(without_affinity("").is_empty());
     }
 
     #[test]

@@ -79,6 +79,15 @@ impl Database {
         }
     }
 
+    /// What nodes over one database share; `None` on SQLite and where there are to be no others.
+    #[must_use]
+    pub fn cluster(&self) -> Option<postgres::Cluster> {
+        match &self.0 {
+            Backend::Sqlite(_) => None,
+            Backend::Postgres(db) => postgres::Cluster::of(db),
+        }
+    }
+
     /// Which SQL it speaks.
     #[must_use]
     pub fn dialect(&self) -> Dialect {
@@ -106,6 +115,14 @@ impl Database {
             return Ok(u64::try_from(size).unwrap_or_default());
         };
         Ok(std::fs::metadata(path).map_or(0, |stat| stat.len()))
+    }
+    /// Something that whoever runs the server should know: one line, found while connecting.
+    #[must_use]
+    pub fn warning(&self) -> Option<&str> {
+        match &self.0 {
+            Backend::Sqlite(_) => None,
+            Backend::Postgres(db) => db.warning(),
+        }
     }
     /// The time limit of statements, jobs and transactions.
     #[must_use]

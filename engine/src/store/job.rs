@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::{OwnedRows, Sql, Value};
+use super::{Note, OwnedRows, Sql, Value};
 
 /// One step of a [`Job`].
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +25,8 @@ pub struct Job {
     /// The steps, in order.
     pub steps: SmallVec<[Step; 2]>,
     pub(super) since: Option<u64>,
+    /// What the other nodes are told when the job commits.
+    pub(super) notes: Vec<Note>,
 }
 
 impl Job {
@@ -64,6 +66,19 @@ impl Job {
     #[must_use]
     pub fn unless_written(mut self, version: u64) -> Self {
         self.since = Some(version);
+        self
+    }
+    /// Adds what the other nodes are told when the job commits. Nothing comes of it on SQLite.
+    #[must_use]
+    pub fn announce(mut self, notes: impl IntoIterator<Item = Note>) -> Self {
+        self.notes.extend(notes);
+        self
+    }
+    /// This job, then the other: one for both.
+    #[must_use]
+    pub fn then(mut self, other: Self) -> Self {
+        self.steps.extend(other.steps);
+        self.notes.extend(other.notes);
         self
     }
     /// Statements to run.

@@ -10,6 +10,7 @@
 //! | [`Db`] | either of them, so that callers need not care |
 //! | [`raw`] | SQL that users wrote |
 
+pub mod announce;
 mod claims;
 mod database;
 mod error;
@@ -32,6 +33,7 @@ use std::time::Duration;
 
 pub use dialects::{Dialect, Sql, Value};
 
+pub use announce::Note;
 pub use claims::Claims;
 pub use database::{Database, Stats};
 pub use error::{Error, Result};

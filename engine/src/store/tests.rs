@@ -88,6 +88,29 @@ async fn slow_reads_move_to_the_lane_and_are_remembered() {
     assert!(f.db().stats().inline_reads >= 1);
 }
 
+/// Reading the schema anew takes more steps than a trial has; it must not stop the first read after a change, for ever.
+#[tokio::test]
+async fn many_tables_are_read_after_a_change_of_one() {
+    let f = Fixture::new(|_| ()).await;
+    for round in 0..3 {
+        let tx = f.db().begin().await.unwrap();
+        for n in 0..1000 {
+            let text = format!("CREATE TABLE t{round}_{n} (id TEXT PRIMARY KEY, a TEXT, b TEXT)");
+            tx.execute_batch(text).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        f.db().bump();
+        assert_eq!(f.count().await, 0);
+        let one = sql("SELECT count(*) FROM t0_7", &[]);
+        let read = f.db().query_now(one.clone(), |r| r.scalar_i64()).await;
+        assert_eq!(read.unwrap().unwrap(), 0);
+        let read = f.db().query_briefly(&one, |r| r.scalar_i64()).unwrap();
+        assert_eq!(read.unwrap().unwrap(), 0);
+        f.db().write(insert(&format!("r{round}"), 1).into()).await.unwrap();
+        f.db().write(sql("DELETE FROM t", &[]).into()).await.unwrap();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn endless_statements_time_out_everywhere() {
     let f = Fixture::new(|c| c.query_timeout = Duration::from_millis(150)).await;

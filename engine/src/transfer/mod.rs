@@ -354,6 +354,9 @@ pub async fn copy(options: &Options, tell: &mut (dyn FnMut(Event) + Send)) -> Re
     for statement in &last {
         handle.execute(statement).await?;
     }
+    for statement in &plan.full_text(handle.dialect()) {
+        handle.execute(statement).await?;
+    }
     let may_lack = options.archive && matches!(options.to, Place::Dir(_));
     create_indexes(&handle, &plan, may_lack, tell).await?;
     create_views(&handle, &plan, tell).await?;
@@ -461,8 +464,15 @@ async fn left_behind(
     tell: &mut (dyn FnMut(Event) + Send),
 ) -> Result<()> {
     let known = plan.names();
+    let searched: Vec<String> = plan
+        .collections
+        .iter()
+        .filter(|c| c.full_text().next().is_some())
+        .map(|c| ddl::full_text_name(&c.id))
+        .collect();
     for (name, is_view) in source.tables().await? {
-        if !known.contains(&name.to_ascii_lowercase()) {
+        let is_index = searched.iter().any(|index| name.starts_with(index));
+        if !is_index && !known.contains(&name.to_ascii_lowercase()) {
             let what = if is_view { "view" } else { "table" };
             tell(Event::Warning(format!(
                 "the {what} {name:?} belongs to no collection and is not copied"

@@ -7,7 +7,7 @@ use dialects::{Dialect, ddl};
 use super::cell::Kind;
 use crate::{
     field::ColumnType,
-    schema::{Collection, index::Index},
+    schema::{Collection, full_text, index::Index},
     store::system::COLLECTION_COLUMNS,
 };
 
@@ -145,6 +145,12 @@ impl Plan {
         });
         let records = records.map(|text| Statement::new(text, false));
         system.chain(logs).chain(records).partition(|s| s.text.starts_with("CREATE TABLE"))
+    }
+
+    /// What makes the full-text indexes of full tables.
+    pub(super) fn full_text(&self, d: Dialect) -> Vec<Statement> {
+        let texts = self.collections.iter().flat_map(|c| full_text::statements(d, c));
+        texts.map(|text| Statement::new(text, false)).collect()
     }
 
     /// The indexes that collections list. Their texts may still name the table as it was called once.

@@ -3,7 +3,7 @@
 //! Source: spec filter-language §3.3. The order of operations is part of the contract: rounding above 1 before
 //! `acos` gives NULL.
 
-use super::{Arguments, Function};
+use super::{Arguments, Func, Function};
 use crate::{
     ast::{Term, TermKind},
     error::ErrorKind,
@@ -11,7 +11,8 @@ use crate::{
     value::{Affinity, Value},
 };
 
-pub(crate) const FUNCTION: Function = Function { name: "geoDistance", build };
+pub(super) const FUNCTION: Function =
+    Function { name: "geoDistance", build, eval, cost: 12, strict: true, params: true };
 
 const EARTH_KM: f64 = 6371.0;
 
@@ -24,10 +25,9 @@ fn build(arguments: &mut dyn Arguments, args: &[Term]) -> Result<Operand, ErrorK
             .map_err(|cause| ErrorKind::GeoResolve(index, Box::new(cause))),
         TermKind::Text(_) | TermKind::Function { .. } => Err(ErrorKind::GeoArgument(index)),
     };
-    let exprs =
-        [resolve(0, lon_a)?, resolve(1, lat_a)?, resolve(2, lon_b)?, resolve(3, lat_b)?];
+    let args = vec![resolve(0, lon_a)?, resolve(1, lat_a)?, resolve(2, lon_b)?, resolve(3, lat_b)?];
     Ok(Operand {
-        expr: Expr::GeoDistance(Box::new(exprs)),
+        expr: Expr::Call { func: Func::GeoDistance, args },
         pref: NullPref::Disabled,
         affinity: Affinity::None,
         multi: false,
@@ -35,9 +35,11 @@ fn build(arguments: &mut dyn Arguments, args: &[Term]) -> Result<Operand, ErrorK
 }
 
 /// The distance, NULL if an argument is not numeric or `acos` is out of its domain.
-pub(crate) fn eval(args: [Value; 4]) -> Value {
-    let [lon_a, lat_a, lon_b, lat_b] = args.map(|arg| arg.number().map(f64::to_radians));
-    let (Some(lon_a), Some(lat_a), Some(lon_b), Some(lat_b)) = (lon_a, lat_a, lon_b, lat_b) else {
+fn eval(args: &[Value], _: i64) -> Value {
+    let radians = |at: usize| args.get(at).and_then(Value::number).map(f64::to_radians);
+    let (Some(lon_a), Some(lat_a), Some(lon_b), Some(lat_b)) =
+        (radians(0), radians(1), radians(2), radians(3))
+    else {
         return Value::Null;
     };
     let cosine =
@@ -53,7 +55,7 @@ mod tests {
     #[test]
     fn identical_points_may_have_no_distance() {
         let at = |lat: f64| {
-            eval([Value::Real(10.0), Value::Real(lat), Value::Real(10.0), Value::Real(lat)])
+            eval(&[Value::Real(10.0), Value::Real(lat), Value::Real(10.0), Value::Real(lat)], 0)
         };
         for lat in [2.5, 2.6, 5.5, 5.7, 8.0, 12.0] {
             assert_eq!(at(lat), Value::Null, "{lat}");
@@ -63,10 +65,10 @@ mod tests {
 
     #[test]
     fn numeric_text_converts() {
-        let one = eval([Value::from("10"), Value::Int(0), Value::Int(11), Value::Int(0)]);
+        let one = eval(&[Value::from("10"), Value::Int(0), Value::Int(11), Value::Int(0)], 0);
         let Value::Real(km) = one else { panic!("{one:?}") };
         assert!((km - 111.19).abs() < 0.1, "{km}");
-        assert_eq!(eval([Value::from("x"), Value::Int(0), Value::Int(1), Value::Int(1)]), Value::Null);
-        assert_eq!(eval([Value::Null, Value::Int(0), Value::Int(1), Value::Int(1)]), Value::Null);
+        assert_eq!(eval(&[Value::from("x"), Value::Int(0), Value::Int(1), Value::Int(1)], 0), Value::Null);
+        assert_eq!(eval(&[Value::Null, Value::Int(0), Value::Int(1), Value::Int(1)], 0), Value::Null);
     }
 }

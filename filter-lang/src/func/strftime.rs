@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Arguments, Function};
+use super::{Arguments, Func, Function};
 use crate::{
     ast::{Term, TermKind},
     civil::{DAY_MS, civil_from_days, days_from_civil, is_leap},
@@ -14,7 +14,8 @@ use crate::{
     value::{Affinity, Value, text_number},
 };
 
-pub(crate) const FUNCTION: Function = Function { name: "strftime", build };
+pub(super) const FUNCTION: Function =
+    Function { name: "strftime", build, eval, cost: 12, strict: true, params: true };
 
 const MAX_ARGS: usize = 10;
 
@@ -44,7 +45,7 @@ fn build(arguments: &mut dyn Arguments, args: &[Term]) -> Result<Operand, ErrorK
         }
     }
     Ok(Operand {
-        expr: Expr::Strftime(exprs),
+        expr: Expr::Call { func: Func::Strftime, args: exprs },
         pref: NullPref::Enforced,
         affinity: Affinity::None,
         multi,
@@ -52,7 +53,7 @@ fn build(arguments: &mut dyn Arguments, args: &[Term]) -> Result<Operand, ErrorK
 }
 
 /// The formatted time; NULL for anything invalid.
-pub(crate) fn eval(args: &[Value], now_ms: i64) -> Value {
+fn eval(args: &[Value], now_ms: i64) -> Value {
     formatted(args, now_ms).map_or(Value::Null, Value::from)
 }
 

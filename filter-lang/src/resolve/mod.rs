@@ -279,9 +279,9 @@ impl<'a> Resolver<'a> {
             }
             TermKind::Text(text) => Ok(Resolved::constant(Expr::Bound(Value::from(text.as_str())))),
             TermKind::Function { name, args } => {
-                let mut arguments = ArgumentsIn { resolver: self, frame };
+                let mut arguments = ArgumentsIn { resolver: self, frame, guard: None };
                 let operand = func::call(&mut arguments, name, args)?;
-                Ok(Resolved { operand, guard: None })
+                Ok(Resolved { operand, guard: arguments.guard })
             }
         }
     }
@@ -419,11 +419,19 @@ impl Builder {
 struct ArgumentsIn<'r, 'a> {
     resolver: &'r mut Resolver<'a>,
     frame: &'r Frame,
+    /// The row whose e-mail address the call reads, if that may be hidden and the function says so.
+    guard: Option<NodeId>,
 }
 
 impl func::Arguments for ArgumentsIn<'_, '_> {
     fn argument(&mut self, term: &Term) -> Result<Operand, ErrorKind> {
         self.resolver.term(self.frame, term).map(|resolved| resolved.operand)
+    }
+
+    fn guarded(&mut self, term: &Term) -> Result<Operand, ErrorKind> {
+        let resolved = self.resolver.term(self.frame, term)?;
+        self.guard = self.guard.or(resolved.guard);
+        Ok(resolved.operand)
     }
 }
 

@@ -105,6 +105,7 @@ pub(crate) fn fixture() -> Memory {
             list_rule: json["listRule"].as_str().map(str::to_owned),
             fields,
             indexed_fields: Vec::new(),
+            full_text: Vec::new(),
             unique_fields: list(&json["unique"])
                 .iter()
                 .map(|name| name.as_str().unwrap().to_owned())
@@ -170,6 +171,7 @@ pub(crate) fn scratch() -> Memory {
         fields,
         unique_fields: Vec::new(),
         indexed_fields: Vec::new(),
+        full_text: Vec::new(),
     };
     Memory { tables: vec![(Arc::new(collection), rows)] }
 }

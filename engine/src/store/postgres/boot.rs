@@ -12,6 +12,7 @@ use super::{
     db::Database,
     error,
     pool::Pool,
+    publish::{ClusterMode, Publisher},
     row_security,
 };
 use crate::store::{Error, Result, StoreConfig};
@@ -38,13 +39,22 @@ pub struct PostgresConfig {
     pub row_security: bool,
     /// Fields of auth records that policies may see (`PB_PG_RLS_CLAIMS`).
     pub claims: Vec<String>,
+    /// Whether there are other nodes.
+    pub cluster: ClusterMode,
 }
 
 impl PostgresConfig {
     /// The defaults: 100 connections, 20 idle.
     #[must_use]
     pub fn new(dsn: Dsn) -> Self {
-        Self { dsn, max_open: 100, max_idle: 20, row_security: false, claims: Vec::new() }
+        Self {
+            dsn,
+            max_open: 100,
+            max_idle: 20,
+            row_security: false,
+            claims: Vec::new(),
+            cluster: ClusterMode::default(),
+        }
     }
 }
 
@@ -84,15 +94,18 @@ impl Database {
         let max_open = room(&client, postgres.max_open).await?;
         install_helpers(&client).await?;
         let is_used = row_security::is_used(&client).await.map_err(|e| failed(&e))?;
-        if is_used || postgres.row_security {
-            row_security::warn(&client).await.map_err(|e| failed(&e))?;
-        }
+        let warning = match is_used || postgres.row_security {
+            true => row_security::warning(&client).await.map_err(|e| failed(&e))?,
+            false => None,
+        };
         drop(client);
         let max_idle = postgres.max_idle.min(max_open);
         let trace = config.trace.clone();
         let pool =
             Pool::new(dsn, max_open, max_idle, config.query_timeout, trace, postgres.row_security);
-        Ok(Self::new(pool, config.query_timeout))
+        let publisher =
+            (postgres.cluster != ClusterMode::Off).then(|| Publisher::new(postgres.cluster));
+        Ok(Self::new(pool, publisher, warning, config.query_timeout))
     }
 
     /// Waits until no other node migrates.

@@ -17,6 +17,7 @@ use super::{
     conn::{Answer, Conn},
     error::{self, Fail},
     pool::{Lent, Pool},
+    publish::Publisher,
 };
 use crate::store::{Claims, Done, Error, Job, Result, Rows, Sql, Stats, holding, retry};
 
@@ -34,7 +35,11 @@ pub(in crate::store) struct Database(pub(super) Arc<Inner>, pub(super) Option<Cl
 #[derive(Debug)]
 pub(super) struct Inner {
     id: u64,
+    /// Something that whoever runs the server should know.
+    warning: Option<String>,
     pub(super) pool: Pool,
+    /// Tells other nodes; `None` when there are to be none.
+    pub(super) publisher: Option<Publisher>,
     pub(super) timeout: Duration,
     started: Instant,
     asked: AtomicU64,
@@ -44,10 +49,17 @@ pub(super) struct Inner {
 }
 
 impl Database {
-    pub(super) fn new(pool: Pool, timeout: Duration) -> Self {
+    pub(super) fn new(
+        pool: Pool,
+        publisher: Option<Publisher>,
+        warning: Option<String>,
+        timeout: Duration,
+    ) -> Self {
         let inner = Inner {
             id: holding::fresh_id(),
             pool,
+            publisher,
+            warning,
             timeout,
             started: Instant::now(),
             asked: AtomicU64::new(0),
@@ -60,6 +72,9 @@ impl Database {
 
     pub(in crate::store) fn id(&self) -> u64 {
         self.0.id
+    }
+    pub(in crate::store) fn warning(&self) -> Option<&str> {
+        self.0.warning.as_deref()
     }
     pub(in crate::store) fn query_timeout(&self) -> Duration {
         self.0.timeout
@@ -114,10 +129,11 @@ impl Database {
 
     async fn write_patiently(&self, job: &Job) -> Result<Done> {
         let (mut waits, mut replanned, claims) = (retry::waits(), false, self.claims());
+        let told = self.decide(&job.notes).await;
         loop {
             let mut lent = self.0.pool.get().await?;
             let conn = lent.conn()?;
-            let fail = match conn.job_for(claims.as_ref(), job).await {
+            let fail = match conn.job_for(claims.as_ref(), job, told.node()).await {
                 Ok(done) => {
                     self.count_commit(1);
                     return Ok(done);

@@ -8,15 +8,19 @@
 //! | `db`, `tx`, `raw` | the doors of the store |
 //! | `row_security` | telling policies who asks |
 //! | `bind`, `rows`, `error` | values there, values back, errors |
+//! | `publish`, `notice`, `cluster` | telling other nodes, what is told, listening to them |
 
 mod bind;
 mod boot;
+mod cluster;
 mod conn;
 pub mod connect;
 mod db;
 pub mod dsn;
 mod error;
+mod notice;
 mod pool;
+mod publish;
 mod raw;
 mod row_security;
 mod rows;
@@ -24,8 +28,11 @@ mod tls;
 mod tx;
 
 pub use boot::{MigrationLock, PostgresConfig};
+pub use cluster::{Cluster, Heart, Listener};
 pub use connect::{ConnectError, Driver, connect};
 pub use dsn::{Dsn, DsnError};
+pub use notice::{Change, Notice};
+pub use publish::ClusterMode;
 
 pub(super) use db::Database;
 pub(super) use rows::{Cursor, Shown};

@@ -21,24 +21,22 @@ pub(super) async fn is_used(client: &Client) -> Result<bool, tokio_postgres::Err
     Ok(row.get(0))
 }
 
-/// Says where policies do not act although somebody may think so.
+/// Says where policies do not act although somebody may think so: one line.
 ///
 /// # Errors
 /// What the driver says.
-pub(super) async fn warn(client: &Client) -> Result<(), tokio_postgres::Error> {
+pub(super) async fn warning(client: &Client) -> Result<Option<String>, tokio_postgres::Error> {
     let row = client.query_one(catalog::IDLE_ROW_SECURITY, &[]).await?;
     let (tables, is_exempt): (String, bool) = (row.get(0), row.get(1));
-    if is_exempt {
-        tracing::warn!(
-            "row-level security is enabled, but the server's database role is exempt from it (SUPERUSER or BYPASSRLS)"
-        );
-    } else if !tables.is_empty() {
-        tracing::warn!(
-            tables,
-            "row-level security does not act on the owner of these tables: ALTER TABLE … FORCE ROW LEVEL SECURITY"
-        );
-    }
-    Ok(())
+    Ok(if is_exempt {
+        Some("row-level security is enabled, but the server's database role is exempt from it (SUPERUSER or BYPASSRLS)".to_owned())
+    } else if tables.is_empty() {
+        None
+    } else {
+        Some(format!(
+            "row-level security does not act on the server, which owns these tables, without FORCE ROW LEVEL SECURITY: {tables}"
+        ))
+    })
 }
 
 impl Database {
@@ -91,15 +89,24 @@ impl Conn {
         self.end_for(done).await
     }
 
-    /// Runs a job for somebody, as a transaction of its own.
+    /// Runs a job for somebody, as a transaction of its own; other nodes are told by `node`.
     pub(super) async fn job_for(
         &mut self,
         claims: Option<&Claims>,
         job: &Job,
+        node: Option<&str>,
     ) -> Result<Done, Fail> {
-        let Some(claims) = claims else { return self.job_alone(job).await };
+        let Some(claims) = claims else {
+            return match node {
+                Some(node) => self.job_alone_told(job, node).await,
+                None => self.job_alone(job).await,
+            };
+        };
         self.begin_for(claims).await?;
-        let done = self.steps(job).await;
+        let done = match node {
+            Some(node) => self.told(job, node).await,
+            None => self.steps(job).await,
+        };
         self.end_for(done).await
     }
 

@@ -17,7 +17,9 @@ use super::{
     conn::Conn,
     db::{Database, explain},
     error::Fail,
+    notice::Change,
     pool::Lent,
+    publish::Told,
     raw,
 };
 use crate::store::{
@@ -45,6 +47,11 @@ struct State {
     lent: Option<Lent>,
     savepoints: u32,
     schema_changed: bool,
+    /// Whether other nodes are told, once something was to be told.
+    told: Option<Told>,
+    /// What they are told at commit, and how much of it there was at each savepoint.
+    changes: Vec<(&'static str, Change)>,
+    marks: Vec<(u32, usize)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +86,14 @@ impl Database {
         let inner = Arc::new(Inner {
             database: self.clone(),
             deadline,
-            state: Mutex::new(State { lent: Some(lent), savepoints: 0, schema_changed: false }),
+            state: Mutex::new(State {
+                lent: Some(lent),
+                savepoints: 0,
+                schema_changed: false,
+                told: None,
+                changes: Vec::new(),
+                marks: Vec::new(),
+            }),
             end: SyncMutex::new(End::Open),
             timer: SyncMutex::new(None),
             collided: AtomicBool::new(false),
@@ -116,10 +130,14 @@ impl Inner {
 
     async fn finish(&self, end: End) {
         self.set_end(end);
-        let lent = self.state.lock().await.lent.take();
+        let (lent, told) = {
+            let mut state = self.state.lock().await;
+            (state.lent.take(), state.told.take())
+        };
         if let Some(lent) = lent {
             roll_back(lent).await;
         }
+        drop(told);
     }
 }
 
@@ -147,6 +165,13 @@ impl Drop for Inner {
 }
 
 impl State {
+    /// What was to be told since a savepoint did not happen.
+    fn forget_since(&mut self, id: u32) {
+        self.marks.retain(|(mark, _)| *mark <= id);
+        if let Some((_, n)) = self.marks.iter().find(|(mark, _)| *mark == id) {
+            self.changes.truncate(*n);
+        }
+    }
     /// The connection, unless somebody went away while it answered.
     fn conn(&mut self) -> Result<&mut Conn> {
         let conn = self.lent.as_mut().ok_or(Error::Ended)?.conn()?;
@@ -177,8 +202,22 @@ impl Tx {
         }
         self.0.check()?;
         let mut state = self.0.state.lock().await;
+        if !job.notes.is_empty() && self.decide(&mut state, &job).await {
+            let done = state.conn()?.job_in_savepoint_noted(&job).await;
+            let (done, changes) = self.settle(&mut state, done).await?;
+            state.changes.extend(changes);
+            return Ok(done);
+        }
         let done = state.conn()?.job_in_savepoint(&job).await;
         self.settle(&mut state, done).await
+    }
+
+    /// True if what the job announces is told at commit: the same for all jobs of the transaction.
+    async fn decide(&self, state: &mut State, job: &Job) -> bool {
+        if state.told.is_none() {
+            state.told = Some(self.0.database.decide(&job.notes).await);
+        }
+        state.told.as_ref().is_some_and(|told| told.node().is_some())
     }
 
     pub(in crate::store) async fn execute_batch(&self, text: String) -> Result<()> {
@@ -195,6 +234,8 @@ impl Tx {
         let mut state = self.0.state.lock().await;
         state.savepoints += 1;
         let id = state.savepoints;
+        let n_changes = state.changes.len();
+        state.marks.push((id, n_changes));
         drop(state);
         self.control(&format!("SAVEPOINT s{id}")).await?;
         Ok(Savepoint(id))
@@ -204,6 +245,7 @@ impl Tx {
         self.control(&format!("ROLLBACK TO s{}", savepoint.0)).await?;
         // What was prepared since may belong to a schema that is gone again.
         let mut state = self.0.state.lock().await;
+        state.forget_since(savepoint.0);
         state.conn()?.forget_statements();
         Ok(())
     }
@@ -226,6 +268,7 @@ impl Tx {
         let Some(mut lent) = state.lent.take() else { return Err(Error::Ended) };
         self.0.set_end(End::Over);
         let schema_changed = state.schema_changed;
+        let (told, changes) = (state.told.take(), std::mem::take(&mut state.changes));
         drop(state);
         // On a task of its own: whoever waits may go away, the commit is on its way then.
         let (database, inner) = (self.0.database.clone(), self.0.clone());
@@ -234,12 +277,15 @@ impl Tx {
             if !conn.is_answering() {
                 return Err(Error::Ended);
             }
+            if let Some(node) = told.as_ref().and_then(Told::node) {
+                conn.tell(&changes, node).await.map_err(Fail::into_error)?;
+            }
             conn.batch("COMMIT").await.map_err(|fail| {
                 inner.collided.fetch_or(fail.is_conflict(), Relaxed);
                 fail.into_error()
             })?;
             conn.in_transaction = false;
-            drop(lent);
+            drop((lent, told));
             database.count_commit(1);
             if schema_changed {
                 database.bump();

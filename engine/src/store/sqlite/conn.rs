@@ -1,10 +1,13 @@
 //! One connection: pragmas in the reference's order, statement cache, time limits, missing functions.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use filter_lang::func::fts;
+use filter_lang::value::real_text;
 use rusqlite::config::DbConfig;
 use rusqlite::ffi;
 use rusqlite::functions::FunctionFlags;
@@ -62,6 +65,14 @@ impl Guard {
     /// The trial is over: the work may take its time now.
     pub(super) fn pass(&self) {
         self.trial.store(0, Relaxed);
+    }
+    /// Does what is not part of the work: the trial and its count stand still, only the deadline counts.
+    fn aside<T>(&self, work: impl FnOnce() -> T) -> T {
+        let (trial, ticks) = (self.trial.swap(0, Relaxed), self.ticks());
+        let done = work();
+        self.trial.store(trial, Relaxed);
+        self.ticks.store(ticks, Relaxed);
+        done
     }
     /// True if the last interrupt came from the trial.
     pub(super) fn tripped(&self) -> bool {
@@ -148,10 +159,17 @@ impl Conn {
             // Reads the schema, so that a foreign or damaged file is refused here and not in the first request.
             raw.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(())).map_err(explain)?;
         }
+        register_search(&raw).map_err(explain)?;
         if lacks_math(&raw) {
             register_math(&raw).map_err(explain)?;
         }
         Ok(Self { raw, guard, trace, wal_frames, generation: 0 })
+    }
+
+    /// A cached statement. The first one after a schema change reads the whole schema again, which takes more steps than
+    /// a trial has where there are many tables: cut off there, the connection would never know its tables again.
+    fn statement(&self, text: &str) -> rusqlite::Result<CachedStatement<'_>> {
+        self.guard.aside(|| self.raw.prepare_cached(text))
     }
 
     /// A cached statement with its parameters bound.
@@ -160,7 +178,7 @@ impl Conn {
         text: &str,
         params: &[Value],
     ) -> rusqlite::Result<CachedStatement<'_>> {
-        let mut statement = self.raw.prepare_cached(text)?;
+        let mut statement = self.statement(text)?;
         for (i, value) in params.iter().enumerate() {
             statement.raw_bind_parameter(i + 1, Bind(value))?;
         }
@@ -170,7 +188,7 @@ impl Conn {
     /// Runs a statement of our own without parameters or rows (`BEGIN`, `COMMIT`, …).
     pub(super) fn control(&self, text: &str) -> rusqlite::Result<()> {
         let started = self.clock();
-        let done = self.raw.prepare_cached(text)?.raw_execute().map(drop);
+        let done = self.statement(text)?.raw_execute().map(drop);
         self.traced(text, &[], started);
         done
     }
@@ -220,13 +238,13 @@ impl Conn {
 
     /// Runs a statement to its end; the number of rows it changed.
     pub(super) fn execute(&self, text: &str, params: &[Value]) -> rusqlite::Result<u64> {
-        let mut statement = self.raw.prepare_cached(text)?;
+        let mut statement = self.statement(text)?;
         self.run(&mut statement, text, params)
     }
 
     /// Runs a statement once per row of parameters; the number of rows changed.
     pub(super) fn execute_many(&self, text: &str, rows: &[Vec<Value>]) -> rusqlite::Result<u64> {
-        let mut statement = self.raw.prepare_cached(text)?;
+        let mut statement = self.statement(text)?;
         rows.iter().try_fold(0, |sum, row| Ok(sum + self.run(&mut statement, text, row)?))
     }
 
@@ -315,6 +333,27 @@ impl Error {
             other => other.to_string(),
         }
     }
+}
+
+/// Registers the function that full-text searches call.
+fn register_search(conn: &Connection) -> rusqlite::Result<()> {
+    use rusqlite::types::ValueRef as Raw;
+    let flags = FunctionFlags::SQLITE_UTF8
+        | FunctionFlags::SQLITE_DETERMINISTIC
+        | FunctionFlags::SQLITE_INNOCUOUS;
+    conn.create_scalar_function(dialects::SQLITE_SEARCH, -1, flags, |ctx| {
+        let text = |at: usize| match ctx.get_raw(at) {
+            Raw::Null => Cow::Borrowed(""),
+            Raw::Integer(n) => Cow::Owned(n.to_string()),
+            Raw::Real(n) => Cow::Owned(real_text(n)),
+            Raw::Text(bytes) | Raw::Blob(bytes) => String::from_utf8_lossy(bytes),
+        };
+        if ctx.is_empty() {
+            return Ok(false);
+        }
+        let texts: Vec<Cow<'_, str>> = (1..ctx.len()).map(text).collect();
+        Ok(fts::matches(&text(0), texts.iter().map(AsRef::as_ref)))
+    })
 }
 
 /// True when SQLite was built without `SQLITE_ENABLE_MATH_FUNCTIONS` (`.cargo/config.toml` not in force).
