@@ -7,6 +7,7 @@ mod auth;
 mod bad_input;
 mod cli;
 mod durability;
+mod full_text;
 mod mail;
 mod oauth2;
 mod operations;

@@ -281,6 +281,29 @@ fn indexes_are_used() {
 }
 
 #[test]
+fn a_trigram_index_serves_contains() {
+    let Some(server) = pg::Server::start() else { return };
+    let (db, memory) = (server.connect(), memory(3000));
+    fill_postgres(&db, &memory);
+    db.batch("CREATE EXTENSION pg_trgm SCHEMA public");
+    db.batch(&ddl::create_index(
+        Dialect::Postgres,
+        "CREATE INDEX `trgm` ON `posts` USING gin (`title` gin_trgm_ops)",
+    ));
+    // Whether it can, not whether it pays on so few rows.
+    db.batch("ANALYZE; SET enable_seqscan = off");
+    for (filter, column) in
+        [("title ~ 'brown'", "title"), ("title ~ 'number29%'", "title"), ("body ~ 'word'", "body")]
+    {
+        let sql = page(Dialect::Postgres, &plan(&memory, "posts", filter));
+        let lines = run_postgres(&db, &Sql { text: format!("EXPLAIN {}", sql.text), ..sql })
+            .unwrap()
+            .join("\n");
+        assert_eq!(lines.contains("on trgm"), column == "title", "{filter}\n{lines}");
+    }
+}
+
+#[test]
 fn the_sqlite_index_follows_every_write() {
     let memory = memory(5);
     let db = sqlite(&memory);
