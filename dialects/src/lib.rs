@@ -30,6 +30,7 @@ pub mod catalog;
 pub mod ddl;
 mod emit;
 pub mod fault;
+mod full_text;
 mod postgres;
 mod quote;
 mod spell;
