@@ -31,6 +31,7 @@ pub mod catalog;
 pub mod ddl;
 mod emit;
 pub mod fault;
+mod full_text;
 pub mod limits;
 mod postgres;
 mod quote;

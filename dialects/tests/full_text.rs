@@ -281,6 +281,29 @@ fn indexes_are_used() {
 }
 
 #[test]
+fn a_trigram_index_serves_contains() {
+    let Some(server) = pg::Server::start() else { return };
+    let (db, memory) = (server.connect(), memory(3000));
+    fill_postgres(&db, &memory);
+    db.batch("CREATE EXTENSION pg_trgm SCHEMA public");
+    db.batch(&ddl::create_index(
+        Dialect::Postgres,
+        "CREATE INDEX `trgm` ON `posts` USING gin (`title` gin_trgm_ops)",
+    ));
+    // Whether it can, not whether it pays on so few rows.
+    db.batch("ANALYZE; SET enable_seqscan = off");
+    for (filter, column) in
+        [("title ~ 'brown'", "title"), ("title ~ 'number29%'", "title"), ("body ~ 'word'", "body")]
+    {
+        let sql = page(Dialect::Postgres, &plan(&memory, "posts", filter));
+        let lines = run_postgres(&db, &Sql { text: format!("EXPLAIN {}", sql.text), ..sql })
+            .unwrap()
+            .join("\n");
+        assert_eq!(lines.contains("on trgm"), column == "title", "{filter}\n{lines}");
+    }
+}
+
+#[test]
 fn the_sqlite_index_follows_every_write() {
     let memory = memory(5);
     let db = sqlite(&memory);
@@ -320,4 +343,62 @@ fn the_sqlite_index_follows_every_write() {
     let left = "SELECT name FROM sqlite_master WHERE name LIKE '\\_fts\\_posts%' ESCAPE '\\'";
     assert_eq!(run_sqlite(&db, &Sql::plain(left)).unwrap(), Vec::<String>::new());
     assert_eq!(full_text(&memory.collection("notes").unwrap(), Dialect::Postgres).len(), 1);
+}
+
+/// Prints query times on 20,000 rows; the figures of docs/full-text-search.md.
+#[test]
+#[ignore = "a measurement"]
+fn speed() {
+    let text = |at: usize| {
+        let words =
+            (0..60).map(|n| format!("word{}", (at * 7919 + n * n * 104_729 + n * 13) % 5000));
+        words.collect::<Vec<_>>().join(" ")
+    };
+    let mut memory = memory(20_000);
+    for (at, row) in memory.tables[0].1.iter_mut().enumerate() {
+        row.insert("body".into(), Value::from(text(at)));
+    }
+    let mut bare = Memory { tables: memory.tables.clone() };
+    let mut posts = Collection::clone(&bare.tables[0].0);
+    posts.full_text.clear();
+    bare.tables[0].0 = Arc::new(posts);
+    let server = pg::Server::start();
+    let best = |run: &dyn Fn()| {
+        let times = (0..5).map(|_| {
+            let start = std::time::Instant::now();
+            run();
+            start.elapsed().as_secs_f64() * 1e3
+        });
+        times.fold(f64::MAX, f64::min)
+    };
+    let filters = [
+        "fts(title, body, 'word77 word1234') = true",
+        "fts(title, body, 'quick or \"brown fox\"') = true",
+    ];
+    for (name, memory) in [("with", &memory), ("without", &bare)] {
+        let start = std::time::Instant::now();
+        let lite = sqlite(memory);
+        eprintln!("SQLite {name}: filled in {:?}", start.elapsed());
+        let db = server.as_ref().map(pg::Server::connect);
+        if let Some(db) = &db {
+            let start = std::time::Instant::now();
+            fill_postgres(db, memory);
+            db.batch("ANALYZE");
+            eprintln!("PostgreSQL {name}: filled in {:?}", start.elapsed());
+        }
+        for filter in filters {
+            let plan = plan(memory, "posts", filter);
+            for (what, sql) in
+                [("count", statement::count as fn(Dialect, &Plan) -> Sql), ("page", page)]
+            {
+                let ms = best(&|| drop(run_sqlite(&lite, &sql(Dialect::Sqlite, &plan)).unwrap()));
+                eprintln!("SQLite {name} the index, {what}, {filter}: {ms:.2} ms");
+                if let Some(db) = &db {
+                    let ms =
+                        best(&|| drop(run_postgres(db, &sql(Dialect::Postgres, &plan)).unwrap()));
+                    eprintln!("PostgreSQL {name} the index, {what}, {filter}: {ms:.2} ms");
+                }
+            }
+        }
+    }
 }

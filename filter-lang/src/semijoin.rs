@@ -473,9 +473,10 @@ impl<'p> Lowering<'p> {
             Expr::Bound(value) => value.order(&Value::Int(1)).is_eq(),
             _ => false,
         };
-        let (call, other) = match (&cmp.left.expr, &cmp.right.expr) {
-            (call @ Expr::Call { .. }, other) | (other, call @ Expr::Call { .. }) => (call, other),
-            _ => return None,
+        let ((call @ Expr::Call { .. }, other) | (other, call @ Expr::Call { .. })) =
+            (&cmp.left.expr, &cmp.right.expr)
+        else {
+            return None;
         };
         let Expr::Call { func: Func::Fts, args } = call else { return None };
         let (Expr::Bound(Value::Text(query)), fields) = args.split_first()? else { return None };

@@ -20,6 +20,8 @@ pub struct Index {
     pub name: String,
     /// Table name.
     pub table: String,
+    /// `USING`, PostgreSQL only; empty for the ordinary kind.
+    pub method: String,
     /// Indexed columns.
     pub columns: Vec<IndexColumn>,
     /// Condition, verbatim.
@@ -33,6 +35,8 @@ pub struct IndexColumn {
     pub name: String,
     /// Collation as given.
     pub collate: String,
+    /// Operator class, PostgreSQL only.
+    pub class: String,
     /// `ASC`, `DESC` or nothing.
     pub sort: String,
 }
@@ -47,7 +51,7 @@ impl Index {
     pub fn parse(text: &str) -> Self {
         // Only the words fold case: folding `\S` over all of Unicode would take most of the start-up time.
         let re = pattern!(
-            r"(?i:create)\s+((?i:unique)\s+)?\s*(?i:index)\s*((?i:if)\s+(?i:not)\s+(?i:exists)\s+)?(\S*)\s+(?i:on)\s+(\S*)\s*\(((?s:.)*)\)(?:\s*(?i:where)\s+((?s:.)*))?"
+            r"(?i:create)\s+((?i:unique)\s+)?\s*(?i:index)\s*((?i:if)\s+(?i:not)\s+(?i:exists)\s+)?(\S*)\s+(?i:on)\s+(\S*)\s*(?:(?i:using)\s+(\w+)\s*)?\(((?s:.)*)\)(?:\s*(?i:where)\s+((?s:.)*))?"
         );
         let Some(parts) = re.captures(text) else { return Self::default() };
         let part = |n: usize| parts.get(n).map_or("", |m| m.as_str());
@@ -62,8 +66,9 @@ impl Index {
             schema: schema.to_owned(),
             name: name.to_owned(),
             table: trim_quotes(part(4)).to_owned(),
-            columns: split_top_level(part(5)).into_iter().filter_map(IndexColumn::parse).collect(),
-            condition: part(6).trim().to_owned(),
+            method: part(5).to_ascii_lowercase(),
+            columns: split_top_level(part(6)).into_iter().filter_map(IndexColumn::parse).collect(),
+            condition: part(7).trim().to_owned(),
         }
     }
 
@@ -71,6 +76,18 @@ impl Index {
     #[must_use]
     pub fn is_valid(&self) -> bool {
         !self.name.is_empty() && !self.table.is_empty() && !self.columns.is_empty()
+    }
+
+    /// True if only PostgreSQL can make it (spec extensions §1.9).
+    #[must_use]
+    pub fn is_postgres(&self) -> bool {
+        !self.method.is_empty() || self.columns.iter().any(|c| !c.class.is_empty())
+    }
+
+    /// True if it finds rows by equality and order.
+    #[must_use]
+    pub fn is_ordered(&self) -> bool {
+        matches!(self.method.as_str(), "" | "btree")
     }
 
     /// The canonical statement; empty if not valid.
@@ -87,7 +104,11 @@ impl Index {
         if !self.schema.is_empty() {
             let _ = write!(out, "`{}`.", self.schema);
         }
-        let _ = write!(out, "`{}` ON `{}` (", self.name, self.table);
+        let _ = write!(out, "`{}` ON `{}` ", self.name, self.table);
+        if !self.method.is_empty() {
+            let _ = write!(out, "USING {} ", self.method);
+        }
+        out.push('(');
         let many = self.columns.len() > 1;
         for (position, column) in self.columns.iter().enumerate() {
             if position > 0 {
@@ -137,14 +158,17 @@ impl Index {
 
 impl IndexColumn {
     fn parse(text: &str) -> Option<Self> {
-        let re = pattern!(r"^((?s:.)+?)(?:\s+(?i:collate)\s+([\w]+))?(?:\s+((?i:asc|desc)))?$");
+        let re = pattern!(
+            r"^((?s:.)+?)(?:\s+(?i:collate)\s+([\w]+))?(?:\s+(\w+_ops))?(?:\s+((?i:asc|desc)))?$"
+        );
         let parts = re.captures(text.trim())?;
         let part = |n: usize| parts.get(n).map_or("", |m| m.as_str());
         let name = trim_quotes(part(1)).to_owned();
         (!name.is_empty()).then(|| Self {
             name,
             collate: part(2).to_owned(),
-            sort: part(3).to_ascii_uppercase(),
+            class: part(3).to_owned(),
+            sort: part(4).to_ascii_uppercase(),
         })
     }
 
@@ -156,6 +180,9 @@ impl IndexColumn {
         }
         if !self.collate.is_empty() {
             let _ = write!(out, " COLLATE {}", self.collate);
+        }
+        if !self.class.is_empty() {
+            let _ = write!(out, " {}", self.class);
         }
         if !self.sort.is_empty() {
             let _ = write!(out, " {}", self.sort);
@@ -209,6 +236,11 @@ mod tests {
                 "CREATE INDEX i ON t (lower(a), 'b c')",
                 "CREATE INDEX `i` ON `t` (\n  lower(a),\n  b c\n)",
             ),
+            (
+                "create index i on t using GIN (\"a\" gin_trgm_ops, lower(b) gin_trgm_ops) where a <> ''",
+                "CREATE INDEX `i` ON `t` USING gin (\n  `a` gin_trgm_ops,\n  lower(b) gin_trgm_ops\n) WHERE a <> ''",
+            ),
+            ("create index i on t using hash(a)", "CREATE INDEX `i` ON `t` USING hash (`a`)"),
             ("create index i on t (a); drop table t", "CREATE INDEX `i` ON `t` (`a`)"),
             ("CREATE INDEX `i` ON `a b` (c)", ""),
             ("bad", ""),

@@ -224,6 +224,9 @@ pub fn to_plan(collection: &Collection) -> plan::Collection {
     let (mut unique_fields, mut indexed_fields) = (Vec::new(), Vec::new());
     for text in &collection.indexes {
         let index = Index::parse(text);
+        if !index.is_ordered() {
+            continue;
+        }
         if let Some(column) = index.single_unique_column() {
             unique_fields.push(column.to_ascii_lowercase());
         }

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use dialects::catalog;
+use dialects::{Dialect, catalog};
 
 use super::{Collection, Kind, Snapshot, index::Index, rules::RuleCheck, validate_auth, view};
 use crate::{
@@ -326,6 +326,9 @@ async fn check_index(
     let blank_table = draft.name.is_empty() && index.table.is_empty();
     if index.name.is_empty() || index.columns.is_empty() || (index.table.is_empty() && !blank_table)
     {
+        return Ok(Some(invalid_index()));
+    }
+    if index.is_postgres() && cx.db.dialect() == Dialect::Sqlite {
         return Ok(Some(invalid_index()));
     }
     if earlier.iter().any(|other| other.name.eq_ignore_ascii_case(&index.name)) {
