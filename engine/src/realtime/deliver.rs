@@ -118,8 +118,7 @@ async fn run(broker: &Broker, work: Work) {
             let mut park = |client: &Arc<Client>, message: &Arc<Message>| {
                 messages.push((client.clone(), message.clone()));
             };
-            let event =
-                judge::Event { record: &record, action: Action::Delete, is_gone: false };
+            let event = judge::Event { record: &record, action: Action::Delete, is_gone: false };
             judge::judge(broker, &app, event, &mut park).await;
             // the request may have given up
             let _ = done.send(messages);

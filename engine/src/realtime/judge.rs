@@ -134,12 +134,7 @@ impl<T: Clone> Shared<T> {
 }
 
 impl<'g> Group<'g> {
-    fn new(
-        broker: &'g Broker,
-        app: &'g App,
-        event: Event<'g>,
-        listeners: &'g Listeners,
-    ) -> Self {
+    fn new(broker: &'g Broker, app: &'g App, event: Event<'g>, listeners: &'g Listeners) -> Self {
         let collection = event.record.collection();
         let rule = match listeners.rule {
             RuleKind::List => collection.list_rule.as_deref(),

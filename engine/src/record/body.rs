@@ -57,12 +57,8 @@ pub(crate) fn prepare(current: &Record, submission: &Submission, sees_hidden: bo
         add_files(&collection, &mut items, &submission.files, &mut uploads);
         items = resolve(current, items);
     }
-    let mut out = Prepared {
-        values: Vec::new(),
-        rest: Map::new(),
-        uploads: Vec::new(),
-        steps: Vec::new(),
-    };
+    let mut out =
+        Prepared { values: Vec::new(), rest: Map::new(), uploads: Vec::new(), steps: Vec::new() };
     for (key, item) in items {
         match item {
             Item::Typed(index, val) => {

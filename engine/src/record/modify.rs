@@ -5,7 +5,11 @@
 
 use serde_json::Value;
 
-use super::{body::Submission, find, record::{Record, RecordRef}};
+use super::{
+    body::Submission,
+    find,
+    record::{Record, RecordRef},
+};
 use crate::{
     FieldErrors, Result,
     ctx::Ctx,

@@ -85,7 +85,8 @@ impl Database {
         let max_idle = postgres.max_idle.min(max_open);
         let trace = config.trace.clone();
         let pool = Pool::new(dsn, max_open, max_idle, config.query_timeout, trace);
-        let publisher = (postgres.cluster != ClusterMode::Off).then(|| Publisher::new(postgres.cluster));
+        let publisher =
+            (postgres.cluster != ClusterMode::Off).then(|| Publisher::new(postgres.cluster));
         Ok(Self::new(pool, publisher, config.query_timeout))
     }
 

@@ -115,12 +115,7 @@ impl Notice {
                 kept: data.get("kept").and_then(Value::as_i64),
             }],
         };
-        Some(Self {
-            channel: channel.to_owned(),
-            from: word("node_id").to_owned(),
-            changes,
-            data,
-        })
+        Some(Self { channel: channel.to_owned(), from: word("node_id").to_owned(), changes, data })
     }
 }
 
