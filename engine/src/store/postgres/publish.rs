@@ -250,6 +250,6 @@ mod tests {
         drop(quiet);
         opening.await.unwrap();
         publisher.close();
-        assert!(!publisher.decide().await.node().is_some());
+        assert!(publisher.decide().await.node().is_none());
     }
 }
