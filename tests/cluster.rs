@@ -184,17 +184,20 @@ fn record_events_travel() {
     println!("record event on the other node after {:?}, request included", start.elapsed());
     let path = format!("/api/collections/posts/records/{id}");
     ok(&nodes.send(0, "PATCH", &path, &json!({"title": "two"})));
+    assert_eq!(brief(&mut posts), "update two");
     ok(&nodes.send(0, "DELETE", &path, &Value::Null));
-    assert_eq!([brief(&mut posts), brief(&mut posts)], ["update two", "delete two"]);
+    assert_eq!(brief(&mut posts), "delete two");
 
     // a rule that looks at other rows, also when the row itself is gone
     for room in [&closed, &open] {
         let id = nodes.create(0, "talks", &json!({"title": "talk", "room": room}));
+        if *room == open {
+            assert_eq!(brief(&mut talks), "create talk");
+        }
         ok(&nodes.send(0, "DELETE", &format!("/api/collections/talks/records/{id}"), &Value::Null));
     }
     nodes.create(0, "talks", &json!({"title": "last", "room": open}));
-    let seen: Vec<String> = (0..3).map(|_| brief(&mut talks)).collect();
-    assert_eq!(seen, ["create talk", "delete talk", "create last"]);
+    assert_eq!([brief(&mut talks), brief(&mut talks)], ["delete talk", "create last"]);
 
     // one transaction, many records; what is rolled back is nobody's news
     let item = |title: &str| json!({"method": "POST", "url": "/api/collections/posts/records", "body": {"title": title}});
@@ -274,7 +277,7 @@ fn concurrent_counting_forgets_none() {
     let Some(nodes) = Nodes::start(2) else { return };
     let fields = json!([
         {"name": "n", "type": "number"},
-        {"name": "tags", "type": "select", "maxSelect": 60, "values": (0..50).map(|n| format!("t{n}")).collect::<Vec<_>>()},
+        {"name": "tags", "type": "select", "maxSelect": 50, "values": (0..50).map(|n| format!("t{n}")).collect::<Vec<_>>()},
     ]);
     nodes.collection("counts", "", &fields);
     nodes.settle("counts");
@@ -345,6 +348,9 @@ fn faults_lose_nothing_acknowledged() {
     more(100);
     nodes.nodes[2].kill_and_restart();
     more(100);
+    let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname IS NOT NULL AND pid <> pg_backend_pid()";
+    nodes.postgres.execute("postgres", kill);
+    more(100);
     nodes.postgres.restart();
     more(100);
     nodes.nodes[1].kill_and_restart();
@@ -411,30 +417,31 @@ fn a_cron_runs_once() {
             ))
             .expect("a time")
         };
+        let end = Instant::now() + Duration::from_secs(60);
+        let reach = async |counter: &AtomicUsize, n: usize| {
+            while counter.load(Relaxed) < n {
+                assert!(Instant::now() < end, "{} of {n} runs", counter.load(Relaxed));
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let (mut n_runs, mut n_local) = (0, 0);
         // the third node's clock is late by a quarter of an hour
         for minute in 0..60 {
+            n_runs += if minute % 2 == 0 { 2 } else { 1 };
+            n_local += if minute >= 15 { 3 } else { 2 };
             apps[0].crons().run_due(&apps[0], at(minute));
             apps[1].crons().run_due(&apps[1], at(minute));
             if minute >= 15 {
                 apps[2].crons().run_due(&apps[2], at(minute - 15));
             }
-        }
-        let wanted = 60 + 30;
-        let end = Instant::now() + Duration::from_secs(30);
-        let taken = "SELECT count(*) FROM _pb_crons";
-        let taken = || {
-            std::thread::scope(|s| {
-                s.spawn(|| postgres.value("postgres", taken)).join().expect("a count")
-            })
-        };
-        while runs.load(Relaxed) < wanted || taken() != wanted.to_string() {
-            assert!(Instant::now() < end, "{} runs, {} taken", runs.load(Relaxed), taken());
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            reach(&runs, n_runs).await;
+            reach(&local, n_local).await;
         }
         for app in &apps {
             app.shutdown(false).await.expect("an end");
         }
-        assert_eq!(runs.load(Relaxed), wanted, "none ran twice");
+        assert_eq!(runs.load(Relaxed), 60 + 30, "none ran twice");
         assert_eq!(local.load(Relaxed), 60 + 60 + 45, "each node looks after itself");
     });
+    assert_eq!(postgres.value("postgres", "SELECT count(*) FROM _pb_crons"), "90");
 }

@@ -24,13 +24,13 @@ use crate::store::{Error, Job, Result, Sql, Value, announce};
 const WAITING: usize = 4_096;
 /// Longest time of a statement on the listening connection; it answers at once or not at all.
 const ANSWER: Duration = Duration::from_secs(10);
-/// A node that was not heard of for so many seconds is gone.
+/// A node that was not heard of for so many seconds is gone; one whose connection has ended is gone at once.
 const GONE_S: u32 = 15;
 
 /// Each statement may be repeated. The lock of migrations is held.
 const TABLES: [&str; 3] = [
-    "CREATE UNLOGGED TABLE IF NOT EXISTS \"_pb_nodes\" (\"id\" text PRIMARY KEY, \"started\" timestamptz NOT NULL DEFAULT now(), \
-     \"seen\" timestamptz NOT NULL DEFAULT now())",
+    "CREATE UNLOGGED TABLE IF NOT EXISTS \"_pb_nodes\" (\"id\" text PRIMARY KEY, \"pid\" integer NOT NULL, \
+     \"started\" timestamptz NOT NULL DEFAULT now(), \"seen\" timestamptz NOT NULL DEFAULT now())",
     "CREATE UNLOGGED TABLE IF NOT EXISTS \"_pb_events\" (\"id\" bigserial PRIMARY KEY, \"created\" timestamptz NOT NULL DEFAULT now(), \
      \"payload\" jsonb NOT NULL)",
     "CREATE TABLE IF NOT EXISTS \"_pb_crons\" (\"job\" text NOT NULL, \"minute\" bigint NOT NULL, \"node\" text NOT NULL, \
@@ -169,7 +169,11 @@ impl Cluster {
     /// # Errors
     /// What the driver says.
     pub async fn listen(&self) -> Result<Listener> {
-        let opened = connect::connect(self.db.0.pool.dsn()).await;
+        let dsn = self.db.0.pool.dsn();
+        if dsn.is_pooled() {
+            tracing::warn!("cluster: behind a pooler that shares sessions this node hears nothing");
+        }
+        let opened = connect::connect(dsn).await;
         let (client, mut driver) = opened.map_err(|e| Error::Connect(e.to_string()))?;
         let (to, notices) = mpsc::channel(WAITING);
         let node = self.node();
@@ -223,8 +227,10 @@ impl Heart {
     /// What the driver says; [`Error::Timeout`] when the connection is dead.
     pub async fn beat(&self) -> Result<Vec<String>> {
         let text = format!(
-            "WITH me AS (INSERT INTO \"_pb_nodes\" (\"id\") VALUES ($1) ON CONFLICT (\"id\") DO UPDATE SET \"seen\" = now()) \
-             SELECT \"id\" FROM \"_pb_nodes\" WHERE \"id\" <> $1 AND \"seen\" > now() - interval '{GONE_S} seconds'"
+            "WITH me AS (INSERT INTO \"_pb_nodes\" (\"id\", \"pid\") VALUES ($1, pg_backend_pid()) \
+             ON CONFLICT (\"id\") DO UPDATE SET \"seen\" = now(), \"pid\" = excluded.\"pid\") \
+             SELECT \"id\" FROM \"_pb_nodes\" AS n WHERE \"id\" <> $1 AND \"seen\" > now() - interval '{GONE_S} seconds' \
+             AND EXISTS (SELECT 1 FROM pg_catalog.pg_stat_activity AS a WHERE a.pid = n.\"pid\")"
         );
         let node: &str = &self.node;
         let rows = answer(self.client.query(&text, &[&node])).await?;

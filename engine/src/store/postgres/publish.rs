@@ -10,12 +10,14 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
+use futures_util::future::join;
 use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 
 use super::{
+    bind::Bound,
     conn::Conn,
     db::Database,
     error::Fail,
@@ -30,6 +32,9 @@ use crate::{
 const QUIET: Duration = Duration::from_secs(5);
 /// The order in which the channels of one transaction are written.
 const CHANNELS: [&str; 3] = [announce::COLLECTIONS, announce::CACHES, announce::RECORDS];
+
+/// Delivered when the transaction commits.
+const NOTIFY: &str = "SELECT pg_notify($1, $2)";
 
 type Result<T, E = Fail> = std::result::Result<T, E>;
 
@@ -129,21 +134,24 @@ impl Conn {
         self.batch("BEGIN").await?;
         // The connection is not used again if it cannot be ended.
         self.in_transaction = true;
-        let done = self.told(job, node).await;
-        let end = if done.is_ok() { "COMMIT" } else { "ROLLBACK" };
-        let ended = if self.is_answering() { self.batch(end).await } else { Ok(()) };
-        self.in_transaction = ended.is_err();
-        match (done, ended) {
-            (Ok(_), Err(fail)) => Err(fail),
-            (done, _) => done,
-        }
+        self.job_to_end_told(job, node).await
     }
 
-    pub(super) async fn told(&mut self, job: &Job, node: &str) -> Result<Done> {
-        let changes = self.keep_rows(&job.notes).await?;
-        let done = self.steps(job).await?;
-        self.tell(&changes, node).await?;
-        Ok(done)
+    /// Runs a job as the last thing in the open transaction, tells the others of it and commits; rolls back if it fails.
+    pub(super) async fn job_to_end_told(&mut self, job: &Job, node: &str) -> Result<Done> {
+        match self.noted(job).await {
+            Ok((done, changes)) => {
+                self.tell_and_commit(&changes, node).await?;
+                self.in_transaction = false;
+                Ok(done)
+            }
+            Err(fail) => {
+                if self.is_answering() {
+                    self.in_transaction = self.batch("ROLLBACK").await.is_err();
+                }
+                Err(fail)
+            }
+        }
     }
 
     /// Runs a job inside the open transaction, all or nothing; gives what is to be told when that commits.
@@ -187,24 +195,40 @@ impl Conn {
         Ok(changes)
     }
 
-    /// Sends the changes: delivered when the open transaction commits, in this order.
-    pub(super) async fn tell(
+    /// Sends the changes, in this order, and commits: with that they are delivered.
+    pub(super) async fn tell_and_commit(
         &mut self,
         changes: &[(&'static str, Change)],
         node: &str,
     ) -> Result<()> {
+        let mut payloads = Vec::new();
         for channel in CHANNELS {
             let of: Vec<Change> =
                 changes.iter().filter(|(c, _)| *c == channel).map(|(_, c)| c.clone()).collect();
-            if of.is_empty() {
-                continue;
-            }
-            for payload in notice::payloads(node, &of) {
-                let params = [Value::Text(channel.into()), Value::Text(payload.into())];
-                self.execute("SELECT pg_notify($1, $2)", &params).await?;
+            if !of.is_empty() {
+                let texts = notice::payloads(node, &of).into_iter();
+                payloads.extend(texts.map(|text| [channel.to_owned(), text]));
             }
         }
-        Ok(())
+        let Some(last) = payloads.pop() else { return self.batch("COMMIT").await };
+        for payload in payloads {
+            self.execute(NOTIFY, &payload.map(|text| Value::Text(text.into()))).await?;
+        }
+        // The last one goes with the commit in one round trip; if it fails, that is a rollback.
+        let last = last.map(|text| Value::Text(text.into()));
+        let statement = self.prepare(NOTIFY).await?;
+        let started = Instant::now();
+        self.busy = true;
+        let (told, ended) = join(
+            self.client().execute_raw(&statement, last.iter().map(Bound)),
+            self.client().batch_execute("COMMIT"),
+        )
+        .await;
+        self.busy = false;
+        self.traced(NOTIFY, &last, started);
+        self.traced("COMMIT", &[], started);
+        told?;
+        Ok(ended?)
     }
 }
 
@@ -231,6 +255,6 @@ mod tests {
         drop(quiet);
         opening.await.unwrap();
         publisher.close();
-        assert!(!publisher.decide().await.node().is_some());
+        assert!(publisher.decide().await.node().is_none());
     }
 }

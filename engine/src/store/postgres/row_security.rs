@@ -103,10 +103,10 @@ impl Conn {
             };
         };
         self.begin_for(claims).await?;
-        let done = match node {
-            Some(node) => self.told(job, node).await,
-            None => self.steps(job).await,
-        };
+        if let Some(node) = node {
+            return self.job_to_end_told(job, node).await;
+        }
+        let done = self.steps(job).await;
         self.end_for(done).await
     }
 

@@ -277,10 +277,8 @@ impl Tx {
             if !conn.is_answering() {
                 return Err(Error::Ended);
             }
-            if let Some(node) = told.as_ref().and_then(Told::node) {
-                conn.tell(&changes, node).await.map_err(Fail::into_error)?;
-            }
-            conn.batch("COMMIT").await.map_err(|fail| {
+            let node = told.as_ref().and_then(Told::node).unwrap_or_default();
+            conn.tell_and_commit(&changes, node).await.map_err(|fail| {
                 inner.collided.fetch_or(fail.is_conflict(), Relaxed);
                 fail.into_error()
             })?;
