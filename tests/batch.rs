@@ -19,7 +19,8 @@ fn send(port: u16, method: &str, path: &str, token: &str, body: &Value) -> Answe
 fn prepare(port: u16) -> String {
     let login = json!({"identity": EMAIL, "password": PASSWORD});
     let path = "/api/collections/_superusers/auth-with-password";
-    let token = send(port, "POST", path, "", &login).json()["token"].as_str().expect("a token").to_owned();
+    let token =
+        send(port, "POST", path, "", &login).json()["token"].as_str().expect("a token").to_owned();
     let body = json!({"name": "things", "type": "base", "createRule": "", "listRule": "",
         "fields": [{"name": "n", "type": "number"}]});
     assert_eq!(send(port, "POST", "/api/collections", &token, &body).status, 200);
@@ -42,7 +43,8 @@ fn total(port: u16) -> Value {
 
 /// All of a large batch, none of one whose last item fails, nothing of one that is too large.
 fn all_or_nothing(port: u16) {
-    let batch = |items: Vec<Value>| send(port, "POST", "/api/batch", "", &json!({ "requests": items }));
+    let batch =
+        |items: Vec<Value>| send(port, "POST", "/api/batch", "", &json!({ "requests": items }));
     let done = batch(creates(ITEMS));
     assert_eq!(done.status, 200, "{}", String::from_utf8_lossy(&done.body));
     let answers = done.json();
@@ -83,7 +85,9 @@ fn a_thousand_items_inside_hooks() {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
         runtime.block_on(async move {
             let app = pocketbase::App::builder().data_dir(data).build().await.expect("an app");
-            engine::superusers::create(&Ctx::system(&app), EMAIL, PASSWORD).await.expect("a superuser");
+            engine::superusers::create(&Ctx::system(&app), EMAIL, PASSWORD)
+                .await
+                .expect("a superuser");
             let hooks = app.hooks();
             hooks.record_create_request.bind(|event| async move {
                 let n = event.record.with(|record| record.lock().get_float("n"));

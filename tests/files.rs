@@ -56,7 +56,8 @@ impl House {
             house.set(&json!({"s3": bucket.settings()}));
         }
         let file = |name: &str, more: Value| {
-            let mut field = json!({"name": name, "type": "file", "maxSelect": 9, "maxSize": 64 << 20});
+            let mut field =
+                json!({"name": name, "type": "file", "maxSelect": 9, "maxSize": 64 << 20});
             for (key, value) in more.as_object().expect("an object") {
                 field[key] = value.clone();
             }
@@ -152,7 +153,11 @@ fn the_story(house: &House) {
     let path = format!("/api/files/docs/{}/{}?thumb=70x0", webp.0, webp.1);
     let accepted = house.get(&path, &[("Accept", "image/webp,*/*")]);
     assert_eq!(shape(&accepted), "70x47 webp");
-    assert_eq!(shape(&house.file(&webp, "?thumb=70x0")), "70x47 png", "one does not hide the other");
+    assert_eq!(
+        shape(&house.file(&webp, "?thumb=70x0")),
+        "70x47 png",
+        "one does not hide the other"
+    );
     let text = house.doc("open", "page.html", b"<script>alert(1)</script>");
     let answer = house.file(&text, "?thumb=70x0");
     assert_eq!(answer.body, b"<script>alert(1)</script>");
@@ -171,7 +176,10 @@ fn the_story(house: &House) {
     let closed = house.doc("closed", "c.txt", b"secret");
     let user = json!({"email": "u@example.com", "password": PASSWORD, "passwordConfirm": PASSWORD});
     let server = &house.server;
-    assert_eq!(server.send("POST", "/api/collections/users/records", &house.root, &user).status, 200);
+    assert_eq!(
+        server.send("POST", "/api/collections/users/records", &house.root, &user).status,
+        200
+    );
     let login = json!({"identity": "u@example.com", "password": PASSWORD});
     let login = server.send("POST", "/api/collections/users/auth-with-password", "", &login).json();
     let session = login["token"].as_str().expect("a token");
@@ -190,7 +198,8 @@ fn the_story(house: &House) {
     assert_eq!(server.send("GET", &path, session, &Value::Null).status, 404, "only file tokens");
 
     // nothing else can be reached
-    for name in ["..", "../../../data.db", "thumbs_x", "", "a\0b", ".attrs", "..\\data.db", &jpeg.1] {
+    for name in ["..", "../../../data.db", "thumbs_x", "", "a\0b", ".attrs", "..\\data.db", &jpeg.1]
+    {
         let path = format!("/api/files/docs/{}/{}", png.0, encode(name));
         assert_ne!(house.get(&path, &[]).status, 200, "{name:?}");
     }
@@ -234,8 +243,10 @@ fn files_below(dir: &std::path::Path) -> usize {
 fn files_in_the_directory() {
     let house = House::new(None);
     the_story(&house);
-    let collection = house.server.send("GET", "/api/collections/docs", &house.root, &Value::Null).json();
-    let dir = house.server.data_dir().join("storage").join(collection["id"].as_str().expect("an id"));
+    let collection =
+        house.server.send("GET", "/api/collections/docs", &house.root, &Value::Null).json();
+    let dir =
+        house.server.data_dir().join("storage").join(collection["id"].as_str().expect("an id"));
     records_take_their_files_along(&house, &|id| files_below(&dir.join(id)));
 }
 
@@ -312,7 +323,10 @@ fn backups_in_a_bucket() {
     });
     assert_eq!(house.file(&kept, "").body, b"kept");
     assert_eq!(house.file(&later, "").status, 404);
-    assert_eq!(server.send("DELETE", "/api/backups/one.zip", &house.root, &Value::Null).status, 204);
+    assert_eq!(
+        server.send("DELETE", "/api/backups/one.zip", &house.root, &Value::Null).status,
+        204
+    );
     assert!(!bucket.keys().contains(&"one.zip".to_owned()), "{:?}", bucket.keys());
 }
 

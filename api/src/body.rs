@@ -421,19 +421,28 @@ mod tests {
         let body = "--X\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n12\r\n\
             --X\r\nContent-Disposition: form-data; name=\"f\"; filename=\"t.txt\"\r\n\r\nhello\r\n--X--\r\n";
         let mut source = Source::Bytes(Bytes::from_static(body.as_bytes()));
-        let payload =
-            decode(&mut source, "multipart/form-data; boundary=X", Query::new("q=1"), Limits::of(1 << 20))
-                .await
-                .expect("form");
+        let payload = decode(
+            &mut source,
+            "multipart/form-data; boundary=X",
+            Query::new("q=1"),
+            Limits::of(1 << 20),
+        )
+        .await
+        .expect("form");
         assert_eq!(payload.data, json!({"a": 12, "q": 1}));
         assert_eq!(payload.files.len(), 1);
         assert_eq!(
             (payload.files[0].0.as_str(), payload.files[0].1.original_name()),
             ("f", "t.txt")
         );
-        let error = decode(&mut source, "multipart/form-data; boundary=X", Query::default(), Limits::of(10))
-            .await
-            .expect_err("limit");
+        let error = decode(
+            &mut source,
+            "multipart/form-data; boundary=X",
+            Query::default(),
+            Limits::of(10),
+        )
+        .await
+        .expect_err("limit");
         assert_eq!(error.status, 413);
     }
 
@@ -446,7 +455,10 @@ mod tests {
             decode(&mut source, content_type, Query::default(), limits).await.map_err(|e| e.status)
         };
         let text = "x".repeat(2 << 10);
-        assert_eq!(read("application/json", format!("{{\"a\":\"{text}\"}}")).await.err(), Some(413));
+        assert_eq!(
+            read("application/json", format!("{{\"a\":\"{text}\"}}")).await.err(),
+            Some(413)
+        );
         const FORM: &str = "application/x-www-form-urlencoded";
         assert_eq!(read(FORM, format!("a={text}")).await.err(), Some(413));
         const PARTS: &str = "multipart/form-data; boundary=X";

@@ -45,6 +45,7 @@ async fn connect(req: &mut Req) -> Result<Response> {
     if req.method() == Method::HEAD {
         return Ok(stream(Body::Empty));
     }
+    req.head = Arc::new(req.head.detached());
     let ctx = req.ctx(Map::new());
     let client = ctx.app.realtime().new_client(req.real_ip());
     let exchange = req.exchange();
