@@ -5,7 +5,7 @@ use std::{thread, time::Duration};
 use ring::hmac;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, EMAIL, PASSWORD, Server, run};
+use crate::support::{Answer, Client, EMAIL, PASSWORD, Server, run};
 
 const USERS: &str = "/api/collections/users";
 const SUPERUSERS: &str = "/api/collections/_superusers";
@@ -294,6 +294,32 @@ fn tokens_that_are_not_what_they_claim() {
     assert_eq!(refresh(unsigned), 401);
     let log = log(&server, &root, "loadAuthToken failure");
     assert!(!log.contains(unsigned) && !log.contains(good) && !log.contains(&key));
+}
+
+/// More logins at once than may wait: some are told to come again, and nobody else notices.
+#[test]
+fn too_many_logins_at_once() {
+    let (server, root, _) = with_otp();
+    let body = json!({"identity": "u@example.com", "password": "wrong password"});
+    let tries: Vec<_> = (0..150)
+        .map(|_| {
+            let (body, port) = (body.to_string().into_bytes(), server.port);
+            thread::spawn(move || {
+                let path = format!("{USERS}/auth-with-password");
+                let mut client = Client::connect(port).expect("connect");
+                client.send("POST", &path, "", "application/json", &body).expect("an answer")
+            })
+        })
+        .collect();
+    for _ in 0..20 {
+        ok(&server.send("GET", "/api/settings", &root, &Value::Null));
+    }
+    let answers: Vec<Answer> = tries.into_iter().map(|t| t.join().expect("an answer")).collect();
+    let (late, tried): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 429);
+    assert!(!late.is_empty() && !tried.is_empty(), "{} late", late.len());
+    assert!(late.iter().all(|answer| answer.header("retry-after") == Some("1")));
+    assert!(tried.iter().all(|answer| answer.status == 400));
+    ok(&log_in(&server, &json!({"identity": "u@example.com", "password": PASSWORD})));
 }
 
 #[test]

@@ -107,6 +107,51 @@ fn broken_bodies_change_nothing() {
     assert_eq!(all.json()["totalItems"], 1, "nothing was written");
 }
 
+/// As deep and as many as a request can hold: an answer in bounded time, and the process lives.
+#[test]
+fn depth_and_number() {
+    let (server, token) = things();
+    let deep = |n: usize| format!("{}1{}", "[".repeat(n), "]".repeat(n));
+    let send = |path: &str, kind: &str, body: String| {
+        let mut client = Client::connect(server.port).expect("connect");
+        let method = if path.ends_with("import") { "PUT" } else { "POST" };
+        client.send(method, path, &token, kind, body.as_bytes()).expect("an answer").status
+    };
+    const JSON: &str = "application/json";
+    for n in [1000, 200_000] {
+        for (path, body) in [
+            (RECORDS, format!("{{\"tags\":{}}}", deep(n))),
+            ("/api/batch", format!("{{\"requests\":{}}}", deep(n))),
+            ("/api/realtime", format!("{{\"clientId\":{}}}", deep(n))),
+            ("/api/collections", format!("{{\"name\":\"x\",\"fields\":{}}}", deep(n))),
+            ("/api/collections/import", format!("{{\"collections\":{}}}", deep(n))),
+        ] {
+            assert!((400..500).contains(&send(path, JSON, body)), "{path} {n}");
+        }
+        let form = (0..n).map(|i| format!("k{i}=1&")).collect();
+        assert_eq!(send(RECORDS, "application/x-www-form-urlencoded", form), 200, "{n} keys");
+        let path = format!("{}a{}", "(".repeat(n), ")".repeat(n));
+        let view = json!({"name": "v", "type": "view", "viewQuery": format!("select id, {path} x from things")});
+        assert_eq!(send("/api/collections", JSON, view.to_string()), 400, "a view of depth {n}");
+    }
+    for query in [
+        format!("expand={}", vec!["self"; 10_000].join(".")),
+        format!("fields={}", vec!["a"; 20_000].join(".")),
+        format!("fields={}", "a:excerpt(".repeat(3000)),
+        format!("sort={}", vec!["n"; 20_000].join(".")),
+        format!("filter={}%3D1", vec!["n"; 20_000].join(".")),
+        format!("page={}&perPage={}", i64::MAX, i64::MIN),
+    ] {
+        let status = server.send("GET", &format!("{RECORDS}?{query}"), "", &Value::Null).status;
+        assert!(status == 200 || status == 400, "{status}: {}", &query[..20]);
+    }
+    let fields: Vec<Value> =
+        (0..1000).map(|n| json!({"name": format!("f{n}"), "type": "text"})).collect();
+    let wide = json!({"collections": [{"name": "wide", "type": "base", "fields": fields}]});
+    assert_eq!(send("/api/collections/import", JSON, wide.to_string()), 204);
+    assert_eq!(server.send("GET", "/api/health", "", &Value::Null).status, 200);
+}
+
 #[test]
 fn oversize_bodies_are_refused_before_reading() {
     use std::io::{Read, Write};

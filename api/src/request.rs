@@ -50,6 +50,21 @@ pub struct Head {
 }
 
 impl Head {
+    /// The same in memory of its own. What a client sent lies in the buffer it was read into, which is many times as
+    /// large: a stream that stays for hours must not keep it.
+    #[must_use]
+    pub fn detached(&self) -> Self {
+        let own = |value: &HeaderValue| {
+            HeaderValue::from_bytes(value.as_bytes()).unwrap_or_else(|_| value.clone())
+        };
+        let mut headers = HeaderMap::with_capacity(self.headers.len());
+        for (name, value) in &self.headers {
+            headers.append(name.clone(), own(value));
+        }
+        let uri = self.uri.to_string().parse().unwrap_or_else(|_| self.uri.clone());
+        Self { method: self.method.clone(), uri, headers, remote: self.remote }
+    }
+
     /// A header as text; `""` when it is missing or not text.
     #[must_use]
     pub fn header(&self, name: header::HeaderName) -> &str {

@@ -45,6 +45,7 @@ async fn connect(req: &mut Req) -> Result<Response> {
     if req.method() == Method::HEAD {
         return Ok(stream(Body::Empty));
     }
+    req.head = Arc::new(req.head.detached());
     let ctx = req.ctx(Map::new());
     let client = ctx.app.realtime().new_client(req.real_ip());
     let exchange = req.exchange();
@@ -159,6 +160,8 @@ async fn subscribe(req: &mut Req) -> Result<Response> {
         let message = "The current and the previous request authorization don't match.";
         return Err(ApiError::forbidden(message));
     }
+    // what was written before this request is judged for what the client was before it
+    req.app().realtime().settled().await;
     if req.app().hooks().realtime_subscribe_request.is_empty() {
         client.set_auth(req.caller.record().cloned());
         client.set_subscriptions(&form.topics);

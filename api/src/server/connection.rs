@@ -149,7 +149,8 @@ impl Shared {
     ) -> Result<http::Response<Tracked>, Infallible> {
         let guard = clock.begin();
         let in_flight = self.api.metrics().begin();
-        let response = answer(&self.api, request, remote, clock).await;
+        // hyper keeps the room of this future as long as the connection lives; what is behind the box goes with the answer
+        let response = Box::pin(answer(&self.api, request, remote, clock)).await;
         let (parts, body) = response.into_parts();
         if let Body::Events(events) = &body {
             reader.set(events);

@@ -37,6 +37,8 @@ const ROOM_TIME: Duration = Duration::from_secs(2);
 const JUDGE_TIME: Duration = Duration::from_secs(10);
 /// Longest time the others wait for clients whose queues are full.
 const SLOW_TIME: Duration = Duration::from_millis(200);
+/// Longest time a change of subscriptions waits for the events before it.
+const SETTLE_TIME: Duration = Duration::from_secs(2);
 /// Judged deletions that nobody asked for any more are forgotten after this time.
 const PARKED_TIME: Duration = Duration::from_secs(300);
 
@@ -62,6 +64,8 @@ enum Work {
         done: oneshot::Sender<Vec<(Arc<Client>, Arc<Message>)>>,
         _room: OwnedSemaphorePermit,
     },
+    /// Somebody waits until everything before has been judged.
+    Reached(oneshot::Sender<()>),
     /// A deletion that has happened.
     Deleted { messages: Vec<(Arc<Client>, Arc<Message>)>, _room: OwnedSemaphorePermit },
 }
@@ -123,6 +127,10 @@ async fn run(broker: &Broker, work: Work) {
             // the request may have given up
             let _ = done.send(messages);
         }
+        Work::Reached(waiting) => {
+            // the request may have given up
+            let _ = waiting.send(());
+        }
         Work::Deleted { messages, .. } => {
             let full = messages.into_iter().filter(|(c, m)| c.push(m) == Pushed::Full).collect();
             finish(full).await;
@@ -157,6 +165,17 @@ fn weight(record: &Record) -> usize {
 }
 
 impl Broker {
+    /// Waits until the events announced so far have been judged: clients that change from here on do not get them.
+    /// An overloaded queue is not waited for.
+    pub async fn settled(&self) {
+        let Some(queue) = self.shared().queue.get() else { return };
+        let (waiting, reached) = oneshot::channel();
+        if queue.work.send(Work::Reached(waiting)).is_ok() {
+            // the task only ends with the broker; after the time the client changes all the same
+            let _ = tokio::time::timeout(SETTLE_TIME, reached).await;
+        }
+    }
+
     async fn judge_deletion(&self, ctx: &Ctx, record: Record) {
         let Some(queue) = self.shared().queue.get() else { return };
         let (key, record) = (key(&record), Arc::new(record));
