@@ -386,7 +386,7 @@ fn what_postgres_cannot_store_is_a_field_error() {
         (
             "POST",
             "/api/collections/users/records".into(),
-            json!({ "email": "a@b.cd", "password": "a\012345678", "passwordConfirm": "a\012345678", "name": "\0" }),
+            json!({ "email": "a@b.cd", "password": "a\u{0}12345678", "passwordConfirm": "a\u{0}12345678", "name": "\0" }),
         ),
         ("POST", "/api/collections".into(), json!({ "name": "x\0", "type": "base" })),
         (
