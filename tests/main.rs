@@ -16,6 +16,7 @@ mod oauth2;
 mod operations;
 mod pipeline;
 mod postgres_backups;
+mod postgres_claims;
 mod postgres_faults;
 mod postgres_row_security;
 mod postgres_tls;

@@ -3,6 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`statement`] | the statements we issue: page, count, exists, select, insert, update, delete |
+//! | [`claim`] | taking rows of a queue |
 //! | [`ddl`] | tables, columns, indexes, views |
 //! | [`catalog`] | introspection queries |
 //! | [`transfer`] | whole tables from one database to another |
@@ -28,6 +29,7 @@
 //! ```
 
 pub mod catalog;
+pub mod claim;
 pub mod ddl;
 mod emit;
 pub mod fault;

@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
@@ -33,6 +36,8 @@ pub(super) struct Conn {
     pub(super) born: Instant,
     pub(super) lifetime: Duration,
     trace: Option<Trace>,
+    /// The server said that it ends the connection; what it did not answer it did not do.
+    pub(super) ended: Arc<AtomicBool>,
 }
 
 impl std::fmt::Debug for Conn {
@@ -82,7 +87,13 @@ impl Conn {
             born: Instant::now(),
             lifetime: Duration::MAX,
             trace,
+            ended: Arc::default(),
         }
+    }
+
+    /// True if a piece of work failed because the server ended the connection, so that nothing of it was kept.
+    pub(super) fn was_turned_away(&self, fail: &Fail) -> bool {
+        fail.was_turned_away() || fail.is_disconnected() && self.ended.load(Relaxed)
     }
 
     pub(super) fn client(&self) -> &Client {

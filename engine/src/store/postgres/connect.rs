@@ -5,10 +5,15 @@
 use std::{
     fmt, io,
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     task::{Context, Poll, ready},
     time::Duration,
 };
 
+use dialects::fault::{self, Fault};
 use futures_util::Stream;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -124,6 +129,28 @@ impl Driver {
             while let Some(Ok(_)) = ready!(self.0.as_mut().poll_next(cx)) {}
             Poll::Ready(())
         }))
+    }
+
+    /// The same; becomes true when the server has said that it ends the connection, before whoever waits hears of it.
+    /// What it had not answered by then it has not done.
+    pub(super) fn spawn_watched(mut self) -> Arc<AtomicBool> {
+        let told = Arc::new(AtomicBool::new(false));
+        let tell = told.clone();
+        tokio::spawn(std::future::poll_fn(move |cx| {
+            loop {
+                match ready!(self.0.as_mut().poll_next(cx)) {
+                    Some(Ok(_)) => {}
+                    Some(Err(error)) => {
+                        let code = error.as_db_error().map_or("", |db| db.code().code());
+                        let is_end = fault::postgres(code, None) == Fault::Disconnected;
+                        tell.store(is_end, Relaxed);
+                        return Poll::Ready(());
+                    }
+                    None => return Poll::Ready(()),
+                }
+            }
+        }));
+        told
     }
 }
 

@@ -146,7 +146,7 @@ impl Database {
                 conn.forget_statements();
                 continue;
             }
-            if !fail.is_conflict() && !fail.was_turned_away() {
+            if !fail.is_conflict() && !conn.was_turned_away(&fail) {
                 return Err(explain(conn, fail).await);
             }
             drop(lent);

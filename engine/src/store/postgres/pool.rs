@@ -184,9 +184,10 @@ impl Pool {
                 tracing::error!(%error, "no database connection");
                 Error::Unreachable
             })?;
-        driver.spawn();
+        let ended = driver.spawn_watched();
         self.look_for_row_security(&client).await;
         let mut conn = Conn::new(client, inner.dsn.clone(), inner.trace.0.clone());
+        conn.ended = ended;
         conn.lifetime = next_lifetime();
         conn.generation = inner.generation.load(Relaxed);
         if !inner.dsn.session.iter().any(|(name, _)| name == "statement_timeout") {
