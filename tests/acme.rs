@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{Arc, OnceLock},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use rustls::{
@@ -19,12 +19,11 @@ use rustls::{
 };
 use serde_json::json;
 
-use crate::support::{Server, free_port};
+use crate::support::{Server, eventually, free_port};
 
 const NAME: &str = "pb.example.test";
 /// Tried in this order: the newest, and the last one that builds with the Go of Debian 12 (1.19).
 const PEBBLES: [&str; 2] = ["v2.10.1", "v2.4.0"];
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A process that ends with the test.
 #[derive(Debug)]
@@ -165,17 +164,6 @@ fn spawn(command: &mut Command, dir: &Path) -> Running {
 
 fn free_udp() -> u16 {
     UdpSocket::bind("127.0.0.1:0").and_then(|s| s.local_addr()).expect("a free port").port()
-}
-
-fn eventually<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
-    let end = Instant::now() + PATIENCE;
-    loop {
-        if let Some(value) = found() {
-            return value;
-        }
-        assert!(Instant::now() < end, "never: {what}");
-        std::thread::sleep(Duration::from_millis(200));
-    }
 }
 
 /// A GET over TLS that trusts one root: the leaf certificate and the whole answer.

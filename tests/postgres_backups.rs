@@ -3,26 +3,13 @@
 use std::{
     fs,
     io::{Read as _, Write as _},
-    time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
 
-use crate::support::{Client, Server, multipart, postgres::Postgres};
+use crate::support::{Client, Server, eventually, multipart, postgres::Postgres};
 
 const LIST: &str = "/api/collections/items/records?sort=title";
-
-/// Asks again until something holds.
-fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
-    let end = Instant::now() + Duration::from_secs(60);
-    loop {
-        if let Some(found) = ask() {
-            return found;
-        }
-        assert!(Instant::now() < end, "never: {what}");
-        std::thread::sleep(Duration::from_millis(100));
-    }
-}
 
 fn get(server: &Server, path: &str, token: &str) -> Option<Value> {
     let answer = Client::connect(server.port).ok()?.send("GET", path, token, "", &[]).ok()?;
@@ -263,4 +250,25 @@ fn the_commit_is_the_moment() {
         assert_eq!(mine, if is_new { "new" } else { "old" });
         eventually("the journal is gone", || Some(()).filter(|()| !temp.exists()));
     }
+}
+
+/// What a restore takes away is gone on the nodes that did not restore.
+#[test]
+fn other_nodes_hear_of_a_restore() {
+    let Some(postgres) = Postgres::start(&[], &[]) else { return };
+    let first = postgres.serve("restored", &[]);
+    let second = postgres.serve_existing(&postgres.dsn("restored"), &[]);
+    let token = first.superuser();
+    collection(&first, &token);
+    add(&first, &token, "kept");
+    back_up(&first, &token, "before.zip");
+    let extra = json!({ "name": "extra", "type": "base", "listRule": "" });
+    assert_eq!(first.send("POST", "/api/collections", &token, &extra).status, 200);
+    let path = "/api/collections/extra/records";
+    eventually("the collection is everywhere", || get(&second, path, ""));
+    restore(&first, "before.zip");
+    eventually("the collection is nowhere", || {
+        (second.send("GET", path, "", &Value::Null).status == 404).then_some(())
+    });
+    until_listed(&second, 1);
 }

@@ -5,25 +5,14 @@ use std::{
     io::{Read as _, Write as _},
     net::TcpStream,
     sync::atomic::{AtomicBool, Ordering::Relaxed},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Client, Server, postgres::Postgres, run};
+use crate::support::{Answer, Client, Server, eventually, postgres::Postgres, run};
 
 const RECORDS: &str = "/api/collections/items/records";
-
-fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
-    let end = Instant::now() + Duration::from_secs(60);
-    loop {
-        if let Some(found) = ask() {
-            return found;
-        }
-        assert!(Instant::now() < end, "never: {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
 
 /// A server with a collection `items` that everybody may use. Rows titled `slow…` take `seconds` to be written.
 fn served(postgres: &Postgres, database: &str, flags: &[&str], seconds: f32) -> Server {

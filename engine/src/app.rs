@@ -20,7 +20,7 @@ use crate::{
         password::{self, Scheme, Unhashable},
     },
     backup::{Backups, database, swap},
-    cluster::Node,
+    cluster::{self, Node},
     crons::Crons,
     ctx::Ctx,
     event::{Action, AppEvent, Hooks, TerminateEvent},
@@ -167,9 +167,14 @@ impl App {
         let dir = config.data_dir.clone();
         let is_final = database::is_committed(&config, swap::interrupted(&dir)).await?;
         let mut recovery = swap::begin(&dir, is_final)?;
+        let mut is_replaced = is_final;
         if config.postgres.is_some() {
+            let is_trial = recovery.is_trial();
             match database::copy_in(&config, &recovery).await? {
-                Ok(()) => recovery.settle(&dir)?,
+                Ok(()) => {
+                    recovery.settle(&dir)?;
+                    is_replaced |= is_trial;
+                }
                 Err(error) => _ = recovery.undo(&dir, &error.to_string())?,
             }
         }
@@ -203,6 +208,10 @@ impl App {
         }));
         app.observe(Box::new(app.realtime().clone()));
         settings_ops::reload(&app).await?;
+        if is_replaced {
+            // other nodes still have what was there before
+            cluster::anything_changed(&app).await;
+        }
         let event = AppEvent { app: app.clone() };
         app.hooks().bootstrap.trigger(event, |_| std::future::ready(Ok(()))).await?;
         if let Some(why) = &recovery.undone {

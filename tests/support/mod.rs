@@ -145,9 +145,9 @@ impl Server {
     }
 }
 
-/// Asks again until something holds.
+/// Asks again until something holds; two minutes are for machines that do much else.
 pub(crate) fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
-    let end = Instant::now() + Duration::from_secs(60);
+    let end = Instant::now() + Duration::from_secs(120);
     loop {
         if let Some(found) = ask() {
             return found;

@@ -266,10 +266,21 @@ impl Conn {
         if let [Step::Execute(_) | Step::ExpectChanges { .. } | Step::Query(_)] = &job.steps[..] {
             return self.steps(job).await;
         }
+        self.begin().await?;
+        let done = self.steps(job).await;
+        self.end(done).await
+    }
+
+    /// Opens a transaction.
+    pub(super) async fn begin(&mut self) -> Result<()> {
         self.batch("BEGIN").await?;
         // The connection is not used again if it cannot be ended.
         self.in_transaction = true;
-        let done = self.steps(job).await;
+        Ok(())
+    }
+
+    /// Commits, or rolls back what failed.
+    pub(super) async fn end<T>(&mut self, done: Result<T>) -> Result<T> {
         let end = if done.is_ok() { "COMMIT" } else { "ROLLBACK" };
         let ended = if self.is_answering() { self.batch(end).await } else { Ok(()) };
         self.in_transaction = ended.is_err();

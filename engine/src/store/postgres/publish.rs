@@ -131,9 +131,7 @@ fn node_id() -> String {
 impl Conn {
     /// Runs a job as a transaction of its own and tells the others of it.
     pub(super) async fn job_alone_told(&mut self, job: &Job, node: &str) -> Result<Done> {
-        self.batch("BEGIN").await?;
-        // The connection is not used again if it cannot be ended.
-        self.in_transaction = true;
+        self.begin().await?;
         self.job_to_end_told(job, node).await
     }
 

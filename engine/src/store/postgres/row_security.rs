@@ -86,7 +86,7 @@ impl Conn {
         let Some(claims) = claims else { return self.query(sql).await };
         self.begin_for(claims).await?;
         let done = self.query(sql).await;
-        self.end_for(done).await
+        self.end(done).await
     }
 
     /// Runs a job for somebody, as a transaction of its own; other nodes are told by `node`.
@@ -107,26 +107,14 @@ impl Conn {
             return self.job_to_end_told(job, node).await;
         }
         let done = self.steps(job).await;
-        self.end_for(done).await
+        self.end(done).await
     }
 
     async fn begin_for(&mut self, claims: &Claims) -> Result<(), Fail> {
-        self.batch("BEGIN").await?;
-        // The connection is not used again if it cannot be ended.
-        self.in_transaction = true;
+        self.begin().await?;
         match self.claim(claims).await {
             Ok(()) => Ok(()),
-            Err(fail) => self.end_for(Err(fail)).await,
-        }
-    }
-
-    async fn end_for<T>(&mut self, done: Result<T, Fail>) -> Result<T, Fail> {
-        let end = if done.is_ok() { "COMMIT" } else { "ROLLBACK" };
-        let ended = if self.is_answering() { self.batch(end).await } else { Ok(()) };
-        self.in_transaction = ended.is_err();
-        match (done, ended) {
-            (Ok(_), Err(fail)) => Err(fail),
-            (done, _) => done,
+            Err(fail) => self.end(Err(fail)).await,
         }
     }
 }
