@@ -479,7 +479,8 @@ impl<'p> Walk<'p> {
         if last != Last::Any && self.plan.base.kind != CollectionKind::View {
             let before = self.text.len();
             self.push(word);
-            let needed = last == Last::Insertion || self.plan.nodes.len() > 1;
+            let needed =
+                last == Last::Insertion || self.plan.nodes.len() > 1 || walks_index(&lowered.test);
             if !self.spell().last_order(self, needed) {
                 self.text.truncate(before);
             }
@@ -704,6 +705,20 @@ impl<'p> Walk<'p> {
             )
             .into(),
         )
+    }
+}
+
+/// True if the rows come in the order of a full-text index.
+fn walks_index(test: &Test<'_>) -> bool {
+    match test {
+        Test::All(parts) | Test::Any(parts) => parts.iter().any(walks_index),
+        Test::MayMatch { .. } => true,
+        Test::Const(_)
+        | Test::Cmp(_)
+        | Test::Fails(_)
+        | Test::Exists(_)
+        | Test::None(_)
+        | Test::MayContain { .. } => false,
     }
 }
 

@@ -194,7 +194,7 @@ fn texts_of_searches() {
         format!(
             "SELECT b.\"id\" FROM \"posts\" AS b WHERE b.\"id\" IN (SELECT k.\"id\" FROM {index} AS f JOIN \
              \"_fts_posts_id_ids\" AS k ON k.\"n\" = f.rowid WHERE f.{index} MATCH ?1) AND \
-             pb_fts(?2, b.\"title\", b.\"body\") IS 1 LIMIT ?3"
+             pb_fts(?2, b.\"title\", b.\"body\") IS 1 ORDER BY b._rowid_ LIMIT ?3"
         )
     );
     assert_eq!(

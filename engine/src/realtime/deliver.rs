@@ -64,10 +64,27 @@ enum Work {
         done: oneshot::Sender<Vec<(Arc<Client>, Arc<Message>)>>,
         _room: OwnedSemaphorePermit,
     },
+    /// An auth record has changed: clients that are signed in with it follow, after the events before it.
+    Auth(Auth, OwnedSemaphorePermit),
     /// Somebody waits until everything before has been judged.
     Reached(oneshot::Sender<()>),
     /// A deletion that has happened.
     Deleted { messages: Vec<(Arc<Client>, Arc<Message>)>, _room: OwnedSemaphorePermit },
+}
+
+/// What became of an auth record.
+enum Auth {
+    Changed(Arc<Record>),
+    Gone { collection: Arc<Loaded>, id: String },
+}
+
+impl Auth {
+    fn apply(self, broker: &Broker) {
+        match self {
+            Self::Changed(record) => broker.auth_changed(&record),
+            Self::Gone { collection, id } => broker.auth_deleted(&collection, &id),
+        }
+    }
 }
 
 /// The way to the delivering task. Bounded by bytes.
@@ -127,6 +144,7 @@ async fn run(broker: &Broker, work: Work) {
             // the request may have given up
             let _ = done.send(messages);
         }
+        Work::Auth(auth, _room) => auth.apply(broker),
         Work::Reached(waiting) => {
             // the request may have given up
             let _ = waiting.send(());
@@ -208,6 +226,16 @@ impl Broker {
         self.send_change(ctx, record, action, false).await;
     }
 
+    /// Clients follow a change of their auth record: in its turn, or at once where too much waits.
+    async fn follow(&self, auth: Auth, bytes: usize) {
+        let Some(queue) = self.shared().queue.get() else { return auth.apply(self) };
+        match queue.room(bytes).await {
+            // the task only ends with the broker
+            Some(room) => _ = queue.work.send(Work::Auth(auth, room)),
+            None => auth.apply(self),
+        }
+    }
+
     async fn send_change(&self, ctx: &Ctx, record: Record, action: Action, is_gone: bool) {
         let Some(queue) = self.shared().queue.get() else { return };
         if !self.has_listeners(record.collection(), record.id()) {
@@ -228,7 +256,8 @@ impl Broker {
         row: Option<Record>,
     ) {
         if self.binds(collection) {
-            self.auth_deleted(collection, id);
+            let gone = Auth::Gone { collection: collection.clone(), id: id.to_owned() };
+            self.follow(gone, id.len()).await;
         }
         if let Some(record) = row {
             self.send_change(ctx, record, Action::Delete, true).await;
@@ -261,13 +290,18 @@ impl Observer for Broker {
         action: Action,
     ) -> BoxFutureRef<'a, ()> {
         let record = record.lock().fresh();
-        if self.binds(record.collection()) {
-            if action == Action::Delete {
-                self.auth_deleted(record.collection(), record.stored_id());
-            } else {
-                self.auth_changed(&Arc::new(record.clone()));
+        Box::pin(async move {
+            let collection = record.collection();
+            if self.binds(collection) {
+                let auth = if action == Action::Delete {
+                    let id = record.stored_id().to_owned();
+                    Auth::Gone { collection: collection.clone(), id }
+                } else {
+                    Auth::Changed(Arc::new(record.clone()))
+                };
+                self.follow(auth, weight(&record)).await;
             }
-        }
-        Box::pin(self.announce(ctx, record, action))
+            self.announce(ctx, record, action).await;
+        })
     }
 }
