@@ -324,6 +324,29 @@ pub fn update(d: Dialect, table: &str, id: &str, columns: &[(&str, Value)]) -> S
     Sql { text, params }
 }
 
+/// [`update`], of the row as it was read: changes nothing where one of `held` has another value by now.
+#[must_use]
+pub fn update_held(
+    d: Dialect,
+    table: &str,
+    id: &str,
+    columns: &[(&str, Value)],
+    held: &[(&str, Value)],
+) -> Sql {
+    let Sql { mut text, mut params } = update(d, table, id, columns);
+    for (column, value) in held {
+        text.push_str(" AND ");
+        push_ident(&mut text, column);
+        text.push_str(match d {
+            Dialect::Sqlite => " IS ",
+            Dialect::Postgres => " IS NOT DISTINCT FROM ",
+        });
+        params.push(value.clone());
+        push_mark(&mut text, d, params.len());
+    }
+    Sql { text, params }
+}
+
 /// Deletes the row of this id.
 #[must_use]
 pub fn delete(d: Dialect, table: &str, id: &str) -> Sql {

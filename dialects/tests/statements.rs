@@ -145,6 +145,12 @@ fn schema_changes_keep_values() {
         ddl::rename_table(d, "things", "stuff", &["j"]).into_iter().for_each(exec);
         assert_eq!(names(&catalog::has_table(d, "STUFF")), ["stuff"]);
         run(&statement::update(d, "stuff", "1", &[("s", Value::from("z"))])).unwrap();
+        for (held, now) in [("other", "z"), ("z", "y"), ("z", "y")] {
+            let (to, held) = ([("s", Value::from("y"))], [("s", Value::from(held))]);
+            run(&statement::update_held(d, "stuff", "1", &to, &held)).unwrap();
+            let stored = Sql::plain("SELECT s FROM stuff WHERE id = '1'");
+            assert_eq!(run(&stored).unwrap(), [now]);
+        }
         run(&statement::delete(d, "stuff", "2")).unwrap();
         assert_eq!(run(&catalog::row_count("stuff")).unwrap(), ["2"]);
         exec(ddl::drop_table(d, "stuff"));

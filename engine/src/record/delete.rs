@@ -175,7 +175,7 @@ async fn statement_stage(ctx: &Ctx, record: &RecordRef) -> Result<()> {
         };
         let sql = statement::delete(ctx.app.dialect(), &collection.name, &id);
         let recheck = std::mem::take(&mut record.lock().recheck);
-        recheck.write(&ctx, &record, sql, Action::Delete).await?;
+        recheck.write(&ctx, &record, sql.into(), Action::Delete).await?;
         if collection.is_auth() {
             ctx.app.forget_auth(&collection.id, &id);
         }

@@ -65,6 +65,12 @@ impl Step {
         }
         steps
     }
+
+    /// The column and the stored value that the step started from.
+    pub(super) fn held<'r>(&self, record: &'r Record) -> (&'r str, dialects::Value) {
+        let field = &record.collection().fields[self.index];
+        (&field.name, field.kind.to_db(&record.originals()[self.index]))
+    }
 }
 
 /// Takes the steps again from the row as it is now, which stays as it is until the transaction ends.

@@ -54,19 +54,20 @@ impl Recheck {
         self.questions.push(Question::Targets { field: field.to_owned(), sql, error });
     }
 
-    /// Writes `sql` for a record, after the questions where somebody wrote since they were asked.
+    /// Does the job that writes a record, after the questions where somebody wrote since they were asked.
     ///
     /// # Errors
-    /// [`Error::Refused`] when the rule does not hold any more, [`Error::Invalid`] for relations; else as the store.
+    /// [`Error::Refused`] when the rule does not hold any more, [`Error::Invalid`] for relations; else as the store, with
+    /// the job's own expectations.
     pub(crate) async fn write(
         &self,
         ctx: &Ctx,
         record: &RecordRef,
-        sql: Sql,
+        job: Job,
         action: Action,
     ) -> Result<Done> {
         let note = notes::record(&ctx.app, &record.lock(), action);
-        let job = Job::from(sql).announce(note);
+        let job = job.announce(note);
         match self.since {
             // Boxed: saves nest deeply in cascades, and most ask nothing.
             Some(since) if !self.questions.is_empty() => {
@@ -110,7 +111,8 @@ impl Recheck {
                 errors.set(field.clone(), error.clone());
                 Error::Invalid(errors)
             }
-            _ => Error::Refused { locked: false },
+            Some(_) => Error::Refused { locked: false },
+            None => Error::Store(store::Error::Expect(tag)),
         }
     }
 }

@@ -25,7 +25,7 @@ use crate::{
     hook::BoxFutureRef,
     rule,
     schema::Loaded,
-    store,
+    store::{self, Job},
 };
 
 /// A submitted record that passed its rule; [`Draft::commit`] validates and saves it.
@@ -548,24 +548,35 @@ pub fn rotate_token_key(record: &mut Record) {
     record.set_at(index, val);
 }
 
-/// The statement; where stored values were added to, in a transaction that first looks at them again.
+/// The tag of an update whose row is not as it was read.
+const NOT_HELD: u32 = u32::MAX;
+
+/// The statement. Where stored values were added to, it holds for the row as it was read; if somebody was faster, a
+/// transaction looks at the row again first.
 async fn write(ctx: &Ctx, record: &RecordRef) -> Result<()> {
     let steps = std::mem::take(&mut record.lock().steps);
     if steps.is_empty() {
-        return write_row(ctx, record).await;
+        return write_row(ctx, record, &[]).await;
+    }
+    if !ctx.in_transaction() {
+        let recheck = record.lock().recheck.clone();
+        match write_row(ctx, record, &steps).await {
+            Err(Error::Store(store::Error::Expect(NOT_HELD))) => record.lock().recheck = recheck,
+            result => return result,
+        }
     }
     let record = record.clone();
     Box::pin(ctx.run_in_transaction(move |ctx| async move {
         modify::again(&ctx, &record, &steps).await?;
-        write_row(&ctx, &record).await
+        write_row(&ctx, &record, &[]).await
     }))
     .await
 }
 
-/// The INSERT or UPDATE; unique violations become field errors.
-async fn write_row(ctx: &Ctx, record: &RecordRef) -> Result<()> {
+/// The INSERT or UPDATE; unique violations become field errors. `held`: what the update relies on.
+async fn write_row(ctx: &Ctx, record: &RecordRef, held: &[modify::Step]) -> Result<()> {
     let collection = record.collection();
-    let (sql, action) = {
+    let (job, action) = {
         let record = record.lock();
         // DIFFERENCE: an update names changed columns only. SQLite then leaves the indexes of all others alone, and two
         // clients that change different fields of one record at the same time both keep what they wrote.
@@ -578,16 +589,20 @@ async fn write_row(ctx: &Ctx, record: &RecordRef) -> Result<()> {
             .map(|(field, (val, _))| (field.name.as_str(), field.kind.to_db(val)))
             .collect();
         storable::check(ctx.app.dialect(), &collection, &columns)?;
+        let (dialect, table) = (ctx.app.dialect(), &collection.name);
         if record.is_new() {
-            (statement::insert(ctx.app.dialect(), &collection.name, &columns), Action::Create)
+            (Job::from(statement::insert(dialect, table, &columns)), Action::Create)
+        } else if held.is_empty() {
+            let sql = statement::update(dialect, table, record.stored_id(), &columns);
+            (Job::from(sql), Action::Update)
         } else {
-            let id = record.stored_id();
-            let sql = statement::update(ctx.app.dialect(), &collection.name, id, &columns);
-            (sql, Action::Update)
+            let held: Vec<_> = held.iter().map(|step| step.held(&record)).collect();
+            let sql = statement::update_held(dialect, table, record.stored_id(), &columns, &held);
+            (Job::new().expect_changes(sql, NOT_HELD), Action::Update)
         }
     };
     let recheck = std::mem::take(&mut record.lock().recheck);
-    match recheck.write(ctx, record, sql, action).await {
+    match recheck.write(ctx, record, job, action).await {
         Ok(_) => {
             if collection.is_auth() {
                 ctx.app.forget_auth(&collection.id, record.lock().id());
