@@ -157,45 +157,32 @@ pub async fn row_matches(ctx: &Ctx, rule: &str, record: &Record) -> Result<bool>
     stored_matches(ctx, &plan, record).await
 }
 
-/// True if the stored row of a record satisfies a client's filter; superusers are clients, too (spec
-/// filter-language §1.2: realtime subscriptions).
-///
-/// # Errors
-/// [`Error::Filter`], or database errors.
-pub(crate) async fn client_filter_matches(
-    ctx: &Ctx,
-    filter: &str,
-    record: &Record,
-) -> Result<bool> {
-    let parts = Parts { filter, ..Parts::default() };
-    let snapshot = ctx.snapshot();
-    let plan = build_for(ctx, &snapshot, record.collection(), &parts, false, Flags::CLIENT)?;
-    stored_matches(ctx, &plan, record).await
+/// Where the values of a judged record are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RowState {
+    /// In its row.
+    Stored,
+    /// In the record only: the row is deleted.
+    Gone,
 }
 
-/// [`row_matches`] for a record whose row is gone: its values are what is left of it.
+/// True if a record satisfies a rule and a client's filter; superusers are clients, too (spec filter-language §1.2:
+/// realtime subscriptions).
 ///
 /// # Errors
 /// [`Error::Filter`], or database errors.
-pub(crate) async fn gone_matches(ctx: &Ctx, rule: &str, record: &Record) -> Result<bool> {
-    let parts = Parts::rule(rule);
-    let plan = build(ctx, &ctx.snapshot(), record.collection(), &parts, true)?;
-    values_match(ctx, &plan, record).await
-}
-
-/// [`client_filter_matches`] for a record whose row is gone.
-///
-/// # Errors
-/// [`Error::Filter`], or database errors.
-pub(crate) async fn client_filter_matches_gone(
+pub(crate) async fn matches(
     ctx: &Ctx,
-    filter: &str,
+    parts: &Parts<'_>,
     record: &Record,
+    row: RowState,
 ) -> Result<bool> {
-    let parts = Parts { filter, ..Parts::default() };
-    let snapshot = ctx.snapshot();
-    let plan = build_for(ctx, &snapshot, record.collection(), &parts, true, Flags::CLIENT)?;
-    values_match(ctx, &plan, record).await
+    let (snapshot, is_gone) = (ctx.snapshot(), row == RowState::Gone);
+    let plan = build_for(ctx, &snapshot, record.collection(), parts, is_gone, Flags::CLIENT)?;
+    match row {
+        RowState::Stored => stored_matches(ctx, &plan, record).await,
+        RowState::Gone => values_match(ctx, &plan, record).await,
+    }
 }
 
 async fn values_match(ctx: &Ctx, plan: &Plan, record: &Record) -> Result<bool> {

@@ -21,36 +21,36 @@ pub(super) fn blank() -> GeoPoint {
     GeoPoint::default()
 }
 
-fn value(val: &Val) -> (f64, f64) {
+/// A longitude and a latitude.
+type Point = (f64, f64);
+
+fn value(val: &Val) -> Point {
     if let Val::Geo { lon, lat } = val { (*lon, *lat) } else { (0.0, 0.0) }
 }
 
-/// Decodes an object; `None` if it is not one or a member is not a number.
-fn decode(json: &Value) -> Option<(f64, f64)> {
-    let map = match json {
-        Value::Null => return Some((0.0, 0.0)),
-        Value::Object(map) => map,
-        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => return None,
-    };
+/// Decodes an object. The error has what could be read: wrong members, and what is no object, count as 0.
+fn decode(json: &Value) -> Result<Point, Point> {
     let (mut lon, mut lat) = (0.0, 0.0);
-    for (key, item) in map {
+    let mut is_whole = matches!(json, Value::Object(_) | Value::Null);
+    for (key, item) in json.as_object().into_iter().flatten() {
         let slot = match key.to_ascii_lowercase().as_str() {
             "lon" => &mut lon,
             "lat" => &mut lat,
             _ => continue,
         };
-        if !item.is_null() {
-            *slot = item.as_f64()?;
+        match item.as_f64() {
+            Some(number) => *slot = number,
+            None => is_whole &= item.is_null(),
         }
     }
-    Some((lon, lat))
+    if is_whole { Ok((lon, lat)) } else { Err((lon, lat)) }
 }
 
-fn decode_text(text: &str) -> Option<(f64, f64)> {
+fn decode_text(text: &str) -> Result<Point, Point> {
     if text.is_empty() {
-        return Some((0.0, 0.0));
+        return Ok((0.0, 0.0));
     }
-    decode(&serde_json::from_str(text).ok()?)
+    decode(&serde_json::from_str(text).map_err(|_| (0.0, 0.0))?)
 }
 
 fn write(lon: f64, lat: f64, out: &mut Vec<u8>) {
@@ -62,10 +62,10 @@ fn write(lon: f64, lat: f64, out: &mut Vec<u8>) {
 }
 
 /// A cell that is not an object breaks the whole query (spec §3.10).
-fn read_cell(cell: ValueRef<'_>) -> Result<(f64, f64), Corrupt> {
+fn read_cell(cell: ValueRef<'_>) -> Result<Point, Corrupt> {
     let text = cell_text(cell);
     decode_text(&text)
-        .ok_or_else(|| Corrupt(format!("{} is not a geo point", text.chars().take(50).collect::<String>())))
+        .map_err(|_| Corrupt(format!("{} is not a geo point", text.chars().take(50).collect::<String>())))
 }
 
 impl FieldType for GeoPoint {
@@ -96,7 +96,7 @@ impl FieldType for GeoPoint {
             Value::String(text) => decode_text(text),
             other => decode(other),
         };
-        let (lon, lat) = point.unwrap_or_default();
+        let (lon, lat) = point.unwrap_or_else(|readable| readable);
         Val::Geo { lon, lat }
     }
 
@@ -145,5 +145,34 @@ impl FieldType for GeoPoint {
             ));
         }
         Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_can_be_read_is_kept_on_write_and_refused_on_read() {
+        let cases = [
+            (json!({"lon": 1, "lat": 2.5}), (1.0, 2.5), true),
+            (json!({"LON": 1}), (1.0, 0.0), true),
+            (json!({"lon": null, "lat": 2}), (0.0, 2.0), true),
+            (json!(null), (0.0, 0.0), true),
+            (json!({"lon": "", "lat": 2}), (0.0, 2.0), false),
+            (json!({"lon": 200, "lat": "3"}), (200.0, 0.0), false),
+            (json!([1, 2]), (0.0, 0.0), false),
+            (json!("x"), (0.0, 0.0), false),
+        ];
+        let field = blank();
+        for (given, point, whole) in cases {
+            let text = given.to_string();
+            assert_eq!(value(&field.normalise(&given)), point, "{text}");
+            if !given.is_string() {
+                assert_eq!(value(&field.normalise(&Value::String(text.clone()))), point, "{text}");
+            }
+            assert_eq!(field.read(ValueRef::Text(&text)).is_ok(), whole, "{text}");
+        }
     }
 }

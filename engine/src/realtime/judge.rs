@@ -16,7 +16,7 @@ use crate::{
     ctx::{Caller, Ctx, RequestInfo},
     event::Action,
     record::{Record, RecordRef, enrich, expand::Paths, export, find, has_enrich_hooks},
-    rule,
+    rule::{self, Parts, RowState},
 };
 
 /// Longest time of one judgement that asks the database.
@@ -224,13 +224,15 @@ impl<'g> Group<'g> {
         if let Some(known) = self.rule_verdict.get() {
             return known;
         }
-        let record = self.event.record;
-        let verdict = match self.event.is_gone {
-            true => in_time(rule::gone_matches(ctx, rule, record)).await,
-            false => in_time(rule::row_matches(ctx, rule, record)).await,
-        };
+        let verdict = self.matches(ctx, &Parts::rule(rule)).await;
         self.rule_verdict.put(&verdict);
         verdict
+    }
+
+    async fn matches(&self, ctx: &Ctx, parts: &Parts<'_>) -> bool {
+        let Event { record, is_gone, .. } = self.event;
+        let row = if is_gone { RowState::Gone } else { RowState::Stored };
+        in_time(rule::matches(ctx, parts, record, row)).await
     }
 
     async fn passes_filter(&mut self, ctx: &Ctx) -> bool {
@@ -245,11 +247,7 @@ impl<'g> Group<'g> {
         if let Some(known) = self.filter_verdict.get() {
             return known;
         }
-        let record = self.event.record;
-        let verdict = match self.event.is_gone {
-            true => in_time(rule::client_filter_matches_gone(ctx, filter, record)).await,
-            false => in_time(rule::client_filter_matches(ctx, filter, record)).await,
-        };
+        let verdict = self.matches(ctx, &Parts { filter, ..Parts::default() }).await;
         // with `@collection.` superusers and others differ
         if !is_private {
             self.filter_verdict.put(&verdict);

@@ -55,6 +55,10 @@ fn blank_collection(kind: Kind, name: &str) -> Collection {
         collection.auth = Box::new(AuthOptions::fresh());
     }
     collection.kind = kind;
+    if !collection.is_view() {
+        // also one of a made-up kind has a key until the client's fields replace it
+        ensure_key(&mut collection.fields);
+    }
     add_system_fields(&mut collection);
     collection
 }
@@ -306,6 +310,7 @@ mod tests {
             auth.indexes[1]
         );
         assert!(new_collection(Kind::View, "").fields.is_empty());
+        assert_eq!(new_collection(Kind::parse("foo"), "").fields.len(), 1);
     }
 
     #[test]
