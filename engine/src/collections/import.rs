@@ -3,6 +3,7 @@
 
 use std::time::Instant;
 
+use dialects::Dialect;
 use serde_json::Value;
 
 use super::{CollectionRef, delete, save, views};
@@ -12,6 +13,7 @@ use crate::{
     schema::{
         Collection, Validation,
         import::{self, Import},
+        sync,
     },
 };
 
@@ -42,6 +44,24 @@ pub async fn import(ctx: &Ctx, items: &[Value], delete_missing: bool) -> Result<
 }
 
 async fn run(ctx: &Ctx, plan: Import) -> Result<()> {
+    if !plan.delete.is_empty() {
+        delete_all(ctx, &plan).await?;
+        ctx.reload_schema().await?;
+    }
+    let saved = save_all(ctx, plan.save).await?;
+    ctx.reload_schema().await?;
+    views::refresh(ctx, "").await?;
+    validate_all(ctx, &saved).await
+}
+
+/// PostgreSQL drops no table that a view reads, not even one that goes or changes with the same import: there the views
+/// wait aside.
+async fn delete_all(ctx: &Ctx, plan: &Import) -> Result<()> {
+    let tx = views::transaction(ctx)?;
+    let aside = match ctx.app.dialect() {
+        Dialect::Sqlite => Vec::new(),
+        Dialect::Postgres => sync::set_views_aside(tx).await?,
+    };
     for collection in &plan.delete {
         let handle = CollectionRef::stored(collection);
         handle.set_integrity_checks(false);
@@ -49,13 +69,19 @@ async fn run(ctx: &Ctx, plan: Import) -> Result<()> {
             Error::Message(format!("failed to delete collection {:?}: {e}", collection.name))
         })?;
     }
-    if !plan.delete.is_empty() {
-        ctx.reload_schema().await?;
+    for view in aside {
+        let named = |c: &Collection| c.is_view() && c.name == view.name;
+        if plan.delete.iter().any(named) {
+            continue;
+        }
+        // one that the import saves is made anew by that; it is here for others that read it
+        let is_saved = plan.save.iter().any(|(_, old)| old.as_ref().is_some_and(named));
+        match sync::put_back(tx, view).await {
+            Err(error) if !is_saved => return Err(error.into()),
+            _ => {}
+        }
     }
-    let saved = save_all(ctx, plan.save).await?;
-    ctx.reload_schema().await?;
-    views::refresh(ctx, "").await?;
-    validate_all(ctx, &saved).await
+    Ok(())
 }
 
 type Saved = (CollectionRef, Option<Collection>);

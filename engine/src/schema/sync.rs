@@ -234,19 +234,45 @@ fn prefixed(prefix: &str, error: store::Error) -> store::Error {
 
 /// Runs the statements of a single/multiple conversion with all views out of the way.
 async fn convert(tx: &Tx, statements: Vec<String>) -> store::Result<()> {
+    let views = set_views_aside(tx).await?;
+    run(tx, statements).await?;
+    run(tx, views.into_iter().map(|view| view.create).collect()).await
+}
+
+/// A view that was dropped, to be made again.
+#[derive(Debug)]
+pub(crate) struct Aside {
+    /// The name of the view.
+    pub(crate) name: String,
+    create: String,
+}
+
+/// Drops all views; the oldest is the first of the list.
+///
+/// # Errors
+/// What the store reports.
+pub(crate) async fn set_views_aside(tx: &Tx) -> store::Result<Vec<Aside>> {
     let dialect = tx.dialect();
     let views = tx
         .query(catalog::views(dialect), |rows| {
             let mut out = Vec::new();
             while let Some(row) = rows.next()? {
-                out.push((row.text(0).to_owned(), row.text(1).to_owned()));
+                out.push(Aside { name: row.text(0).to_owned(), create: row.text(1).to_owned() });
             }
             Ok::<_, store::Error>(out)
         })
         .await??;
-    run(tx, views.iter().map(|(name, _)| ddl::drop_view(dialect, name)).collect()).await?;
-    run(tx, statements).await?;
-    run(tx, views.into_iter().map(|(_, text)| text).collect()).await
+    // the other way round: a view may read older ones
+    run(tx, views.iter().rev().map(|view| ddl::drop_view(dialect, &view.name)).collect()).await?;
+    Ok(views)
+}
+
+/// Makes a view of [`set_views_aside`] again.
+///
+/// # Errors
+/// What the store reports, when a table that it reads is gone.
+pub(crate) async fn put_back(tx: &Tx, view: Aside) -> store::Result<()> {
+    tx.execute(Sql::plain(view.create)).await.map(|_| ())
 }
 
 /// Makes all listed indexes; every failure is reported at its position.
