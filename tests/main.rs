@@ -18,6 +18,7 @@ mod pipeline;
 mod postgres_backups;
 mod postgres_claims;
 mod postgres_faults;
+mod postgres_replica;
 mod postgres_row_security;
 mod postgres_tls;
 mod realtime;

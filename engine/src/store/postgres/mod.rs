@@ -6,6 +6,7 @@
 //! | `boot` | first contact: version, helper functions, the lock of migrations |
 //! | `pool`, `conn` | connections, prepared statements, what happens when nobody waits any more |
 //! | `db`, `tx`, `raw` | the doors of the store |
+//! | `replica` | which read replicas know everything, and reads on those |
 //! | `row_security` | telling policies who asks |
 //! | `bind`, `rows`, `error` | values there, values back, errors |
 //! | `publish`, `notice`, `cluster` | telling other nodes, what is told, listening to them |
@@ -22,6 +23,7 @@ mod notice;
 mod pool;
 mod publish;
 mod raw;
+mod replica;
 mod row_security;
 mod rows;
 mod tls;
