@@ -178,6 +178,17 @@ impl Postgres {
         session.runtime.block_on(session.client.batch_execute(text)).expect("the statements work");
     }
 
+    /// Runs statements in a transaction that stays open as long as what is given back.
+    pub(crate) fn hold(&self, database: &str, text: &str) -> Held {
+        let session = self.try_connect(database).expect("a connection");
+        let begin = format!("BEGIN; {text}");
+        session
+            .runtime
+            .block_on(session.client.batch_execute(&begin))
+            .expect("the statements work");
+        Held(session)
+    }
+
     /// The first column of the first row, as text.
     pub(crate) fn value(&self, database: &str, text: &str) -> String {
         let session = self.try_connect(database).expect("a connection");
@@ -188,6 +199,15 @@ impl Postgres {
             _ => None,
         });
         first.unwrap_or_default()
+    }
+}
+
+/// See [`Postgres::hold`].
+pub(crate) struct Held(Session);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.runtime.block_on(self.0.client.batch_execute("ROLLBACK")).ok();
     }
 }
 

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`dsn`], [`connect`], `tls` | where it is, how to get there |
 //! | `boot` | first contact: version, helper functions, the lock of migrations |
+//! | `backup_lock` | one copy of the whole database at a time |
 //! | `pool`, `conn` | connections, prepared statements, what happens when nobody waits any more |
 //! | `db`, `tx`, `raw` | the doors of the store |
 //! | `replica` | which read replicas know everything, and reads on those |
@@ -11,6 +12,7 @@
 //! | `bind`, `rows`, `error` | values there, values back, errors |
 //! | `publish`, `notice`, `cluster` | telling other nodes, what is told, listening to them |
 
+mod backup_lock;
 mod bind;
 mod boot;
 mod cluster;
@@ -29,6 +31,7 @@ mod rows;
 mod tls;
 mod tx;
 
+pub use backup_lock::BackupLock;
 pub use boot::{MigrationLock, PostgresConfig};
 pub use cluster::{Cluster, Heart, Listener};
 pub use connect::{ConnectError, Driver, connect};
