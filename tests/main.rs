@@ -20,6 +20,7 @@ mod postgres_claims;
 mod postgres_faults;
 mod postgres_replica;
 mod postgres_row_security;
+mod postgres_same;
 mod postgres_tls;
 mod realtime;
 mod sdk;
