@@ -27,6 +27,8 @@ pub(crate) struct Config {
     pub(crate) encryption_env: String,
     /// The PostgreSQL connection string; empty for SQLite.
     pub(crate) pg: String,
+    /// Connection strings of read replicas.
+    pub(crate) pg_replicas: Vec<String>,
     /// Tell PostgreSQL's policies who asks, whether or not a table has any.
     pub(crate) row_security: bool,
     /// Fields of auth records that policies may see.
@@ -81,6 +83,11 @@ pub(crate) fn global(command: Command) -> Command {
         .arg(
             text("pg", "the PostgreSQL connection string (default: PB_POSTGRES_DSN; \"\": SQLite)")
                 .value_name("DSN"),
+        )
+        .arg(
+            text("pgReplica", "a standby server that answers reads; may be repeated (default: PB_POSTGRES_REPLICA, one a line)")
+                .value_name("DSN")
+                .action(ArgAction::Append),
         )
         .arg(text(
             "encryptionEnv",
@@ -170,6 +177,12 @@ fn pool(name: &'static str) -> Arg {
     Arg::new(name).long(name).global(true).value_parser(value_parser!(i64)).hide(true)
 }
 
+/// The lines of some texts that are not blank: connection strings may hold any other separator.
+fn lines(texts: &[String]) -> Vec<String> {
+    let lines = texts.iter().flat_map(|text| text.lines()).map(str::trim);
+    lines.filter(|line| !line.is_empty()).map(str::to_owned).collect()
+}
+
 /// A positive number in the environment.
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok().filter(|n| *n > 0)
@@ -200,6 +213,8 @@ pub(crate) fn read(arguments: &[OsString], matches: &ArgMatches) -> Config {
         found.filter(|n| *n > 0)
     };
     let pg = matches.get_one::<String>("pg").cloned();
+    let replicas: Option<Vec<String>> =
+        matches.get_many("pgReplica").map(|given| given.cloned().collect());
     Config {
         public_dir: path("publicDir").unwrap_or_else(|| base.join("pb_public")),
         hooks_dir: path("hooksDir").unwrap_or_else(|| beside("pb_hooks")),
@@ -208,6 +223,9 @@ pub(crate) fn read(arguments: &[OsString], matches: &ArgMatches) -> Config {
         encryption_key: if key_name.is_empty() { None } else { variable(&key_name) },
         encryption_env: key_name,
         pg: pg.or_else(|| variable("PB_POSTGRES_DSN")).unwrap_or_default(),
+        pg_replicas: lines(
+            &replicas.unwrap_or_else(|| variable("PB_POSTGRES_REPLICA").into_iter().collect()),
+        ),
         row_security: variable("PB_PG_RLS")
             .is_some_and(|text| text == "1" || text.eq_ignore_ascii_case("true")),
         row_security_claims: fields(&variable("PB_PG_RLS_CLAIMS").unwrap_or_default()),

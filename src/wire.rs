@@ -40,11 +40,14 @@ pub(crate) async fn app(config: &Config) -> Result<App, Failure> {
 /// Where PostgreSQL is, if it is to be used.
 fn postgres(config: &Config) -> Result<Option<PostgresConfig>, Failure> {
     if config.pg.is_empty() {
+        // In the environment it may stand for other commands and other directories.
         return Ok(None);
     }
-    let dsn = Dsn::parse_with(&config.pg, &crate::flags::variable)
-        .map_err(|error| Failure(error.to_string()))?;
-    let mut postgres = PostgresConfig::new(dsn);
+    let parse = |text: &String| Dsn::parse_with(text, &crate::flags::variable);
+    let mut postgres =
+        PostgresConfig::new(parse(&config.pg).map_err(|error| Failure(error.to_string()))?);
+    let replicas: std::result::Result<_, _> = config.pg_replicas.iter().map(parse).collect();
+    postgres.replicas = replicas.map_err(|error| Failure(format!("--pgReplica: {error}")))?;
     postgres.max_open = config.max_open_conns.unwrap_or(postgres.max_open);
     postgres.max_idle = config.max_idle_conns.unwrap_or(postgres.max_idle);
     postgres.row_security = config.row_security;

@@ -252,6 +252,47 @@ fn the_commit_is_the_moment() {
     }
 }
 
+/// Whoever copies the whole database, on whichever node, does so alone.
+#[test]
+fn one_at_a_time_over_all_nodes() {
+    let Some(postgres) = Postgres::start(&[], &[]) else { return };
+    let first = postgres.serve("alone", &[]);
+    let second = postgres.serve_existing(&postgres.dsn("alone"), &[]);
+    let token = first.superuser();
+    collection(&first, &token);
+    back_up(&first, &token, "before.zip");
+    back_up(&second, &token, "theirs.zip");
+    // A table that is locked makes the first node's backup wait in its middle.
+    let make = |server: &Server, name: &str| {
+        server.send("POST", "/api/backups", &token, &json!({ "name": name }))
+    };
+    let hold = postgres.hold("alone", "LOCK TABLE items IN ACCESS EXCLUSIVE MODE");
+    std::thread::scope(|scope| {
+        let slow = scope.spawn(|| make(&first, "slow.zip"));
+        eventually("the backup has begun", || {
+            let health = get(&first, "/api/health", &token)?;
+            (health["data"]["canBackup"] == false).then_some(())
+        });
+        let refused = eventually("the other node knows", || {
+            Some(make(&second, "second.zip")).filter(|answer| answer.status == 400)
+        });
+        let here = make(&first, "third.zip");
+        assert_eq!((refused.status, refused.json()), (here.status, here.json()));
+        let path = "/api/backups/theirs.zip/restore";
+        let restored = second.send("POST", path, &token, &Value::Null);
+        assert_eq!((restored.status, restored.json()), (here.status, here.json()));
+        let dir = tempfile::tempdir().expect("a directory");
+        let dsn = postgres.dsn("alone");
+        let copied =
+            crate::support::run(dir.path(), &["db", "copy", "--from", &dsn, "--to", "there"]);
+        let said = String::from_utf8_lossy(&copied.stderr).into_owned();
+        assert!(!copied.status.success() && said.contains("is running"), "{said}");
+        drop(hold);
+        assert_eq!(slow.join().expect("an answer").status, 204);
+    });
+    back_up(&second, &token, "after.zip");
+}
+
 /// What a restore takes away is gone on the nodes that did not restore.
 #[test]
 fn other_nodes_hear_of_a_restore() {

@@ -63,7 +63,10 @@ pub async fn list(ctx: &Ctx, query: &Query) -> Result<Vec<u8>> {
     let (aux, dialect) = (ctx.app.store().aux(), ctx.app.dialect());
     let mut total = -1;
     if !query.skip_total {
-        total = aux.query(statement::count(dialect, &plan), |rows| rows.scalar_i64()).await??;
+        total = aux
+            .anywhere()
+            .query(statement::count(dialect, &plan), |rows| rows.scalar_i64())
+            .await??;
     }
     let columns = ColumnList::new(&SHOWN);
     let select = Select {
@@ -74,7 +77,7 @@ pub async fn list(ctx: &Ctx, query: &Query) -> Result<Vec<u8>> {
     };
     let mut out = Vec::with_capacity(4096);
     out.extend_from_slice(b"{\"items\":[");
-    out.extend(aux.query(statement::page(dialect, &plan, &select), write_items).await??);
+    out.extend(aux.anywhere().query(statement::page(dialect, &plan, &select), write_items).await??);
     let pages = if total < 0 { -1 } else { (total + query.per_page - 1) / query.per_page.max(1) };
     let (page, per_page) = (query.page, query.per_page);
     let end = format!(
@@ -91,7 +94,7 @@ pub async fn list(ctx: &Ctx, query: &Query) -> Result<Vec<u8>> {
 pub async fn view(ctx: &Ctx, id: &str) -> Result<Vec<u8>> {
     let columns = ColumnList::new(&SHOWN);
     let sql = statement::select_by_id(ctx.app.dialect(), TABLE, &columns, id);
-    let out = ctx.app.store().aux().query(sql, write_items).await??;
+    let out = ctx.app.store().aux().anywhere().query(sql, write_items).await??;
     if out.is_empty() { Err(Error::NotFound) } else { Ok(out) }
 }
 
@@ -115,7 +118,7 @@ pub async fn hours(ctx: &Ctx, filter: &str) -> Result<Vec<Hour>> {
         }
         Ok::<_, store::Error>(hours)
     };
-    Ok(ctx.app.store().aux().query(sql, read).await??)
+    Ok(ctx.app.store().aux().anywhere().query(sql, read).await??)
 }
 
 fn hours_statement(ctx: &Ctx, filter: &str) -> Result<Sql> {

@@ -2,7 +2,7 @@
 
 use clap::{Arg, ArgMatches, Command};
 use engine::{
-    store::postgres::Dsn,
+    store::postgres::{BackupLock, Dsn},
     transfer::{self, Event, Options, Place},
 };
 
@@ -38,9 +38,23 @@ pub(super) fn run(matches: &ArgMatches, config: &Config) -> Result<(), Failure> 
     let overwrite = sub.get_one::<bool>("overwrite").copied().unwrap_or_default();
     let options = Options::new(place(text("from"))?, place(text("to"))?, overwrite);
     print::line(&format!("Copying {} to {}", options.from, options.to));
-    let report = wire::runtime()?.block_on(transfer::copy(&options, &mut |event| show(&event)))?;
+    let report = wire::runtime()?.block_on(async {
+        let _locks = [lock(&options.from).await?, lock(&options.to).await?];
+        Ok::<_, Failure>(Box::pin(transfer::copy(&options, &mut |event| show(&event))).await?)
+    })?;
     print::line(&format!("Done: {} rows in {} tables.", report.rows, report.tables));
     Ok(())
+}
+
+/// Keeps backups, restores and other copies of a PostgreSQL database from running meanwhile.
+async fn lock(place: &Place) -> Result<Option<BackupLock>, Failure> {
+    let Place::Postgres(dsn) = place else { return Ok(None) };
+    match BackupLock::attempt(dsn).await? {
+        Some(lock) => Ok(Some(lock)),
+        None => Err(Failure(format!(
+            "a backup, restore or copy of {place} is running; try again when it has ended"
+        ))),
+    }
 }
 
 fn place(text: &str) -> Result<Place, Failure> {

@@ -74,6 +74,24 @@ impl Postgres {
         Some(server)
     }
 
+    /// Starts a standby server that streams from this one.
+    pub(crate) fn standby(&self, settings: &[&str]) -> Self {
+        let bin = binaries().expect("it was started");
+        let dir = tempfile::Builder::new().prefix("pg").tempdir_in("/tmp").expect("a directory");
+        succeeds(Command::new("chmod").arg("777").arg(dir.path()));
+        let mut copy = command(&bin.join("pg_basebackup"));
+        copy.arg("-D").arg(dir.path().join("data")).args(["-R", "-X", "stream", "-c", "fast"]);
+        copy.arg("-h").arg(self.dir.path()).args(["-p", &self.port.to_string(), "-U", "postgres"]);
+        succeeds(&mut copy);
+        let port = free_port();
+        let own = settings.iter().map(ToString::to_string);
+        let settings: Vec<String> = self.settings.iter().cloned().chain(own).collect();
+        let child = spawn(&bin, dir.path(), port, &settings);
+        let server = Self { child, dir, settings, port };
+        server.wait();
+        server
+    }
+
     fn wait(&self) {
         let end = Instant::now() + Duration::from_secs(60);
         while self.try_connect("postgres").is_none() {
@@ -86,6 +104,17 @@ impl Postgres {
     pub(crate) fn pause(&mut self, time: Duration) {
         self.stop();
         std::thread::sleep(time);
+        self.resume();
+    }
+
+    /// Ends it at once, in the middle of whatever it does.
+    pub(crate) fn crash(&mut self) {
+        Command::new("kill").args(["-QUIT", &self.child.id().to_string()]).status().ok();
+        self.child.wait().ok();
+    }
+
+    /// Starts it again.
+    pub(crate) fn resume(&mut self) {
         let bin = binaries().expect("it was started");
         self.child = spawn(&bin, self.dir.path(), self.port, &self.settings);
         self.wait();
@@ -149,6 +178,17 @@ impl Postgres {
         session.runtime.block_on(session.client.batch_execute(text)).expect("the statements work");
     }
 
+    /// Runs statements in a transaction that stays open as long as what is given back.
+    pub(crate) fn hold(&self, database: &str, text: &str) -> Held {
+        let session = self.try_connect(database).expect("a connection");
+        let begin = format!("BEGIN; {text}");
+        session
+            .runtime
+            .block_on(session.client.batch_execute(&begin))
+            .expect("the statements work");
+        Held(session)
+    }
+
     /// The first column of the first row, as text.
     pub(crate) fn value(&self, database: &str, text: &str) -> String {
         let session = self.try_connect(database).expect("a connection");
@@ -159,6 +199,15 @@ impl Postgres {
             _ => None,
         });
         first.unwrap_or_default()
+    }
+}
+
+/// See [`Postgres::hold`].
+pub(crate) struct Held(Session);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.runtime.block_on(self.0.client.batch_execute("ROLLBACK")).ok();
     }
 }
 

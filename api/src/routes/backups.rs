@@ -61,7 +61,7 @@ async fn list(req: &mut Req) -> Result<Response> {
 
 async fn create(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;
-    refuse_second(req)?;
+    refuse_second(req).await?;
     let name = name_of(req).await?;
     let mut errors = FieldErrors::default();
     if let Some(error) = check_name(&name) {
@@ -78,8 +78,10 @@ async fn create(req: &mut Req) -> Result<Response> {
     Ok(Response::no_content())
 }
 
-fn refuse_second(req: &Req) -> Result<()> {
-    if req.app().backups().active().is_some() {
+async fn refuse_second(req: &Req) -> Result<()> {
+    let app = req.app();
+    // Where the database does not answer, the backup itself says so.
+    if app.backups().are_busy(app).await.unwrap_or_default() {
         return Err(ApiError::bad_request(BUSY));
     }
     Ok(())
@@ -183,7 +185,7 @@ async fn remove(req: &mut Req) -> Result<Response> {
 /// Answers at once; the restore begins a moment later.
 async fn restore(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;
-    refuse_second(req)?;
+    refuse_second(req).await?;
     let key = req.param("key").into_owned();
     if !backup::exists(req.app(), &key).await.unwrap_or(false) {
         return Err(ApiError::bad_request("Missing or invalid backup file."));

@@ -25,7 +25,7 @@ pub(super) const SPARE: u64 = 64 << 20;
 /// # Errors
 /// [`Error::Message`] when another backup or restore runs; what hooks, the disk or the place of the backups say.
 pub async fn create(app: &App, name: &str) -> Result<String> {
-    let turn = app.backups().begin(name)?;
+    let turn = app.backups().begin(app, name).await?;
     let event = Arc::new(BackupEvent {
         app: app.clone(),
         name: Slot::new(name.to_owned()),

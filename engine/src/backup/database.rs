@@ -13,7 +13,10 @@ use std::{
 use super::{Backups, swap::Recovery};
 use crate::{
     App, Error, Result, app,
-    store::postgres::PostgresConfig,
+    store::{
+        self,
+        postgres::{BackupLock, PostgresConfig},
+    },
     transfer::{self, Event, Options, Place},
 };
 
@@ -85,6 +88,12 @@ pub(crate) async fn copy_in(config: &app::Config, recovery: &Recovery) -> Result
     let (Some(postgres), Some((dir, mark))) = (&config.postgres, recovery.staged(&config.data_dir))
     else {
         return Ok(Ok(()));
+    };
+    // Another node may have begun a backup since this one prepared the restore.
+    let _lock = match BackupLock::wait(&postgres.dsn).await {
+        Ok(lock) => lock,
+        Err(error @ store::Error::Timeout) => return Ok(Err(error.into())),
+        Err(error) => return Err(error.into()),
     };
     let done = match app::try_files(config, &dir).await {
         Ok(()) => copy(postgres, dir, mark.clone()).await,

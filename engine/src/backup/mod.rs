@@ -10,7 +10,7 @@
 //! | checking one and putting it in place | `restore` |
 //! | exchanging the data directory's content so that it can be undone | `swap` |
 //!
-//! Must not know requests. One backup or restore at a time.
+//! Must not know requests. One backup or restore at a time, over all nodes of a database.
 
 mod archive;
 pub(crate) mod auto;
@@ -36,7 +36,7 @@ use tokio::sync::watch;
 pub use create::create;
 pub use restore::restore;
 
-use crate::{App, Error, Result, files};
+use crate::{App, Error, Result, files, store::postgres::BackupLock};
 
 /// What a second backup or restore is refused with.
 pub const BUSY: &str =
@@ -66,6 +66,8 @@ pub struct Backups {
     active: Arc<Mutex<Option<String>>>,
     stop: Arc<AtomicBool>,
     pending: Mutex<Option<swap::Swap>>,
+    /// What keeps other nodes from beginning until this app has ended.
+    kept: Mutex<Option<BackupLock>>,
     restart: watch::Sender<bool>,
 }
 
@@ -75,6 +77,7 @@ impl Default for Backups {
             active: Arc::default(),
             stop: Arc::default(),
             pending: Mutex::default(),
+            kept: Mutex::default(),
             restart: watch::Sender::new(false),
         }
     }
@@ -85,12 +88,15 @@ impl Default for Backups {
 struct Turn {
     active: Arc<Mutex<Option<String>>>,
     keep: bool,
+    /// The same right over all nodes.
+    lock: Option<BackupLock>,
 }
 
 impl Turn {
-    /// Nothing else may begin until the process ends.
-    fn keep(mut self) {
+    /// Nothing else may begin until the app has ended.
+    fn keep(mut self, backups: &Backups) {
         self.keep = true;
+        *backups.kept.lock() = self.lock.take();
     }
 }
 
@@ -109,13 +115,36 @@ impl Backups {
         self.active.lock().clone()
     }
 
-    fn begin(&self, name: &str) -> Result<Turn> {
+    /// True if one is being made or restored, here or on another node.
+    ///
+    /// # Errors
+    /// Database errors.
+    pub async fn are_busy(&self, app: &App) -> Result<bool> {
+        if self.active().is_some() {
+            return Ok(true);
+        }
+        match app.config().postgres {
+            Some(_) => Ok(BackupLock::is_taken(app.store().data()).await?),
+            None => Ok(false),
+        }
+    }
+
+    async fn begin(&self, app: &App, name: &str) -> Result<Turn> {
+        let mut turn = self.begin_here(name)?;
+        if let Some(postgres) = &app.config().postgres {
+            let lock = BackupLock::attempt(&postgres.dsn).await?;
+            turn.lock = Some(lock.ok_or_else(|| Error::Message(BUSY.into()))?);
+        }
+        Ok(turn)
+    }
+
+    fn begin_here(&self, name: &str) -> Result<Turn> {
         let mut active = self.active.lock();
         if active.is_some() || self.stop.load(Relaxed) {
             return Err(Error::Message(BUSY.into()));
         }
         *active = Some(name.to_owned());
-        Ok(Turn { active: self.active.clone(), keep: false })
+        Ok(Turn { active: self.active.clone(), keep: false, lock: None })
     }
 
     /// Stops what is being made: the app closes.
@@ -147,6 +176,8 @@ impl Backups {
 
     /// Puts a checked backup in place, after the databases were closed and before the start.
     pub(crate) fn apply(&self, app: &App) {
+        // The start takes it again.
+        self.kept.lock().take();
         let Some(pending) = self.pending.lock().take() else { return };
         if let Err(error) = pending.apply(&app.config().data_dir) {
             tracing::error!(%error, "failed to restore backup");

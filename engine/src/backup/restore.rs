@@ -31,7 +31,7 @@ use crate::{
 /// [`Error::Message`] when another backup or restore runs or the archive is no backup; what hooks, the disk or the place
 /// of the backups say. Nothing has changed then.
 pub async fn restore(app: &App, name: &str) -> Result<()> {
-    let turn = app.backups().begin(name)?;
+    let turn = app.backups().begin(app, name).await?;
     let event = BackupEvent {
         app: app.clone(),
         name: Slot::new(name.to_owned()),
@@ -45,7 +45,7 @@ pub async fn restore(app: &App, name: &str) -> Result<()> {
     };
     app.hooks().backup_restore.trigger(event, stage).await?;
     if app.backups().pending.lock().is_some() {
-        turn.keep();
+        turn.keep(app.backups());
         app.backups().request_restart();
     }
     Ok(())

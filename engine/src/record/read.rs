@@ -208,7 +208,7 @@ impl Statements {
         {
             return Ok(done);
         }
-        ctx.db.query(self.whole, visit).await
+        ctx.db.anywhere().query(self.whole, visit).await
     }
 }
 
@@ -227,6 +227,7 @@ async fn with_total<T>(
     let first = poll_fn(|cx| Poll::Ready(page.as_mut().poll(cx))).await;
     let count = async {
         ctx.db
+            .anywhere()
             .query(count, |rows| rows.scalar_i64())
             .await
             .and_then(|total| total)
@@ -333,7 +334,7 @@ pub async fn view(
         if !expand.is_empty() {
             let wishes = Wishes::of(ctx, collection, expand);
             let read = read_sheet(ctx, collection, &wishes);
-            let sheet = ctx.db.query_now(sql, read).await.map_err(missing)??;
+            let sheet = ctx.db.anywhere().query_now(sql, read).await.map_err(missing)??;
             if sheet.len() == 0 {
                 return Err(Error::NotFound);
             }
@@ -348,11 +349,11 @@ pub async fn view(
             export::write_row(&owned, &row, &viewer, &mut out).map_err(|e| corrupt(&e))?;
             Ok(out)
         };
-        let body = ctx.db.query_now(sql, read).await.map_err(missing)??;
+        let body = ctx.db.anywhere().query_now(sql, read).await.map_err(missing)??;
         return Ok(ViewOutcome::Json(body));
     }
     let read = move |rows: &mut Rows<'_>| read_rows(&owned, rows, 0);
-    let found = ctx.db.query_now(sql, read).await.map_err(missing)??;
+    let found = ctx.db.anywhere().query_now(sql, read).await.map_err(missing)??;
     let (_, record) = found.into_iter().next().ok_or(Error::NotFound)?;
     Ok(ViewOutcome::Record(record.into()))
 }
@@ -377,7 +378,11 @@ pub(crate) async fn fetch(
         &Select { only, ..Select::all(&collection.select) },
     );
     let owned = collection.clone();
-    ctx.db.query(sql, move |rows| read_rows(&owned, rows, from)).await.map_err(Error::Store)?
+    ctx.db
+        .anywhere()
+        .query(sql, move |rows| read_rows(&owned, rows, from))
+        .await
+        .map_err(Error::Store)?
 }
 
 #[cfg(test)]

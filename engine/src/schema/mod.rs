@@ -22,3 +22,4 @@ pub use snapshot::{BackRef, Loaded, Snapshot, WireKey, WireSource};
 pub use validate::{Validation, validate};
 pub use view::prepare;
 pub use view_query::original_field;
+pub(crate) use view_query::spelled;

@@ -11,7 +11,7 @@ use super::{
     Collection, Kind, Loaded, Snapshot, WireSource,
     normalize::{new_collection, normalise},
     validate::field_errors,
-    view_query::{Parsed, has_many_statements, infer, json_field, parse, trim_query},
+    view_query::{Parsed, has_many_statements, infer, json_field, parse, spelled, trim_query},
 };
 use crate::{
     error::{FieldError, FieldErrors},
@@ -60,6 +60,7 @@ pub async fn infer_fields(db: &Db, snapshot: &Snapshot, query: &str) -> Result<I
     }
     let parsed = parse(query)?;
     let mut known = infer(&parsed, snapshot)?;
+    let query = &*spelled(db.dialect(), query);
     let columns = result_columns(db, query).await?;
     let fields = columns
         .iter()

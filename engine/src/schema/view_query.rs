@@ -3,7 +3,9 @@
 //! The tokeniser is as shallow as the reference's on purpose: fields of existing views depend on its quirks.
 //! Pure. Source: spec collections-and-fields §4.9 steps 1–4.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{borrow::Cow, collections::HashMap, sync::Arc};
+
+use dialects::{Dialect, ident};
 
 use super::{Loaded, Snapshot};
 use crate::{
@@ -84,6 +86,52 @@ fn strip_comments(query: &str) -> String {
         out.push(c);
     }
     out
+}
+
+/// A view query with its names as the engine writes them: SQLite also takes `` `name` `` and `[name]`.
+///
+/// A bracket right behind a name, `)` or `]` is a subscript of PostgreSQL and stays.
+#[must_use]
+pub(crate) fn spelled(d: Dialect, query: &str) -> Cow<'_, str> {
+    if d == Dialect::Sqlite || !query.contains(['`', '[']) {
+        return Cow::Borrowed(query);
+    }
+    let (mut out, mut at) = (String::with_capacity(query.len() + 8), 0);
+    while let Some(c) = query[at..].chars().next() {
+        let rest = &query[at..];
+        let before = query[..at].chars().next_back();
+        let is_subscript = before
+            .is_some_and(|c| c.is_alphanumeric() || matches!(c, '_' | ')' | ']' | '"' | '`' | '$'));
+        let token = match c {
+            '\'' | '"' | '`' => quoted(rest, c),
+            '[' if !is_subscript => rest.find(']').map(|end| end + 1),
+            '-' if rest.starts_with("--") => Some(rest.find('\n').unwrap_or(rest.len())),
+            '/' if rest.starts_with("/*") => rest.find("*/").map(|end| end + 2),
+            _ => None,
+        };
+        // What does not end is the engine's to refuse.
+        let token = &rest[..token.unwrap_or(c.len_utf8())];
+        match c {
+            '`' if token.len() > 1 => {
+                out.push_str(&ident(&token[1..token.len() - 1].replace("``", "`")));
+            }
+            '[' if token.len() > 1 => out.push_str(&ident(&token[1..token.len() - 1])),
+            _ => out.push_str(token),
+        }
+        at += token.len();
+    }
+    Cow::Owned(out)
+}
+
+/// The length of a quoted text at the beginning; a doubled quote belongs to it.
+fn quoted(text: &str, quote: char) -> Option<usize> {
+    let mut chars = text.char_indices().skip(1).peekable();
+    while let Some((at, c)) = chars.next() {
+        if c == quote && chars.next_if(|(_, next)| *next == quote).is_none() {
+            return Some(at + 1);
+        }
+    }
+    None
 }
 
 /// Splits on commas and white space, which stay as tokens; quotes and parentheses are kept whole.
@@ -435,6 +483,23 @@ mod tests {
             ("select a b c from posts", "invalid identifier part - expected \"as\", got b"),
         ] {
             assert!(describe(query).starts_with(want), "{query}: {}", describe(query));
+        }
+    }
+
+    #[test]
+    fn names_as_postgresql_writes_them() {
+        for (query, want) in [
+            ("SELECT `a`.`id`, [b c] FROM `a`", r#"SELECT "a"."id", "b c" FROM "a""#),
+            ("SELECT a.[id] AS `x``y`", r#"SELECT a."id" AS "x`y""#),
+            ("SELECT tags[1], ARRAY[2], (x)[3]", "SELECT tags[1], ARRAY[2], (x)[3]"),
+            (
+                "SELECT '`a` [b] it''s', \"`\" -- [x]\n, `y`",
+                "SELECT '`a` [b] it''s', \"`\" -- [x]\n, \"y\"",
+            ),
+            ("SELECT /* `ä` */ [ä] FROM `", "SELECT /* `ä` */ \"ä\" FROM `"),
+        ] {
+            assert_eq!(spelled(Dialect::Postgres, query), want);
+            assert_eq!(spelled(Dialect::Sqlite, query), query);
         }
     }
 

@@ -70,6 +70,15 @@ impl Database {
             Backend::Postgres(db) => Self(Backend::Postgres(db.for_claims(claims))),
         }
     }
+    /// The same database for what is only shown: a read replica may answer that has every write this node knows of.
+    /// Nothing changes where there are none.
+    #[must_use]
+    pub fn anywhere(&self) -> Self {
+        match &self.0 {
+            Backend::Sqlite(_) => self.clone(),
+            Backend::Postgres(db) => Self(Backend::Postgres(db.anywhere())),
+        }
+    }
     /// True if what is seen may depend on who asks ([`for_claims`](Self::for_claims)).
     #[must_use]
     pub fn has_row_security(&self) -> bool {

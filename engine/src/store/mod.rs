@@ -203,6 +203,14 @@ impl Db {
             Self::Tx(tx) => tx.query(sql, visit).await,
         }
     }
+    /// [`Database::anywhere`]; a transaction stays what it is.
+    #[must_use]
+    pub fn anywhere(&self) -> Self {
+        match self {
+            Self::Pool(database) => Self::Pool(database.anywhere()),
+            Self::Tx(tx) => Self::Tx(tx.clone()),
+        }
+    }
     /// [`Database::query_briefly`]; `None` inside a transaction.
     ///
     /// # Errors

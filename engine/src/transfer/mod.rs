@@ -40,7 +40,7 @@ use self::{
     sqlite::Files,
 };
 use crate::{
-    schema::{Collection, snapshot::decode_cells},
+    schema::{Collection, snapshot::decode_cells, spelled},
     store::{ValueRef, postgres::Dsn},
 };
 
@@ -440,7 +440,7 @@ async fn create_views(
 
 async fn create_view(handle: &Handle, name: &str, query: &str) -> Result<Result<()>> {
     let d = handle.dialect();
-    let query = query.trim().trim_end_matches(';').trim();
+    let query = &*spelled(d, query.trim().trim_end_matches(';').trim());
     let made = handle.attempt(&[ddl::create_view(d, name, query)]).await?;
     if made.is_err() {
         return Ok(made);

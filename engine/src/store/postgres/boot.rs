@@ -11,8 +11,9 @@ use super::{
     connect::{self, ConnectError, check_server},
     db::Database,
     error,
-    pool::Pool,
+    pool::{Pool, Purpose, Settings},
     publish::{ClusterMode, Publisher},
+    replica::Replicas,
     row_security,
 };
 use crate::store::{Error, Result, StoreConfig};
@@ -41,6 +42,8 @@ pub struct PostgresConfig {
     pub claims: Vec<String>,
     /// Whether there are other nodes.
     pub cluster: ClusterMode,
+    /// Standby servers that may answer reads (`--pgReplica`). None of them has to be there.
+    pub replicas: Vec<Dsn>,
 }
 
 impl PostgresConfig {
@@ -54,6 +57,7 @@ impl PostgresConfig {
             row_security: false,
             claims: Vec::new(),
             cluster: ClusterMode::default(),
+            replicas: Vec::new(),
         }
     }
 }
@@ -99,18 +103,32 @@ impl Database {
             false => None,
         };
         drop(client);
-        let max_idle = postgres.max_idle.min(max_open);
-        let trace = config.trace.clone();
-        let pool =
-            Pool::new(dsn, max_open, max_idle, config.query_timeout, trace, postgres.row_security);
+        let settings = Settings {
+            dsn: dsn.clone(),
+            max_open,
+            max_idle: postgres.max_idle.min(max_open),
+            statement_timeout: config.query_timeout,
+            trace: config.trace.clone(),
+            row_security: postgres.row_security,
+            purpose: Purpose::All,
+        };
+        let replicas = (!postgres.replicas.is_empty()).then(|| {
+            let of = |replica: &Dsn| Settings {
+                dsn: Arc::new(replica.clone()),
+                purpose: Purpose::Reads,
+                ..settings.clone()
+            };
+            Replicas::start(dsn, postgres.replicas.iter().map(of))
+        });
+        let pool = Pool::new(settings);
         let publisher =
             (postgres.cluster != ClusterMode::Off).then(|| Publisher::new(postgres.cluster));
-        Ok(Self::new(pool, publisher, warning, config.query_timeout))
+        Ok(Self::new(pool, publisher, replicas, warning, config.query_timeout))
     }
 
     /// Waits until no other node migrates.
     pub(in crate::store) async fn lock_migrations(&self) -> Result<MigrationLock> {
-        let client = open_client(self.0.pool.dsn()).await?;
+        let client = open_client(self.inner.pool.dsn()).await?;
         lock(&client).await?;
         Ok(MigrationLock { _client: Some(client) })
     }

@@ -61,11 +61,11 @@ fn text(value: &str) -> Value {
 
 impl Cluster {
     pub(in crate::store) fn of(db: &Database) -> Option<Self> {
-        db.0.publisher.as_ref().map(|_| Self { db: db.clone() })
+        db.inner.publisher.as_ref().map(|_| Self { db: db.clone() })
     }
 
     fn publisher(&self) -> Result<&Publisher> {
-        self.db.0.publisher.as_ref().ok_or(Error::Ended)
+        self.db.inner.publisher.as_ref().ok_or(Error::Ended)
     }
 
     /// The name of this node.
@@ -169,22 +169,26 @@ impl Cluster {
     /// # Errors
     /// What the driver says.
     pub async fn listen(&self) -> Result<Listener> {
-        let dsn = self.db.0.pool.dsn();
+        let dsn = self.db.inner.pool.dsn();
         if dsn.is_pooled() {
             tracing::warn!("cluster: behind a pooler that shares sessions this node hears nothing");
         }
         let opened = connect::connect(dsn).await;
         let (client, mut driver) = opened.map_err(|e| Error::Connect(e.to_string()))?;
         let (to, notices) = mpsc::channel(WAITING);
-        let node = self.node();
+        let (node, db) = (self.node(), self.db.clone());
         tokio::spawn(async move {
+            // What was said before is lost.
+            db.wrote();
             while let Some(Ok(message)) = driver.next().await {
                 let AsyncMessage::Notification(told) = message else { continue };
                 let notice = Notice::parse(told.channel(), told.payload());
-                if let Some(notice) = notice.filter(|notice| notice.from != *node)
-                    && to.send(notice).await.is_err()
-                {
-                    return;
+                if let Some(notice) = notice.filter(|notice| notice.from != *node) {
+                    // Whoever hears of it can read it.
+                    db.wrote();
+                    if to.send(notice).await.is_err() {
+                        return;
+                    }
                 }
             }
         });

@@ -39,6 +39,8 @@ const CANCEL_LIMIT: Duration = Duration::from_secs(5);
 /// First pause between attempts; doubled up to [`MAX_PAUSE`].
 const PAUSE: Duration = Duration::from_millis(100);
 const MAX_PAUSE: Duration = Duration::from_secs(3);
+/// The least `server_version_num`.
+const OLDEST: i32 = 140_000;
 
 /// What kept a connection from being made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -216,11 +218,8 @@ pub async fn check_server(client: &Client) -> Result<u32, ConnectError> {
         .await
         .map_err(|e| unsuitable(explain(&e).1))?;
     let (version, encoding): (i32, String) = (row.get(0), row.get(1));
-    if version < 140_000 {
-        return Err(unsuitable(format!(
-            "the server is version {}, at least 14 is needed",
-            version / 10_000
-        )));
+    if let Some(reason) = too_old(version) {
+        return Err(unsuitable(reason));
     }
     if encoding != "UTF8" {
         return Err(unsuitable(format!(
@@ -228,6 +227,15 @@ pub async fn check_server(client: &Client) -> Result<u32, ConnectError> {
         )));
     }
     Ok(version.unsigned_abs())
+}
+
+/// Why a `server_version_num` is not enough. From version 10 on it is `major × 10000 + minor`, before that
+/// `major × 10000 + middle × 100 + minor`.
+fn too_old(version: i32) -> Option<String> {
+    let (major, middle) = (version / 10_000, version / 100 % 100);
+    let name = if major < 10 { format!("{major}.{middle}") } else { major.to_string() };
+    (version < OLDEST)
+        .then(|| format!("the server is version {name}, at least {} is needed", OLDEST / 10_000))
 }
 
 type Failed = (Refusal, String);
@@ -363,5 +371,27 @@ fn of_state(code: &SqlState) -> Refusal {
         code if code.starts_with("28") => Refusal::Denied,
         code if code.starts_with("08") => Refusal::Unreachable,
         _ => Refusal::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn old_servers() {
+        let said =
+            |name: &str| Some(format!("the server is version {name}, at least 14 is needed"));
+        for (version, want) in [
+            (90_624, said("9.6")),
+            (100_023, said("10")),
+            (130_022, said("13")),
+            (139_999, said("13")),
+            (140_000, None),
+            (150_014, None),
+            (180_001, None),
+        ] {
+            assert_eq!(too_old(version), want, "{version}");
+        }
     }
 }

@@ -12,12 +12,14 @@ use std::{
 };
 
 use dialects::{Dialect, catalog};
+use futures_util::FutureExt as _;
 
 use super::{
     conn::{Answer, Conn},
     error::{self, Fail},
     pool::{Lent, Pool},
     publish::Publisher,
+    replica::Replicas,
 };
 use crate::store::{Claims, Done, Error, Job, Result, Rows, Sql, Stats, holding, retry};
 
@@ -28,9 +30,15 @@ const GRACE: Duration = Duration::from_secs(1);
 /// What other nodes wrote is not believed to be unseen for longer than this.
 const FOREIGN_MS: u128 = 500;
 
-/// A PostgreSQL database. Cheap to clone.
+/// A PostgreSQL database, as somebody uses it. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(in crate::store) struct Database(pub(super) Arc<Inner>, pub(super) Option<Claims>);
+pub(in crate::store) struct Database {
+    pub(super) inner: Arc<Inner>,
+    /// Who asks, for policies.
+    pub(super) somebody: Option<Claims>,
+    /// Replicas may answer.
+    pub(super) anywhere: bool,
+}
 
 #[derive(Debug)]
 pub(super) struct Inner {
@@ -40,6 +48,7 @@ pub(super) struct Inner {
     pub(super) pool: Pool,
     /// Tells other nodes; `None` when there are to be none.
     pub(super) publisher: Option<Publisher>,
+    pub(super) replicas: Option<Replicas>,
     pub(super) timeout: Duration,
     started: Instant,
     asked: AtomicU64,
@@ -52,6 +61,7 @@ impl Database {
     pub(super) fn new(
         pool: Pool,
         publisher: Option<Publisher>,
+        replicas: Option<Replicas>,
         warning: Option<String>,
         timeout: Duration,
     ) -> Self {
@@ -59,6 +69,7 @@ impl Database {
             id: holding::fresh_id(),
             pool,
             publisher,
+            replicas,
             warning,
             timeout,
             started: Instant::now(),
@@ -67,20 +78,30 @@ impl Database {
             commits: AtomicU64::new(0),
             jobs: AtomicU64::new(0),
         };
-        Self(Arc::new(inner), None)
+        Self { inner: Arc::new(inner), somebody: None, anywhere: false }
     }
 
     pub(in crate::store) fn id(&self) -> u64 {
-        self.0.id
+        self.inner.id
     }
     pub(in crate::store) fn warning(&self) -> Option<&str> {
-        self.0.warning.as_deref()
+        self.inner.warning.as_deref()
     }
     pub(in crate::store) fn query_timeout(&self) -> Duration {
-        self.0.timeout
+        self.inner.timeout
+    }
+    /// The same database for reads that a replica may answer.
+    pub(in crate::store) fn anywhere(&self) -> Self {
+        Self { anywhere: true, ..self.clone() }
+    }
+    /// Something was, or may have been, written; to be called before anybody else hears of it.
+    pub(super) fn wrote(&self) {
+        if let Some(replicas) = &self.inner.replicas {
+            replicas.wrote();
+        }
     }
     pub(super) fn refuse_nested(&self) -> Result<()> {
-        if holding::holds(self.0.id) { Err(Error::Held) } else { Ok(()) }
+        if holding::holds(self.inner.id) { Err(Error::Held) } else { Ok(()) }
     }
 
     /// Runs a read.
@@ -88,17 +109,24 @@ impl Database {
     where
         F: FnOnce(&mut Rows<'_>) -> T,
     {
-        let limit = self.0.timeout + GRACE;
+        let limit = self.inner.timeout + GRACE;
         let answer = tokio::time::timeout(limit, self.fetch(&sql)).await;
         let answer = answer.unwrap_or(Err(Error::Timeout))?;
-        self.0.reads.fetch_add(1, Relaxed);
+        self.inner.reads.fetch_add(1, Relaxed);
         Ok(visit(&mut answer.rows()))
     }
 
     async fn fetch(&self, sql: &Sql) -> Result<Answer> {
         let (mut left, claims) = (READS, self.claims());
+        if self.anywhere
+            && let Some(replicas) = &self.inner.replicas
+            // Type-erased, or the compiler's proof that requests are `Send` exceeds its limit.
+            && let Some(answer) = replicas.fetch(claims.as_ref(), sql).boxed().await
+        {
+            return answer;
+        }
         loop {
-            let mut lent = self.0.pool.get().await?;
+            let mut lent = self.inner.pool.get().await?;
             let conn = lent.conn()?;
             left -= 1;
             let known = conn.knows(&sql.text);
@@ -120,8 +148,10 @@ impl Database {
         }
         let database = self.clone();
         let work = tokio::spawn(async move {
-            let limit = database.0.timeout + GRACE;
+            let limit = database.inner.timeout + GRACE;
             let done = tokio::time::timeout(limit, database.write_patiently(&job)).await;
+            // What failed may have been committed nevertheless.
+            database.wrote();
             done.unwrap_or(Err(Error::Timeout))
         });
         work.await.unwrap_or(Err(Error::Busy))
@@ -131,7 +161,7 @@ impl Database {
         let (mut waits, mut replanned, claims) = (retry::waits(), false, self.claims());
         let told = self.decide(&job.notes).await;
         loop {
-            let mut lent = self.0.pool.get().await?;
+            let mut lent = self.inner.pool.get().await?;
             let conn = lent.conn()?;
             let fail = match conn.job_for(claims.as_ref(), job, told.node()).await {
                 Ok(done) => {
@@ -156,40 +186,43 @@ impl Database {
     }
 
     pub(super) fn count_commit(&self, jobs: u64) {
-        self.0.commits.fetch_add(1, Relaxed);
-        self.0.jobs.fetch_add(jobs, Relaxed);
+        self.inner.commits.fetch_add(1, Relaxed);
+        self.inner.jobs.fetch_add(jobs, Relaxed);
     }
 
     pub(in crate::store) fn stats(&self) -> Stats {
         Stats {
-            inline_reads: self.0.reads.load(Relaxed),
-            commits: self.0.commits.load(Relaxed),
-            jobs: self.0.jobs.load(Relaxed),
+            inline_reads: self.inner.reads.load(Relaxed),
+            commits: self.inner.commits.load(Relaxed),
+            jobs: self.inner.jobs.load(Relaxed),
             ..Stats::default()
         }
     }
     pub(in crate::store) fn waiting(&self) -> usize {
-        self.0.pool.waiting()
+        self.inner.pool.waiting()
     }
 
     /// Another number each time: whatever was asked before a write counts as overtaken and is asked again in its
     /// transaction, because other connections and other nodes write at the same time.
     pub(in crate::store) fn write_version(&self) -> u64 {
-        self.0.asked.fetch_add(1, Relaxed)
+        self.inner.asked.fetch_add(1, Relaxed)
     }
 
     /// Changes by itself every half second, which bounds how long what another node wrote stays unseen by caches.
     pub(in crate::store) fn foreign_version(&self) -> i64 {
-        i64::try_from(self.0.started.elapsed().as_millis() / FOREIGN_MS).unwrap_or(i64::MAX)
+        i64::try_from(self.inner.started.elapsed().as_millis() / FOREIGN_MS).unwrap_or(i64::MAX)
     }
 
     pub(in crate::store) fn bump(&self) {
-        self.0.pool.bump();
+        self.inner.pool.bump();
+        if let Some(replicas) = &self.inner.replicas {
+            replicas.bump();
+        }
     }
 
     /// `VACUUM`, without a time limit.
     pub(in crate::store) async fn vacuum(&self) -> Result<()> {
-        let mut lent = self.0.pool.get().await?;
+        let mut lent = self.inner.pool.get().await?;
         let conn = lent.conn()?;
         for text in ["SET statement_timeout = 0", "VACUUM", "RESET statement_timeout"] {
             conn.batch(text).await.map_err(Fail::into_error)?;
@@ -200,11 +233,14 @@ impl Database {
     }
 
     pub(super) async fn lend(&self) -> Result<Lent> {
-        self.0.pool.get().await
+        self.inner.pool.get().await
     }
 
     pub(in crate::store) fn close(&self) {
-        self.0.pool.close();
+        self.inner.pool.close();
+        if let Some(replicas) = &self.inner.replicas {
+            replicas.close();
+        }
     }
 }
 

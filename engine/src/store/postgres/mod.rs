@@ -4,12 +4,15 @@
 //! |---|---|
 //! | [`dsn`], [`connect`], `tls` | where it is, how to get there |
 //! | `boot` | first contact: version, helper functions, the lock of migrations |
+//! | `backup_lock` | one copy of the whole database at a time |
 //! | `pool`, `conn` | connections, prepared statements, what happens when nobody waits any more |
 //! | `db`, `tx`, `raw` | the doors of the store |
+//! | `replica` | which read replicas know everything, and reads on those |
 //! | `row_security` | telling policies who asks |
 //! | `bind`, `rows`, `error` | values there, values back, errors |
 //! | `publish`, `notice`, `cluster` | telling other nodes, what is told, listening to them |
 
+mod backup_lock;
 mod bind;
 mod boot;
 mod cluster;
@@ -22,11 +25,13 @@ mod notice;
 mod pool;
 mod publish;
 mod raw;
+mod replica;
 mod row_security;
 mod rows;
 mod tls;
 mod tx;
 
+pub use backup_lock::BackupLock;
 pub use boot::{MigrationLock, PostgresConfig};
 pub use cluster::{Cluster, Heart, Listener};
 pub use connect::{ConnectError, Driver, connect};

@@ -30,25 +30,46 @@ pub(super) struct Pool(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    dsn: Arc<Dsn>,
-    trace: Tracer,
+    settings: Settings,
     permits: Arc<Semaphore>,
     idle: Mutex<VecDeque<(Conn, Instant)>>,
-    max_idle: usize,
-    statement_timeout: Duration,
     waiting: AtomicUsize,
     generation: AtomicU64,
     closed: AtomicBool,
     /// Some table has row-level security, or had when somebody looked.
     row_security: AtomicBool,
-    always_row_security: bool,
 }
 
-struct Tracer(Option<Trace>);
+/// What a pool is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Everything: whoever comes waits until there is a connection.
+    All,
+    /// Reads that the primary answers otherwise: nobody waits.
+    Reads,
+}
 
-impl std::fmt::Debug for Tracer {
+/// How a pool is set up.
+#[derive(Clone)]
+pub(super) struct Settings {
+    pub(super) dsn: Arc<Dsn>,
+    /// Most connections at a time, and most that wait unused.
+    pub(super) max_open: usize,
+    pub(super) max_idle: usize,
+    /// Time limit of statements, unless the connection string has one.
+    pub(super) statement_timeout: Duration,
+    pub(super) trace: Option<Trace>,
+    /// Tables are taken to have row-level security, whether they have or not.
+    pub(super) row_security: bool,
+    pub(super) purpose: Purpose,
+}
+
+impl std::fmt::Debug for Settings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Tracer").field(&self.0.is_some()).finish()
+        f.debug_struct("Settings")
+            .field("dsn", &self.dsn)
+            .field("purpose", &self.purpose)
+            .finish_non_exhaustive()
     }
 }
 
@@ -83,40 +104,33 @@ impl Drop for Waiting<'_> {
 }
 
 impl Pool {
-    pub(super) fn new(
-        dsn: Arc<Dsn>,
-        max_open: usize,
-        max_idle: usize,
-        statement_timeout: Duration,
-        trace: Option<Trace>,
-        row_security: bool,
-    ) -> Self {
+    pub(super) fn new(settings: Settings) -> Self {
         let inner = Arc::new(Inner {
-            dsn,
-            trace: Tracer(trace),
-            permits: Arc::new(Semaphore::new(max_open)),
+            permits: Arc::new(Semaphore::new(settings.max_open)),
             idle: Mutex::default(),
-            max_idle,
-            statement_timeout,
             waiting: AtomicUsize::new(0),
             generation: AtomicU64::new(0),
             closed: AtomicBool::new(false),
-            row_security: AtomicBool::new(row_security),
-            always_row_security: row_security,
+            row_security: AtomicBool::new(settings.row_security),
+            settings,
         });
         tokio::spawn(reap(Arc::downgrade(&inner)));
         Self(inner)
     }
 
     pub(super) fn dsn(&self) -> &Arc<Dsn> {
-        &self.0.dsn
+        &self.0.settings.dsn
     }
     pub(super) fn has_row_security(&self) -> bool {
         self.0.row_security.load(Relaxed)
     }
+    /// False if it is known, or nobody asks this pool.
+    fn asks_for_row_security(&self) -> bool {
+        !self.0.settings.row_security && self.0.settings.purpose == Purpose::All
+    }
     /// Looks again; other nodes and `psql` change tables too. What cannot be asked stays as it is.
     async fn look_for_row_security(&self, client: &tokio_postgres::Client) {
-        if !self.0.always_row_security
+        if self.asks_for_row_security()
             && let Ok(is_used) = row_security::is_used(client).await
         {
             self.0.row_security.store(is_used, Relaxed);
@@ -130,7 +144,9 @@ impl Pool {
     pub(super) fn bump(&self) {
         self.0.generation.fetch_add(1, Relaxed);
         let pool = self.clone();
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        if self.asks_for_row_security()
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
             runtime.spawn(async move {
                 // Without a connection the next one that is made looks.
                 if let Ok(mut lent) = pool.get().await
@@ -156,7 +172,7 @@ impl Pool {
         let inner = &self.0;
         inner.waiting.fetch_add(1, Relaxed);
         let waiting = Waiting(&inner.waiting);
-        let permit = tokio::time::timeout(WAIT, inner.permits.clone().acquire_owned()).await;
+        let permit = tokio::time::timeout(self.wait(), inner.permits.clone().acquire_owned()).await;
         drop(waiting);
         let permit = permit.ok().and_then(std::result::Result::ok).ok_or(Error::Busy)?;
         let mut conn = match self.kept() {
@@ -165,6 +181,14 @@ impl Pool {
         };
         conn.refresh(inner.generation.load(Relaxed));
         Ok(Lent { conn: Some(conn), pool: self.clone(), _permit: permit })
+    }
+
+    /// How long somebody waits for a connection.
+    fn wait(&self) -> Duration {
+        match self.0.settings.purpose {
+            Purpose::All => WAIT,
+            Purpose::Reads => Duration::ZERO,
+        }
     }
 
     fn kept(&self) -> Option<Conn> {
@@ -178,22 +202,31 @@ impl Pool {
     }
 
     async fn connect(&self) -> Result<Conn> {
-        let inner = &self.0;
-        let (client, driver) =
-            connect::connect_patiently(&inner.dsn, WAIT).await.map_err(|error| {
-                tracing::error!(%error, "no database connection");
-                Error::Unreachable
-            })?;
+        let (inner, settings) = (&self.0, &self.0.settings);
+        let connecting = connect::connect_patiently(&settings.dsn, self.wait());
+        let (client, driver) = connecting.await.map_err(|error| {
+            match settings.purpose {
+                Purpose::All => tracing::error!(%error, "no database connection"),
+                Purpose::Reads => tracing::debug!(%error, "no connection to a replica"),
+            }
+            Error::Unreachable
+        })?;
         let ended = driver.spawn_watched();
         self.look_for_row_security(&client).await;
-        let mut conn = Conn::new(client, inner.dsn.clone(), inner.trace.0.clone());
+        let mut conn = Conn::new(client, settings.dsn.clone(), settings.trace.clone());
         conn.ended = ended;
         conn.lifetime = next_lifetime();
         conn.generation = inner.generation.load(Relaxed);
-        if !inner.dsn.session.iter().any(|(name, _)| name == "statement_timeout") {
-            let limit = inner.statement_timeout.as_millis();
-            let set = conn.batch(&format!("SET statement_timeout = {limit}")).await;
-            set.map_err(super::error::Fail::into_error)?;
+        let mut set = Vec::new();
+        if !settings.dsn.session.iter().any(|(name, _)| name == "statement_timeout") {
+            set.push(format!("SET statement_timeout = {}", settings.statement_timeout.as_millis()));
+        }
+        if settings.purpose == Purpose::Reads {
+            // A standby that becomes a primary would take writes.
+            set.push("SET default_transaction_read_only = on".to_owned());
+        }
+        if !set.is_empty() {
+            conn.batch(&set.join(";")).await.map_err(super::error::Fail::into_error)?;
         }
         Ok(conn)
     }
@@ -203,7 +236,7 @@ impl Pool {
             return;
         }
         let mut idle = self.0.idle.lock();
-        if idle.len() < self.0.max_idle {
+        if idle.len() < self.0.settings.max_idle {
             idle.push_back((conn, Instant::now()));
         }
     }

@@ -79,7 +79,7 @@ impl Told {
 impl Database {
     /// What becomes of these notes.
     pub(super) async fn decide(&self, notes: &[Note]) -> Told {
-        match &self.0.publisher {
+        match &self.inner.publisher {
             Some(publisher) if !notes.is_empty() => publisher.decide().await,
             _ => Told::No(None),
         }

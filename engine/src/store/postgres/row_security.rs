@@ -42,16 +42,16 @@ pub(super) async fn warning(client: &Client) -> Result<Option<String>, tokio_pos
 impl Database {
     /// The same database for somebody.
     pub(in crate::store) fn for_claims(&self, claims: Claims) -> Self {
-        Self(self.0.clone(), Some(claims))
+        Self { somebody: Some(claims), ..self.clone() }
     }
 
     pub(in crate::store) fn has_row_security(&self) -> bool {
-        self.0.pool.has_row_security()
+        self.inner.pool.has_row_security()
     }
 
     /// What transactions have to set; nothing where no policy would read it.
     pub(super) fn claims(&self) -> Option<Claims> {
-        self.has_row_security().then(|| self.1.clone().unwrap_or_else(Claims::system))
+        self.has_row_security().then(|| self.somebody.clone().unwrap_or_else(Claims::system))
     }
 }
 

@@ -278,7 +278,10 @@ impl Tx {
                 return Err(Error::Ended);
             }
             let node = told.as_ref().and_then(Told::node).unwrap_or_default();
-            conn.tell_and_commit(&changes, node).await.map_err(|fail| {
+            let ended = conn.tell_and_commit(&changes, node).await;
+            // A commit that is not answered may have been one.
+            database.wrote();
+            ended.map_err(|fail| {
                 inner.collided.fetch_or(fail.is_conflict(), Relaxed);
                 fail.into_error()
             })?;

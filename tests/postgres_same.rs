@@ -1,0 +1,171 @@
+//! The same requests to a server on SQLite and one on PostgreSQL: the same answers.
+
+use serde_json::{Value, json};
+
+use crate::support::{Server, encode, eventually, postgres::Postgres};
+
+/// The answers of both servers; they must be equal.
+fn both(servers: &[Server; 2], method: &str, path: &str, body: &Value) -> (u16, Value) {
+    let [sqlite, postgres] = servers.each_ref().map(|server| {
+        let answer = server.send(method, path, &server.superuser(), body);
+        (answer.status, answer.json())
+    });
+    assert_eq!(sqlite, postgres, "{method} {path} {body}");
+    sqlite
+}
+
+/// Makes a collection on both; its ids are not compared.
+fn make(servers: &[Server; 2], body: &Value) {
+    for server in servers {
+        let made = server.send("POST", "/api/collections", &server.superuser(), body);
+        assert_eq!(made.status, 200, "{}", made.json());
+    }
+}
+
+fn servers(postgres: &Postgres, database: &str) -> [Server; 2] {
+    [Server::fresh(&[]), postgres.serve(database, &[])]
+}
+
+#[test]
+fn violated_indexes() {
+    let Some(postgres) = Postgres::start(&[], &[]) else { return };
+    let servers = servers(&postgres, "violated");
+    let text = |name: &str| json!({ "name": name, "type": "text" });
+    let indexes = [
+        "CREATE UNIQUE INDEX `IdxOfMine` ON `pairs` (`a`)",
+        "CREATE UNIQUE INDEX `both` ON `pairs` (`b`, `c`)",
+        "CREATE UNIQUE INDEX `folded` ON `pairs` (lower(`d`))",
+        "CREATE UNIQUE INDEX `partial` ON `pairs` (`e`) WHERE `e` != ''",
+    ];
+    let fields = ["a", "b", "c", "d", "e"].map(text);
+    make(
+        &servers,
+        &json!({ "name": "pairs", "type": "base", "listRule": "", "indexes": indexes,
+            "fields": fields }),
+    );
+    let path = "/api/collections/pairs/records";
+    let row = |id: &str, a: &str, b: &str, c: &str, d: &str, e: &str| json!({ "id": id, "a": a, "b": b, "c": c, "d": d, "e": e });
+    let id = |n: u8| format!("{n:0>15}");
+    for body in [row(&id(1), "a", "b", "c", "d", "e"), row(&id(2), "2", "b", "2", "2", "")] {
+        for server in &servers {
+            let made = server.send("POST", path, &server.superuser(), &body);
+            assert_eq!(made.status, 200, "{}", made.json());
+        }
+    }
+    for (body, field) in [
+        (row(&id(3), "a", "3", "3", "3", ""), "a"),
+        (row(&id(3), "3", "b", "c", "3", ""), "b"),
+        (row(&id(3), "3", "3", "3", "3", "e"), "e"),
+        (row(&id(1), "3", "3", "3", "3", "3"), "id"),
+    ] {
+        let (status, answer) = both(&servers, "POST", path, &body);
+        assert_eq!(status, 400, "{answer}");
+        assert!(answer["data"][field]["code"].is_string(), "{answer}");
+        let change = format!("{path}/{}", id(2));
+        let mut body = body;
+        body.as_object_mut().expect("an object").remove("id");
+        if field != "id" {
+            assert_eq!(both(&servers, "PATCH", &change, &body).0, 400);
+        }
+    }
+    // A known gap: PostgreSQL names the field of an index over lower(field).
+    let folded = row(&id(3), "3", "3", "3", "D", "");
+    let [sqlite, postgres] = servers.each_ref().map(|server| {
+        let answer = server.send("POST", path, &server.superuser(), &folded);
+        (answer.status, answer.json())
+    });
+    assert_eq!((sqlite.0, &sqlite.1["data"]), (400, &json!({})));
+    assert_eq!((postgres.0, &postgres.1["message"]), (400, &sqlite.1["message"]));
+    assert_eq!(postgres.1["data"]["d"]["code"], "validation_not_unique");
+}
+
+#[test]
+fn logs() {
+    let Some(postgres) = Postgres::start(&[], &[]) else { return };
+    let servers = servers(&postgres, "logged");
+    for n in 0..6 {
+        both(&servers, "GET", &format!("/api/nope/{n}"), &Value::Null);
+    }
+    let ours = "data.url ~ '/api/nope/'";
+    let list = |rest: &str, sort: &str| {
+        let filter = encode(&format!("{ours}{rest}"));
+        format!(
+            "/api/logs?filter={filter}&sort={sort}&fields=message,level,data.status,data.url,data.method"
+        )
+    };
+    for server in &servers {
+        eventually("the log is written", || {
+            let page = server.send("GET", &list("", ""), &server.superuser(), &Value::Null);
+            (page.json()["totalItems"] == 6).then_some(())
+        });
+    }
+    for (rest, count) in [
+        ("", 6),
+        (" && data.status >= 400", 6),
+        (" && data.status = 404 && level > 0", 6),
+        (" && data.status < 400", 0),
+        (" && data.url ~ '%/3'", 1),
+        (" && (data.url = '/api/nope/1' || message ~ 'nope/2')", 2),
+        (" && data.missing = null", 6),
+        (" && data.missing != ''", 6),
+        (" && data.auth = '_superusers' && created > '2020-01-01 00:00:00.000Z'", 6),
+    ] {
+        for sort in ["data.url", "-data.url", "level,-message"] {
+            let (status, page) = both(&servers, "GET", &list(rest, sort), &Value::Null);
+            assert_eq!((status, &page["totalItems"]), (200, &json!(count)), "{rest}: {page}");
+        }
+        let stats = format!("/api/logs/stats?filter={}", encode(&format!("{ours}{rest}")));
+        for server in &servers {
+            let hours = server.send("GET", &stats, &server.superuser(), &Value::Null).json();
+            let hours = hours.as_array().expect("a list");
+            let total: i64 = hours.iter().filter_map(|hour| hour["total"].as_i64()).sum();
+            assert_eq!(total, count, "{rest}: {hours:?}");
+            let is_hour =
+                |hour: &Value| hour["date"].as_str().is_some_and(|d| d.ends_with(":00:00.000Z"));
+            assert!(hours.iter().all(is_hour), "{hours:?}");
+        }
+    }
+    for bad in ["/api/logs?filter=nope%3D1", "/api/logs/stats?filter=%28", "/api/logs?sort=nope"] {
+        both(&servers, "GET", bad, &Value::Null);
+    }
+}
+
+#[test]
+fn names_in_view_queries() {
+    let Some(postgres) = Postgres::start(&[], &[]) else { return };
+    let servers = servers(&postgres, "named");
+    let text = |name: &str| json!({ "name": name, "type": "text" });
+    make(
+        &servers,
+        &json!({ "name": "Posts", "type": "base", "fields": [text("Title"), text("order")] }),
+    );
+    for n in 1..=3 {
+        let body = json!({ "id": format!("{n:0>15}"), "Title": format!("t{n}"), "order": "o" });
+        both(&servers, "POST", "/api/collections/Posts/records?fields=id", &body);
+    }
+    for (name, query) in [
+        (
+            "ticks",
+            "SELECT `Posts`.`id`, `p`.`Title` AS `Name`, `Posts`.`order` FROM `Posts` JOIN `Posts` `p` ON `p`.`id` = `Posts`.`id`",
+        ),
+        ("brackets", "SELECT p.[id], p.[order] FROM [Posts] p WHERE p.[Title] != '[x] `y`'"),
+        (
+            "counted",
+            "SELECT (ROW_NUMBER() OVER()) as `id`, COUNT([id]) as `n` FROM `Posts` GROUP BY [order]",
+        ),
+    ] {
+        make(&servers, &json!({ "name": name, "type": "view", "viewQuery": query }));
+        let path = format!("/api/collections/{name}/records?sort=id&fields=*");
+        let strip = |mut page: Value| {
+            for item in page["items"].as_array_mut().expect("a list") {
+                item.as_object_mut().expect("an object").remove("collectionId");
+            }
+            page
+        };
+        let [sqlite, postgres] = servers.each_ref().map(|server| {
+            strip(server.send("GET", &path, &server.superuser(), &Value::Null).json())
+        });
+        assert_eq!(sqlite, postgres);
+        assert_ne!(sqlite["totalItems"], 0);
+    }
+}
