@@ -10,6 +10,7 @@ mod cli;
 mod cluster;
 mod durability;
 mod files;
+mod full_disk;
 mod full_text;
 mod mail;
 mod oauth2;

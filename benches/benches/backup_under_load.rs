@@ -1,14 +1,17 @@
 //! What a backup costs those who write meanwhile: latencies of single-row writes without one, and while one is made.
 //!
 //! `cargo bench -p benches --bench backup_under_load`; `MIB=2048` sets the size of the database. The target: the 99th
-//! percentile stays below twice that without a backup.
+//! percentile stays below twice that without a backup. The copy in the archive must be whole and hold every write that was
+//! acknowledged before the backup began.
 
 #![allow(clippy::print_stdout, reason = "the figures")]
 
 use std::{
+    fs::File,
+    path::Path,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -80,12 +83,40 @@ async fn run(mib: i64) {
     let size = std::fs::metadata(dir.path().join("data.db")).map_or(0, |stat| stat.len());
     println!("database: {} MiB", size >> 20);
     let without = during(&app, "without", tokio::time::sleep(Duration::from_secs(10))).await;
+    let before = AtomicI64::new(0);
     let with = during(&app, "with", async {
+        before.store(newest(&dir.path().join("data.db")), Ordering::Relaxed);
         backup::create(&app, "bench.zip").await.expect("a backup");
     })
     .await;
     println!("p99 with / without: {:.2}", with as f64 / without.max(1) as f64);
     app.shutdown(false).await.expect("closed");
+    check(dir.path(), before.into_inner());
+}
+
+/// The newest row that was committed; rows are numbered in the order of their commits.
+fn newest(path: &Path) -> i64 {
+    let conn = rusqlite::Connection::open(path).expect("a database");
+    conn.query_row("SELECT max(id) FROM load", [], |row| row.get(0)).expect("rows")
+}
+
+/// The copy in the archive is whole and holds all rows up to `before`.
+fn check(dir: &Path, before: i64) {
+    let file = File::open(dir.join("backups/bench.zip")).expect("the backup");
+    let mut zip = zip::ZipArchive::new(file).expect("a zip file");
+    let path = dir.join("restored.db");
+    let mut copy = File::create(&path).expect("a file");
+    std::io::copy(&mut zip.by_name("data.db").expect("data.db"), &mut copy).expect("extracted");
+    let conn = rusqlite::Connection::open(&path).expect("a database");
+    let verdict: String =
+        conn.query_row("PRAGMA integrity_check", [], |row| row.get(0)).expect("checked");
+    let held: i64 = conn
+        .query_row("SELECT count(*) FROM load WHERE id <= ?1", [before], |row| row.get(0))
+        .expect("counted");
+    println!(
+        "restored copy: integrity_check {verdict}, {held} of {before} writes before the backup"
+    );
+    assert!(verdict == "ok" && held == before, "the copy is not complete");
 }
 
 fn main() {

@@ -7,7 +7,7 @@ use std::{
     convert::Infallible,
     future::Future as _,
     net::SocketAddr,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
@@ -92,7 +92,7 @@ impl Shared {
     {
         let reader = Reader::default();
         let service = service_fn(|request| self.serve(request, &clock, remote, &reader));
-        let connection = self.http1.serve_connection(TokioIo::new(stream), service);
+        let connection = pin!(self.http1.serve_connection(TokioIo::new(stream), service));
         tokio::select! {
             () = self.drive(connection) => {}
             () = reader.stopped() => tracing::debug!("closed a connection that does not read"),
@@ -118,12 +118,13 @@ impl Shared {
                 }
             }
         });
-        let connection = self.http2.serve_connection(TokioIo::new(stream), service);
+        let connection = pin!(self.http2.serve_connection(TokioIo::new(stream), service));
         self.drive(connection).await;
     }
 
-    async fn drive<C: GracefulConnection>(&self, connection: C) {
-        let mut connection = std::pin::pin!(connection);
+    /// Pinned by the caller: passed by value, a connection would have its room once more in each future it goes through,
+    /// and that is most of what an idle one costs.
+    async fn drive<C: GracefulConnection>(&self, mut connection: Pin<&mut C>) {
         let ended = tokio::select! {
             biased;
             ended = connection.as_mut() => ended.is_ok(),

@@ -18,7 +18,10 @@ use tokio::{
 use tokio_util::task::TaskTracker;
 
 pub(crate) use self::clock::Clock;
-use self::connection::{Ends, Shared};
+use self::{
+    clock::Timed,
+    connection::{Ends, Shared},
+};
 pub use self::{
     clock::Times,
     listen::{ListenError, listen, raise_descriptor_limit},
@@ -146,9 +149,20 @@ async fn accept(
 
 async fn connect(shared: Arc<Shared>, tls: Option<Tls>, stream: TcpStream, remote: SocketAddr) {
     let (stream, clock) = shared.timed(stream);
-    let Some(tls) = tls else {
-        return shared.http1(stream, clock, remote).await;
-    };
+    match tls {
+        None => shared.http1(stream, clock, remote).await,
+        // a plain connection has no room for what TLS needs
+        Some(tls) => Box::pin(secure(shared, tls, stream, clock, remote)).await,
+    }
+}
+
+async fn secure(
+    shared: Arc<Shared>,
+    tls: Tls,
+    stream: Timed<TcpStream>,
+    clock: Arc<Clock>,
+    remote: SocketAddr,
+) {
     let handshake = tls.accept(stream);
     let accepted = tokio::select! {
         accepted = handshake => accepted,

@@ -85,24 +85,6 @@ impl Local {
         absent_ok(fs::remove_dir_all(self.path(named(dir)?)))
     }
 
-    fn duplicate(&self, from: &str, to: &str) -> io::Result<()> {
-        let (from, path) = (self.path(from), self.path(to));
-        if let Some(dir) = path.parent() {
-            fs::create_dir_all(dir)?;
-        }
-        let tmp = with_suffix(&path, &format!(".{}.tmp", crate::id::record_id()));
-        let done = fs::copy(&from, &tmp).and_then(|_| {
-            absent_ok(
-                fs::copy(with_suffix(&from, ".attrs"), with_suffix(&path, ".attrs")).map(|_| ()),
-            )?;
-            fs::rename(&tmp, &path)
-        });
-        if done.is_err() {
-            let _ = fs::remove_file(&tmp);
-        }
-        done
-    }
-
     fn entries(&self, dir: &str) -> io::Result<Vec<Entry>> {
         let dir = dir.trim_matches('/');
         let root = if dir.is_empty() { self.root.to_path_buf() } else { self.path(dir) };
@@ -220,11 +202,6 @@ impl Storage for Local {
     fn list<'a>(&'a self, dir: &'a str) -> BoxFutureRef<'a, io::Result<Vec<Entry>>> {
         let (local, dir) = (self.clone(), dir.to_owned());
         Box::pin(blocking(move || local.entries(&dir)))
-    }
-
-    fn copy<'a>(&'a self, from: &'a str, to: &'a str) -> BoxFutureRef<'a, io::Result<()>> {
-        let (local, from, to) = (self.clone(), from.to_owned(), to.to_owned());
-        Box::pin(blocking(move || local.duplicate(&from, &to)))
     }
 
     fn delete<'a>(&'a self, key: &'a str) -> BoxFutureRef<'a, io::Result<()>> {
@@ -403,7 +380,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn streams_ranges_lists_and_copies() {
+    async fn streams_ranges_and_lists() {
         let (local, dir) = scratch("stream");
         let pieces = futures_util::stream::iter([b"hello ", b"world!"])
             .map(|piece| Ok(Bytes::from_static(piece)));
@@ -426,9 +403,10 @@ mod tests {
                 futures_util::TryStreamExt::try_collect(pieces).await.expect("read");
             assert_eq!(text.concat(), want.as_bytes(), "{range:?}");
         }
-        local.copy("a/b.txt", "a/x/d.txt").await.expect("copy");
-        let copied = local.head("a/x/d.txt").await.expect("head").expect("there");
-        assert_eq!((copied.size, copied.content_type.as_str()), (12, "text/plain"));
+        let source = Source::Bytes(Bytes::from_static(b"hello again!"));
+        local.put("a/x/d.txt", Labels::of_type("text/plain"), source).await.expect("put");
+        let stored = local.head("a/x/d.txt").await.expect("head").expect("there");
+        assert_eq!((stored.size, stored.content_type.as_str()), (12, "text/plain"));
         let keys = |entries: Vec<Entry>| entries.into_iter().map(|e| e.key).collect::<Vec<_>>();
         assert_eq!(keys(local.list("").await.expect("list")), ["a/b.txt", "a/x/d.txt"]);
         assert_eq!(keys(local.list("a/x").await.expect("list")), ["a/x/d.txt"]);

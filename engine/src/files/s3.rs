@@ -300,12 +300,6 @@ impl Storage for S3 {
         })
     }
 
-    fn copy<'a>(&'a self, from: &'a str, to: &'a str) -> BoxFutureRef<'a, io::Result<()>> {
-        Box::pin(
-            async move { self.store.copy(&location(from)?, &location(to)?).await.map_err(failed) },
-        )
-    }
-
     fn delete<'a>(&'a self, key: &'a str) -> BoxFutureRef<'a, io::Result<()>> {
         Box::pin(async move {
             match self.store.delete(&location(key)?).await.map_err(failed) {
@@ -397,7 +391,6 @@ mod tests {
             assert!(s3.get("a", None).await.is_err());
             assert!(s3.head("a").await.is_err());
             assert!(s3.list("a").await.is_err());
-            assert!(s3.copy("a", "b").await.is_err());
             assert!(s3.delete("a").await.is_err());
             assert!(s3.delete_prefix("a").await.is_err());
             assert!(try_out(&s3).await.is_err());

@@ -100,8 +100,6 @@ pub trait Storage: fmt::Debug + Send + Sync {
     fn head<'a>(&'a self, key: &'a str) -> BoxFutureRef<'a, io::Result<Option<Attributes>>>;
     /// All files below a directory (`""` for everything), in the order of their keys.
     fn list<'a>(&'a self, dir: &'a str) -> BoxFutureRef<'a, io::Result<Vec<Entry>>>;
-    /// Copies a file with what is kept beside it.
-    fn copy<'a>(&'a self, from: &'a str, to: &'a str) -> BoxFutureRef<'a, io::Result<()>>;
     /// Removes a file; a missing one is fine.
     fn delete<'a>(&'a self, key: &'a str) -> BoxFutureRef<'a, io::Result<()>>;
     /// Removes everything below a directory, which must be named; a missing one is fine.

@@ -191,9 +191,6 @@ mod tests {
         fn list<'a>(&'a self, dir: &'a str) -> BoxFutureRef<'a, io::Result<Vec<Entry>>> {
             self.0.list(dir)
         }
-        fn copy<'a>(&'a self, from: &'a str, to: &'a str) -> BoxFutureRef<'a, io::Result<()>> {
-            self.0.copy(from, to)
-        }
         fn delete<'a>(&'a self, key: &'a str) -> BoxFutureRef<'a, io::Result<()>> {
             self.0.delete(key)
         }

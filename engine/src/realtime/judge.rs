@@ -63,18 +63,19 @@ fn audiences(clients: &[Arc<Client>], per_caller: bool) -> Vec<Audience<'_>> {
     let mut all: Vec<Audience<'_>> = Vec::new();
     let mut guests: Option<usize> = None;
     let mut superusers: Option<usize> = None;
-    let mut known: HashMap<(String, String), usize> = HashMap::new();
-    for client in clients {
-        let caller = client.caller();
-        let slot = match (&caller, per_caller) {
+    let callers: Vec<Caller> = clients.iter().map(|client| client.caller()).collect();
+    let n_known = if per_caller { clients.len() } else { 0 };
+    let mut known: HashMap<(&str, &str), usize> = HashMap::with_capacity(n_known);
+    for (client, caller) in clients.iter().zip(&callers) {
+        let slot = match (caller, per_caller) {
             (Caller::Guest, _) | (Caller::Record(_), false) => &mut guests,
             (Caller::Superuser(_), false) => &mut superusers,
             (Caller::Record(record) | Caller::Superuser(record), true) => {
-                let key = (record.collection().id.clone(), record.id().to_owned());
+                let key = (record.collection().id.as_str(), record.id());
                 let next = all.len();
                 let at = *known.entry(key).or_insert(next);
                 if at == next {
-                    all.push(Audience { caller, clients: vec![client] });
+                    all.push(Audience { caller: caller.clone(), clients: vec![client] });
                 } else {
                     all[at].clients.push(client);
                 }
@@ -85,7 +86,7 @@ fn audiences(clients: &[Arc<Client>], per_caller: bool) -> Vec<Audience<'_>> {
             Some(at) => all[at].clients.push(client),
             None => {
                 *slot = Some(all.len());
-                all.push(Audience { caller, clients: vec![client] });
+                all.push(Audience { caller: caller.clone(), clients: vec![client] });
             }
         }
     }
@@ -103,6 +104,7 @@ struct Group<'g> {
     app: &'g App,
     event: Event<'g>,
     listeners: &'g Listeners,
+    info: RequestInfo,
     /// `None` when only superusers pass.
     rule: Option<&'g str>,
     /// True if callers may be judged or served differently.
@@ -157,6 +159,7 @@ impl<'g> Group<'g> {
             app,
             event,
             listeners,
+            info: RequestInfo::realtime(options.clone()),
             rule,
             is_protected,
             per_caller: !(rule_shared && filter_shared && content_shared),
@@ -176,7 +179,8 @@ impl<'g> Group<'g> {
         if !is_superuser && self.rule.is_none() {
             return None;
         }
-        let info = RequestInfo::realtime(self.options().clone());
+        // what the request says is the same for all who ask, who asks is not
+        let info = self.info.in_context("realtime");
         let ctx = Ctx::new(self.app, caller, Some(Arc::new(info)));
         if self.is_protected && !self.passes_policies(&ctx).await {
             return None;
