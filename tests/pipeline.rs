@@ -193,6 +193,25 @@ fn slow_and_greedy_clients() {
 }
 
 #[test]
+fn what_the_size_of_the_data_decides_has_time() {
+    let server = Server::fresh(&["--requestTimeout=1"]);
+    // packing this takes a debug build many times as long
+    let mut state = 1u64;
+    let noise: Vec<u8> = (0..24 << 20)
+        .map(|_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 56) as u8
+        })
+        .collect();
+    let storage = server.data_dir().join("storage");
+    fs::create_dir_all(&storage).expect("a directory");
+    fs::write(storage.join("noise.bin"), noise).expect("a file");
+    let body = json!({ "name": "noise.zip" });
+    let made = server.send("POST", "/api/backups", &server.superuser(), &body);
+    assert_eq!(made.status, 204);
+}
+
+#[test]
 fn an_answer_that_nobody_reads_ends() {
     let dir = tempfile::tempdir().expect("a directory");
     // more than the buffers of both sockets

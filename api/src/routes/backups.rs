@@ -73,6 +73,7 @@ async fn create(req: &mut Req) -> Result<Response> {
     if !errors.is_empty() {
         return Err(ApiError::bad_request(INVALID).with_fields(errors));
     }
+    req.set_time_limit(None);
     let failed = ApiError::wrap_400("Failed to create backup.");
     backup::create(req.app(), &name).await.map_err(|error| failed(plain(error)))?;
     Ok(Response::no_content())

@@ -226,6 +226,7 @@ async fn update(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;
     let collection = find(req)?;
     let body = body(req, BAD_DATA).await?;
+    req.set_time_limit(None);
     let draft = collections::draft_over(&collection, &body)
         .map_err(|error| ApiError::bad_request(BAD_DATA).with_detail(error.to_string()))?;
     one(req, What::Update, draft).await
@@ -234,6 +235,7 @@ async fn update(req: &mut Req) -> Result<Response> {
 async fn remove(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;
     let collection = find(req)?;
+    req.set_time_limit(None);
     one(req, What::Delete, CollectionRef::stored(&collection)).await
 }
 
@@ -245,6 +247,7 @@ async fn truncate(req: &mut Req) -> Result<Response> {
             "View collections cannot be truncated since they don't store their own records.",
         ));
     }
+    req.set_time_limit(None);
     collections::truncate(&req.ctx(Map::new()), &collection).await.map_err(ApiError::wrap_400(
         "Failed to truncate collection (most likely due to required cascade delete record references).",
     ))?;
@@ -261,6 +264,7 @@ async fn import(req: &mut Req) -> Result<Response> {
         errors.set("collections", FieldError::new("validation_required", "cannot be blank"));
         return Err(ApiError::bad_request(INVALID).with_fields(errors));
     }
+    req.set_time_limit(None);
     let failed = ApiError::wrap_400("Failed to import collections.");
     let ctx = req.ctx(Map::new());
     let hook = &ctx.app.hooks().collections_import_request;

@@ -113,6 +113,11 @@ impl Clock {
         self.deadline.fetch_max(deadline, Relaxed);
     }
 
+    /// True if an open request of the connection may take as long as it wants.
+    pub(crate) fn is_unlimited(&self) -> bool {
+        self.deadline.load(Relaxed) == NEVER
+    }
+
     fn bytes_arrived(&self) {
         if self.n_open.load(Relaxed) == 0
             && !self.in_head.load(Relaxed)

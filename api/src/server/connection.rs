@@ -111,10 +111,13 @@ impl Shared {
             async move {
                 let limit = shared.times.request;
                 let reader = Reader::default();
-                let served = shared.serve(request, &clock, remote, &reader);
-                match tokio::time::timeout(limit, served).await {
-                    Ok(response) => response.map_err(|never| match never {}),
-                    Err(_) => Err(std::io::Error::from(std::io::ErrorKind::TimedOut)),
+                let mut served = pin!(shared.serve(request, &clock, remote, &reader));
+                loop {
+                    match tokio::time::timeout(limit, served.as_mut()).await {
+                        Ok(response) => return response.map_err(|never| match never {}),
+                        Err(_) if clock.is_unlimited() => {}
+                        Err(_) => return Err(std::io::Error::from(std::io::ErrorKind::TimedOut)),
+                    }
                 }
             }
         });
