@@ -55,8 +55,8 @@ fn blank_collection(kind: Kind, name: &str) -> Collection {
         collection.auth = Box::new(AuthOptions::fresh());
     }
     collection.kind = kind;
-    if !collection.is_view() {
-        // also one of a made-up kind has a key until the client's fields replace it
+    if matches!(collection.kind, Kind::Other(_)) {
+        // it is refused, but its rules are judged: they see a key until the client's fields replace it
         ensure_key(&mut collection.fields);
     }
     add_system_fields(&mut collection);
