@@ -274,6 +274,33 @@ fn id_tokens() {
 }
 
 #[test]
+fn an_id_token_carries_the_nonce_of_its_sign_in() {
+    let world = World::new(&json!({}), &json!({}));
+    let time = json!({"aud": CLIENT, "exp": now() + 600, "sub": "u1"});
+    let answer = |nonce: Value| {
+        let mut claims = time.clone();
+        claims["nonce"] = nonce;
+        json!({"id_token": world.idp.id_token(&claims)})
+    };
+    let user = "Failed to fetch OAuth2 user.";
+    for user_info in [format!("{}/userinfo", world.idp.url), String::new()] {
+        world.configure(&json!({"userInfoURL": user_info}), &json!({}));
+        world.idp.state().token = answer(json!("n-1"));
+        ok(&world.log_in("", &json!({"nonce": "n-1"})));
+        ok(&world.log_in("", &json!({})));
+        refused(&world.log_in("", &json!({"nonce": "n-2"})), 400, user);
+        for wrong in [json!(null), json!(""), json!(["n-1"])] {
+            world.idp.state().token = answer(wrong);
+            refused(&world.log_in("", &json!({"nonce": "n-1"})), 400, user);
+        }
+        for bad in [json!({}), json!({"id_token": "n-1"})] {
+            world.idp.state().token = bad;
+            refused(&world.log_in("", &json!({"nonce": "n-1"})), 400, user);
+        }
+    }
+}
+
+#[test]
 fn bad_answers_are_plain_refusals() {
     let world = World::new(&json!({}), &json!({}));
     for fault in

@@ -393,7 +393,30 @@ impl Sqlite {
         w.push(")");
     }
 
+    /// SQLite's conversions between zones forget that a value is no time at all; so each is asked for only after what
+    /// stands before it has been found to be one.
     fn strftime(&self, w: &mut Walk<'_>, args: &[Expr], half: Half) {
+        let zones = (2..args.len()).filter(|at| {
+            matches!(&args[*at], Expr::Bound(Value::Text(name))
+            if name.eq_ignore_ascii_case("utc") || name.eq_ignore_ascii_case("localtime"))
+        });
+        let mut is_guarded = false;
+        for at in zones {
+            w.push(if is_guarded { " AND " } else { "(CASE WHEN " });
+            self.call_strftime(w, &args[..at], half);
+            w.push(" IS NOT NULL");
+            is_guarded = true;
+        }
+        if is_guarded {
+            w.push(" THEN ");
+        }
+        self.call_strftime(w, args, half);
+        if is_guarded {
+            w.push(" END)");
+        }
+    }
+
+    fn call_strftime(&self, w: &mut Walk<'_>, args: &[Expr], half: Half) {
         w.push("strftime(");
         for (at, arg) in args.iter().enumerate() {
             if at > 0 {

@@ -180,6 +180,7 @@ fn the_worked_examples() {
         ("demo1", "demo1_via_rel_one.text ?= 'test2' && demo1_via_rel_one.number ?> 1"),
         ("demo1", "@collection.demo2.title ?= text"),
         ("demo1", "strftime('%Y', datetime) = ''"),
+        ("demo1", "strftime('%H', number, 'unixepoch', 'localtime') > '12'"),
         ("demo1", "geoDistance(point.lon, point.lat, 23.32, 42.69) < 25"),
         ("demo1", "text ~ 'a_b' && json.a.0 > 1 && number = '5'"),
     ] {

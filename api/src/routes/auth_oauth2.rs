@@ -1,4 +1,5 @@
-//! `POST …/auth-with-oauth2`. Source: spec auth §3.3.
+//! `POST …/auth-with-oauth2`. Source: spec auth §3.3; `nonce` is our addition: a client that puts one into the
+//! authorization URL names it in the body, and the id token must carry it, whatever the provider.
 
 use std::{
     sync::Arc,
@@ -49,6 +50,8 @@ struct Form {
     code: String,
     code_verifier: String,
     redirect_url: String,
+    /// Empty if the client began without one.
+    nonce: String,
     create_data: Map<String, Value>,
 }
 
@@ -64,6 +67,7 @@ impl Form {
             code: body.text("code")?,
             code_verifier: body.text("codeVerifier")?,
             redirect_url,
+            nonce: body.text("nonce")?,
             create_data,
         })
     }
@@ -156,6 +160,9 @@ async fn fetch(app: &App, client: &Client, form: &Form) -> Result<User> {
         .map_err(|late| failed(no_token, &late))?
         .map_err(|error| failed(no_token, &error))?;
     let no_user = "Failed to fetch OAuth2 user.";
+    if !form.nonce.is_empty() {
+        client.check_nonce(&token, &form.nonce).map_err(|error| failed(no_user, &error))?;
+    }
     let left = TIME.saturating_sub(start.elapsed());
     let user = tokio::time::timeout(left, client.user(&token))
         .await

@@ -195,6 +195,21 @@ impl Client {
         Token::read(answer.status().as_u16(), content_type, answer.body())
     }
 
+    /// Checks that the id token was issued for the sign-in that the client began, by the nonce it put into the
+    /// authorization URL (OpenID Connect Core §3.1.3.7). The signature is not needed: the token came from the service
+    /// itself.
+    ///
+    /// # Errors
+    /// When there is no id token, or one with another nonce.
+    pub fn check_nonce(&self, token: &Token, nonce: &str) -> Result<(), Error> {
+        let claims = id_token::claims_in_time(token.text("id_token"), self.leeway)?;
+        if claims.text("nonce") == nonce {
+            Ok(())
+        } else {
+            Err(Error::Answer("the id_token has another nonce"))
+        }
+    }
+
     /// The user behind a token.
     ///
     /// # Errors
