@@ -24,7 +24,7 @@ use crate::{
     files::Upload,
     hook::BoxFutureRef,
     rule,
-    schema::Loaded,
+    schema::{Loaded, index::Index},
     store::{self, Job},
 };
 
@@ -609,25 +609,32 @@ async fn write_row(ctx: &Ctx, record: &RecordRef, held: &[modify::Step]) -> Resu
             }
             Ok(())
         }
-        Err(Error::Store(store::Error::Unique { columns, message })) => {
-            let mut errors = FieldErrors::default();
-            for column in &columns {
-                if let Some(field) =
-                    collection.fields.iter().find(|f| f.name.eq_ignore_ascii_case(column))
-                {
-                    errors.set(
-                        field.name.clone(),
-                        FieldError::new("validation_not_unique", "Value must be unique"),
-                    );
-                }
-            }
+        Err(Error::Store(store::Error::Unique { columns, index, message })) => {
+            let errors = not_unique(&collection, &columns, index.as_deref());
             if errors.is_empty() {
-                return Err(Error::Store(store::Error::Unique { columns, message }));
+                return Err(Error::Store(store::Error::Unique { columns, index, message }));
             }
             Err(Error::Invalid(errors))
         }
         Err(error) => Err(error),
     }
+}
+
+/// The fields whose values are taken. An index over an expression names none: SQLite says so itself, for PostgreSQL, which
+/// keeps `COLLATE NOCASE` as an expression, too, the collection's own text decides.
+fn not_unique(collection: &Loaded, columns: &[String], index: Option<&str>) -> FieldErrors {
+    let field = |name: &str| collection.fields.iter().find(|f| f.name.eq_ignore_ascii_case(name));
+    let mut errors = FieldErrors::default();
+    let mut indexes = collection.indexes.iter().map(|text| Index::parse(text));
+    let violated = index.and_then(|name| indexes.find(|i| i.name.eq_ignore_ascii_case(name)));
+    if violated.is_some_and(|index| index.columns.iter().any(|c| field(&c.name).is_none())) {
+        return errors;
+    }
+    for field in columns.iter().filter_map(|column| field(column)) {
+        let error = FieldError::new("validation_not_unique", "Value must be unique");
+        errors.set(field.name.clone(), error);
+    }
+    errors
 }
 
 /// What follows a successful save: at once, or after the commit.

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A UNIQUE or PRIMARY KEY constraint: the column names the database gave (without table), empty for expression indexes.
+    /// A UNIQUE or PRIMARY KEY constraint: the column names the database gave (without table), empty for expression indexes,
+    /// and the index where the database names it.
     #[error("{message}")]
-    Unique { columns: Vec<String>, message: String },
+    Unique { columns: Vec<String>, index: Option<String>, message: String },
     /// An [`ExpectRow`](super::Step::ExpectRow) or [`ExpectChanges`](super::Step::ExpectChanges) step did not hold; the tag of that step.
     #[error("expectation {0} did not hold")]
     Expect(u32),

@@ -130,5 +130,5 @@ pub(super) fn unique(table: &str, constraint: &str, columns: Vec<String>) -> Err
         columns.iter().map(|c| format!("{table}.{c}")).collect::<Vec<_>>().join(", ")
     };
     let message = format!("constraint failed: UNIQUE constraint failed: {list} (2067)");
-    Error::Unique { columns, message }
+    Error::Unique { columns, index: Some(constraint.to_owned()), message }
 }

@@ -34,7 +34,8 @@ fn from_code(code: i32, message: Option<&str>) -> Error {
     }
     let text = driver_text(code, message);
     if matches!(code, ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY) {
-        return Error::Unique { columns: unique_columns(message.unwrap_or("")), message: text };
+        let columns = unique_columns(message.unwrap_or(""));
+        return Error::Unique { columns, index: None, message: text };
     }
     Error::Driver(text)
 }
@@ -116,15 +117,15 @@ mod tests {
             ("SELEC", r#"Driver("SQL logic error: near \"SELEC\": syntax error (1)")"#),
             (
                 "INSERT INTO t VALUES ('1', 'y', 'j')",
-                r#"Unique { columns: ["a"], message: "constraint failed: UNIQUE constraint failed: t.a (2067)" }"#,
+                r#"Unique { columns: ["a"], index: None, message: "constraint failed: UNIQUE constraint failed: t.a (2067)" }"#,
             ),
             (
                 "INSERT INTO t VALUES ('2', 'X', 'j')",
-                r#"Unique { columns: [], message: "constraint failed: UNIQUE constraint failed: index 'ux' (2067)" }"#,
+                r#"Unique { columns: [], index: None, message: "constraint failed: UNIQUE constraint failed: index 'ux' (2067)" }"#,
             ),
             (
                 "INSERT INTO t VALUES ('2', 'y', 'i')",
-                r#"Unique { columns: ["id"], message: "constraint failed: UNIQUE constraint failed: t.id (1555)" }"#,
+                r#"Unique { columns: ["id"], index: None, message: "constraint failed: UNIQUE constraint failed: t.id (1555)" }"#,
             ),
             (
                 "INSERT INTO t VALUES ('2', 'bad', 'k')",
