@@ -16,7 +16,7 @@ use std::{
 use bytes::Bytes;
 use engine::realtime::{Client, Ended};
 use http::header;
-use http_body::{Frame, SizeHint};
+use http_body::{Body as _, Frame, SizeHint};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -33,6 +33,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use super::{
     answer,
     clock::{Clock, Guard, Timed, Times},
+    request_line::{BodyLength, Encoded},
 };
 use crate::{api::Api, metrics::InFlight, response::Body, sse::EventStream};
 
@@ -91,8 +92,13 @@ impl Shared {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let reader = Reader::default();
-        let service = service_fn(|request| self.serve(request, &clock, remote, &reader));
-        let connection = pin!(self.http1.serve_connection(TokioIo::new(stream), service));
+        let length = Arc::new(BodyLength::new());
+        let stream = TokioIo::new(Encoded::new(stream, length.clone()));
+        let service = service_fn(|request: http::Request<Incoming>| {
+            length.tell(request.body().size_hint().exact());
+            self.serve(request, &clock, remote, &reader)
+        });
+        let connection = pin!(self.http1.serve_connection(stream, service));
         tokio::select! {
             () = self.drive(connection) => {}
             () = reader.stopped() => tracing::debug!("closed a connection that does not read"),

@@ -6,6 +6,7 @@ mod clock;
 mod connection;
 mod listen;
 mod plain;
+mod request_line;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
