@@ -184,6 +184,31 @@ fn targets_as_people_type_them() {
 }
 
 #[test]
+fn what_is_no_request_is_refused_before_any_route() {
+    let server = Server::fresh(&[]);
+    for (request, status, text) in [
+        ("GET /api/health HTTP/1.1\r\n", 400, "400 Bad Request: missing required Host header"),
+        ("GET /api/health HTTP/1.1\r\nHost: a\r\nHost: a\r\n", 400, "400 Bad Request"),
+        (
+            "GET /api/health HTTP/1.1\r\nHost: a/b\r\n",
+            400,
+            "400 Bad Request: malformed Host header",
+        ),
+        ("GET /api/health% HTTP/1.1\r\nHost: a\r\n", 400, "400 Bad Request"),
+        ("GET * HTTP/1.1\r\nHost: a\r\n", 400, "400 Bad Request"),
+        ("GET /api/health HTTP/1.1\r\nHost: a\r\nExpect: more\r\n", 417, ""),
+        ("GET /api/health HTTP/1.0\r\n", 200, ""),
+    ] {
+        let (head, body) = raw(server.port, &format!("{request}\r\n"));
+        assert_eq!(head.split(' ').nth(1), Some(status.to_string().as_str()), "{request}");
+        if status != 200 {
+            assert_eq!(String::from_utf8_lossy(&body), text, "{request}");
+            assert!(head.contains("connection: close"), "{head}");
+        }
+    }
+}
+
+#[test]
 fn compression_where_it_is_asked_for() {
     let dir = tempfile::tempdir().expect("a directory");
     let public = dir.path().join("public");

@@ -8,6 +8,7 @@ use std::{collections::HashSet, sync::Arc};
 use bytes::Bytes;
 use engine::files::Upload;
 use futures_util::StreamExt as _;
+use http::header;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use indexmap::IndexMap;
@@ -15,9 +16,10 @@ use serde_json::{Map, Value};
 use tokio::io::AsyncWriteExt as _;
 
 use crate::{
+    disposition::Disposition,
     error::{ApiError, Result},
     json,
-    query::Query,
+    query::{Query, is_well_formed},
 };
 
 /// Most bytes of an urlencoded form.
@@ -183,8 +185,8 @@ pub async fn decode(
         if bytes.len() > MAX_URLENCODED {
             return Err(invalid("http: POST too large"));
         }
-        if !well_escaped(&bytes) {
-            return Err(invalid("invalid URL escape"));
+        if !is_well_formed(&bytes) {
+            return Err(invalid("invalid URL escape or semicolon"));
         }
         for (key, value) in Query::new(&String::from_utf8_lossy(&bytes)).pairs() {
             form.value(&key, value.into_owned());
@@ -194,16 +196,15 @@ pub async fn decode(
     } else {
         return Err(ApiError::bad_request("Unsupported Content-Type."));
     }
+    if !query.is_well_formed() {
+        return Err(invalid(
+            "the query, which belongs to the form, has an invalid URL escape or semicolon",
+        ));
+    }
     for (key, value) in query.pairs() {
         form.value(&key, value.into_owned());
     }
     form.finish()
-}
-
-fn well_escaped(bytes: &[u8]) -> bool {
-    memchr::memchr_iter(b'%', bytes).all(|at| {
-        bytes.get(at + 1..at + 3).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit))
-    })
 }
 
 /// Values and files of a form before inference.
@@ -257,9 +258,10 @@ impl Form {
             if n_parts > MAX_PARTS {
                 return Err(invalid("multipart: message too large"));
             }
-            let Some(key) = part.name().map(str::to_owned) else { continue };
-            let Some(name) = part.file_name().filter(|name| !name.is_empty()).map(str::to_owned)
-            else {
+            let header = part.headers().get(header::CONTENT_DISPOSITION);
+            let said = header.and_then(|value| Disposition::parse(value.as_bytes()));
+            let Some(Disposition { name: key, file_name }) = said else { continue };
+            let Some(name) = file_name else {
                 let mut value = Vec::new();
                 n_values += key.len();
                 while let Some(piece) = part.chunk().await.map_err(multipart_error)? {
@@ -410,6 +412,9 @@ mod tests {
             (FORM, "a=1&@jsonPayload=null", "", Ok(Value::Null)),
             (FORM, "@jsonPayload=x", "", Err(400)),
             (FORM, "a=%zz", "", Err(400)),
+            (FORM, "a=1;b=2", "", Err(400)),
+            (FORM, "a=1", "b=%zz", Err(400)),
+            ("application/json", "{}", "b=%zz", Ok(json!({}))),
             ("text/xml", "<a/>", "", Err(400)),
         ] {
             assert_eq!(run(content_type, body, query).await, want, "{content_type} {body}");

@@ -28,7 +28,7 @@ impl Cors {
     /// The value of `Access-Control-Allow-Origin` for a request's origin, if it is allowed.
     #[must_use]
     pub(crate) fn allow(&self, origin: Option<&HeaderValue>) -> Option<HeaderValue> {
-        let origin = origin?;
+        let origin = origin.filter(|origin| !origin.is_empty())?;
         if self.any {
             return Some(HeaderValue::from_static("*"));
         }

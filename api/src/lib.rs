@@ -6,6 +6,7 @@ mod bind;
 pub mod body;
 mod compress;
 mod cors;
+mod disposition;
 pub mod downloads;
 pub mod error;
 mod excerpt;

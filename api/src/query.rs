@@ -26,13 +26,30 @@ impl<'q> Query<'q> {
         self.pairs().find(|(key, _)| key == name).map(|(_, value)| value)
     }
 
-    /// All parameters in order. Pairs with a semicolon are dropped, as Go does.
+    /// All parameters in order. Pairs that are not well-formed are dropped, as Go does.
     pub fn pairs(&self) -> impl Iterator<Item = (Cow<'q, str>, Cow<'q, str>)> + use<'q> {
         self.0
             .split('&')
-            .filter(|pair| !pair.is_empty() && !pair.contains(';'))
+            .filter(|pair| !pair.is_empty() && is_well_formed(pair.as_bytes()))
             .flat_map(|pair| form_urlencoded::parse(pair.as_bytes()))
     }
+
+    /// True if no pair is dropped.
+    #[must_use]
+    pub fn is_well_formed(&self) -> bool {
+        is_well_formed(self.0.as_bytes())
+    }
+}
+
+/// True if a form has no semicolons and every `%` is one of an escape.
+pub(crate) fn is_well_formed(form: &[u8]) -> bool {
+    memchr::memchr(b';', form).is_none() && is_escaped_well(form)
+}
+
+/// True if every `%` stands before two hexadecimal digits.
+pub(crate) fn is_escaped_well(text: &[u8]) -> bool {
+    memchr::memchr_iter(b'%', text)
+        .all(|at| text.get(at + 1..at + 3).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)))
 }
 
 /// Reads an integer parameter; missing or empty is `None`.
@@ -95,11 +112,12 @@ mod tests {
 
     #[test]
     fn reads() {
-        let query = Query::new("a=1&b=x+y%20z&a=2&;=c&empty");
+        let query = Query::new("a=1&b=x+y%20z&a=2&;=c&empty&d=%zz&d=%4&d=%31");
         assert_eq!(query.get("a").as_deref(), Some("1"));
         assert_eq!(query.get("b").as_deref(), Some("x y z"));
         assert_eq!(query.get("empty").as_deref(), Some(""));
         assert_eq!(query.get("c"), None);
+        assert_eq!(query.get("d").as_deref(), Some("1"));
     }
 
     #[test]

@@ -17,6 +17,8 @@ use engine::{
     },
     schema::Loaded,
 };
+use http::header;
+
 use crate::{
     body::Payload,
     error::{ApiError, Result},
@@ -191,10 +193,19 @@ async fn remove(req: &mut Req) -> Result<Response> {
     write_route(req, Write::Delete { id }).await
 }
 
+/// A form of parts without even its last boundary.
+fn is_cut_short(req: &Req) -> bool {
+    req.body_len() == Some(0)
+        && req.head.header(header::CONTENT_TYPE).starts_with("multipart/form-data")
+}
+
 async fn write_route(req: &mut Req, what: Write) -> Result<Response> {
     let collection = collection_of(req)?;
     check_writable(&collection)?;
     rate_limit::check_collection(req, &collection, &[what.tag()])?;
+    if !matches!(what, Write::Delete { .. }) && is_cut_short(req) {
+        return Err(ApiError::bad_request("Failed to read the submitted data."));
+    }
     let submission = submission(req.payload().await?)?;
     let ctx = req.ctx(submission.body.clone());
     let exchange = req.exchange();

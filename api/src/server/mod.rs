@@ -6,6 +6,7 @@ mod clock;
 mod connection;
 mod listen;
 mod plain;
+mod protocol;
 mod request_line;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -187,6 +188,9 @@ async fn answer(
 ) -> http::Response<Body> {
     let (parts, body) = request.into_parts();
     let head = Head { method: parts.method, uri: parts.uri, headers: parts.headers, remote };
+    if let Some(refusal) = protocol::refuse(&head, parts.version) {
+        return refusal;
+    }
     let mut req = Req::new(api, head, Source::Wire(body));
     req.clock = Some(clock.clone());
     dispatch(&mut req).await

@@ -1,5 +1,6 @@
-//! Request lines as people type them: `"`, `<`, `>`, `` ` `` and bytes that are no UTF-8 stand in targets, the reference takes
-//! them, and hyper refuses them. They are percent-encoded on the way in, so that `curl '…?filter=created>"2026"'` works.
+//! Request lines as people type them: `"`, `<`, `>`, `` ` ``, `#` and bytes that are no UTF-8 stand in targets, the reference
+//! takes them as they are, and hyper refuses them or ends the target there. They are percent-encoded on the way in, so that
+//! `curl '…?filter=created>"2026"'` works.
 //!
 //! Nothing but request lines is changed, so it must be certain where one begins: after a head whose end was seen and a body of
 //! the length that hyper found, no sooner and no later. After anything else (a body in chunks, bytes that came ahead of their
@@ -133,8 +134,9 @@ impl<S> Encoded<S> {
 fn encode(line: &[u8]) -> Option<Vec<u8>> {
     // of a character that goes on in the next part both halves are encoded
     let is_text = std::str::from_utf8(line).is_ok();
-    let is_unwelcome =
-        |byte: u8| matches!(byte, b'"' | b'<' | b'>' | b'`') || (!is_text && !byte.is_ascii());
+    let is_unwelcome = |byte: u8| {
+        matches!(byte, b'"' | b'<' | b'>' | b'`' | b'#') || (!is_text && !byte.is_ascii())
+    };
     if !line.iter().any(|byte| is_unwelcome(*byte)) {
         return None;
     }
@@ -228,9 +230,12 @@ mod tests {
 
     #[test]
     fn lines() {
-        for (line, want) in
-            [("/a?b=c", "/a?b=c"), ("/a?x=1>2&y=\"é\"", "/a?x=1%3E2&y=%22é%22"), ("/`<", "/%60%3C")]
-        {
+        for (line, want) in [
+            ("/a?b=c", "/a?b=c"),
+            ("/a?x=1>2&y=\"é\"", "/a?x=1%3E2&y=%22é%22"),
+            ("/`<", "/%60%3C"),
+            ("/?c='#fff'", "/?c='%23fff'"),
+        ] {
             let request = |line| format!("GET {line} HTTP/1.1\r\nX: \"<\r\n\r\n").into_bytes();
             assert_eq!(read(&[(None, &request(line))]), request(want));
             for cut in 1..request(line).len() {

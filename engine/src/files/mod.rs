@@ -152,7 +152,7 @@ impl Drop for Upload {
 
 /// The base name of what a client sent.
 fn base_name(client_name: &str) -> &str {
-    client_name.rsplit(['/', '\\']).next().unwrap_or_default()
+    client_name.rsplit('/').next().unwrap_or_default()
 }
 
 fn head_of(path: &Path) -> io::Result<Vec<u8>> {
