@@ -5,6 +5,7 @@ pub mod api;
 mod bind;
 pub mod body;
 mod compress;
+mod content;
 mod cors;
 mod disposition;
 pub mod downloads;

@@ -1,20 +1,21 @@
-//! Files of the public directory: cleaned paths, index pages, redirects, ranges and conditional requests.
+//! Files of the public directory: cleaned paths, index pages, redirects and types.
 //!
-//! Never leaves its directory. Bytes stream from disk in bounded pieces.
-//! Source: spec server-settings-operations §2.3.
+//! Never leaves its directory. Source: spec server-settings-operations §2.3.
 
 use std::{
-    io::SeekFrom,
     path::{Path, PathBuf},
-    time::{SystemTime, UNIX_EPOCH},
+    time::UNIX_EPOCH,
 };
 
-use http::{HeaderMap, HeaderName, HeaderValue, header};
-use tokio::io::AsyncSeekExt as _;
+use engine::files::mime;
+use http::header;
+use tokio::io::AsyncReadExt as _;
 
 use crate::{
+    content::{self, Content},
     error::{ApiError, Result},
-    response::{Body, FileBody, Response},
+    request::Head,
+    response::Response,
 };
 
 /// A served directory.
@@ -35,12 +36,12 @@ impl StaticFiles {
     ///
     /// # Errors
     /// 404 when there is nothing to serve.
-    pub async fn serve(&self, path: &str, raw_path: &str, headers: &HeaderMap) -> Result<Response> {
+    pub async fn serve(&self, path: &str, raw_path: &str, head: &Head) -> Result<Response> {
         let Some(target) = resolve(&self.root, path) else {
-            return self.fallback(headers).await;
+            return self.fallback(head).await;
         };
         let Ok(stat) = tokio::fs::metadata(&target).await else {
-            return self.fallback(headers).await;
+            return self.fallback(head).await;
         };
         let slash = raw_path.ends_with('/');
         if stat.is_dir() {
@@ -49,8 +50,8 @@ impl StaticFiles {
             }
             let index = target.join("index.html");
             return match tokio::fs::metadata(&index).await {
-                Ok(stat) if stat.is_file() => send_file(&index, headers).await,
-                _ => self.fallback(headers).await,
+                Ok(stat) if stat.is_file() => send_file(index, head).await,
+                _ => self.fallback(head).await,
             };
         }
         if slash {
@@ -59,33 +60,33 @@ impl StaticFiles {
         if let Some(dir) = raw_path.strip_suffix("index.html").filter(|dir| dir.ends_with('/')) {
             return Ok(redirect(dir));
         }
-        send_file(&target, headers).await
+        send_file(target, head).await
     }
 
-    async fn fallback(&self, headers: &HeaderMap) -> Result<Response> {
+    async fn fallback(&self, head: &Head) -> Result<Response> {
         if self.index_fallback {
             let index = self.root.join("index.html");
             if tokio::fs::metadata(&index).await.is_ok_and(|stat| stat.is_file()) {
-                return send_file(&index, headers).await;
+                return send_file(index, head).await;
             }
         }
         Err(ApiError::not_found("File not found."))
     }
 }
 
-/// The path below `root`, `None` when it would leave it or is no plain path.
+/// The path below `root`, which is its own parent; `None` if it is no plain path.
 fn resolve(root: &Path, path: &str) -> Option<PathBuf> {
-    let mut target = root.to_owned();
+    let mut parts = Vec::new();
     for part in path.split('/') {
         match part {
             "" | "." => {}
-            ".." => return None,
+            ".." => _ = parts.pop(),
             part if part.contains(['\\', '\0']) => return None,
             part if cfg!(windows) && part.contains(':') => return None,
-            part => target.push(part),
+            part => parts.push(part),
         }
     }
-    Some(target)
+    Some(root.join(parts.join("/")))
 }
 
 /// 301 to a path that cannot be mistaken for another host.
@@ -94,199 +95,50 @@ fn redirect(path: &str) -> Response {
     Response::redirect(301, &format!("/{path}"))
 }
 
-/// Answers with a file: its type by extension, `Last-Modified`, conditions and one range.
-///
-/// # Errors
-/// 404 when it cannot be opened.
-pub async fn send_file(path: &Path, headers: &HeaderMap) -> Result<Response> {
-    let file =
-        tokio::fs::File::open(path).await.map_err(|_| ApiError::not_found("File not found."))?;
-    let stat = file.metadata().await.map_err(|e| ApiError::internal(e.to_string()))?;
+/// Answers with a file.
+async fn send_file(path: PathBuf, head: &Head) -> Result<Response> {
+    let gone = |_| ApiError::not_found("File not found.");
+    let mut file = tokio::fs::File::open(&path).await.map_err(gone)?;
+    let stat = file.metadata().await.map_err(gone)?;
+    let modified = stat.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
     let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-    send(file, stat.len(), stat.modified().ok(), content_type(&name), headers).await
-}
-
-/// Answers with an open file of known size.
-///
-/// # Errors
-/// 500 when the file cannot be positioned.
-pub async fn send(
-    mut file: tokio::fs::File,
-    size: u64,
-    modified: Option<SystemTime>,
-    content_type: &str,
-    request: &HeaderMap,
-) -> Result<Response> {
-    let modified_s = modified
-        .and_then(|t| t.duration_since(UNIX_EPOCH).ok())
-        .map(|d| d.as_secs())
-        .filter(|s| *s > 0);
+    let content_type = match by_extension(&name) {
+        Some(known) => known.to_owned(),
+        None => {
+            let mut start = Vec::with_capacity(SNIFFED);
+            (&mut file).take(SNIFFED as u64).read_to_end(&mut start).await.map_err(gone)?;
+            by_content(&start)
+        }
+    };
     let mut response = Response::empty(200);
-    if let Some(seconds) = modified_s {
-        set(&mut response, header::LAST_MODIFIED, &http_date(seconds));
-    }
-    if not_modified(request, modified_s) {
-        response.status = 304;
-        return Ok(response);
-    }
-    if failed_precondition(request, modified_s) {
-        response.status = 412;
-        return Ok(response);
-    }
-    set(&mut response, header::CONTENT_TYPE, content_type);
-    set(&mut response, header::ACCEPT_RANGES, "bytes");
-    let (start, len) = match range(request, size, modified_s) {
-        Range::Whole => (0, size),
-        Range::Part(start, len) => {
-            response.status = 206;
-            set(
-                &mut response,
-                header::CONTENT_RANGE,
-                &format!("bytes {start}-{}/{size}", start + len - 1),
-            );
-            (start, len)
+    content::set(&mut response.headers, header::CONTENT_TYPE, &content_type);
+    let modified = modified.map_or(0, |time| time.as_secs());
+    Content::File(path).answer(head, response, stat.len(), modified).await
+}
+
+/// How much of a file without a known extension is looked at.
+const SNIFFED: usize = 512;
+
+/// The type of a file by its first bytes: what holds no control characters is text, and is shown.
+fn by_content(start: &[u8]) -> String {
+    let found = mime::detect(start);
+    let essence = found.essence();
+    let is_control = |byte: &u8| matches!(byte, 0..=8 | 0x0b | 0x0e..=0x1a | 0x1c..=0x1f);
+    let shown = match essence {
+        "text/html" | "text/xml" => essence,
+        _ if start.trim_ascii_start().starts_with(b"<?xml") => "text/xml",
+        _ if start.starts_with(b"%PDF-") || start.iter().any(is_control) => {
+            return essence.to_owned();
         }
-        Range::Unsatisfiable => {
-            let mut response = Response::text(
-                416,
-                "text/plain; charset=utf-8",
-                "invalid range: failed to overlap\n",
-            );
-            set(&mut response, header::CONTENT_RANGE, &format!("bytes */{size}"));
-            return Ok(response);
-        }
+        _ => "text/plain",
     };
-    if start > 0 {
-        file.seek(SeekFrom::Start(start)).await.map_err(|e| ApiError::internal(e.to_string()))?;
-    }
-    response.body = Body::File(FileBody::new(file, len));
-    Ok(response)
+    format!("{shown}; charset=utf-8")
 }
 
-fn set(response: &mut Response, name: HeaderName, value: &str) {
-    if let Ok(value) = HeaderValue::from_str(value) {
-        response.headers.insert(name, value);
-    }
-}
-
-fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
-    headers.get(name)?.to_str().ok()
-}
-
-fn not_modified(headers: &HeaderMap, modified: Option<u64>) -> bool {
-    if text(headers, header::IF_NONE_MATCH).is_some() {
-        return false; // we send no ETag
-    }
-    let since = text(headers, header::IF_MODIFIED_SINCE).and_then(parse_http_date);
-    matches!((since, modified), (Some(since), Some(modified)) if modified <= since)
-}
-
-fn failed_precondition(headers: &HeaderMap, modified: Option<u64>) -> bool {
-    if text(headers, header::IF_MATCH).is_some_and(|tag| tag != "*") {
-        return true;
-    }
-    let since = text(headers, header::IF_UNMODIFIED_SINCE).and_then(parse_http_date);
-    matches!((since, modified), (Some(since), Some(modified)) if modified > since)
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum Range {
-    Whole,
-    Part(u64, u64),
-    Unsatisfiable,
-}
-
-/// The first range asked for; several ranges are answered with the whole.
-fn range(headers: &HeaderMap, size: u64, modified: Option<u64>) -> Range {
-    let Some(ranges) = text(headers, header::RANGE) else {
-        return Range::Whole;
-    };
-    if let Some(condition) = text(headers, header::IF_RANGE)
-        && parse_http_date(condition).is_none_or(|date| Some(date) != modified)
-    {
-        return Range::Whole;
-    }
-    let Some(spec) = ranges.strip_prefix("bytes=") else {
-        return Range::Unsatisfiable;
-    };
-    if spec.contains(',') {
-        return Range::Whole;
-    }
-    let Some((from, to)) = spec.trim().split_once('-') else {
-        return Range::Unsatisfiable;
-    };
-    let (from, to) = (from.trim(), to.trim());
-    if from.is_empty() {
-        return match to.parse::<u64>() {
-            Ok(0) if size > 0 => Range::Unsatisfiable,
-            Ok(n) if size > 0 => Range::Part(size - n.min(size), n.min(size)),
-            Ok(_) => Range::Whole,
-            Err(_) => Range::Unsatisfiable,
-        };
-    }
-    let Ok(start) = from.parse::<u64>() else {
-        return Range::Unsatisfiable;
-    };
-    let end = if to.is_empty() { Ok(u64::MAX) } else { to.parse::<u64>() };
-    match end {
-        Ok(end) if start < size && end >= start => {
-            Range::Part(start, end.min(size - 1) - start + 1)
-        }
-        _ => Range::Unsatisfiable,
-    }
-}
-
-const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-const MONTHS: [&str; 12] =
-    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-
-/// `Mon, 02 Jan 2006 15:04:05 GMT`.
-#[must_use]
-pub fn http_date(seconds: u64) -> String {
-    let (days, rest) = (seconds / 86400, seconds % 86400);
-    let (year, month, day) = civil(days);
-    format!(
-        "{}, {day:02} {} {year:04} {:02}:{:02}:{:02} GMT",
-        DAYS[(days % 7) as usize],
-        MONTHS[(month - 1) as usize],
-        rest / 3600,
-        rest / 60 % 60,
-        rest % 60
-    )
-}
-
-/// Year, month and day of a day number since 1970 (Gregorian).
-fn civil(days: u64) -> (u64, u64, u64) {
-    let z = days + 719_468;
-    let (era, doe) = (z / 146_097, z % 146_097);
-    let yoe = (doe - doe / 1460 + doe / 36_524 - doe / 146_096) / 365;
-    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-    let mp = (5 * doy + 2) / 153;
-    let month = if mp < 10 { mp + 3 } else { mp - 9 };
-    (yoe + era * 400 + u64::from(month <= 2), month, doy - (153 * mp + 2) / 5 + 1)
-}
-
-fn parse_http_date(text: &str) -> Option<u64> {
-    let mut words = text.get(5..)?.split(' ');
-    let day: u64 = words.next()?.parse().ok()?;
-    let month_name = words.next()?;
-    let month = MONTHS.iter().position(|m| *m == month_name)? as u64 + 1;
-    let year: u64 = words.next()?.parse().ok().filter(|y| (1970..=9999).contains(y))?;
-    let mut clock = words.next()?.split(':').map(|part| part.parse::<u64>().ok());
-    let (h, m, s) = (clock.next()??, clock.next()??, clock.next()??);
-    let y = if month <= 2 { year - 1 } else { year };
-    let (era, yoe) = (y / 400, y % 400);
-    let doy =
-        (153 * (if month > 2 { month - 3 } else { month + 9 }) + 2) / 5 + day.checked_sub(1)?;
-    let days = (era * 146_097 + yoe * 365 + yoe / 4 - yoe / 100 + doy).checked_sub(719_468)?;
-    Some(days * 86400 + h * 3600 + m * 60 + s)
-}
-
-/// The MIME type of a file name.
-#[must_use]
-pub fn content_type(name: &str) -> &'static str {
+/// The type that the extension of a file stands for.
+fn by_extension(name: &str) -> Option<&'static str> {
     let extension = name.rsplit_once('.').map_or("", |(_, ext)| ext).to_ascii_lowercase();
-    match extension.as_str() {
+    Some(match extension.as_str() {
         "html" | "htm" => "text/html; charset=utf-8",
         "css" => "text/css; charset=utf-8",
         "js" | "mjs" => "text/javascript; charset=utf-8",
@@ -318,19 +170,21 @@ pub fn content_type(name: &str) -> &'static str {
         "mp4" => "video/mp4",
         "webm" => "video/webm",
         "mov" => "video/quicktime",
-        _ => "application/octet-stream",
-    }
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        pairs
-            .iter()
-            .map(|(k, v)| (HeaderName::from_static(k), HeaderValue::from_static(v)))
-            .collect()
+    fn get() -> Head {
+        Head {
+            method: http::Method::GET,
+            uri: http::Uri::from_static("/"),
+            headers: http::HeaderMap::new(),
+            remote: ([127, 0, 0, 1], 1).into(),
+        }
     }
 
     #[tokio::test]
@@ -346,11 +200,14 @@ mod tests {
             (false, "/sub/", "200"),
             (false, "/sub/index.html", "301 /sub/"),
             (false, "/missing", "404"),
-            (false, "/../a.txt", "404"),
+            (false, "/../a.txt", "200"),
+            (false, "/sub/../../a.txt", "200"),
+            (false, "/../../etc/passwd", "404"),
+            (false, "/sub\\..\\a.txt", "404"),
             (true, "/missing", "404"),
         ] {
             let files = StaticFiles::new(dir.path().to_owned(), fallback);
-            let got = match files.serve(&path[1..], path, &HeaderMap::new()).await {
+            let got = match files.serve(&path[1..], path, &get()).await {
                 Ok(r) => match r.headers.get("location") {
                     Some(to) => format!("{} {}", r.status, to.to_str().expect("text")),
                     None => r.status.to_string(),
@@ -361,38 +218,46 @@ mod tests {
         }
         std::fs::write(dir.path().join("index.html"), "root").expect("file");
         let files = StaticFiles::new(dir.path().to_owned(), true);
-        assert_eq!(
-            files.serve("missing", "/missing", &HeaderMap::new()).await.expect("index").status,
-            200
-        );
+        assert_eq!(files.serve("missing", "/missing", &get()).await.expect("index").status, 200);
     }
 
-    #[test]
-    fn ranges() {
-        for (value, want) in [
-            ("bytes=0-1", Range::Part(0, 2)),
-            ("bytes=3-", Range::Part(3, 7)),
-            ("bytes=-3", Range::Part(7, 3)),
-            ("bytes=5-100", Range::Part(5, 5)),
-            ("bytes=10-", Range::Unsatisfiable),
-            ("bytes=2-1", Range::Unsatisfiable),
-            ("x", Range::Unsatisfiable),
-            ("bytes=0-1,3-4", Range::Whole),
+    #[tokio::test]
+    async fn parts_and_conditions_are_those_of_stored_files() {
+        let dir = tempfile::tempdir().expect("dir");
+        std::fs::write(dir.path().join("a.txt"), "0123456789").expect("file");
+        let files = StaticFiles::new(dir.path().to_owned(), false);
+        for (name, value, want) in [
+            (header::RANGE, "bytes=1-2", (206, "bytes 1-2/10", "2")),
+            (header::RANGE, "bytes=1-2,4-5", (206, "", "346")),
+            (header::RANGE, "bytes=10-", (416, "bytes */10", "33")),
+            (header::IF_NONE_MATCH, "*", (304, "", "")),
+            (header::IF_MATCH, "\"x\"", (412, "", "")),
         ] {
-            assert_eq!(range(&headers(&[("range", value)]), 10, None), want, "{value}");
+            let mut head = get();
+            head.headers.insert(&name, http::HeaderValue::from_static(value));
+            let answer = files.serve("a.txt", "/a.txt", &head).await.expect("an answer");
+            let text = |name| answer.headers.get(name).map_or("", |v| v.to_str().expect("text"));
+            let got = (answer.status, text(header::CONTENT_RANGE), text(header::CONTENT_LENGTH));
+            assert_eq!(got, want, "{name}: {value}");
         }
-        assert!(not_modified(
-            &headers(&[("if-modified-since", "Mon, 23 Nov 2026 18:56:00 GMT")]),
-            Some(1)
-        ));
     }
 
     #[test]
-    fn dates() {
-        for seconds in [0, 951_782_400, 1_795_460_160, 4_102_444_799] {
-            assert_eq!(parse_http_date(&http_date(seconds)), Some(seconds));
+    fn types() {
+        assert_eq!(by_extension("A.HTML"), Some("text/html; charset=utf-8"));
+        assert_eq!(by_extension("noext"), None);
+        for (start, want) in [
+            (&b"plain"[..], "text/plain; charset=utf-8"),
+            (b"", "text/plain; charset=utf-8"),
+            (b"{\"applinks\":{}}", "text/plain; charset=utf-8"),
+            (b"#!/bin/sh\n", "text/plain; charset=utf-8"),
+            (b"<!DOCTYPE html><p>", "text/html; charset=utf-8"),
+            (b"<?xml version=\"1.0\"?><svg/>", "text/xml; charset=utf-8"),
+            (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "image/png"),
+            (b"%PDF-1.7 x", "application/pdf"),
+            (b"a\0b", "application/octet-stream"),
+        ] {
+            assert_eq!(by_content(start), want, "{start:?}");
         }
-        assert_eq!(http_date(1_795_460_160), "Mon, 23 Nov 2026 18:56:00 GMT");
-        assert_eq!(parse_http_date("Mon, 2ü"), None);
     }
 }

@@ -126,5 +126,5 @@ async fn public(req: &mut Req) -> Result<Response> {
         return Err(ApiError::not_found("File not found."));
     };
     let raw = req.path();
-    files.serve(&decode(raw.trim_start_matches('/')), raw, &req.head.headers).await
+    files.serve(&decode(raw.trim_start_matches('/')), raw, &req.head).await
 }
