@@ -44,6 +44,17 @@ pub struct Plan {
     pub broken: Option<&'static str>,
 }
 
+impl Plan {
+    /// A node of this plan.
+    ///
+    /// # Panics
+    /// Where the id is that of another plan.
+    #[must_use]
+    pub fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id.0 as usize]
+    }
+}
+
 /// Where the plain columns of the base row come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RowMode {
