@@ -129,7 +129,7 @@ impl NodeKind {
 pub enum Cond {
     /// Folded to a constant.
     Const(bool),
-    /// All of them, on the same tuple.
+    /// All of them, on the same tuple; the resolver puts no `And` directly into another.
     And(Vec<Cond>),
     /// Any of them, on the same tuple.
     Or(Vec<Cond>),

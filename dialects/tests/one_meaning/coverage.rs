@@ -108,7 +108,7 @@ fn hops(plan: &Plan, node: &Node) -> (usize, usize) {
             NodeKind::RelOne { .. } | NodeKind::RelMany { .. } => hops += 1,
             _ => {}
         }
-        at = node.kind.parent().map(|parent| &plan.nodes[parent.0 as usize]);
+        at = node.kind.parent().map(|parent| plan.node(parent));
     }
     (hops, back)
 }

@@ -14,12 +14,7 @@ pub(super) fn all(parts: Vec<Test<'_>>) -> Test<'_> {
             other => flat.push(other),
         }
     }
-    flat.sort_by_key(cost);
-    match flat.len() {
-        0 => Test::Const(true),
-        1 => flat.remove(0),
-        _ => Test::All(flat),
-    }
+    cheapest_first(flat, Test::Const(true), Test::All)
 }
 
 /// A disjunction, cheapest test first.
@@ -33,11 +28,19 @@ pub(super) fn any(parts: Vec<Test<'_>>) -> Test<'_> {
             other => flat.push(other),
         }
     }
-    flat.sort_by_key(cost);
-    match flat.len() {
-        0 => Test::Const(false),
-        1 => flat.remove(0),
-        _ => Test::Any(flat),
+    cheapest_first(flat, Test::Const(false), Test::Any)
+}
+
+fn cheapest_first<'p>(
+    mut parts: Vec<Test<'p>>,
+    none: Test<'p>,
+    many: fn(Vec<Test<'p>>) -> Test<'p>,
+) -> Test<'p> {
+    parts.sort_by_key(cost);
+    match parts.len() {
+        0 => none,
+        1 => parts.remove(0),
+        _ => many(parts),
     }
 }
 

@@ -5,8 +5,8 @@ use super::{
     cost::{all, any},
     missing::rejects,
     nodes::{
-        NodeSet, close_upward, is_single, one_row_per_parent, used_by_cond, used_by_expr,
-        used_by_test,
+        NodeSet, close_upward, is_single, one_row_per_parent, read_by, upward, used_by_cmp,
+        used_by_cond, used_by_test,
     },
 };
 use crate::{
@@ -17,6 +17,7 @@ use crate::{
 pub(super) struct Lowering<'p> {
     pub(super) plan: &'p Plan,
     pub(super) reach: Reach,
+    /// What is joined once beside the base row, and the base row.
     pub(super) joined: NodeSet,
     /// Single rows that turned out to be needed as joins.
     pub(super) hoist: NodeSet,
@@ -27,11 +28,7 @@ impl<'p> Lowering<'p> {
         match cond {
             Cond::Const(value) => Test::Const(*value),
             Cond::Or(parts) => any(parts.iter().map(|part| self.cond(part, bound)).collect()),
-            Cond::And(parts) => {
-                let mut flat = Vec::with_capacity(parts.len());
-                flatten(parts, &mut flat);
-                self.conjunction(&flat, bound)
-            }
+            Cond::And(parts) => self.conjunction(&parts.iter().collect::<Vec<_>>(), bound),
             Cond::Cmp(cmp) => self.cmp(cmp, bound),
         }
     }
@@ -51,17 +48,17 @@ impl<'p> Lowering<'p> {
                 continue;
             }
             let members: Vec<&'p Cond> = group.iter().map(|at| parts[*at]).collect();
-            let rows = self.shared(&group, &free, bound);
+            let rows = self.shared(&group, &free);
             let mut inner = bound.clone();
             inner.extend(rows.iter());
             let test = self.conjunction(&members, &inner);
-            out.push(self.exists(&rows, test, bound));
+            out.push(self.exists(&rows, test));
         }
         all(out)
     }
 
     /// The rows that at least two members use, and the single rows that hang on them.
-    fn shared(&self, group: &[usize], free: &[NodeSet], bound: &NodeSet) -> NodeSet {
+    fn shared(&self, group: &[usize], free: &[NodeSet]) -> NodeSet {
         let mut shared = NodeSet::default();
         let mut union = NodeSet::default();
         for at in group {
@@ -72,9 +69,8 @@ impl<'p> Lowering<'p> {
             }
         }
         for node in union.iter() {
-            let kind = &self.plan.nodes[node.0 as usize].kind;
-            let hangs = kind.parent().is_some_and(|p| shared.contains(p) && !bound.contains(p));
-            if hangs && one_row_per_parent(self.plan, node) {
+            let parent = self.plan.node(node).kind.parent();
+            if parent.is_some_and(|p| shared.contains(p)) && one_row_per_parent(self.plan, node) {
                 shared.insert(node);
             }
         }
@@ -83,41 +79,34 @@ impl<'p> Lowering<'p> {
 
     fn cmp(&mut self, cmp: &'p Cmp, bound: &NodeSet) -> Test<'p> {
         let mut free = NodeSet::default();
-        used_by_expr(&cmp.left.expr, &mut free);
-        used_by_expr(&cmp.right.expr, &mut free);
+        used_by_cmp(cmp, &mut free);
         self.close(&mut free, bound);
         let tuple = match self.may_match(cmp) {
             Some(test) => all(vec![test, Test::Cmp(cmp)]),
             None => Test::Cmp(cmp),
         };
-        let hint = self.hint(cmp, bound);
-        let with_hint = |test| match hint {
+        let test = if form::value_check(cmp).is_none() {
+            self.exists(&free, tuple)
+        } else if self.values_need(cmp, bound) {
+            let test = all(vec![tuple, self.values(cmp)]);
+            self.exists(&free, test)
+        } else {
+            all(vec![self.exists(&free, tuple), self.values(cmp)])
+        };
+        match self.hint(cmp, bound) {
             Some(hint) => all(vec![hint, test]),
             None => test,
-        };
-        if form::value_check(cmp).is_none() {
-            let test = if free.is_empty() { tuple } else { self.exists(&free, tuple, bound) };
-            return with_hint(test);
         }
-        if self.values_need(cmp, bound) {
-            let mut inner = bound.clone();
-            inner.extend(free.iter());
-            let test = all(vec![tuple, self.values(cmp)]);
-            return with_hint(self.exists(&free, test, bound));
-        }
-        let tuple = if free.is_empty() { tuple } else { self.exists(&free, tuple, bound) };
-        with_hint(all(vec![tuple, self.values(cmp)]))
     }
 
     /// Whether the value check reads rows that are not bound yet.
     fn values_need(&self, cmp: &Cmp, bound: &NodeSet) -> bool {
         [&cmp.left, &cmp.right].into_iter().any(|operand| {
-            let mut used = NodeSet::default();
-            used_by_expr(&operand.expr, &mut used);
+            let used = read_by(&operand.expr);
             if operand.multi {
                 let chain = self.chain(&used);
                 chain.iter().any(|node| {
-                    let parent = self.plan.nodes[node.0 as usize].kind.parent();
+                    let parent = self.plan.node(node).kind.parent();
                     parent.is_some_and(|p| !chain.contains(p) && !bound.contains(p))
                 })
             } else {
@@ -131,107 +120,72 @@ impl<'p> Lowering<'p> {
         let test = Test::Fails(cmp);
         let mut rows = Vec::new();
         for (operand, seen) in [(&cmp.left, Seen::Left), (&cmp.right, Seen::Right)] {
-            if !operand.multi {
-                continue;
+            if operand.multi {
+                let chain = self.chain(&read_by(&operand.expr));
+                rows.extend(self.rows(&chain, seen, &test));
             }
-            let mut used = NodeSet::default();
-            used_by_expr(&operand.expr, &mut used);
-            let chain = self.chain(&used);
-            rows.extend(self.rows(&chain, seen, &test));
         }
-        let root = rows.first().map(|row| row.node);
-        let one_sided = cmp.left.multi != cmp.right.multi;
-        let link = match root {
-            Some(root) if one_sided && self.reach != Reach::Few => {
-                let single = if cmp.left.multi { &cmp.right } else { &cmp.left };
-                let mut fixed = NodeSet::default();
-                used_by_expr(&single.expr, &mut fixed);
-                let chain: NodeSet = rows.iter().map(|row| row.node).collect();
-                let alone =
-                    fixed.is_empty() && self.one_root(&chain) && self.parents_inside(&chain);
-                self.link(root, alone, rows.first().is_some_and(|row| row.must))
+        let single = match (cmp.left.multi, cmp.right.multi) {
+            (true, false) => Some(&cmp.right),
+            (false, true) => Some(&cmp.left),
+            (true, true) | (false, false) => None,
+        };
+        let link = match (rows.first(), single) {
+            (Some(first), Some(single)) => {
+                let list: NodeSet = rows.iter().map(|row| row.node).collect();
+                let alone = read_by(&single.expr).is_empty() && self.one_root(&list);
+                self.link(*first, alone)
             }
             _ => Link::Correlated,
         };
-        if link == Link::Set
-            && let Some(row) = rows.first_mut()
-        {
-            row.must = true;
-        }
         Test::None(Exists { rows, test: Box::new(test), link })
     }
 
     /// The rows a value list runs over: the path below its root, less what is joined once anyway.
     fn chain(&self, used: &NodeSet) -> NodeSet {
         let mut chain = NodeSet::default();
-        for leaf in used.iter().filter(|n| *n != NodeId::BASE) {
-            let root = self.plan.nodes[leaf.0 as usize].root;
-            let mut at = Some(leaf);
-            while let Some(node) = at {
-                if node == root || node == NodeId::BASE || self.joined.contains(node) {
-                    break;
-                }
-                chain.insert(node);
-                at = self.plan.nodes[node.0 as usize].kind.parent();
-            }
+        for leaf in used.iter() {
+            let root = self.plan.node(leaf).root;
+            let ends = |n: &NodeId| *n == root || *n == NodeId::BASE || self.joined.contains(*n);
+            chain.extend(upward(self.plan, leaf).take_while(|n| !ends(n)));
         }
         chain
     }
 
-    /// Wraps a test into the search for its rows.
-    fn exists(&mut self, rows: &NodeSet, test: Test<'p>, bound: &NodeSet) -> Test<'p> {
+    /// Wraps a test into the search for its rows, which are not bound yet.
+    fn exists(&mut self, rows: &NodeSet, test: Test<'p>) -> Test<'p> {
         let list = self.rows(rows, Seen::Both, &test);
         let Some(first) = list.first().copied() else { return test };
         let mut refs = NodeSet::default();
         used_by_test(self.plan, &test, &mut refs);
-        let alone = self.one_root(rows)
-            && refs.iter().all(|node| rows.contains(node))
-            && self.parents_inside(rows);
-        let link = self.link(first.node, alone, first.must);
-        let singles: NodeSet = list
-            .iter()
-            .map(|row| row.node)
-            .filter(|node| is_single(self.plan, *node) && !bound.contains(*node))
-            .collect();
+        let alone = self.one_root(rows) && refs.iter().all(|node| rows.contains(node));
+        let link = self.link(first, alone);
         // A page looks a chain up where it is needed; beside the base row it would be looked up for every row.
         let lazily = self.reach == Reach::Page && alone && first.must;
-        if link == Link::Correlated && !singles.is_empty() && !lazily {
-            self.hoist.extend(singles.iter());
+        if link == Link::Correlated && !lazily {
+            self.hoist.extend(rows.iter().filter(|node| is_single(self.plan, *node)));
         }
         Test::Exists(Exists { rows: list, test: Box::new(test), link })
     }
 
+    /// True if only the first row hangs on a row outside: parents come before children.
     fn one_root(&self, rows: &NodeSet) -> bool {
-        let outside = |node: &NodeId| {
-            let parent = self.plan.nodes[node.0 as usize].kind.parent();
-            parent.is_none_or(|p| !rows.contains(p))
-        };
-        rows.iter().filter(outside).count() == 1
+        let inside = |p: NodeId| rows.contains(p);
+        rows.iter().skip(1).all(|node| self.plan.node(node).kind.parent().is_some_and(inside))
     }
 
-    /// True if nothing but the first row reads a row outside.
-    fn parents_inside(&self, rows: &NodeSet) -> bool {
-        rows.iter().skip(1).all(|node| {
-            self.plan.nodes[node.0 as usize].kind.parent().is_some_and(|p| rows.contains(p))
-        })
-    }
-
-    /// How a group hangs on its outer row. `alone`: it reads nothing outside but the link.
-    fn link(&self, root: NodeId, alone: bool, must: bool) -> Link {
+    /// How rows hang on what is outside, `first` before the others. `alone`: they read nothing outside but its link.
+    fn link(&self, first: Row, alone: bool) -> Link {
         if self.reach == Reach::Few || !alone {
             return Link::Correlated;
         }
-        let node = &self.plan.nodes[root.0 as usize];
+        let node = self.plan.node(first.node);
+        let indexed = |column: &str| node.collection.as_ref().is_some_and(|c| c.is_indexed(column));
         match &node.kind {
-            NodeKind::RelOne { .. } if must && self.reach == Reach::Many => Link::Set,
-            NodeKind::BackOne { column, .. } if self.indexed(root, column) => Link::Correlated,
-            NodeKind::BackOne { .. } | NodeKind::BackMany { .. } => {
-                if must {
-                    Link::Set
-                } else {
-                    Link::SetOrMissing
-                }
-            }
+            NodeKind::RelOne { .. } if first.must && self.reach == Reach::Many => Link::Set,
+            NodeKind::BackOne { column, .. } if indexed(column) => Link::Correlated,
+            NodeKind::BackOne { .. } | NodeKind::BackMany { .. } if first.must => Link::Set,
+            NodeKind::BackOne { .. } | NodeKind::BackMany { .. } => Link::SetOrMissing,
             NodeKind::Base
             | NodeKind::RelOne { .. }
             | NodeKind::RelMany { .. }
@@ -243,26 +197,16 @@ impl<'p> Lowering<'p> {
         }
     }
 
-    fn indexed(&self, node: NodeId, column: &str) -> bool {
-        let Some(collection) = &self.plan.nodes[node.0 as usize].collection else { return false };
-        let named = |list: &[String]| list.iter().any(|name| name.eq_ignore_ascii_case(column));
-        named(&collection.indexed_fields) || named(&collection.unique_fields)
-    }
-
+    /// The nodes as rows that must exist where the test rejects a missing one.
     fn rows(&self, nodes: &NodeSet, seen: Seen, test: &Test<'p>) -> Vec<Row> {
         let mut must = NodeSet::default();
-        for node in nodes.iter() {
-            if rejects(self.plan, test, node, seen) {
-                let mut at = Some(node);
-                while let Some(n) = at.filter(|n| nodes.contains(*n)) {
-                    must.insert(n);
-                    at = self.plan.nodes[n.0 as usize].kind.parent();
-                }
-            }
+        for node in nodes.iter().filter(|node| rejects(self.plan, test, *node, seen)) {
+            must.extend(upward(self.plan, node).take_while(|n| nodes.contains(*n)));
         }
         nodes.iter().map(|node| Row { node, seen, must: must.contains(node) }).collect()
     }
 
+    /// What a condition reads that is not bound.
     pub(super) fn free(&self, cond: &Cond, bound: &NodeSet) -> NodeSet {
         let mut used = NodeSet::default();
         used_by_cond(cond, &mut used);
@@ -272,28 +216,15 @@ impl<'p> Lowering<'p> {
 
     /// Adds ancestors and drops what is bound.
     pub(super) fn close(&self, used: &mut NodeSet, bound: &NodeSet) {
-        if !used.is_empty() {
-            close_upward(self.plan, used);
-            used.remove_all(bound);
-        }
+        close_upward(self.plan, used);
+        used.remove_all(bound);
     }
 }
 
-pub(super) fn flatten<'p>(parts: &'p [Cond], out: &mut Vec<&'p Cond>) {
-    for part in parts {
-        match part {
-            Cond::And(inner) => flatten(inner, out),
-            other => out.push(other),
-        }
-    }
-}
-
+/// `first` and what shares rows with it, directly or through others; marks them as done.
 fn connected(first: usize, free: &[NodeSet], done: &mut [bool]) -> Vec<usize> {
     done[first] = true;
     let mut group = vec![first];
-    if free[first].is_empty() {
-        return group;
-    }
     let mut at = 0;
     while at < group.len() {
         for other in 0..free.len() {

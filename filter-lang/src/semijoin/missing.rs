@@ -23,8 +23,9 @@ pub(super) fn rejects(plan: &Plan, test: &Test<'_>, node: NodeId, seen: Seen) ->
             let truth = on_missing(plan, cmp.op, [left, right], node, seen);
             matches!(truth, Truth::True | Truth::Null)
         }
-        Test::MayContain { node: list, .. } => *list == node,
-        Test::MayMatch { node: row, .. } => hangs_on(plan, *row, node),
+        Test::MayContain { node: read, .. } | Test::MayMatch { node: read, .. } => {
+            hangs_on(plan, *read, node)
+        }
         Test::Exists(e) => {
             let linked =
                 |row: &Row| row.must && plan.nodes[row.node.0 as usize].kind.parent() == Some(node);

@@ -154,9 +154,10 @@ pub fn builds_sets_of_named_rows(plan: &Plan, test: &Test<'_>) -> bool {
             parts.iter().any(|part| builds_sets_of_named_rows(plan, part))
         }
         Test::Exists(e) | Test::None(e) => {
-            let named = e.rows.first().is_some_and(|row| {
-                matches!(plan.nodes[row.node.0 as usize].kind, NodeKind::RelOne { .. })
-            });
+            let named = e
+                .rows
+                .first()
+                .is_some_and(|row| matches!(plan.node(row.node).kind, NodeKind::RelOne { .. }));
             (named && e.link == Link::Set) || builds_sets_of_named_rows(plan, &e.test)
         }
         Test::Const(_)
@@ -172,8 +173,7 @@ pub fn builds_sets_of_named_rows(plan: &Plan, test: &Test<'_>) -> bool {
 pub fn lower(plan: &Plan, reach: Reach, sorted: bool) -> Lowered<'_> {
     let mut joined = NodeSet::default();
     joined.insert(NodeId::BASE);
-    let count = plan.nodes.len();
-    if count > 1 {
+    if plan.nodes.len() > 1 {
         let mut used = NodeSet::default();
         if reach == Reach::Few {
             used_by_cond(&plan.cond, &mut used);

@@ -22,7 +22,7 @@ impl<'p> Lowering<'p> {
         let set = matches!(value, Value::Text(text) if !text.is_empty());
         let (Expr::Element { node } | Expr::Column { node, .. }) = element else { return None };
         let is_id = matches!(element, Expr::Column { column, .. } if column == "id");
-        let (parent, column) = match &self.plan.nodes[node.0 as usize].kind {
+        let (parent, column) = match &self.plan.node(*node).kind {
             NodeKind::Each { parent, column } => (*parent, column),
             NodeKind::RelMany { parent, column } if is_id => (*parent, column),
             _ => return None,
@@ -51,7 +51,7 @@ impl<'p> Lowering<'p> {
         let mut node = None;
         for field in fields {
             let Expr::Column { node: at, column } = field else { return None };
-            let place = &self.plan.nodes[at.0 as usize];
+            let place = self.plan.node(*at);
             let indexed = place.collection.as_ref().is_some_and(|c| c.full_text.contains(column));
             if !indexed || *node.get_or_insert(*at) != *at {
                 return None;
@@ -69,7 +69,7 @@ pub fn is_list(plan: &Plan, node: NodeId, column: &str) -> bool {
     if node == NodeId::BASE && plan.row == RowMode::Draft {
         return false;
     }
-    let Some(collection) = &plan.nodes[node.0 as usize].collection else { return false };
+    let Some(collection) = &plan.node(node).collection else { return false };
     collection.kind != CollectionKind::View
         && collection
             .fields

@@ -2,7 +2,7 @@
 
 use super::{Seen, Test};
 use crate::{
-    plan::{Cond, Expr, NodeId, NodeKind, Plan},
+    plan::{Cmp, Cond, Expr, NodeId, NodeKind, Plan},
     schema::CollectionKind,
 };
 
@@ -65,34 +65,30 @@ impl FromIterator<NodeId> for NodeSet {
 
 /// At most one row, all the way from the base row.
 pub(super) fn is_single(plan: &Plan, node: NodeId) -> bool {
-    if node == NodeId::BASE {
-        return true;
-    }
-    let kind = &plan.nodes[node.0 as usize].kind;
-    one_row_per_parent(plan, node) && kind.parent().is_none_or(|parent| is_single(plan, parent))
+    upward(plan, node).all(|n| n == NodeId::BASE || one_row_per_parent(plan, n))
 }
 
 pub(super) fn one_row_per_parent(plan: &Plan, node: NodeId) -> bool {
-    let node = &plan.nodes[node.0 as usize];
+    let node = plan.node(node);
     let table = node.collection.as_ref().is_some_and(|c| c.kind != CollectionKind::View);
     table && matches!(node.kind, NodeKind::RelOne { .. } | NodeKind::Auth { .. })
 }
 
 /// True if `node` is `above` or below it: where a row is missing, so are all that hang on it.
 pub(super) fn hangs_on(plan: &Plan, node: NodeId, above: NodeId) -> bool {
-    std::iter::successors(Some(node), |n| plan.nodes[n.0 as usize].kind.parent())
-        .any(|n| n == above)
+    upward(plan, node).any(|n| n == above)
 }
 
-pub(super) fn used_by_cond(cond: &Cond, out: &mut NodeSet) {
-    match cond {
-        Cond::Const(_) => {}
-        Cond::And(parts) | Cond::Or(parts) => parts.iter().for_each(|p| used_by_cond(p, out)),
-        Cond::Cmp(cmp) => {
-            used_by_expr(&cmp.left.expr, out);
-            used_by_expr(&cmp.right.expr, out);
-        }
-    }
+/// A node and those it hangs on, up to its root.
+pub(super) fn upward(plan: &Plan, node: NodeId) -> impl Iterator<Item = NodeId> + '_ {
+    std::iter::successors(Some(node), |n| plan.node(*n).kind.parent())
+}
+
+/// The rows an expression reads.
+pub(super) fn read_by(expr: &Expr) -> NodeSet {
+    let mut nodes = NodeSet::default();
+    used_by_expr(expr, &mut nodes);
+    nodes
 }
 
 pub(super) fn used_by_expr(expr: &Expr, out: &mut NodeSet) {
@@ -111,6 +107,19 @@ pub(super) fn used_by_expr(expr: &Expr, out: &mut NodeSet) {
     }
 }
 
+pub(super) fn used_by_cmp(cmp: &Cmp, out: &mut NodeSet) {
+    used_by_expr(&cmp.left.expr, out);
+    used_by_expr(&cmp.right.expr, out);
+}
+
+pub(super) fn used_by_cond(cond: &Cond, out: &mut NodeSet) {
+    match cond {
+        Cond::Const(_) => {}
+        Cond::And(parts) | Cond::Or(parts) => parts.iter().for_each(|p| used_by_cond(p, out)),
+        Cond::Cmp(cmp) => used_by_cmp(cmp, out),
+    }
+}
+
 /// Rows a test reads from outside of itself.
 pub(super) fn used_by_test(plan: &Plan, test: &Test<'_>, out: &mut NodeSet) {
     match test {
@@ -118,57 +127,40 @@ pub(super) fn used_by_test(plan: &Plan, test: &Test<'_>, out: &mut NodeSet) {
         Test::All(parts) | Test::Any(parts) => {
             parts.iter().for_each(|part| used_by_test(plan, part, out));
         }
-        Test::Cmp(cmp) | Test::Fails(cmp) => {
-            used_by_expr(&cmp.left.expr, out);
-            used_by_expr(&cmp.right.expr, out);
-        }
+        Test::Cmp(cmp) | Test::Fails(cmp) => used_by_cmp(cmp, out),
         Test::MayContain { node, .. } | Test::MayMatch { node, .. } => {
             out.insert(*node);
         }
         Test::Exists(e) | Test::None(e) => {
-            let mut inner = NodeSet::default();
-            used_by_test(plan, &e.test, &mut inner);
             let own: NodeSet = e.rows.iter().map(|row| row.node).collect();
-            // A value list of one side hides its rows from that side only.
-            let sides = e.rows.iter().any(|row| row.seen != Seen::Both);
-            if sides {
-                used_beside_values(&e.test, &mut inner);
-            } else {
-                inner.remove_all(&own);
-            }
-            for row in &e.rows {
-                if let Some(parent) = plan.nodes[row.node.0 as usize].kind.parent()
-                    && !own.contains(parent)
-                {
-                    inner.insert(parent);
+            match *e.test {
+                // A value list hides its rows from its own side only.
+                Test::Fails(cmp) if e.rows.iter().any(|row| row.seen != Seen::Both) => {
+                    for operand in [&cmp.left, &cmp.right].into_iter().filter(|o| !o.multi) {
+                        used_by_expr(&operand.expr, out);
+                    }
+                }
+                ref test => {
+                    let mut inner = NodeSet::default();
+                    used_by_test(plan, test, &mut inner);
+                    inner.remove_all(&own);
+                    out.extend(inner.iter());
                 }
             }
-            out.extend(inner.iter());
+            let parents = e.rows.iter().filter_map(|row| plan.node(row.node).kind.parent());
+            out.extend(parents.filter(|parent| !own.contains(*parent)));
         }
     }
 }
 
-/// What a value check reads besides its value lists.
-fn used_beside_values(test: &Test<'_>, out: &mut NodeSet) {
-    *out = NodeSet::default();
-    if let Test::Fails(cmp) = test {
-        for operand in [&cmp.left, &cmp.right] {
-            if !operand.multi {
-                used_by_expr(&operand.expr, out);
-            }
-        }
-    }
-}
-
-pub(super) fn close_upward(plan: &Plan, used: &mut NodeSet) {
-    let leaves: Vec<NodeId> = used.iter().collect();
+/// Adds all that the nodes hang on.
+pub(super) fn close_upward(plan: &Plan, nodes: &mut NodeSet) {
+    let leaves: Vec<NodeId> = nodes.iter().collect();
     for leaf in leaves {
-        let mut at = plan.nodes[leaf.0 as usize].kind.parent();
-        while let Some(node) = at {
-            if !used.insert(node) {
+        for node in upward(plan, leaf).skip(1) {
+            if !nodes.insert(node) {
                 break;
             }
-            at = plan.nodes[node.0 as usize].kind.parent();
         }
     }
 }

@@ -1,10 +1,6 @@
 //! Sort keys: which value a row is sorted by, where its path has several.
 
-use super::{
-    Row, Seen, SortTerm,
-    lowering::{Lowering, flatten},
-    nodes::{NodeSet, used_by_expr},
-};
+use super::{Row, Seen, SortTerm, lowering::Lowering, nodes::read_by};
 use crate::plan::{Cond, SortBy};
 
 impl<'p> Lowering<'p> {
@@ -20,17 +16,15 @@ impl<'p> Lowering<'p> {
             SortBy::Expr(expr) => expr,
         };
         let joined = self.joined.clone();
-        let mut path = NodeSet::default();
-        used_by_expr(value, &mut path);
+        let mut path = read_by(value);
         self.close(&mut path, &joined);
         if path.is_empty() {
             return SortTerm::Value(value);
         }
-        let mut parts = Vec::new();
-        match &self.plan.cond {
-            Cond::And(list) => flatten(list, &mut parts),
-            other => parts.push(other),
-        }
+        let mut parts: Vec<&'p Cond> = match &self.plan.cond {
+            Cond::And(list) => list.iter().collect(),
+            other => vec![other],
+        };
         let mut reach = path.clone();
         let mut taken: Vec<&'p Cond> = Vec::new();
         loop {
