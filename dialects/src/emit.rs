@@ -143,11 +143,7 @@ fn sorts_by_scan(lowered: &Lowered<'_>) -> bool {
     let base = &lowered.plan.base;
     match lowered.sort.first() {
         Some((SortTerm::Value(Expr::Column { node, column }), _)) => {
-            *node != NodeId::BASE
-                || (column != "id"
-                    && ![&base.indexed_fields, &base.unique_fields]
-                        .iter()
-                        .any(|list| list.iter().any(|name| name.eq_ignore_ascii_case(column))))
+            *node != NodeId::BASE || (column != "id" && !base.is_indexed(column))
         }
         Some((SortTerm::Value(_) | SortTerm::First { .. } | SortTerm::Random, _)) => true,
         Some((SortTerm::RowId, _)) | None => false,
@@ -156,13 +152,7 @@ fn sorts_by_scan(lowered: &Lowered<'_>) -> bool {
 
 /// True if an index of the base table may find the rows that pass, so that no whole-table walk is needed.
 fn index_helps(plan: &Plan, test: &Test<'_>) -> bool {
-    let base = &plan.base;
-    let indexed = |column: &str| {
-        column == "id"
-            || [&base.indexed_fields, &base.unique_fields]
-                .iter()
-                .any(|list| list.iter().any(|name| name.eq_ignore_ascii_case(column)))
-    };
+    let indexed = |column: &str| column == "id" || plan.base.is_indexed(column);
     let column = |expr: &Expr| matches!(expr, Expr::Column { node: NodeId::BASE, column } if indexed(column));
     match test {
         Test::Const(value) => !value,
@@ -173,7 +163,7 @@ fn index_helps(plan: &Plan, test: &Test<'_>) -> bool {
                 && (column(&cmp.left.expr) || column(&cmp.right.expr))
         }
         Test::Exists(exists) if exists.link == Link::Set => {
-            exists.rows.first().is_some_and(|row| match &plan.nodes[row.node.0 as usize].kind {
+            exists.rows.first().is_some_and(|row| match &plan.node(row.node).kind {
                 NodeKind::RelOne { parent: NodeId::BASE, column } => indexed(column),
                 NodeKind::BackOne { parent, .. } | NodeKind::BackMany { parent, .. } => {
                     *parent == NodeId::BASE
@@ -225,7 +215,7 @@ impl<'p> Walk<'p> {
     }
 
     pub(crate) fn node(&self, id: NodeId) -> &'p Node {
-        &self.plan.nodes[id.0 as usize]
+        self.plan.node(id)
     }
 
     /// The collection of a node's rows.

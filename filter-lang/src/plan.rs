@@ -44,6 +44,17 @@ pub struct Plan {
     pub broken: Option<&'static str>,
 }
 
+impl Plan {
+    /// A node of this plan.
+    ///
+    /// # Panics
+    /// Where the id is that of another plan.
+    #[must_use]
+    pub fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id.0 as usize]
+    }
+}
+
 /// Where the plain columns of the base row come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RowMode {
@@ -118,7 +129,7 @@ impl NodeKind {
 pub enum Cond {
     /// Folded to a constant.
     Const(bool),
-    /// All of them, on the same tuple.
+    /// All of them, on the same tuple; the resolver puts no `And` directly into another.
     And(Vec<Cond>),
     /// Any of them, on the same tuple.
     Or(Vec<Cond>),

@@ -52,6 +52,13 @@ impl Collection {
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.name == name)
     }
+
+    /// Whether an index starts with this column, or it alone carries a unique one.
+    #[must_use]
+    pub fn is_indexed(&self, column: &str) -> bool {
+        let mut names = self.indexed_fields.iter().chain(&self.unique_fields);
+        names.any(|name| name.eq_ignore_ascii_case(column))
+    }
 }
 
 /// One field of a collection.
