@@ -53,7 +53,7 @@ pub struct Item {
 pub enum Node {
     /// `left op right`.
     Compare(Box<Comparison>),
-    /// Index into [`Ast::groups`].
+    /// Index into the groups of the [`Ast`].
     Group(usize),
 }
 

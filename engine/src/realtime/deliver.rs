@@ -194,6 +194,7 @@ impl Broker {
         }
     }
 
+    // DIFFERENCE: judged outside the transaction, where the record that a cascade begins with is still there.
     async fn judge_deletion(&self, ctx: &Ctx, record: Record) {
         let Some(queue) = self.shared().queue.get() else { return };
         let (key, record) = (key(&record), Arc::new(record));

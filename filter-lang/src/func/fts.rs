@@ -3,7 +3,7 @@
 //! The meaning, for every engine (docs/full-text-search.md): a text is cut into words at [`SEPARATORS`], letters of
 //! the Latin, Greek and Cyrillic alphabets lose their case, nothing else changes. `a b` wants both words, `"a b"` wants
 //! them side by side in one field, `-a` must be absent, `or` separates alternatives. A query without words finds
-//! nothing. Indexes only narrow the search ([`needed`]); [`matches`] decides.
+//! nothing. Indexes only narrow the search ([`needed`]); [`matches()`] decides.
 
 use super::{Arguments, Func, Function};
 use crate::{
