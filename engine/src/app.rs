@@ -1,6 +1,6 @@
 //! The application: a handle to its services, and how they start and stop (spec server-settings §1.3).
 //!
-//! No behaviour of its own beyond that; operations are functions over [`Ctx`](crate::ctx::Ctx).
+//! No behaviour of its own beyond that; operations are functions over `ctx::Ctx`.
 
 use std::{
     fmt,

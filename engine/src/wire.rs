@@ -55,7 +55,7 @@ pub trait Wire {
     }
 }
 
-/// A struct made by [`wire!`]: its keys one by one.
+/// A struct made by `wire!`: its keys one by one.
 pub trait WireStruct {
     /// Decodes one key; false when the key is not known.
     ///

@@ -125,7 +125,7 @@ pub fn scaffolds() -> Vec<u8> {
     out
 }
 
-/// Tries a view query without keeping anything; [`view::dry_run_json`](crate::schema::view::dry_run_json) is the answer.
+/// Tries a view query without keeping anything; [`view::dry_run_json`] is the answer.
 ///
 /// # Errors
 /// [`Error::Invalid`] for a blank or too long query; [`Error::Message`] with the raw reason.

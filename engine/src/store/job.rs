@@ -11,9 +11,9 @@ pub enum Step {
     Execute(Sql),
     /// Runs one statement for many rows of parameters.
     ExecuteMany { text: String, rows: Vec<Vec<Value>> },
-    /// Must return at least one row, else the job fails with [`Error::Expect`]. The rows are not kept.
+    /// Must return at least one row, else the job fails with [`Error::Expect`](super::Error::Expect). The rows are not kept.
     ExpectRow { sql: Sql, tag: u32 },
-    /// Must change at least one row, else the job fails with [`Error::Expect`].
+    /// Must change at least one row, else the job fails with [`Error::Expect`](super::Error::Expect).
     ExpectChanges { sql: Sql, tag: u32 },
     /// Runs a query (also `… RETURNING`) and keeps its rows.
     Query(Sql),
@@ -61,8 +61,8 @@ impl Job {
     pub fn query(self, sql: Sql) -> Self {
         self.step(Step::Query(sql))
     }
-    /// The job fails with [`Error::Overtaken`] if anything was written since `version`
-    /// ([`Database::write_version`], taken before the reads that the job relies on).
+    /// The job fails with [`Error::Overtaken`](super::Error::Overtaken) if anything was written since `version`
+    /// ([`Database::write_version`](super::Database::write_version), taken before the reads that the job relies on).
     #[must_use]
     pub fn unless_written(mut self, version: u64) -> Self {
         self.since = Some(version);

@@ -2,7 +2,7 @@
 //!
 //! | file | for |
 //! |---|---|
-//! | [`dsn`], [`connect`], `tls` | where it is, how to get there |
+//! | `dsn`, `connect`, `tls` | where it is, how to get there |
 //! | `boot` | first contact: version, helper functions, the lock of migrations |
 //! | `backup_lock` | one copy of the whole database at a time |
 //! | `pool`, `conn` | connections, prepared statements, what happens when nobody waits any more |
