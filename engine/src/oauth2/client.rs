@@ -355,6 +355,7 @@ fn json_of(answer: &Response<Bytes>) -> Result<Value, Error> {
 fn object(value: Value) -> Result<Map<String, Value>, Error> {
     match value {
         Value::Object(map) => Ok(map),
+        Value::Null => Ok(Map::new()),
         _ => Err(Error::Answer("the answer is not an object")),
     }
 }

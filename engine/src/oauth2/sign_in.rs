@@ -149,19 +149,21 @@ pub async fn sign_up(
         body.insert("email".into(), user.email.as_str().into());
     }
     let mapped = &collection.auth.oauth2.mapped_fields;
-    let free = |target: &str| !target.is_empty() && !create_data.contains_key(target);
+    // what the client sends wins, then what comes first
+    let free =
+        |target: &str, body: &Map<String, Value>| !target.is_empty() && !body.contains_key(target);
     for (target, value) in [(&mapped.id, &user.id), (&mapped.name, &user.name)] {
-        if free(target) {
+        if free(target, &body) {
             body.insert(target.clone(), value.as_str().into());
         }
     }
-    if free(&mapped.username)
+    if free(&mapped.username, &body)
         && is_assignable(ctx, collection, &mapped.username, &user.username).await?
     {
         body.insert(mapped.username.clone(), user.username.as_str().into());
     }
     let mut submission = Submission::default();
-    if free(&mapped.avatar_url) && !user.avatar_url.is_empty() {
+    if free(&mapped.avatar_url, &body) && !user.avatar_url.is_empty() {
         let target = &mapped.avatar_url;
         if collection.field(target).is_some_and(|field| field.type_name() == file::KIND) {
             if let Some(upload) = avatar(ctx, &user.avatar_url).await {

@@ -73,8 +73,14 @@ impl Token {
             Some(_) => None,
         };
         let seconds = seconds.ok_or(Error::Answer("expires_in is not a number"))?;
-        let seconds = u64::try_from(seconds.clamp(0, i64::from(i32::MAX))).unwrap_or(0);
-        let expiry = (seconds > 0).then(|| time::now().plus(Duration::from_secs(seconds)));
+        // less than nothing is long ago; nothing means that it does not expire
+        let distance = Duration::from_secs(seconds.unsigned_abs().min(i32::MAX as u64));
+        let now = time::now();
+        let expiry = match seconds {
+            0 => None,
+            1.. => Some(now.plus(distance)),
+            _ => Some(now.minus(distance)),
+        };
         let (token_type, refresh_token) = (text("token_type")?, text("refresh_token")?);
         Ok(Self { access_token, token_type, refresh_token, expiry, raw })
     }
@@ -126,5 +132,7 @@ mod tests {
         }
         let stale = Token::read(200, json, br#"{"access_token":"a","expires_in":5}"#).unwrap();
         assert!(stale.is_stale() && !Token::default().is_stale());
+        let past = Token::read(200, json, br#"{"access_token":"a","expires_in":-1}"#).unwrap();
+        assert!(past.is_stale());
     }
 }
