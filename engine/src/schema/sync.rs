@@ -236,7 +236,10 @@ fn prefixed(prefix: &str, error: store::Error) -> store::Error {
 async fn convert(tx: &Tx, statements: Vec<String>) -> store::Result<()> {
     let views = set_views_aside(tx).await?;
     run(tx, statements).await?;
-    run(tx, views.into_iter().map(|view| view.create).collect()).await
+    for view in views {
+        put_back(tx, view).await?;
+    }
+    Ok(())
 }
 
 /// A view that was dropped, to be made again.
@@ -272,7 +275,7 @@ pub(crate) async fn set_views_aside(tx: &Tx) -> store::Result<Vec<Aside>> {
 /// # Errors
 /// What the store reports, when a table that it reads is gone.
 pub(crate) async fn put_back(tx: &Tx, view: Aside) -> store::Result<()> {
-    tx.execute(Sql::plain(view.create)).await.map(|_| ())
+    tx.execute_batch(view.create).await
 }
 
 /// Makes all listed indexes; every failure is reported at its position.
