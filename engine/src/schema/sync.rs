@@ -6,7 +6,7 @@
 use dialects::{Sql, Value, catalog, ddl, statement};
 
 use super::{
-    Collection, Snapshot,
+    Collection, Snapshot, aside,
     diff::{Change, diff},
     full_text,
     index::Index,
@@ -42,7 +42,7 @@ pub async fn apply(
     }
     adjust(draft, old);
     if draft.is_view() {
-        view::save(tx, snapshot, draft, old).await.map_err(store::Error::Driver)?;
+        Box::pin(view::save(tx, snapshot, draft, old)).await.map_err(store::Error::Driver)?;
     }
     write_row(tx, draft, old.is_some()).await?;
     if !draft.is_view() {
@@ -234,48 +234,9 @@ fn prefixed(prefix: &str, error: store::Error) -> store::Error {
 
 /// Runs the statements of a single/multiple conversion with all views out of the way.
 async fn convert(tx: &Tx, statements: Vec<String>) -> store::Result<()> {
-    let views = set_views_aside(tx).await?;
+    let views = aside::set_all(tx).await?;
     run(tx, statements).await?;
-    for view in views {
-        put_back(tx, view).await?;
-    }
-    Ok(())
-}
-
-/// A view that was dropped, to be made again.
-#[derive(Debug)]
-pub(crate) struct Aside {
-    /// The name of the view.
-    pub(crate) name: String,
-    create: String,
-}
-
-/// Drops all views; the oldest is the first of the list.
-///
-/// # Errors
-/// What the store reports.
-pub(crate) async fn set_views_aside(tx: &Tx) -> store::Result<Vec<Aside>> {
-    let dialect = tx.dialect();
-    let views = tx
-        .query(catalog::views(dialect), |rows| {
-            let mut out = Vec::new();
-            while let Some(row) = rows.next()? {
-                out.push(Aside { name: row.text(0).to_owned(), create: row.text(1).to_owned() });
-            }
-            Ok::<_, store::Error>(out)
-        })
-        .await??;
-    // the other way round: a view may read older ones
-    run(tx, views.iter().rev().map(|view| ddl::drop_view(dialect, &view.name)).collect()).await?;
-    Ok(views)
-}
-
-/// Makes a view of [`set_views_aside`] again.
-///
-/// # Errors
-/// What the store reports, when a table that it reads is gone.
-pub(crate) async fn put_back(tx: &Tx, view: Aside) -> store::Result<()> {
-    tx.execute_batch(view.create).await
+    aside::put_back(tx, views).await
 }
 
 /// Makes all listed indexes; every failure is reported at its position.
