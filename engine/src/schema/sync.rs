@@ -14,6 +14,7 @@ use super::{
     system::SUPERUSERS,
     validate::invalid_index,
     view,
+    view_query::in_reading_order,
 };
 use crate::{
     error::{FieldError, FieldErrors},
@@ -290,16 +291,9 @@ pub fn references(snapshot: &Snapshot, collection: &Collection) -> Vec<String> {
 pub async fn remove(tx: &Tx, snapshot: &Snapshot, collection: &Collection) -> crate::Result<()> {
     drop_collection(tx, collection).await?;
     let rest = snapshot.without(&collection.id);
-    for view in view::stale(&Db::Tx(tx.clone()), &rest, &collection.id).await {
-        match view {
-            Ok(mut fresh) => save_view(tx, &rest, &mut fresh).await?,
-            Err((name, reason)) => {
-                let text = format!("failed to refresh view {name}: {reason}");
-                return Err(store::Error::Driver(text).into());
-            }
-        }
-    }
-    Ok(())
+    let failed = refresh_views(tx, &rest, &collection.id).await?;
+    let Some((name, reason)) = failed.first() else { return Ok(()) };
+    Err(store::Error::Driver(format!("failed to refresh view {name}: {reason}")).into())
 }
 
 /// Deletes the row and the table or view without looking at anything else.
@@ -320,14 +314,16 @@ pub async fn drop_collection(tx: &Tx, collection: &Collection) -> store::Result<
     tx.execute_batch(text).await
 }
 
-async fn save_view(tx: &Tx, snapshot: &Snapshot, view: &mut Collection) -> store::Result<()> {
-    let old = view.clone();
-    view::save(tx, snapshot, view, Some(&old)).await.map_err(store::Error::Driver)?;
-    crate::time::to_text(Some(crate::time::now())).clone_into(&mut view.updated);
-    write_row(tx, view, true).await
+async fn save_view(tx: &Tx, snapshot: &Snapshot, view: &Collection) -> store::Result<Collection> {
+    let mut fresh = view.clone();
+    view::save(tx, snapshot, &mut fresh, Some(view)).await.map_err(store::Error::Driver)?;
+    crate::time::to_text(Some(crate::time::now())).clone_into(&mut fresh.updated);
+    write_row(tx, &fresh, true).await?;
+    Ok(fresh)
 }
 
-/// Re-saves every other view collection whose generated fields have changed (spec §4.5 step 5).
+/// Re-saves every other view collection whose generated fields have changed (spec §4.5 step 5), and those that change with
+/// it: a view comes after the views that it reads.
 ///
 /// `snapshot` already has the saved collection. Gives the views that could not be refreshed, for the log.
 ///
@@ -338,19 +334,29 @@ pub async fn refresh_views(
     snapshot: &Snapshot,
     except: &str,
 ) -> store::Result<Vec<(String, String)>> {
-    let mut failed = Vec::new();
-    for view in view::stale(&Db::Tx(tx.clone()), snapshot, except).await {
-        match view {
-            Err(failure) => failed.push(failure),
-            Ok(mut fresh) => {
-                let mark = tx.savepoint().await?;
-                if let Err(error) = save_view(tx, snapshot, &mut fresh).await {
-                    tx.rollback_to(mark).await?;
-                    failed.push((fresh.name.clone(), error.to_string()));
-                }
-                tx.release(mark).await?;
+    let db = Db::Tx(tx.clone());
+    let (mut failed, mut refreshed) = (Vec::new(), None);
+    for view in in_reading_order(snapshot).into_iter().filter(|view| view.id != except) {
+        let now = refreshed.as_ref().unwrap_or(snapshot);
+        let fields = match view::infer_fields(&db, now, &view.view_query).await {
+            Ok(inferred) => inferred.fields,
+            Err(reason) => {
+                failed.push((view.name.clone(), reason));
+                continue;
+            }
+        };
+        if !view::fields_differ(&fields, &view.fields) {
+            continue;
+        }
+        let mark = tx.savepoint().await?;
+        match save_view(tx, now, view).await {
+            Ok(saved) => refreshed = Some(now.with(&saved)),
+            Err(error) => {
+                tx.rollback_to(mark).await?;
+                failed.push((view.name.clone(), error.to_string()));
             }
         }
+        tx.release(mark).await?;
     }
     Ok(failed)
 }

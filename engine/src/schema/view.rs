@@ -292,29 +292,6 @@ pub fn fields_differ(a: &[Field], b: &[Field]) -> bool {
     plain(a) != plain(b)
 }
 
-/// The view collections whose generated fields have changed, with their new fields; `except` is skipped.
-///
-/// A view that cannot be evaluated gives its name and the reason.
-pub async fn stale(
-    db: &Db,
-    snapshot: &Snapshot,
-    except: &str,
-) -> Vec<Result<Collection, (String, String)>> {
-    let mut out = Vec::new();
-    for view in snapshot.iter().filter(|c| c.is_view() && c.id != except) {
-        match infer_fields(db, snapshot, &view.view_query).await {
-            Err(reason) => out.push(Err((view.name.clone(), reason))),
-            Ok(inferred) if fields_differ(&inferred.fields, &view.fields) => {
-                let mut fresh = view.collection.clone();
-                fresh.fields = inferred.fields;
-                out.push(Ok(fresh));
-            }
-            Ok(_) => {}
-        }
-    }
-    out
-}
-
 /// Brings a draft into its final form before validation: [`normalise`] and, for views, the fields of the query.
 ///
 /// A query that cannot be evaluated gives no fields; validation reports the reason (spec §4.5 step 2, §4.6).
