@@ -209,3 +209,44 @@ fn imports_delete_tables_that_views_read() {
         servers[1].send("GET", "/api/collections/far/records?fields=id,t", "", &Value::Null);
     assert_eq!(answer.json()["items"], json!([row]));
 }
+
+#[test]
+fn views_that_others_read_change() {
+    let Some(postgres) = Postgres::start(&[], &[]) else { return };
+    let servers = servers(&postgres, "read");
+    let fields = json!([{ "id": "text1", "name": "t", "type": "text" }, { "id": "number1", "name": "n", "type": "number" }]);
+    make(&servers, &json!({ "name": "base", "type": "base", "fields": fields }));
+    let row = json!({ "id": "0000000000000r1", "t": "x", "n": 3 });
+    assert_eq!(both(&servers, "POST", "/api/collections/base/records?fields=id", &row).0, 200);
+    for (name, query) in [
+        ("near", "select id, t as v from base"),
+        ("far", "select id, v as w from near"),
+        ("end", "select id, w from far"),
+    ] {
+        make(
+            &servers,
+            &json!({ "name": name, "type": "view", "listRule": "", "viewQuery": query }),
+        );
+    }
+    let list = |name: &str| {
+        let path = format!("/api/collections/{name}/records?fields=id,v,w");
+        both(&servers, "GET", &path, &Value::Null).1["items"].take()
+    };
+    let near = "/api/collections/near?fields=name";
+    let query = |query: &str| json!({ "viewQuery": query });
+    let number = query("select id, n as v from base");
+    assert_eq!(both(&servers, "PATCH", near, &number).0, 200);
+    assert_eq!(list("near"), json!([{ "id": "0000000000000r1", "v": 3 }]));
+    assert_eq!(list("far"), json!([{ "id": "0000000000000r1", "w": 3 }]));
+    assert_eq!(list("end"), list("far"));
+    // PostgreSQL has no views that cannot be read, and those that others made may have been granted to somebody
+    let refused = |body: &Value, why: &str| {
+        let answer = servers[1].send("PATCH", near, &servers[1].superuser(), body);
+        assert_eq!(answer.status, 400);
+        assert!(answer.json()["message"].to_string().contains(why), "{}", answer.json());
+    };
+    refused(&query("select id, n as other from base"), "a view that reads it cannot follow");
+    postgres.execute("read", "CREATE VIEW foreign_view AS SELECT w FROM far");
+    refused(&query("select id, t as v from base"), "other objects depend on it");
+    assert_eq!(list("end"), json!([{ "id": "0000000000000r1", "w": 3 }]));
+}

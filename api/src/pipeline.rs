@@ -96,6 +96,8 @@ pub struct Row {
     pub quiet: bool,
     /// Answers are compressed, however small.
     pub compress: bool,
+    /// May take superusers longer than the server's time limit.
+    pub long_running: bool,
 }
 
 impl fmt::Debug for Row {
@@ -115,6 +117,7 @@ impl Row {
             limit: Limit::Default,
             quiet: false,
             compress: false,
+            long_running: false,
         }
     }
     /// Rate limited in another way.
@@ -139,6 +142,12 @@ impl Row {
     #[must_use]
     pub const fn quiet(mut self) -> Self {
         self.quiet = true;
+        self
+    }
+    /// Without the server's time limit for superusers: the size of the database decides how long it takes.
+    #[must_use]
+    pub const fn long_running(mut self) -> Self {
+        self.long_running = true;
         self
     }
 }
@@ -205,6 +214,7 @@ pub struct Route {
     limit: Limit,
     quiet: bool,
     compress: bool,
+    long_running: bool,
     stats: Arc<RouteStats>,
     steps: Vec<Step>,
 }
@@ -249,6 +259,7 @@ impl Route {
             limit: row.limit,
             quiet: row.quiet,
             compress: row.compress,
+            long_running: row.long_running,
             stats,
             steps: steps.into_iter().map(|(.., step)| step).collect(),
         }
@@ -297,6 +308,10 @@ impl<'a> Next<'a> {
                 Step::Builtin(Builtin::RateLimit) => rate_limit::check(req)?,
                 Step::Builtin(Builtin::BodyLimit) => body_limit(req)?,
             }
+        }
+        // Nobody else: who is refused would keep a connection open for as long as it does not read the answer.
+        if req.route.as_ref().is_some_and(|route| route.long_running) && req.caller.is_superuser() {
+            req.set_time_limit(None);
         }
         match self.handler {
             Handler::Builtin(handler) => handler(req).await,

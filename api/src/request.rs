@@ -246,8 +246,8 @@ impl Req {
     }
 
     /// Gives this request more time from now on than the server's limit of 5 minutes; `None` for no limit at all.
-    /// Event streams have none by themselves; what superusers start and the size of the database decides (backups,
-    /// imports, changed collections) asks for none once its body is read.
+    /// Event streams have none by themselves, and neither have superusers on routes that are marked as
+    /// [long running](crate::pipeline::Row::long_running). Reading a body is limited in any case.
     pub fn set_time_limit(&self, limit: Option<Duration>) {
         if let Some(clock) = &self.clock {
             clock.extend(limit);

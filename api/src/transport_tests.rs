@@ -2,10 +2,15 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+use http::{Method, Uri, header};
+
 use crate::{
     ApiError, Response,
     api::{Api, Options, Routes},
     pipeline::{DynHandler, Middleware},
+    request::Req,
+    server::{Clock, Times, dispatch},
     static_files::StaticFiles,
     testing::{Answer, send},
 };
@@ -176,4 +181,26 @@ async fn declared_length_over_the_limit() {
         r#"413 {"data":{},"message":"Request entity too large.","status":413}"#
     );
     assert_eq!(answer.header("x-frame-options"), "SAMEORIGIN");
+}
+
+#[tokio::test]
+async fn only_superusers_on_long_running_routes_have_no_time_limit() {
+    let (_dir, api) = api(Routes::default()).await;
+    let ctx = engine::ctx::Ctx::system(api.app());
+    let token = engine::auth::superusers::installer_token(&ctx).await.expect("token");
+    for (method, token, want) in [
+        (Method::DELETE, &*token, true),
+        (Method::DELETE, "", false),
+        (Method::GET, &*token, false),
+    ] {
+        let headers = [(header::AUTHORIZATION, token.parse().expect("value"))];
+        let uri = Uri::from_static("/api/collections/nope");
+        let (headers, body) = (headers.into_iter().collect(), Bytes::new());
+        let mut req = Req::synthetic(&api, method.clone(), uri, headers, body);
+        let clock = Clock::new(Times::default());
+        req.clock = Some(clock.clone());
+        let _open = clock.begin();
+        dispatch(&mut req).await;
+        assert_eq!(clock.is_unlimited(), want, "{method} {token}");
+    }
 }

@@ -134,6 +134,27 @@ pub fn views(d: Dialect) -> Sql {
     })
 }
 
+/// `name`, `sql` of the views that keep a view from being dropped because they read it, in creation order. SQLite does not
+/// mind.
+#[must_use]
+pub fn readers(d: Dialect, view: &str) -> Sql {
+    one(
+        d,
+        "SELECT name, sql FROM sqlite_master WHERE name = ?1 AND false",
+        "WITH RECURSIVE r(oid) AS ( \
+           SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+           WHERE n.nspname = current_schema() AND c.relname::text = $1::text \
+           UNION SELECT w.ev_class FROM r JOIN pg_catalog.pg_depend d ON d.refobjid = r.oid \
+           AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.classid = 'pg_catalog.pg_rewrite'::regclass \
+           JOIN pg_catalog.pg_rewrite w ON w.oid = d.objid) \
+         SELECT c.relname::text AS name, \
+         'CREATE VIEW ' || quote_ident(c.relname::text) || ' AS ' || pg_get_viewdef(c.oid) AS sql \
+         FROM r JOIN pg_catalog.pg_class c ON c.oid = r.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         WHERE n.nspname = current_schema() AND c.relkind = 'v' AND c.relname::text <> $1::text ORDER BY c.oid",
+        view,
+    )
+}
+
 /// `table`, `sql`: what would give PostgreSQL's tables the row-level security they have.
 pub const ROW_SECURITY: &str = "SELECT c.relname::text AS \"table\", s.text AS sql \
  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \

@@ -138,8 +138,17 @@ fn schema_changes_keep_values() {
         listed.sort();
         assert_eq!(listed, ["id", "j", "labels", "s"]);
         exec(ddl::create_view(d, "seen", "SELECT id, s FROM things"));
-        assert_eq!(names(&catalog::views(d)), ["seen"]);
-        exec(ddl::drop_view(d, "seen"));
+        exec(ddl::create_view(d, "counted", "SELECT count(*) AS n FROM seen"));
+        exec(ddl::create_view(d, "far", "SELECT n FROM counted"));
+        exec(ddl::create_view(d, "apart", "SELECT id FROM things"));
+        let views = ["seen", "counted", "far", "apart"];
+        assert_eq!(names(&catalog::views(d)), views);
+        let readers: &[&str] = if d == Dialect::Postgres { &["counted", "far"] } else { &[] };
+        assert_eq!(names(&catalog::readers(d, "seen")), readers);
+        assert!(names(&catalog::readers(d, "far")).is_empty());
+        for view in views.into_iter().rev() {
+            exec(ddl::drop_view(d, view));
+        }
         exec(ddl::drop_index(d, "things_s"));
         exec(ddl::drop_column(d, "things", "labels"));
         ddl::rename_table(d, "things", "stuff", &["j"]).into_iter().for_each(exec);

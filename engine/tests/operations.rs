@@ -194,6 +194,28 @@ async fn views_follow_their_tables() {
     collections::update(&ctx, "base", &json!({"fields": fields})).await.unwrap();
     assert!(view(&app).fields_json().contains("\"max\":7"));
 
+    // The same in views of the view, wherever they stand; and when they read something else.
+    for (name, query) in [
+        ("far", "select id, a from v"),
+        ("end", "select id, a from far"),
+        ("z", "select id, a from base"),
+    ] {
+        let body = json!({"name": name, "type": "view", "viewQuery": query});
+        collections::create(&ctx, &body).await.unwrap();
+    }
+    collections::update(&ctx, "v", &json!({"viewQuery": "select id, a from z"})).await.unwrap();
+    fields[1]["hidden"] = json!(true);
+    collections::update(&ctx, "base", &json!({"fields": fields})).await.unwrap();
+    for name in ["z", "v", "far", "end"] {
+        assert!(app.schema().find(name).unwrap().fields[1].hidden, "{name}");
+    }
+    collections::update(&ctx, "v", &json!({"viewQuery": "select id, cast(a as int) as a from z"}))
+        .await
+        .unwrap();
+    for name in ["v", "far", "end"] {
+        assert_eq!(app.schema().find(name).unwrap().fields[1].type_name(), "number", "{name}");
+    }
+
     // A view stands in the way of its table.
     let stored = collections::find(&ctx, "base").unwrap();
     assert!(collections::delete(&ctx, &CollectionRef::stored(&stored)).await.is_err());

@@ -27,8 +27,8 @@ use crate::{
 
 pub(crate) const ROUTES: &[Row] = &[
     Row::new("GET /api/backups", h!(list)),
-    Row::new("POST /api/backups", h!(create)),
-    Row::new("POST /api/backups/upload", h!(upload)).limit(Limit::None),
+    Row::new("POST /api/backups", h!(create)).long_running(),
+    Row::new("POST /api/backups/upload", h!(upload)).limit(Limit::None).long_running(),
     Row::new("GET /api/backups/{key}", h!(download)),
     Row::new("DELETE /api/backups/{key}", h!(remove)),
     Row::new("POST /api/backups/{key}/restore", h!(restore)),
@@ -73,7 +73,6 @@ async fn create(req: &mut Req) -> Result<Response> {
     if !errors.is_empty() {
         return Err(ApiError::bad_request(INVALID).with_fields(errors));
     }
-    req.set_time_limit(None);
     let failed = ApiError::wrap_400("Failed to create backup.");
     backup::create(req.app(), &name).await.map_err(|error| failed(plain(error)))?;
     Ok(Response::no_content())
@@ -116,7 +115,6 @@ fn check_name(name: &str) -> Option<FieldError> {
 
 async fn upload(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;
-    req.set_time_limit(None);
     let payload = match req.payload().await {
         Ok(payload) => payload,
         Err(error) if error.status == 413 => return Err(error),

@@ -29,10 +29,10 @@ pub(crate) const ROUTES: &[Row] = &[
     Row::new("GET /api/collections", h!(list)),
     Row::new("POST /api/collections", h!(create)),
     Row::new("GET /api/collections/{collection}", h!(view)),
-    Row::new("PATCH /api/collections/{collection}", h!(update)),
-    Row::new("DELETE /api/collections/{collection}", h!(remove)),
-    Row::new("DELETE /api/collections/{collection}/truncate", h!(truncate)),
-    Row::new("PUT /api/collections/import", h!(import)),
+    Row::new("PATCH /api/collections/{collection}", h!(update)).long_running(),
+    Row::new("DELETE /api/collections/{collection}", h!(remove)).long_running(),
+    Row::new("DELETE /api/collections/{collection}/truncate", h!(truncate)).long_running(),
+    Row::new("PUT /api/collections/import", h!(import)).long_running(),
     Row::new("GET /api/collections/meta/scaffolds", h!(scaffolds)),
     Row::new("POST /api/collections/meta/dry-run-view", h!(dry_run)),
 ];
@@ -226,7 +226,6 @@ async fn update(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;
     let collection = find(req)?;
     let body = body(req, BAD_DATA).await?;
-    req.set_time_limit(None);
     let draft = collections::draft_over(&collection, &body)
         .map_err(|error| ApiError::bad_request(BAD_DATA).with_detail(error.to_string()))?;
     one(req, What::Update, draft).await
@@ -235,7 +234,6 @@ async fn update(req: &mut Req) -> Result<Response> {
 async fn remove(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;
     let collection = find(req)?;
-    req.set_time_limit(None);
     one(req, What::Delete, CollectionRef::stored(&collection)).await
 }
 
@@ -247,7 +245,6 @@ async fn truncate(req: &mut Req) -> Result<Response> {
             "View collections cannot be truncated since they don't store their own records.",
         ));
     }
-    req.set_time_limit(None);
     collections::truncate(&req.ctx(Map::new()), &collection).await.map_err(ApiError::wrap_400(
         "Failed to truncate collection (most likely due to required cascade delete record references).",
     ))?;
@@ -264,7 +261,6 @@ async fn import(req: &mut Req) -> Result<Response> {
         errors.set("collections", FieldError::new("validation_required", "cannot be blank"));
         return Err(ApiError::bad_request(INVALID).with_fields(errors));
     }
-    req.set_time_limit(None);
     let failed = ApiError::wrap_400("Failed to import collections.");
     let ctx = req.ctx(Map::new());
     let hook = &ctx.app.hooks().collections_import_request;

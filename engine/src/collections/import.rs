@@ -11,9 +11,8 @@ use crate::{
     Error, FieldError, FieldErrors, Result,
     ctx::Ctx,
     schema::{
-        Collection, Validation,
+        Collection, Validation, aside,
         import::{self, Import},
-        sync,
     },
 };
 
@@ -60,7 +59,7 @@ async fn delete_all(ctx: &Ctx, plan: &Import) -> Result<()> {
     let tx = views::transaction(ctx)?;
     let aside = match ctx.app.dialect() {
         Dialect::Sqlite => Vec::new(),
-        Dialect::Postgres => sync::set_views_aside(tx).await?,
+        Dialect::Postgres => aside::set_all(tx).await?,
     };
     for collection in &plan.delete {
         let handle = CollectionRef::stored(collection);
@@ -76,7 +75,7 @@ async fn delete_all(ctx: &Ctx, plan: &Import) -> Result<()> {
         }
         // one that the import saves is made anew by that; it is here for others that read it
         let is_saved = plan.save.iter().any(|(_, old)| old.as_ref().is_some_and(named));
-        match sync::put_back(tx, view).await {
+        match aside::put_back(tx, [view]).await {
             Err(error) if !is_saved => return Err(error.into()),
             _ => {}
         }

@@ -1,5 +1,6 @@
 //! Collections: the immutable snapshot, validation, differences and their application.
 
+pub(crate) mod aside;
 pub mod collection;
 pub mod diff;
 pub mod full_text;

@@ -6,7 +6,7 @@
 use dialects::{Sql, Value, catalog, ddl, statement};
 
 use super::{
-    Collection, Snapshot,
+    Collection, Snapshot, aside,
     diff::{Change, diff},
     full_text,
     index::Index,
@@ -14,6 +14,7 @@ use super::{
     system::SUPERUSERS,
     validate::invalid_index,
     view,
+    view_query::in_reading_order,
 };
 use crate::{
     error::{FieldError, FieldErrors},
@@ -42,7 +43,7 @@ pub async fn apply(
     }
     adjust(draft, old);
     if draft.is_view() {
-        view::save(tx, snapshot, draft, old).await.map_err(store::Error::Driver)?;
+        Box::pin(view::save(tx, snapshot, draft, old)).await.map_err(store::Error::Driver)?;
     }
     write_row(tx, draft, old.is_some()).await?;
     if !draft.is_view() {
@@ -234,45 +235,9 @@ fn prefixed(prefix: &str, error: store::Error) -> store::Error {
 
 /// Runs the statements of a single/multiple conversion with all views out of the way.
 async fn convert(tx: &Tx, statements: Vec<String>) -> store::Result<()> {
-    let views = set_views_aside(tx).await?;
+    let views = aside::set_all(tx).await?;
     run(tx, statements).await?;
-    run(tx, views.into_iter().map(|view| view.create).collect()).await
-}
-
-/// A view that was dropped, to be made again.
-#[derive(Debug)]
-pub(crate) struct Aside {
-    /// The name of the view.
-    pub(crate) name: String,
-    create: String,
-}
-
-/// Drops all views; the oldest is the first of the list.
-///
-/// # Errors
-/// What the store reports.
-pub(crate) async fn set_views_aside(tx: &Tx) -> store::Result<Vec<Aside>> {
-    let dialect = tx.dialect();
-    let views = tx
-        .query(catalog::views(dialect), |rows| {
-            let mut out = Vec::new();
-            while let Some(row) = rows.next()? {
-                out.push(Aside { name: row.text(0).to_owned(), create: row.text(1).to_owned() });
-            }
-            Ok::<_, store::Error>(out)
-        })
-        .await??;
-    // the other way round: a view may read older ones
-    run(tx, views.iter().rev().map(|view| ddl::drop_view(dialect, &view.name)).collect()).await?;
-    Ok(views)
-}
-
-/// Makes a view of [`set_views_aside`] again.
-///
-/// # Errors
-/// What the store reports, when a table that it reads is gone.
-pub(crate) async fn put_back(tx: &Tx, view: Aside) -> store::Result<()> {
-    tx.execute(Sql::plain(view.create)).await.map(|_| ())
+    aside::put_back(tx, views).await
 }
 
 /// Makes all listed indexes; every failure is reported at its position.
@@ -326,16 +291,9 @@ pub fn references(snapshot: &Snapshot, collection: &Collection) -> Vec<String> {
 pub async fn remove(tx: &Tx, snapshot: &Snapshot, collection: &Collection) -> crate::Result<()> {
     drop_collection(tx, collection).await?;
     let rest = snapshot.without(&collection.id);
-    for view in view::stale(&Db::Tx(tx.clone()), &rest, &collection.id).await {
-        match view {
-            Ok(mut fresh) => save_view(tx, &rest, &mut fresh).await?,
-            Err((name, reason)) => {
-                let text = format!("failed to refresh view {name}: {reason}");
-                return Err(store::Error::Driver(text).into());
-            }
-        }
-    }
-    Ok(())
+    let failed = refresh_views(tx, &rest, &collection.id).await?;
+    let Some((name, reason)) = failed.first() else { return Ok(()) };
+    Err(store::Error::Driver(format!("failed to refresh view {name}: {reason}")).into())
 }
 
 /// Deletes the row and the table or view without looking at anything else.
@@ -356,14 +314,16 @@ pub async fn drop_collection(tx: &Tx, collection: &Collection) -> store::Result<
     tx.execute_batch(text).await
 }
 
-async fn save_view(tx: &Tx, snapshot: &Snapshot, view: &mut Collection) -> store::Result<()> {
-    let old = view.clone();
-    view::save(tx, snapshot, view, Some(&old)).await.map_err(store::Error::Driver)?;
-    crate::time::to_text(Some(crate::time::now())).clone_into(&mut view.updated);
-    write_row(tx, view, true).await
+async fn save_view(tx: &Tx, snapshot: &Snapshot, view: &Collection) -> store::Result<Collection> {
+    let mut fresh = view.clone();
+    view::save(tx, snapshot, &mut fresh, Some(view)).await.map_err(store::Error::Driver)?;
+    crate::time::to_text(Some(crate::time::now())).clone_into(&mut fresh.updated);
+    write_row(tx, &fresh, true).await?;
+    Ok(fresh)
 }
 
-/// Re-saves every other view collection whose generated fields have changed (spec §4.5 step 5).
+/// Re-saves every other view collection whose generated fields have changed (spec §4.5 step 5), and those that change with
+/// it: a view comes after the views that it reads.
 ///
 /// `snapshot` already has the saved collection. Gives the views that could not be refreshed, for the log.
 ///
@@ -374,19 +334,29 @@ pub async fn refresh_views(
     snapshot: &Snapshot,
     except: &str,
 ) -> store::Result<Vec<(String, String)>> {
-    let mut failed = Vec::new();
-    for view in view::stale(&Db::Tx(tx.clone()), snapshot, except).await {
-        match view {
-            Err(failure) => failed.push(failure),
-            Ok(mut fresh) => {
-                let mark = tx.savepoint().await?;
-                if let Err(error) = save_view(tx, snapshot, &mut fresh).await {
-                    tx.rollback_to(mark).await?;
-                    failed.push((fresh.name.clone(), error.to_string()));
-                }
-                tx.release(mark).await?;
+    let db = Db::Tx(tx.clone());
+    let (mut failed, mut refreshed) = (Vec::new(), None);
+    for view in in_reading_order(snapshot).into_iter().filter(|view| view.id != except) {
+        let now = refreshed.as_ref().unwrap_or(snapshot);
+        let fields = match view::infer_fields(&db, now, &view.view_query).await {
+            Ok(inferred) => inferred.fields,
+            Err(reason) => {
+                failed.push((view.name.clone(), reason));
+                continue;
+            }
+        };
+        if !view::fields_differ(&fields, &view.fields) {
+            continue;
+        }
+        let mark = tx.savepoint().await?;
+        match save_view(tx, now, view).await {
+            Ok(saved) => refreshed = Some(now.with(&saved)),
+            Err(error) => {
+                tx.rollback_to(mark).await?;
+                failed.push((view.name.clone(), error.to_string()));
             }
         }
+        tx.release(mark).await?;
     }
     Ok(failed)
 }

@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use dialects::{Dialect, Sql, catalog, ddl};
 
 use super::{
-    Collection, Kind, Loaded, Snapshot, WireSource,
+    Collection, Kind, Loaded, Snapshot, WireSource, aside,
     normalize::{new_collection, normalise},
     validate::field_errors,
     view_query::{Parsed, has_many_statements, infer, json_field, parse, spelled, trim_query},
@@ -264,12 +264,16 @@ pub async fn save(
     }
     draft.fields = inferred.fields;
     let dialect = tx.dialect();
+    let mut readers = Vec::new();
     for name in old.map(|old| &old.name).into_iter().chain([&draft.name]) {
+        readers.extend(aside::set_readers(tx, snapshot, name).await.map_err(text)?);
         tx.execute_batch(ddl::drop_view(dialect, name)).await.map_err(text)?;
     }
     let create = ddl::create_view(dialect, &draft.name, &inferred.query);
     tx.execute(Sql::plain(create)).await.map_err(text)?;
-    Ok(())
+    aside::put_back(tx, readers)
+        .await
+        .map_err(|e| format!("a view that reads it cannot follow - {e}"))
 }
 
 /// True if two field lists differ in more than ids and letter case (spec §4.5 step 5).
@@ -286,29 +290,6 @@ pub fn fields_differ(a: &[Field], b: &[Field]) -> bool {
             .collect()
     };
     plain(a) != plain(b)
-}
-
-/// The view collections whose generated fields have changed, with their new fields; `except` is skipped.
-///
-/// A view that cannot be evaluated gives its name and the reason.
-pub async fn stale(
-    db: &Db,
-    snapshot: &Snapshot,
-    except: &str,
-) -> Vec<Result<Collection, (String, String)>> {
-    let mut out = Vec::new();
-    for view in snapshot.iter().filter(|c| c.is_view() && c.id != except) {
-        match infer_fields(db, snapshot, &view.view_query).await {
-            Err(reason) => out.push(Err((view.name.clone(), reason))),
-            Ok(inferred) if fields_differ(&inferred.fields, &view.fields) => {
-                let mut fresh = view.collection.clone();
-                fresh.fields = inferred.fields;
-                out.push(Ok(fresh));
-            }
-            Ok(_) => {}
-        }
-    }
-    out
 }
 
 /// Brings a draft into its final form before validation: [`normalise`] and, for views, the fields of the query.

@@ -3,7 +3,11 @@
 //! The tokeniser is as shallow as the reference's on purpose: fields of existing views depend on its quirks.
 //! Pure. Source: spec collections-and-fields §4.9 steps 1–4.
 
-use std::{borrow::Cow, collections::HashMap, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use dialects::{Dialect, ident};
 
@@ -397,6 +401,31 @@ pub(super) fn json_field(name: &str) -> Field {
     field
 }
 
+/// The view collections, each after those that it reads.
+#[must_use]
+pub(super) fn in_reading_order(snapshot: &Snapshot) -> Vec<&Arc<Loaded>> {
+    let tables = |view: &Loaded| -> Vec<String> {
+        let parsed = parse(trim_query(&view.view_query)).unwrap_or_default();
+        parsed.tables.into_iter().map(|table| table.original).collect()
+    };
+    let mut left: Vec<_> =
+        snapshot.iter().filter(|c| c.is_view()).map(|view| (view, tables(view))).collect();
+    let mut out = Vec::with_capacity(left.len());
+    loop {
+        let names: HashSet<&str> = left.iter().map(|(view, _)| view.name.as_str()).collect();
+        let waits = |tables: &[String]| tables.iter().any(|table| names.contains(table.as_str()));
+        let (rest, next): (Vec<_>, Vec<_>) =
+            left.into_iter().partition(|(_, tables)| waits(tables));
+        if next.is_empty() {
+            // Nothing is left, or views in a circle, which nobody can read.
+            out.extend(rest.into_iter().map(|(view, _)| view));
+            return out;
+        }
+        out.extend(next.into_iter().map(|(view, _)| view));
+        left = rest;
+    }
+}
+
 /// The collection and field a view's column was taken from, following views up to five levels.
 #[must_use]
 pub fn original_field(
@@ -456,6 +485,26 @@ mod tests {
         let query = "SELECT p.id, p.views, COUNT(c.id) AS n, total(c.likes) t, cast(p.x as int) i, max(c.y) m FROM p, c";
         assert_eq!(without_affinity(query), ["n", "t"]);
         assert!(without_affinity("").is_empty());
+    }
+
+    #[test]
+    fn reading_order() {
+        let mut all = vec![new_collection(Kind::Base, "posts")];
+        for (name, query) in [
+            ("c", "select id from b"),
+            ("b", "select id from posts join a on a.id = posts.id"),
+            ("around", "select id from back"),
+            ("back", "select id from around"),
+            ("odd", "select a b c d from"),
+            ("a", "select id from posts"),
+        ] {
+            let mut view = new_collection(Kind::View, name);
+            query.clone_into(&mut view.view_query);
+            all.push(view);
+        }
+        let snapshot = Snapshot::build(all);
+        let names: Vec<_> = in_reading_order(&snapshot).iter().map(|v| v.name.as_str()).collect();
+        assert_eq!(names, ["odd", "a", "b", "c", "around", "back"]);
     }
 
     #[test]

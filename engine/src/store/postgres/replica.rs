@@ -9,6 +9,7 @@
 
 use std::{
     collections::VecDeque,
+    convert::Infallible,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -236,95 +237,89 @@ impl Shared {
     }
 }
 
-/// Remembers how long the primary's log is, soon after each write and now and then.
-async fn follow_primary(shared: Arc<Shared>, dsn: Arc<Dsn>) {
+/// Begins `session` again whenever it has ended, later and later if it ended soon.
+async fn again_and_again<F: Future<Output = ()>>(session: impl Fn() -> F) {
     let mut pause = PAUSE;
     loop {
         let started = Instant::now();
-        let why = ask_primary(&shared, &dsn).await;
-        tracing::debug!(why, "replicas: the primary does not tell its position");
-        pause = if started.elapsed() > LASTING { PAUSE } else { (pause * 2).min(MAX_PAUSE) };
-        sleep(pause).await;
-    }
-}
-
-/// As long as one connection lasts; why it ended.
-async fn ask_primary(shared: &Shared, dsn: &Dsn) -> String {
-    let work = async {
-        let client = open(dsn).await?;
-        let identity = identity(&client).await?;
-        // A server that took over counts anew from some place; what was learnt from the other does not hold for it.
-        shared.positions.lock().clear();
-        *shared.identity.lock() = Some(identity);
-        let mut counts = shared.count.subscribe();
-        loop {
-            let (count, asked) = (*counts.borrow_and_update(), Instant::now());
-            let lsn = ask_lsn(&client, WRITTEN).await?.ok_or("it has no position")?;
-            shared.remember(Position { count, lsn: reachable(lsn), asked });
-            sleep(SOON).await;
-            // The sender lives as long as `shared`.
-            let _ = timeout(SELDOM, counts.changed()).await;
-        }
-    };
-    let done: Result<std::convert::Infallible, String> = work.await;
-    let Err(why) = done;
-    why
-}
-
-/// Keeps in view how far a replica is, as long as it is there; tries again when it is not.
-async fn look_after(shared: Arc<Shared>, replica: Arc<Replica>) {
-    let mut pause = PAUSE;
-    loop {
-        let started = Instant::now();
-        let mut failures = replica.failures.subscribe();
-        let why = tokio::select! {
-            why = watch_replica(&shared, &replica) => why,
-            _ = failures.changed() => "a read failed on it".to_owned(),
-        };
-        replica.leave_out();
+        session().await;
         if started.elapsed() > LASTING {
             pause = PAUSE;
         }
-        let host = replica.pool.dsn().hosts();
-        tracing::warn!(replica = host, why, ?pause, "a read replica is left out");
         sleep(pause).await;
         pause = (pause * 2).min(MAX_PAUSE);
     }
 }
 
+/// Remembers how long the primary's log is, soon after each write and now and then.
+async fn follow_primary(shared: Arc<Shared>, dsn: Arc<Dsn>) {
+    again_and_again(|| async {
+        let Err(why) = ask_primary(&shared, &dsn).await;
+        tracing::debug!(why, "replicas: the primary does not tell its position");
+    })
+    .await;
+}
+
 /// As long as one connection lasts; why it ended.
-async fn watch_replica(shared: &Shared, replica: &Replica) -> String {
-    let work = async {
-        let client = open(replica.pool.dsn()).await?;
-        let own = identity(&client).await?;
-        let mut counts = shared.count.subscribe();
-        let mut is_used = false;
-        loop {
-            let count = *counts.borrow_and_update();
-            let Some(primary) = shared.identity.lock().clone() else {
-                sleep(SOON).await;
-                continue;
-            };
-            if !own.is_copy_of(&primary) {
-                return Err("it has another database, role or schema than --pg".to_owned());
-            }
-            let replayed = ask_lsn(&client, REPLAYED).await?.ok_or("it is no standby server")?;
-            let reached = shared.reached(replayed);
-            *replica.reached.lock() = reached;
-            if !is_used && replica.knows(count) {
-                is_used = true;
-                tracing::info!(replica = replica.pool.dsn().hosts(), "reads go to a replica");
-            }
+async fn ask_primary(shared: &Shared, dsn: &Dsn) -> Result<Infallible, String> {
+    let client = open(dsn).await?;
+    let identity = identity(&client).await?;
+    // A server that took over counts anew from some place; what was learnt from the other does not hold for it.
+    shared.positions.lock().clear();
+    *shared.identity.lock() = Some(identity);
+    let mut counts = shared.count.subscribe();
+    loop {
+        let (count, asked) = (*counts.borrow_and_update(), Instant::now());
+        let lsn = ask_lsn(&client, WRITTEN).await?.ok_or("it has no position")?;
+        shared.remember(Position { count, lsn: reachable(lsn), asked });
+        sleep(SOON).await;
+        // The sender lives as long as `shared`.
+        let _ = timeout(SELDOM, counts.changed()).await;
+    }
+}
+
+/// Keeps in view how far a replica is, as long as it is there; tries again when it is not.
+async fn look_after(shared: Arc<Shared>, replica: Arc<Replica>) {
+    again_and_again(|| async {
+        let mut failures = replica.failures.subscribe();
+        let why = tokio::select! {
+            Err(why) = watch_replica(&shared, &replica) => why,
+            _ = failures.changed() => "a read failed on it".to_owned(),
+        };
+        replica.leave_out();
+        tracing::warn!(replica = replica.pool.dsn().hosts(), why, "a read replica is left out");
+    })
+    .await;
+}
+
+/// As long as one connection lasts; why it ended.
+async fn watch_replica(shared: &Shared, replica: &Replica) -> Result<Infallible, String> {
+    let client = open(replica.pool.dsn()).await?;
+    let own = identity(&client).await?;
+    let mut counts = shared.count.subscribe();
+    let mut is_used = false;
+    loop {
+        let count = *counts.borrow_and_update();
+        let Some(primary) = shared.identity.lock().clone() else {
             sleep(SOON).await;
-            if reached.is_some_and(|(reached, _)| reached >= *counts.borrow()) {
-                // The sender lives as long as `shared`.
-                let _ = timeout(SELDOM, counts.changed()).await;
-            }
+            continue;
+        };
+        if !own.is_copy_of(&primary) {
+            return Err("it has another database, role or schema than --pg".to_owned());
         }
-    };
-    let done: Result<std::convert::Infallible, String> = work.await;
-    let Err(why) = done;
-    why
+        let replayed = ask_lsn(&client, REPLAYED).await?.ok_or("it is no standby server")?;
+        let reached = shared.reached(replayed);
+        *replica.reached.lock() = reached;
+        if !is_used && replica.knows(count) {
+            is_used = true;
+            tracing::info!(replica = replica.pool.dsn().hosts(), "reads go to a replica");
+        }
+        sleep(SOON).await;
+        if reached.is_some_and(|(reached, _)| reached >= *counts.borrow()) {
+            // The sender lives as long as `shared`.
+            let _ = timeout(SELDOM, counts.changed()).await;
+        }
+    }
 }
 
 impl Identity {
