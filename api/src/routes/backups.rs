@@ -25,6 +25,9 @@ use crate::{
     routes::{INVALID, UNREADABLE, h},
 };
 
+/// Longest download of an archive.
+const DOWNLOAD_TIME: Duration = Duration::from_secs(24 * 60 * 60);
+
 pub(crate) const ROUTES: &[Row] = &[
     Row::new("GET /api/backups", h!(list)),
     Row::new("POST /api/backups", h!(create)).long_running(),
@@ -157,8 +160,8 @@ async fn download(req: &mut Req) -> Result<Response> {
     }
     let key = req.param("key").into_owned();
     let place = files::for_backups(req.app()).map_err(|error| plain(error.into()))?;
-    // As long as it takes: archives are large and clients slow. The idle limit still applies.
-    req.set_time_limit(None);
+    // archives are large and clients slow, but nobody holds a connection for ever without reading
+    req.set_time_limit(Some(DOWNLOAD_TIME));
     Download { place, key: key.clone(), name: key, attachment: true }.answer(&head).await
 }
 
