@@ -3,6 +3,8 @@
 //! Never leaves its directory. Source: spec server-settings-operations §2.3.
 
 use std::{
+    fs::Metadata,
+    io,
     path::{Path, PathBuf},
     time::UNIX_EPOCH,
 };
@@ -50,7 +52,7 @@ impl StaticFiles {
             }
             let index = target.join("index.html");
             return match tokio::fs::metadata(&index).await {
-                Ok(stat) if stat.is_file() => send_file(index, head).await,
+                Ok(stat) if stat.is_file() => send_file(index, &stat, head).await,
                 _ => self.fallback(head).await,
             };
         }
@@ -60,17 +62,19 @@ impl StaticFiles {
         if let Some(dir) = raw_path.strip_suffix("index.html").filter(|dir| dir.ends_with('/')) {
             return Ok(redirect(dir));
         }
-        send_file(target, head).await
+        send_file(target, &stat, head).await
     }
 
     async fn fallback(&self, head: &Head) -> Result<Response> {
         if self.index_fallback {
             let index = self.root.join("index.html");
-            if tokio::fs::metadata(&index).await.is_ok_and(|stat| stat.is_file()) {
-                return send_file(index, head).await;
+            if let Ok(stat) = tokio::fs::metadata(&index).await
+                && stat.is_file()
+            {
+                return send_file(index, &stat, head).await;
             }
         }
-        Err(ApiError::not_found("File not found."))
+        Err(gone())
     }
 }
 
@@ -96,24 +100,27 @@ fn redirect(path: &str) -> Response {
 }
 
 /// Answers with a file.
-async fn send_file(path: PathBuf, head: &Head) -> Result<Response> {
-    let gone = |_| ApiError::not_found("File not found.");
-    let mut file = tokio::fs::File::open(&path).await.map_err(gone)?;
-    let stat = file.metadata().await.map_err(gone)?;
+async fn send_file(path: PathBuf, stat: &Metadata, head: &Head) -> Result<Response> {
     let modified = stat.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
     let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
     let content_type = match by_extension(&name) {
         Some(known) => known.to_owned(),
-        None => {
-            let mut start = Vec::with_capacity(SNIFFED);
-            (&mut file).take(SNIFFED as u64).read_to_end(&mut start).await.map_err(gone)?;
-            by_content(&start)
-        }
+        None => by_content(&start_of(&path).await.map_err(|_| gone())?),
     };
     let mut response = Response::empty(200);
     content::set(&mut response.headers, header::CONTENT_TYPE, &content_type);
     let modified = modified.map_or(0, |time| time.as_secs());
-    Content::File(path).answer(head, response, stat.len(), modified).await
+    Content::File(path).answer(head, response, stat.len(), modified).await.map_err(|_| gone())
+}
+
+fn gone() -> ApiError {
+    ApiError::not_found("File not found.")
+}
+
+async fn start_of(path: &Path) -> io::Result<Vec<u8>> {
+    let mut start = Vec::with_capacity(SNIFFED);
+    tokio::fs::File::open(path).await?.take(SNIFFED as u64).read_to_end(&mut start).await?;
+    Ok(start)
 }
 
 /// How much of a file without a known extension is looked at.

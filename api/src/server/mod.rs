@@ -189,7 +189,7 @@ async fn answer(
     let (parts, body) = request.into_parts();
     let head = Head { method: parts.method, uri: parts.uri, headers: parts.headers, remote };
     if let Some(refusal) = protocol::refuse(&head, parts.version) {
-        return refusal;
+        return plain(refusal);
     }
     let mut req = Req::new(api, head, Source::Wire(body));
     req.clock = Some(clock.clone());

@@ -2,12 +2,12 @@
 //!
 //! Knows no routes and no settings.
 
-use http::{HeaderValue, Method, StatusCode, Version, header};
+use http::{HeaderValue, Method, Version, header};
 
-use crate::{request::Head, response::Body};
+use crate::{request::Head, response::Response};
 
 /// The answer to a request that is none.
-pub(super) fn refuse(head: &Head, version: Version) -> Option<http::Response<Body>> {
+pub(super) fn refuse(head: &Head, version: Version) -> Option<Response> {
     // HTTP/2 has its own rules, and hyper keeps them
     if version >= Version::HTTP_2 {
         return None;
@@ -27,11 +27,10 @@ pub(super) fn refuse(head: &Head, version: Version) -> Option<http::Response<Bod
             let keeps = |value: &HeaderValue| {
                 value.is_empty() || value.as_bytes().eq_ignore_ascii_case(b"100-continue")
             };
-            return (!expects.is_none_or(keeps))
-                .then(|| closing(StatusCode::EXPECTATION_FAILED, String::new()));
+            return (!expects.is_none_or(keeps)).then(|| closing(417, String::new()));
         }
     };
-    Some(closing(StatusCode::BAD_REQUEST, format!("400 Bad Request{fault}")))
+    Some(closing(400, format!("400 Bad Request{fault}")))
 }
 
 /// Bytes of a host with port (RFC 3986 §3.2.2).
@@ -39,11 +38,7 @@ fn in_host(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!$%&'()*+,-.:;=[]_~".contains(&byte)
 }
 
-fn closing(status: StatusCode, text: String) -> http::Response<Body> {
-    let mut response = http::Response::new(Body::Full(text.into()));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    response
+fn closing(status: u16, text: String) -> Response {
+    Response::text(status, "text/plain; charset=utf-8", text)
+        .with_header(header::CONNECTION, "close")
 }

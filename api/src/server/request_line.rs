@@ -16,6 +16,7 @@ use std::{
     task::{Context, Poll},
 };
 
+use percent_encoding::percent_encode_byte;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Nobody has said how long the body is.
@@ -143,8 +144,7 @@ fn encode(line: &[u8]) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(line.len() + 32);
     for byte in line {
         if is_unwelcome(*byte) {
-            const HEX: &[u8; 16] = b"0123456789ABCDEF";
-            out.extend([b'%', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+            out.extend_from_slice(percent_encode_byte(*byte).as_bytes());
         } else {
             out.push(*byte);
         }

@@ -2,6 +2,7 @@
 
 use super::{Seen, Test};
 use crate::{
+    compute::{visit_cond, visit_nodes},
     plan::{Cmp, Cond, Expr, NodeId, NodeKind, Plan},
     schema::CollectionKind,
 };
@@ -92,19 +93,7 @@ pub(super) fn read_by(expr: &Expr) -> NodeSet {
 }
 
 pub(super) fn used_by_expr(expr: &Expr, out: &mut NodeSet) {
-    match expr {
-        Expr::Bound(_) | Expr::Bool(_) | Expr::AuthColumn(_) | Expr::Literal(_) => {}
-        Expr::Column { node, .. }
-        | Expr::Json { node, .. }
-        | Expr::Length { node, .. }
-        | Expr::Element { node }
-        | Expr::BodyElement { node } => {
-            out.insert(*node);
-        }
-        Expr::Lower(inner) => used_by_expr(inner, out),
-        Expr::Changed(cond) => used_by_cond(cond, out),
-        Expr::Call { args, .. } => args.iter().for_each(|a| used_by_expr(a, out)),
-    }
+    visit_nodes(expr, &mut |node| _ = out.insert(node));
 }
 
 pub(super) fn used_by_cmp(cmp: &Cmp, out: &mut NodeSet) {
@@ -113,11 +102,7 @@ pub(super) fn used_by_cmp(cmp: &Cmp, out: &mut NodeSet) {
 }
 
 pub(super) fn used_by_cond(cond: &Cond, out: &mut NodeSet) {
-    match cond {
-        Cond::Const(_) => {}
-        Cond::And(parts) | Cond::Or(parts) => parts.iter().for_each(|p| used_by_cond(p, out)),
-        Cond::Cmp(cmp) => used_by_cmp(cmp, out),
-    }
+    visit_cond(cond, &mut |node| _ = out.insert(node));
 }
 
 /// Rows a test reads from outside of itself.
