@@ -32,12 +32,37 @@ pub(crate) struct Walk<'p> {
     next: u32,
 }
 
-pub(crate) fn page(d: Dialect, plan: &Plan, select: &Select<'_>) -> Sql {
-    let few = !matches!(select.only, Only::All);
-    let reach = if few { Reach::Few } else { Reach::Many };
-    let lowered = semijoin::lower(plan, reach, true);
+/// How to go about a page, for [`page`].
+pub(crate) fn page_ways(d: Dialect, plan: &Plan, select: &Select<'_>) -> &'static [Reach] {
+    if !matches!(select.only, Only::All) {
+        return &[Reach::Few];
+    }
+    // PostgreSQL counts rows and plans by that.
+    let fits = d == Dialect::Sqlite
+        && plan.nodes.len() > 1
+        && plan.base.kind != CollectionKind::View
+        && select.limit.is_some();
+    if !fits {
+        return &[Reach::Many];
+    }
+    // Look-ups pay in a walk that stops when the page is full.
+    let with_sets = semijoin::lower(plan, Reach::Many, true);
+    let walks = !sorts_by_scan(&with_sets) && !index_helps(plan, &with_sets.test);
+    if !walks || !semijoin::builds_sets_of_named_rows(plan, &with_sets.test) {
+        return &[Reach::Many];
+    }
+    let by_hop = semijoin::lower(plan, Reach::Hop, true);
+    if semijoin::builds_sets_of_named_rows(plan, &by_hop.test) {
+        &[Reach::Hop, Reach::Page, Reach::Many]
+    } else {
+        &[Reach::Page, Reach::Many]
+    }
+}
+
+pub(crate) fn page(d: Dialect, plan: &Plan, select: &Select<'_>, way: Reach) -> Sql {
+    let lowered = semijoin::lower(plan, way, true);
     let mut w = Walk::new(d, plan);
-    let late = !few
+    let late = way == Reach::Many
         && select.limit.is_some()
         && plan.base.kind != CollectionKind::View
         && sorts_by_scan(&lowered)
@@ -48,26 +73,6 @@ pub(crate) fn page(d: Dialect, plan: &Plan, select: &Select<'_>) -> Sql {
         w.page(&lowered, select);
     }
     w.finish()
-}
-
-/// The page with look-ups in place of sets, if a walk that stops when the page is full can give it.
-pub(crate) fn page_by_lookups(d: Dialect, plan: &Plan, select: &Select<'_>) -> Option<Sql> {
-    let fits = plan.nodes.len() > 1
-        && plan.base.kind != CollectionKind::View
-        && select.limit.is_some()
-        && matches!(select.only, Only::All);
-    if !fits {
-        return None;
-    }
-    let with_sets = semijoin::lower(plan, Reach::Many, true);
-    let walks = !sorts_by_scan(&with_sets) && !index_helps(plan, &with_sets.test);
-    if !walks || !semijoin::builds_sets_of_named_rows(plan, &with_sets.test) {
-        return None;
-    }
-    let lowered = semijoin::lower(plan, Reach::Page, true);
-    let mut w = Walk::new(d, plan);
-    w.page(&lowered, select);
-    Some(w.finish())
 }
 
 pub(crate) fn count(d: Dialect, plan: &Plan) -> Sql {

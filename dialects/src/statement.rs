@@ -3,7 +3,10 @@
 //! Statements over a [`Plan`] see one base row at a time under the alias `b`; no join multiplies it, so pages
 //! need no DISTINCT and a count is a `COUNT(*)`. Source: spec filter-language §2.2, §9, §11.3, §13.5.
 
-use filter_lang::plan::{Plan, RowMode};
+use filter_lang::{
+    plan::{Plan, RowMode},
+    semijoin::Reach,
+};
 
 use crate::{Dialect, Sql, Value, emit, quote::push_ident};
 
@@ -81,16 +84,24 @@ impl<'a> Select<'a> {
 /// Without a sort, tables come in insertion order as far as the reference does so too.
 #[must_use]
 pub fn page(d: Dialect, plan: &Plan, select: &Select<'_>) -> Sql {
-    emit::page(d, plan, select)
+    let way = if matches!(select.only, Only::All) { Reach::Many } else { Reach::Few };
+    page_in(d, plan, select, way)
 }
 
-/// The same page for a walk that is likely to fill it early: every row's relations are looked up by key, where
-/// [`page`] first builds the set of all related rows that qualify. `None` where that cannot pay.
+/// How [`page_in`] may go about a page, at least one way; which one is the cheapest depends on the rows.
 ///
-/// A walk that finds few rows costs more than sets do: run it within a limit of steps, and [`page`] if that is exceeded.
+/// The last way is that of [`page`]: it builds the sets of all related rows that qualify and is never far from the best.
+/// The ones before it, likelier first, look related rows up while they walk, which is cheap where the page fills early
+/// and costs more than sets where few rows match: run them within a limit of steps.
 #[must_use]
-pub fn page_by_lookups(d: Dialect, plan: &Plan, select: &Select<'_>) -> Option<Sql> {
-    emit::page_by_lookups(d, plan, select)
+pub fn page_ways(d: Dialect, plan: &Plan, select: &Select<'_>) -> &'static [Reach] {
+    emit::page_ways(d, plan, select)
+}
+
+/// [`page`], in one of the [`page_ways`].
+#[must_use]
+pub fn page_in(d: Dialect, plan: &Plan, select: &Select<'_>, way: Reach) -> Sql {
+    emit::page(d, plan, select, way)
 }
 
 /// One row, one integer: how many rows match. Views count distinct ids.

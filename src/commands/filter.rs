@@ -80,10 +80,9 @@ fn compile(
     for (idx, value) in explained.sql.params.iter().enumerate() {
         text.push_str(&format!("{}: {}\n", idx + 1, wire::value_text(value)));
     }
-    if !explained.advice.is_empty() {
-        text.push_str("\nADVICE\n");
-        for line in &explained.advice {
-            text.push_str(&format!("{line}\n"));
+    for (title, lines) in [("ADVICE", &explained.advice), ("INDEXES", &explained.indexes)] {
+        if !lines.is_empty() {
+            text.push_str(&format!("\n{title}\n{}\n", lines.join("\n")));
         }
     }
     Ok(text)

@@ -40,6 +40,7 @@ async fn run(req: &mut Req) -> Result<Response> {
             "params": params,
             "queryPlan": steps,
             "advice": explained.advice,
+            "indexes": explained.indexes,
         }),
     )
 }

@@ -149,8 +149,8 @@ fn in_expr(expr: &Expr, seen: &mut BTreeSet<String>) {
 fn in_lowering(plan: &Plan, seen: &mut BTreeSet<String>) {
     let columns = ColumnList::new(&["id"]);
     let select = Select { limit: Some(1), ..Select::all(&columns) };
-    if statement::page_by_lookups(Dialect::Sqlite, plan, &select).is_some() {
-        seen.insert("lowering: page by look-ups".into());
+    for way in statement::page_ways(Dialect::Sqlite, plan, &select) {
+        seen.insert(format!("lowering: page, {way:?}"));
     }
     if statement::count(Dialect::Sqlite, plan).text.contains(" MATCH ") {
         seen.insert("lowering: full-text index".into());

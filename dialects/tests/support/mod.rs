@@ -106,11 +106,8 @@ pub(crate) fn check(
         let columns = ColumnList::new(&["id"]);
         for limit in [None, Some(1000)] {
             let select = Select { limit, ..Select::all(&columns) };
-            let by_sets = ("page", statement::page(*d, plan, &select));
-            let by_lookups = statement::page_by_lookups(*d, plan, &select);
-            for (what, sql) in
-                std::iter::once(by_sets).chain(by_lookups.map(|sql| ("page by look-ups", sql)))
-            {
+            for way in statement::page_ways(*d, plan, &select) {
+                let sql = statement::page_in(*d, plan, &select, *way);
                 let mut got = run(&sql);
                 let mut want = wanted.clone();
                 if !ordered && let Ok(got) = &mut got {
@@ -118,7 +115,7 @@ pub(crate) fn check(
                     want.sort();
                 }
                 if got.as_ref() != Ok(&want) {
-                    return Err(fail(what, &sql, &got));
+                    return Err(fail(&format!("page, {way:?}"), &sql, &got));
                 }
             }
         }

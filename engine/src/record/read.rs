@@ -24,7 +24,7 @@ use crate::{
     ctx::Ctx,
     rule::{self, Parts},
     schema::Loaded,
-    store::{self, Rows, Sql},
+    store::{self, Rows, Sql, Ways},
 };
 
 /// The longest page.
@@ -154,10 +154,13 @@ pub async fn list(ctx: &Ctx, collection: &Arc<Loaded>, query: &ListQuery) -> Res
         ..Select::all(&collection.select)
     };
     let dialect = ctx.app.dialect();
-    let sql = Statements {
-        brief: statement::page_by_lookups(dialect, &plan, &select),
-        whole: statement::page(dialect, &plan, &select),
+    let ways = statement::page_ways(dialect, &plan, &select);
+    let sql = Ways {
+        count: ways.len(),
+        sql: &|way| statement::page_in(dialect, &plan, &select, ways[way]),
+        rows: select.offset + u64::from(per_page),
     };
+    let db = ctx.db.anywhere();
     let count = (!query.skip_total).then(|| statement::count(dialect, &plan));
     let has_tag = |tag: &str| tag == collection.name || tag == collection.id;
     if !ctx.app.hooks().records_list_request.has_for(has_tag)
@@ -165,7 +168,7 @@ pub async fn list(ctx: &Ctx, collection: &Arc<Loaded>, query: &ListQuery) -> Res
     {
         if !query.expand.is_empty() {
             let wishes = Wishes::of(ctx, collection, &query.expand);
-            let rows = sql.run(ctx, read_sheet(ctx, collection, &wishes));
+            let rows = db.query_ways(&sql, read_sheet(ctx, collection, &wishes));
             let (sheet, total) =
                 with_total(ctx, rows, count, select.offset, per_page, Sheet::len).await?;
             let n_items = sheet.len();
@@ -176,40 +179,18 @@ pub async fn list(ctx: &Ctx, collection: &Arc<Loaded>, query: &ListQuery) -> Res
             return Ok(ListOutcome::Json { body, n_items });
         }
         let (owned, viewer) = (collection.clone(), Viewer::of(&ctx.caller, collection));
-        let rows = sql.run(ctx, move |rows: &mut Rows<'_>| write_rows(&owned, &viewer, rows));
+        let read = move |rows: &mut Rows<'_>| write_rows(&owned, &viewer, rows);
+        let rows = db.query_ways(&sql, read);
         let ((mut body, n_items), total) =
             with_total(ctx, rows, count, select.offset, per_page, |p| p.1).await?;
         close_envelope(&mut body, page, per_page, total);
         return Ok(ListOutcome::Json { body, n_items });
     }
     let owned = collection.clone();
-    let rows = sql.run(ctx, move |rows: &mut Rows<'_>| read_rows(&owned, rows, 0));
+    let rows = db.query_ways(&sql, move |rows: &mut Rows<'_>| read_rows(&owned, rows, 0));
     let (rows, total) = with_total(ctx, rows, count, select.offset, per_page, Vec::len).await?;
     let records = rows.into_iter().map(|(_, record)| record.into()).collect();
     Ok(ListOutcome::Page(ListPage { records, page, per_page, total_items: total }))
-}
-
-/// The statements that give one page.
-struct Statements {
-    /// Cheap if the page fills early.
-    brief: Option<Sql>,
-    /// Never far from the best.
-    whole: Sql,
-}
-
-impl Statements {
-    async fn run<T, F>(self, ctx: &Ctx, visit: F) -> store::Result<T>
-    where
-        T: Send + 'static,
-        F: FnOnce(&mut Rows<'_>) -> T + Clone + Send + 'static,
-    {
-        if let Some(brief) = &self.brief
-            && let Some(done) = ctx.db.query_briefly(brief, visit.clone())?
-        {
-            return Ok(done);
-        }
-        ctx.db.anywhere().query(self.whole, visit).await
-    }
 }
 
 /// Runs a page and, beside it on another reader, its count. A page that ends early needs no count.

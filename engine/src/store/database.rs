@@ -6,7 +6,8 @@ use std::time::Duration;
 use dialects::Dialect;
 
 use super::{
-    Claims, Done, Error, Job, Result, Rows, Sql, StoreConfig, Tx, holding, postgres, sqlite, tx,
+    Claims, Done, Error, Job, Result, Rows, Sql, StoreConfig, Tx, Ways, holding, postgres, sqlite,
+    tx,
 };
 
 /// A database: one SQLite file, or PostgreSQL. Cheap to clone.
@@ -40,8 +41,9 @@ pub struct Stats {
 }
 
 impl Database {
-    pub(super) fn open(config: &StoreConfig, file: &str) -> Result<Self> {
-        Ok(Self(Backend::Sqlite(sqlite::Database::open(config, file)?)))
+    /// `frames`: how long the WAL of a file grows between checkpoints.
+    pub(super) fn open(config: &StoreConfig, file: &str, frames: u32) -> Result<Self> {
+        Ok(Self(Backend::Sqlite(sqlite::Database::open(config, file, frames)?)))
     }
 
     pub(super) async fn connect(
@@ -175,18 +177,19 @@ impl Database {
         }
     }
 
-    /// Runs a read on the calling thread within a limit of steps, for statements that may turn out to be cheap. `None`: it
-    /// did not end in time, or did not lately; what `visit` has seen then does not count.
+    /// As [`query`](Self::query), of rows that several statements give: on SQLite by whichever was the cheapest lately,
+    /// else by the last one.
     ///
     /// # Errors
-    /// What the driver says.
-    pub fn query_briefly<T, F>(&self, sql: &Sql, visit: F) -> Result<Option<T>>
+    /// As [`query`](Self::query).
+    pub async fn query_ways<T, F>(&self, ways: &Ways<'_>, visit: F) -> Result<T>
     where
-        F: FnOnce(&mut Rows<'_>) -> T,
+        T: Send + 'static,
+        F: FnOnce(&mut Rows<'_>) -> T + Clone + Send + 'static,
     {
         match &self.0 {
-            Backend::Sqlite(db) => db.query_briefly(sql, visit),
-            Backend::Postgres(_) => Ok(None),
+            Backend::Sqlite(db) => db.query_ways(ways, visit).await,
+            Backend::Postgres(db) => Box::pin(db.query(ways.last(), visit)).await,
         }
     }
 

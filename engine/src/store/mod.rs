@@ -102,6 +102,11 @@ impl StoreConfig {
     }
 }
 
+/// WAL frames (pages of 4 KiB) after which `data.db` is due for a checkpoint: SQLite's own figure.
+const DATA_FRAMES: u32 = 1_000;
+/// The same for `auxiliary.db`, where a batch of log entries is thousands of frames, often of the same pages.
+const LOG_FRAMES: u32 = 8_000;
+
 /// The two databases of a data directory. Clones share them; [`Store::close`] or the last clone closes the files.
 #[derive(Debug, Clone)]
 pub struct Store(Arc<Inner>);
@@ -119,8 +124,8 @@ impl Store {
     /// [`Error::Open`]: one line that names the file and what to do.
     pub fn open(config: &StoreConfig) -> Result<Self> {
         make_dir(config)?;
-        let data = Database::open(config, "data.db")?;
-        let aux = Database::open(config, "auxiliary.db")?;
+        let data = Database::open(config, "data.db", DATA_FRAMES)?;
+        let aux = Database::open(config, "auxiliary.db", LOG_FRAMES)?;
         Ok(Self(Arc::new(Inner { data, aux })))
     }
     /// As [`Store::open`], or with PostgreSQL where it is configured: one database for both.
@@ -164,6 +169,29 @@ impl Drop for Inner {
     fn drop(&mut self) {
         self.data.close();
         self.aux.close();
+    }
+}
+
+/// Statements that give the same rows in the same order.
+#[derive(Clone, Copy)]
+pub struct Ways<'a> {
+    /// How many there are, 1 to 3.
+    pub count: usize,
+    /// The one of this number. The last is never far from the best; the others may be cheaper or much dearer.
+    pub sql: &'a (dyn Fn(usize) -> Sql + Sync),
+    /// How many matching rows the statements walk over at most.
+    pub rows: u64,
+}
+
+impl Ways<'_> {
+    fn last(&self) -> Sql {
+        (self.sql)(self.count.max(1) - 1)
+    }
+}
+
+impl std::fmt::Debug for Ways<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ways").field("count", &self.count).finish_non_exhaustive()
     }
 }
 
@@ -211,17 +239,18 @@ impl Db {
             Self::Tx(tx) => Self::Tx(tx.clone()),
         }
     }
-    /// [`Database::query_briefly`]; `None` inside a transaction.
+    /// [`Database::query_ways`]; in a transaction [`Tx::query`] of the last way.
     ///
     /// # Errors
-    /// As that.
-    pub fn query_briefly<T, F>(&self, sql: &Sql, visit: F) -> Result<Option<T>>
+    /// As those.
+    pub async fn query_ways<T, F>(&self, ways: &Ways<'_>, visit: F) -> Result<T>
     where
-        F: FnOnce(&mut Rows<'_>) -> T,
+        T: Send + 'static,
+        F: FnOnce(&mut Rows<'_>) -> T + Clone + Send + 'static,
     {
         match self {
-            Self::Pool(database) => database.query_briefly(sql, visit),
-            Self::Tx(_) => Ok(None),
+            Self::Pool(database) => database.query_ways(ways, visit).await,
+            Self::Tx(tx) => tx.query(ways.last(), visit).await,
         }
     }
     /// [`Database::write`] or [`Tx::write`].

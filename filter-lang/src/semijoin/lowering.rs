@@ -161,11 +161,28 @@ impl<'p> Lowering<'p> {
         let alone = self.one_root(rows) && refs.iter().all(|node| rows.contains(node));
         let link = self.link(first, alone);
         // A page looks a chain up where it is needed; beside the base row it would be looked up for every row.
-        let lazily = self.reach == Reach::Page && alone && first.must;
+        let lazily = matches!(self.reach, Reach::Page | Reach::Hop) && alone && first.must;
+        if lazily
+            && self.reach == Reach::Hop
+            && let Some(rest) = self.below(&list, rows, &refs)
+        {
+            let test = self.exists(&rest, test);
+            return Test::Exists(Exists { rows: vec![first], test: Box::new(test), link });
+        }
         if link == Link::Correlated && !lazily {
             self.hoist.extend(rows.iter().filter(|node| is_single(self.plan, *node)));
         }
         Test::Exists(Exists { rows: list, test: Box::new(test), link })
+    }
+
+    /// The rows below the first, if they can be a set of what the first one names.
+    fn below(&self, list: &[Row], rows: &NodeSet, read: &NodeSet) -> Option<NodeSet> {
+        let [first, second, ..] = list else { return None };
+        let mut rest = rows.clone();
+        rest.remove(first.node);
+        let named = |row: &Row| matches!(self.plan.node(row.node).kind, NodeKind::RelOne { .. });
+        let fits = named(first) && named(second) && second.must && self.one_root(&rest);
+        (fits && !read.contains(first.node)).then_some(rest)
     }
 
     /// True if only the first row hangs on a row outside: parents come before children.
@@ -182,7 +199,9 @@ impl<'p> Lowering<'p> {
         let node = self.plan.node(first.node);
         let indexed = |column: &str| node.collection.as_ref().is_some_and(|c| c.is_indexed(column));
         match &node.kind {
-            NodeKind::RelOne { .. } if first.must && self.reach == Reach::Many => Link::Set,
+            NodeKind::RelOne { parent, .. } if first.must && self.sets_of_named(*parent) => {
+                Link::Set
+            }
             NodeKind::BackOne { column, .. } if indexed(column) => Link::Correlated,
             NodeKind::BackOne { .. } | NodeKind::BackMany { .. } if first.must => Link::Set,
             NodeKind::BackOne { .. } | NodeKind::BackMany { .. } => Link::SetOrMissing,
@@ -194,6 +213,15 @@ impl<'p> Lowering<'p> {
             | NodeKind::Body { .. }
             | NodeKind::Each { .. }
             | NodeKind::BodyEach { .. } => Link::Correlated,
+        }
+    }
+
+    /// Whether there is a set of the rows that rows of this node name.
+    fn sets_of_named(&self, parent: NodeId) -> bool {
+        match self.reach {
+            Reach::Many => true,
+            Reach::Hop => parent != NodeId::BASE,
+            Reach::Few | Reach::Page => false,
         }
     }
 

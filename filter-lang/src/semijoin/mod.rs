@@ -30,6 +30,8 @@ pub enum Reach {
     Few,
     /// As many as a page takes, in the order of a walk: what a row names is looked up when it is needed.
     Page,
+    /// As `Page` for what the base row itself names; what that names in turn is a set, built once.
+    Hop,
     /// A table's worth: build sets once and probe them.
     Many,
 }
@@ -146,7 +148,7 @@ pub enum SortTerm<'p> {
     },
 }
 
-/// True if [`Reach::Page`] would look up rows for which [`Reach::Many`] builds a set.
+/// True if a set is built of rows that a row names; [`Reach::Page`] looks all of those up instead.
 #[must_use]
 pub fn builds_sets_of_named_rows(plan: &Plan, test: &Test<'_>) -> bool {
     match test {

@@ -41,6 +41,12 @@ impl NodeSet {
         }
     }
 
+    pub(super) fn remove(&mut self, node: NodeId) {
+        if let Some(word) = self.0.get_mut(node.0 as usize / 64) {
+            *word &= !(1u64 << (node.0 % 64));
+        }
+    }
+
     pub(super) fn extend(&mut self, nodes: impl Iterator<Item = NodeId>) {
         nodes.for_each(|node| {
             self.insert(node);

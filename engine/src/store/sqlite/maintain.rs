@@ -11,9 +11,6 @@ use super::read::Database;
 use super::{Error, Result, Value};
 use crate::lanes::Lane;
 
-/// WAL frames written since the last checkpoint began that make the next one due.
-const FRAMES: u32 = 1000;
-
 /// Background checkpoints: a thread and a connection of their own, so that writers rarely pay for them.
 ///
 /// Most pages are copied while writers go on. What they add meanwhile is copied while the writer is held for a moment;
@@ -22,13 +19,16 @@ pub(super) struct Checkpoint {
     pub(super) lane: Lane,
     conn: Mutex<Option<Conn>>,
     queued: AtomicBool,
+    /// WAL frames written since the last one began that make the next one due.
+    every: u32,
     /// Frames in the WAL when the last one began.
     frames: AtomicU32,
 }
 
 impl Checkpoint {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(every: u32) -> Self {
         Self {
+            every,
             lane: Lane::new("pb-checkpoint", 1, 2),
             conn: Mutex::new(None),
             queued: AtomicBool::new(false),
@@ -41,7 +41,7 @@ impl Checkpoint {
         if frames < last {
             self.frames.store(0, Relaxed);
         }
-        let due = frames >= if frames < last { FRAMES } else { last + FRAMES };
+        let due = frames >= if frames < last { self.every } else { last + self.every };
         if due {
             self.frames.store(frames, Relaxed);
         }

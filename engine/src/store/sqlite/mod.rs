@@ -11,11 +11,12 @@ pub(super) mod raw;
 mod read;
 mod rows;
 mod tx;
+mod ways;
 mod write;
 
 use super::{
     Done, Durability, Error, Job, OwnedRows, Result, RowRef, Rows, Savepoint, Sql, Stats, Step,
-    StoreConfig, Trace, Value, ValueRef, holding,
+    StoreConfig, Trace, Value, ValueRef, Ways, holding,
 };
 
 pub use copy::check_file;

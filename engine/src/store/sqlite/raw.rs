@@ -25,9 +25,12 @@ pub(in crate::store) async fn read(
 ) -> Result<TextRows> {
     let copy = sql.clone();
     let read_only = database
-        .on_reader(limit, move |conn| match only_reads(conn, &copy)? {
-            true => run(conn, &copy, max_rows).map(Some),
-            false => Ok(None),
+        .on_reader(limit, move |conn| {
+            see_schema(conn)?;
+            match only_reads(conn, &copy)? {
+                true => run(conn, &copy, max_rows).map(Some),
+                false => Ok(None),
+            }
         })
         .await?;
     if let Some(rows) = read_only {
@@ -46,7 +49,17 @@ pub(in crate::store) async fn columns_tx(tx: &Tx, text: String) -> Result<Vec<Co
 }
 
 pub(in crate::store) async fn columns(database: &Database, text: String) -> Result<Vec<Column>> {
-    database.on_reader(database.query_timeout(), move |conn| describe(conn, &text)).await
+    let columns = move |conn: &mut Conn| {
+        see_schema(conn)?;
+        describe(conn, &text)
+    };
+    database.on_reader(database.query_timeout(), columns).await
+}
+
+/// Makes a reader notice what others did to the schema. Running any other statement does that by the way; preparing one
+/// and EXPLAIN do not.
+fn see_schema(conn: &Conn) -> Result<()> {
+    Ok(conn.raw.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?)
 }
 
 fn describe(conn: &mut Conn, text: &str) -> Result<Vec<Column>> {

@@ -14,15 +14,12 @@ use rusqlite::InterruptHandle;
 
 use super::conn::{Conn, Ran, Role};
 use super::held::Writer;
+use super::ways::Costs;
 use super::{Durability, Error, Result, Rows, Sql, Stats, StoreConfig, Trace, holding};
 use crate::lanes::{Lane, cores};
 
 /// Ticks (of 2,000 steps) a read may take on the calling thread before its first row.
 pub(super) const TRIAL: u32 = 4;
-/// Ticks a read may take in [`Database::query_briefly`], to its last row.
-const BRIEF: u32 = 12;
-/// One of so many reads tries again what was not brief before.
-const RETRY: u64 = 8;
 /// Whether work that took so much should run on another thread next time. Steps count more than time, which a busy machine distorts.
 pub(super) fn is_slow(ticks: u32, time: Duration) -> bool {
     ticks > 2 * TRIAL || time > Duration::from_millis(25)
@@ -30,6 +27,15 @@ pub(super) fn is_slow(ticks: u32, time: Duration) -> bool {
 /// Whether work that ran on another thread is cheap enough to come back.
 pub(super) fn is_quick(ticks: u32, time: Duration) -> bool {
     ticks <= TRIAL / 2 && time < Duration::from_millis(2)
+}
+
+/// How a read within a limit went.
+pub(super) enum Tried<T> {
+    Done(T),
+    /// It did not end in time; what it has shown does not count.
+    Stopped,
+    /// All connections are in use.
+    NoReader,
 }
 
 /// One database file. Cheap to clone.
@@ -46,6 +52,7 @@ pub(in crate::store) struct Inner {
     readers: Box<[Mutex<Option<Conn>>]>,
     lane: Lane,
     pub(super) heavy: Heavy,
+    pub(super) costs: Costs,
     closed: AtomicBool,
     pub(super) generation: AtomicU64,
     pub(super) foreign: super::maintain::Foreign,
@@ -71,7 +78,7 @@ pub(super) struct Counters {
 }
 
 impl Database {
-    pub(in crate::store) fn open(config: &StoreConfig, file: &str) -> Result<Self> {
+    pub(in crate::store) fn open(config: &StoreConfig, file: &str, frames: u32) -> Result<Self> {
         let path = config.dir.join(file);
         let conn = Conn::open(
             &path,
@@ -91,10 +98,11 @@ impl Database {
             readers: (0..slots).map(|_| Mutex::new(None)).collect(),
             lane: Lane::new("pb-read", config.readers.max(1), 1024),
             heavy: Heavy::default(),
+            costs: Costs::default(),
             closed: AtomicBool::new(false),
             generation: AtomicU64::new(0),
             foreign: super::maintain::Foreign::default(),
-            checkpoint: super::maintain::Checkpoint::new(),
+            checkpoint: super::maintain::Checkpoint::new(frames),
             count: Counters::default(),
         })))
     }
@@ -149,40 +157,20 @@ impl Database {
         }
     }
 
-    /// Runs a read on the calling thread within a limit of steps, for statements that may turn out to be cheap. `None`: it
-    /// did not end in time, or did not lately; what `visit` has seen then does not count.
-    ///
-    /// # Errors
-    /// What the driver says.
-    pub(in crate::store) fn query_briefly<T, F>(&self, sql: &Sql, visit: F) -> Result<Option<T>>
+    /// Runs a read on the calling thread within a limit of ticks to its last row.
+    pub(super) fn within<T, F>(&self, sql: &Sql, ticks: u32, visit: F) -> Result<Tried<T>>
     where
         F: FnOnce(&mut Rows<'_>) -> T,
     {
         let inner = &*self.0;
-        let mark = Heavy::mark(&sql.text);
-        let known = inner.heavy.knows(mark);
-        if known && !inner.count.inline.load(Relaxed).is_multiple_of(RETRY) {
-            return Ok(None);
-        }
-        let Some(mut slot) = inner.checkout(false)? else { return Ok(None) };
-        let Some(conn) = slot.as_mut() else { return Ok(None) };
-        conn.guard.arm(BRIEF, Some(Instant::now() + inner.timeout));
+        let Some(mut slot) = inner.checkout(false)? else { return Ok(Tried::NoReader) };
+        let Some(conn) = slot.as_mut() else { return Ok(Tried::NoReader) };
+        conn.guard.arm(ticks, Some(Instant::now() + inner.timeout));
         let ran = conn.query_within(sql, visit);
         drop(slot);
-        inner.count.inline.fetch_add(1, Relaxed);
-        match ran {
-            Some(result) => {
-                if known {
-                    inner.heavy.forget(mark);
-                }
-                result.map(Some)
-            }
-            None => {
-                inner.count.deferred.fetch_add(1, Relaxed);
-                inner.heavy.learn(mark);
-                Ok(None)
-            }
-        }
+        let count = if ran.is_some() { &inner.count.inline } else { &inner.count.deferred };
+        count.fetch_add(1, Relaxed);
+        ran.map_or(Ok(Tried::Stopped), |result| result.map(Tried::Done))
     }
 
     /// Runs a read on the reader lane, for statements known to be slow (exports, statistics).
@@ -323,6 +311,7 @@ impl Database {
     /// To be called after a schema change: readers drop their cached statements, what is known about slow ones is forgotten.
     pub(in crate::store) fn bump(&self) {
         self.0.heavy.clear();
+        self.0.costs.clear();
         self.0.generation.fetch_add(1, Relaxed);
     }
 

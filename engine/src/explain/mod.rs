@@ -2,6 +2,8 @@
 //!
 //! For people (command line, superusers' route); nothing here runs on the way of a request.
 
+mod wanted;
+
 use std::collections::BTreeSet;
 
 use dialects::{
@@ -40,6 +42,8 @@ pub struct Explained {
     pub sql: Sql,
     /// Columns that are compared or sorted by but begin no index, and other reasons for slowness.
     pub advice: Vec<String>,
+    /// Statements of indexes that would serve it.
+    pub indexes: Vec<String>,
 }
 
 /// Compiles without running.
@@ -62,8 +66,9 @@ pub fn explain(
     let plan = rule::compile(ctx, collection, &parts)?;
     let select = Select { limit: Some(30), ..Select::all(&collection.select) };
     let sql = statement::page(dialect, &plan, &select);
-    let advice = advice(&plan, &ctx.app.snapshot());
-    Ok(Explained { trees, plan: plan.to_string(), sql, advice })
+    let snapshot = ctx.app.snapshot();
+    let (advice, indexes) = (advice(&plan, &snapshot), wanted::indexes(&plan, &snapshot));
+    Ok(Explained { trees, plan: plan.to_string(), sql, advice, indexes })
 }
 
 /// What the running database does with a statement, one line per step.
