@@ -5,6 +5,7 @@
 use std::fmt::Write;
 
 use filter_lang::{
+    civil::wire_text,
     form::{self, Side},
     plan::{Cond, Expr, Node, NodeId, NodeKind, Op, Plan},
     schema::{Collection, CollectionKind},
@@ -443,7 +444,7 @@ impl<'p> Walk<'p> {
                 for (row, alias) in rows.iter().zip(&aliases) {
                     let before = self.text.len();
                     self.push(word);
-                    if spell.position(self, *row, *alias) {
+                    if self.position(*row, *alias) {
                         word = ", ";
                     } else {
                         self.text.truncate(before);
@@ -452,6 +453,27 @@ impl<'p> Walk<'p> {
                 self.push(" LIMIT 1)");
                 self.release(mark);
             }
+        }
+    }
+
+    /// Position of a joined row in list or insertion order; nothing if it has none.
+    fn position(&mut self, row: Row, alias: Alias) -> bool {
+        let node = self.node(row.node);
+        match (&node.kind, alias) {
+            (NodeKind::RelMany { .. } | NodeKind::Each { .. } | NodeKind::BodyEach { .. }, _) => {
+                self.element(alias, "key")
+            }
+            (
+                NodeKind::BackOne { .. }
+                | NodeKind::BackMany { .. }
+                | NodeKind::Cross { .. }
+                | NodeKind::Body { .. },
+                Alias::Joined(number),
+            ) if is_table(node) => {
+                let _ = write!(self.text, "n{number}._rowid_");
+                true
+            }
+            _ => false,
         }
     }
 
@@ -687,19 +709,7 @@ impl<'p> Walk<'p> {
 
     /// The clock of the plan as a time value of `strftime`.
     pub(crate) fn now(&self) -> Value {
-        let ms = self.plan.now_ms;
-        let (days, rest) = (ms.div_euclid(86_400_000), ms.rem_euclid(86_400_000));
-        let (year, month, day) = civil(days);
-        Value::Text(
-            format!(
-                "{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}.{:03}Z",
-                rest / 3_600_000,
-                rest / 60_000 % 60,
-                rest / 1000 % 60,
-                rest % 1000
-            )
-            .into(),
-        )
+        Value::Text(wire_text(self.plan.now_ms).into())
     }
 }
 
@@ -718,7 +728,7 @@ fn walks_index(test: &Test<'_>) -> bool {
 }
 
 /// True if a node's rows come from a table, which has an insertion order.
-pub(crate) fn is_table(node: &Node) -> bool {
+fn is_table(node: &Node) -> bool {
     node.collection.as_ref().is_some_and(|c| c.kind != CollectionKind::View)
 }
 
@@ -735,16 +745,4 @@ fn parts(kind: &NodeKind) -> &'static [Part] {
         | NodeKind::Auth { .. }
         | NodeKind::Body { .. } => &[Part::Table],
     }
-}
-
-/// Proleptic Gregorian date of a day number since 1970-01-01.
-fn civil(days: i64) -> (i64, i64, i64) {
-    let z = days + 719_468;
-    let era = z.div_euclid(146_097);
-    let doe = z.rem_euclid(146_097);
-    let yoe = (doe - doe / 1460 + doe / 36_524 - doe / 146_096) / 365;
-    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-    let mp = (5 * doy + 2) / 153;
-    let month = if mp < 10 { mp + 3 } else { mp - 9 };
-    (yoe + era * 400 + i64::from(month <= 2), month, doy - (153 * mp + 2) / 5 + 1)
 }

@@ -275,26 +275,6 @@ impl Spell for Postgres {
         self.expr(w, expr, half);
     }
 
-    fn position(&self, w: &mut Walk<'_>, row: Row, alias: Alias) -> bool {
-        let node = w.node(row.node);
-        match &node.kind {
-            NodeKind::RelMany { .. } | NodeKind::Each { .. } | NodeKind::BodyEach { .. } => {
-                w.element(alias, "key")
-            }
-            NodeKind::BackOne { .. }
-            | NodeKind::BackMany { .. }
-            | NodeKind::Cross { .. }
-            | NodeKind::Body { .. }
-                if crate::emit::is_table(node) =>
-            {
-                number(w, 'n', alias);
-                w.push("._rowid_");
-                true
-            }
-            _ => false,
-        }
-    }
-
     fn random(&self, w: &mut Walk<'_>) {
         w.push("random()");
     }

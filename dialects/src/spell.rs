@@ -58,8 +58,6 @@ pub(crate) trait Spell: std::fmt::Debug + Sync {
     fn order(&self, w: &mut Walk<'_>, expr: &Expr, desc: bool, write: &dyn Fn(&mut Walk<'_>));
     /// The plain value of an expression, as ORDER BY and sort subqueries see it.
     fn scalar(&self, w: &mut Walk<'_>, expr: &Expr, half: Half);
-    /// Position of a joined row in list or insertion order; nothing if it has none.
-    fn position(&self, w: &mut Walk<'_>, row: Row, alias: Alias) -> bool;
     /// The random order.
     fn random(&self, w: &mut Walk<'_>);
     /// What a table is ordered by when nothing else decides; `needed` says that the plan reads other rows.

@@ -165,23 +165,21 @@ pub fn select_by_ids(d: Dialect, table: &str, columns: &ColumnList, ids: &[&str]
     Sql { text, params: vec![Value::Text(json_list(ids).into())] }
 }
 
-/// One row, one integer: how many of these (distinct) ids exist.
-#[must_use]
-pub fn ids_exist_count(d: Dialect, table: &str, ids: &[&str]) -> Sql {
-    let text = format!(
-        "SELECT COUNT(*) FROM {} AS b WHERE b.\"id\" {}",
-        crate::ident(table),
-        in_list(d, 1)
-    );
-    Sql { text, params: vec![Value::Text(json_list(ids).into())] }
-}
-
 /// One row if all of these (distinct) ids exist.
 #[must_use]
 pub fn ids_all_exist(d: Dialect, table: &str, ids: &[&str]) -> Sql {
-    let Sql { text, mut params } = ids_exist_count(d, table, ids);
-    params.push(Value::Int(i64::try_from(ids.len()).unwrap_or(i64::MAX)));
-    Sql { text: format!("SELECT 1 WHERE ({text}) = {}", mark(d, 2)), params }
+    let table = crate::ident(table);
+    if let [id] = ids {
+        let text = format!("SELECT 1 FROM {table} AS b WHERE b.\"id\" = {} LIMIT 1", mark(d, 1));
+        return Sql { text, params: vec![Value::Text((*id).into())] };
+    }
+    let text = format!(
+        "SELECT 1 WHERE (SELECT COUNT(*) FROM {table} AS b WHERE b.\"id\" {}) = {}",
+        in_list(d, 1),
+        mark(d, 2)
+    );
+    let count = i64::try_from(ids.len()).unwrap_or(i64::MAX);
+    Sql { text, params: vec![Value::Text(json_list(ids).into()), Value::Int(count)] }
 }
 
 /// The first row whose `column` is `value`, ignoring case where `nocase` (auth identities).

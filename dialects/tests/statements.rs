@@ -58,7 +58,12 @@ fn reads_by_id_and_by_parent() {
         assert_eq!(page(&some, Only::Ids(&users)), ["oap640cot4yru2s"]);
         assert_eq!(page(&some, Only::Id(users[0])), ["oap640cot4yru2s"]);
         assert!(page(&some, Only::Id(users[1])).is_empty());
-        assert_eq!(run(&statement::ids_exist_count(d, "users", &users)).unwrap(), ["2"]);
+        for (ids, all) in
+            [(&users[..], false), (&users[..2], true), (&users[..1], true), (&users[2..], false)]
+        {
+            let found = run(&statement::ids_all_exist(d, "users", ids)).unwrap();
+            assert_eq!(!found.is_empty(), all, "{ids:?}");
+        }
         assert_eq!(run(&statement::select_by_ids(d, "users", &id, &users)).unwrap().len(), 2);
         assert_eq!(run(&statement::select_by_id(d, "users", &id, "gone")).unwrap().len(), 0);
         // Back relations: one row per parent and child, the parent first.

@@ -25,6 +25,7 @@ pub mod logs;
 pub mod mail;
 pub mod oauth2;
 pub mod outbound;
+mod plain_table;
 pub mod realtime;
 pub mod record;
 pub mod rule;

@@ -3,28 +3,35 @@
 //! Filters and sorts go through the compiler with the simple resolver (spec filter-language §2.6): the columns of the
 //! log and JSON paths into `data`. Source: spec server-settings-operations §5.1.
 
-use std::sync::Arc;
-
 use dialects::{
     Sql,
     statement::{self, ColumnList, Only, Select},
 };
-use filter_lang::{
-    MAX_FILTER_BYTES, Resolver, plan::Plan, schema as plan, scope::Scope, value::Affinity,
-};
+use filter_lang::{schema::Class, value::Affinity};
 use serde_json::Value;
 
 use crate::{
     Error, Result,
     ctx::Ctx,
     json,
+    plain_table::PlainTable,
     store::{self, RowRef, Rows},
 };
 
 /// The table in `auxiliary.db`.
-const TABLE: &str = "_logs";
-/// What a filter or sort may name, besides paths into `data`.
-const COLUMNS: [&str; 5] = ["id", "created", "level", "message", "data"];
+const TABLE: PlainTable = PlainTable {
+    name: "_logs",
+    columns: &[
+        ("id", Class::Text, Affinity::Text),
+        ("created", Class::Text, Affinity::Text),
+        ("level", Class::Number, Affinity::Num),
+        ("message", Class::Text, Affinity::Text),
+        ("data", Class::Json, Affinity::Num),
+    ],
+    json: Some("data"),
+    unique: &["id"],
+    indexed: &["id", "level", "message"],
+};
 /// The columns of an answer, in its order.
 const SHOWN: [&str; 5] = ["id", "created", "data", "message", "level"];
 /// Most hours in one answer: ten years.
@@ -59,7 +66,7 @@ pub struct Hour {
 /// # Errors
 /// [`Error::Filter`] for a filter or sort that cannot be used; database errors.
 pub async fn list(ctx: &Ctx, query: &Query) -> Result<Vec<u8>> {
-    let plan = resolve(&query.filter, &query.sort)?;
+    let plan = TABLE.plan(&query.filter, &query.sort)?;
     let (aux, dialect) = (ctx.app.store().aux(), ctx.app.dialect());
     let mut total = -1;
     if !query.skip_total {
@@ -93,7 +100,7 @@ pub async fn list(ctx: &Ctx, query: &Query) -> Result<Vec<u8>> {
 /// [`Error::NotFound`], or database errors.
 pub async fn view(ctx: &Ctx, id: &str) -> Result<Vec<u8>> {
     let columns = ColumnList::new(&SHOWN);
-    let sql = statement::select_by_id(ctx.app.dialect(), TABLE, &columns, id);
+    let sql = statement::select_by_id(ctx.app.dialect(), TABLE.name, &columns, id);
     let out = ctx.app.store().aux().anywhere().query(sql, write_items).await??;
     if out.is_empty() { Err(Error::NotFound) } else { Ok(out) }
 }
@@ -122,7 +129,7 @@ pub async fn hours(ctx: &Ctx, filter: &str) -> Result<Vec<Hour>> {
 }
 
 fn hours_statement(ctx: &Ctx, filter: &str) -> Result<Sql> {
-    let plan = resolve(filter, "")?;
+    let plan = TABLE.plan(filter, "")?;
     Ok(statement::count_by_hour(ctx.app.dialect(), &plan, "created"))
 }
 
@@ -155,55 +162,6 @@ fn write_item(row: &RowRef<'_>, out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
-fn resolve(filter: &str, sort: &str) -> Result<Plan> {
-    let scope =
-        Scope { hidden_allowed: true, now_ms: crate::time::now().millis(), ..Scope::default() };
-    let flags = (&scope).into();
-    let mut resolver = Resolver::simple(base(), &COLUMNS, Some("data"), &scope);
-    if filter.len() > MAX_FILTER_BYTES {
-        return Err(Error::Filter("max filter length limit reached".into()));
-    }
-    let refused = |e: filter_lang::Error| Error::Filter(e.to_string());
-    if !filter.is_empty() {
-        let ast = filter_lang::parse(filter).map_err(refused)?;
-        resolver.filter(&ast, flags).map_err(refused)?;
-    }
-    resolver.sort(sort, flags).map_err(refused)?;
-    let plan = resolver.finish();
-    match plan.broken {
-        Some(reason) => Err(Error::Filter(reason.into())),
-        None => Ok(plan),
-    }
-}
-
-fn base() -> Arc<plan::Collection> {
-    let field = |name: &str| {
-        let (class, affinity) = match name {
-            "level" => (plan::Class::Number, Affinity::Num),
-            "data" => (plan::Class::Json, Affinity::Num),
-            _ => (plan::Class::Text, Affinity::Text),
-        };
-        plan::Field {
-            name: name.into(),
-            class,
-            hidden: false,
-            multiple: false,
-            target: None,
-            affinity,
-        }
-    };
-    Arc::new(plan::Collection {
-        id: TABLE.into(),
-        name: TABLE.into(),
-        kind: plan::CollectionKind::Base,
-        list_rule: None,
-        fields: COLUMNS.into_iter().map(field).collect(),
-        unique_fields: vec!["id".into()],
-        indexed_fields: vec!["id".into(), "level".into(), "message".into()],
-        full_text: Vec::new(),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -217,7 +175,7 @@ mod tests {
 
     #[test]
     fn names_outside_the_list_are_refused() {
-        let ask = |filter: &str, sort: &str| resolve(filter, sort).is_ok();
+        let ask = |filter: &str, sort: &str| TABLE.plan(filter, sort).is_ok();
         for (filter, sort) in [
             ("", ""),
             ("data.status > 399 && level >= 0 || message ~ 'GET'", "-created,@rowid,@random"),
@@ -238,7 +196,7 @@ mod tests {
         ] {
             assert!(!ask(filter, sort), "{filter} {sort}");
         }
-        assert!(!ask(&format!("message = '{}'", "x".repeat(MAX_FILTER_BYTES)), ""));
+        assert!(!ask(&format!("message = '{}'", "x".repeat(filter_lang::MAX_FILTER_BYTES)), ""));
     }
 
     async fn logged() -> (tempfile::TempDir, App) {

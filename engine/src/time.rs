@@ -4,6 +4,8 @@
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use filter_lang::civil::{civil_from_days, days_from_civil, is_leap};
+
 /// A moment: milliseconds since 1970-01-01 UTC. The zero date of the wire (`""`) is `None` of an `Option<Timestamp>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
@@ -49,7 +51,7 @@ impl Timestamp {
     #[must_use]
     pub fn text(self) -> [u8; 24] {
         let (days, rest) = (self.0.div_euclid(DAY), self.0.rem_euclid(DAY));
-        let (year, month, day) = civil(days);
+        let (year, month, day) = civil_from_days(days);
         let mut out = *b"0000-00-00 00:00:00.000Z";
         digits(&mut out[0..4], year.clamp(0, 9999));
         digits(&mut out[5..7], month);
@@ -94,31 +96,10 @@ fn digits(out: &mut [u8], mut n: i64) {
     }
 }
 
-/// Year, month and day of a day number since 1970-01-01 (proleptic Gregorian).
-fn civil(days: i64) -> (i64, i64, i64) {
-    let z = days + 719_468;
-    let era = z.div_euclid(146_097);
-    let doe = z.rem_euclid(146_097);
-    let yoe = (doe - doe / 1460 + doe / 36_524 - doe / 146_096) / 365;
-    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-    let mp = (5 * doy + 2) / 153;
-    let month = if mp < 10 { mp + 3 } else { mp - 9 };
-    (yoe + era * 400 + i64::from(month <= 2), month, doy - (153 * mp + 2) / 5 + 1)
-}
-
-/// Day number since 1970-01-01.
-fn day_number(year: i64, month: i64, day: i64) -> i64 {
-    let y = year - i64::from(month <= 2);
-    let era = y.div_euclid(400);
-    let yoe = y.rem_euclid(400);
-    let doy = (153 * (if month > 2 { month - 3 } else { month + 9 }) + 2) / 5 + day - 1;
-    era * 146_097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719_468
-}
-
 fn days_in(year: i64, month: i64) -> i64 {
     match month {
         4 | 6 | 9 | 11 => 30,
-        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 if is_leap(year) => 29,
         2 => 28,
         _ => 31,
     }
@@ -518,7 +499,7 @@ impl Date {
         if !valid {
             return None;
         }
-        let seconds = day_number(self.year, self.month, self.day) * 86_400
+        let seconds = days_from_civil(self.year, self.month, self.day) * 86_400
             + hour * 3600
             + self.minute * 60
             + self.second
@@ -760,8 +741,8 @@ mod tests {
     #[test]
     fn every_day_goes_there_and_back() {
         for day in (-719_528..2_932_897).step_by(97) {
-            let (year, month, d) = civil(day);
-            assert_eq!(day_number(year, month, d), day);
+            let (year, month, d) = civil_from_days(day);
+            assert_eq!(days_from_civil(year, month, d), day);
             let stamp = Timestamp::from_millis(day * DAY + 12_345_678);
             assert_eq!(parse_wire(&stamp.to_string()), Some(stamp));
         }

@@ -1,10 +1,12 @@
 //! Calendar arithmetic on plain integers (proleptic Gregorian, UTC).
 
 /// Milliseconds per day.
-pub(crate) const DAY_MS: i64 = 86_400_000;
+pub const DAY_MS: i64 = 86_400_000;
 
 /// Days since 1970-01-01 of a date; months and days outside their range carry over.
-pub(crate) fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+#[must_use]
+#[inline]
+pub fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let year = year + (month - 1).div_euclid(12);
     let month = (month - 1).rem_euclid(12) + 1;
     let shifted = if month <= 2 { year - 1 } else { year };
@@ -17,7 +19,9 @@ pub(crate) fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
 }
 
 /// Year, month and day of a number of days since 1970-01-01.
-pub(crate) fn civil_from_days(days: i64) -> (i64, i64, i64) {
+#[must_use]
+#[inline]
+pub fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let shifted = days + 719_468;
     let era = shifted.div_euclid(146_097);
     let day_of_era = shifted.rem_euclid(146_097);
@@ -32,12 +36,15 @@ pub(crate) fn civil_from_days(days: i64) -> (i64, i64, i64) {
 }
 
 /// Whether a year has a 29th of February.
-pub(crate) fn is_leap(year: i64) -> bool {
+#[must_use]
+#[inline]
+pub fn is_leap(year: i64) -> bool {
     (year % 4 == 0 && year % 100 != 0) || year % 400 == 0
 }
 
 /// The wire form `YYYY-MM-DD HH:MM:SS.mmmZ` of milliseconds since the Unix epoch.
-pub(crate) fn wire_text(ms: i64) -> String {
+#[must_use]
+pub fn wire_text(ms: i64) -> String {
     let (year, month, day) = civil_from_days(ms.div_euclid(DAY_MS));
     let time = ms.rem_euclid(DAY_MS);
     let (hour, minute) = (time / 3_600_000, time / 60_000 % 60);

@@ -37,7 +37,7 @@
 //! ```
 
 pub mod ast;
-mod civil;
+pub mod civil;
 mod compute;
 pub mod date_macro;
 mod display;

@@ -3,14 +3,24 @@
 use std::sync::Arc;
 
 use dialects::statement::{self, ColumnList, Only, Select};
-use filter_lang::{
-    MAX_FILTER_BYTES, Resolver, plan::Plan, schema as plan, scope::Scope, value::Affinity,
+use filter_lang::{schema::Class, value::Affinity};
+
+use crate::{Result, ctx::Ctx, plain_table::PlainTable, schema::Loaded};
+
+const TABLE: PlainTable = PlainTable {
+    name: "_collections",
+    columns: &[
+        ("id", Class::Text, Affinity::Text),
+        ("created", Class::Text, Affinity::Text),
+        ("updated", Class::Text, Affinity::Text),
+        ("name", Class::Text, Affinity::Text),
+        ("system", Class::Bool, Affinity::Num),
+        ("type", Class::Text, Affinity::Text),
+    ],
+    json: None,
+    unique: &["id", "name"],
+    indexed: &["id", "name", "type"],
 };
-
-use crate::{Error, Result, ctx::Ctx, schema::Loaded};
-
-/// The columns a filter or sort may name.
-const COLUMNS: [&str; 6] = ["id", "created", "updated", "name", "system", "type"];
 /// Most collections on one page.
 const MAX_PER_PAGE: i64 = 1000;
 
@@ -51,7 +61,7 @@ pub struct Page {
 pub async fn list(ctx: &Ctx, query: &Query) -> Result<Page> {
     let page = query.page.max(1);
     let per_page = if query.per_page <= 0 { 30 } else { query.per_page.min(MAX_PER_PAGE) };
-    let plan = resolve(query)?;
+    let plan = TABLE.plan(&query.filter, &query.sort)?;
     let dialect = ctx.app.dialect();
     let mut total_items = -1;
     if !query.skip_total {
@@ -82,63 +92,13 @@ pub async fn list(ctx: &Ctx, query: &Query) -> Result<Page> {
     Ok(Page { items, page, per_page, total_items, total_pages })
 }
 
-fn resolve(query: &Query) -> Result<Plan> {
-    let scope =
-        Scope { hidden_allowed: true, now_ms: crate::time::now().millis(), ..Scope::default() };
-    let flags = (&scope).into();
-    let mut resolver = Resolver::simple(base(), &COLUMNS, None, &scope);
-    if query.filter.len() > MAX_FILTER_BYTES {
-        return Err(Error::Filter("max filter length limit reached".into()));
-    }
-    let refused = |e: filter_lang::Error| Error::Filter(e.to_string());
-    if !query.filter.is_empty() {
-        let ast = filter_lang::parse(&query.filter).map_err(refused)?;
-        resolver.filter(&ast, flags).map_err(refused)?;
-    }
-    resolver.sort(&query.sort, flags).map_err(refused)?;
-    let plan = resolver.finish();
-    match plan.broken {
-        Some(reason) => Err(Error::Filter(reason.into())),
-        None => Ok(plan),
-    }
-}
-
-fn base() -> Arc<plan::Collection> {
-    let field = |name: &str| {
-        let (class, affinity) = match name {
-            "system" => (plan::Class::Bool, Affinity::Num),
-            _ => (plan::Class::Text, Affinity::Text),
-        };
-        plan::Field {
-            name: name.into(),
-            class,
-            hidden: false,
-            multiple: false,
-            target: None,
-            affinity,
-        }
-    };
-    Arc::new(plan::Collection {
-        id: "_collections".into(),
-        name: "_collections".into(),
-        kind: plan::CollectionKind::Base,
-        list_rule: None,
-        fields: COLUMNS.into_iter().map(field).collect(),
-        unique_fields: vec!["id".into(), "name".into()],
-        indexed_fields: vec!["id".into(), "name".into(), "type".into()],
-        full_text: Vec::new(),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn names_outside_the_list_are_refused() {
-        let ask = |filter: &str, sort: &str| {
-            resolve(&Query { filter: filter.into(), sort: sort.into(), ..Query::default() }).is_ok()
-        };
+        let ask = |filter: &str, sort: &str| TABLE.plan(filter, sort).is_ok();
         assert!(ask("", ""));
         assert!(ask("name ~ 'demo' && system = false", "-created,@rowid"));
         for (filter, sort) in
@@ -146,6 +106,6 @@ mod tests {
         {
             assert!(!ask(filter, sort), "{filter} {sort}");
         }
-        assert!(!ask(&format!("name = '{}'", "x".repeat(MAX_FILTER_BYTES)), ""));
+        assert!(!ask(&format!("name = '{}'", "x".repeat(filter_lang::MAX_FILTER_BYTES)), ""));
     }
 }

@@ -3,6 +3,7 @@
 //! Pure: no database, no rules. The draft's record has the submitted data loaded; `request_body` is what rules read.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, HashMap},
     sync::Arc,
 };
@@ -90,7 +91,10 @@ pub(crate) fn prepare(current: &Record, submission: &Submission, sees_hidden: bo
 fn resolve(current: &Record, items: Vec<(String, Item)>) -> Vec<(String, Item)> {
     let mut items = items;
     items.sort_by_key(|(key, _)| key.len());
-    let mut working = current.clone();
+    // Only modifiers ask what the keys before them made of a field.
+    let modifies = |key: &str| key.starts_with('+') || key.ends_with(['+', '-']);
+    let builds_up = items.len() > 1 && items.iter().any(|(key, _)| modifies(key));
+    let mut working = Cow::Borrowed(current);
     let mut out: Vec<(String, Item)> = Vec::with_capacity(items.len());
     for (key, item) in items {
         let typed = match &item {
@@ -104,7 +108,9 @@ fn resolve(current: &Record, items: Vec<(String, Item)>) -> Vec<(String, Item)> 
         let field = &working.collection().fields[index];
         let val = if field.type_name() == "autodate" { working.value(index).clone() } else { val };
         let name = field.name.clone();
-        working.set_at(index, val.clone());
+        if builds_up {
+            working.to_mut().set_at(index, val.clone());
+        }
         match out.iter_mut().find(|(_, item)| matches!(item, Item::Typed(i, _) if *i == index)) {
             Some(slot) => slot.1 = Item::Typed(index, val),
             None => out.push((name, Item::Typed(index, val))),

@@ -318,9 +318,8 @@ async fn validate_fields(ctx: &Ctx, record: &RecordRef) -> Result<()> {
     let mut errors = errors;
     let collection = record.collection();
     for (field, check) in checks {
-        match run_check(ctx, &collection, &check).await? {
-            Some(error) => errors.set(field, error),
-            None => keep_question(ctx, record, &field, &check),
+        if let Some(error) = run_check(ctx, record, &collection, &field, &check).await? {
+            errors.set(field, error);
         }
     }
     errors.into_result()?;
@@ -355,14 +354,6 @@ fn check_values(record: &Record) -> (FieldErrors, Vec<(String, DbCheck)>) {
     (errors, checks)
 }
 
-/// The targets of a relation must still be there when the row is written.
-fn keep_question(ctx: &Ctx, record: &RecordRef, field: &str, check: &DbCheck) {
-    let DbCheck::Relation { collection_id, ids } = check else { return };
-    let Some(target) = ctx.snapshot().by_id(collection_id).cloned() else { return };
-    let sql = statement::ids_all_exist(ctx.app.dialect(), &target.name, &distinct(ids));
-    record.lock().recheck.targets(field, sql, check.error());
-}
-
 fn distinct(ids: &[String]) -> Vec<&str> {
     let mut distinct: Vec<&str> = ids.iter().map(String::as_str).collect();
     distinct.sort_unstable();
@@ -370,22 +361,27 @@ fn distinct(ids: &[String]) -> Vec<&str> {
     distinct
 }
 
-/// Runs one check against the database; `Some` is the field's error.
-async fn run_check(ctx: &Ctx, own: &Arc<Loaded>, check: &DbCheck) -> Result<Option<FieldError>> {
+/// Runs one check against the database; `Some` is the field's error. What it asks about relations must still be so when
+/// the row is written.
+async fn run_check(
+    ctx: &Ctx,
+    record: &RecordRef,
+    own: &Arc<Loaded>,
+    field: &str,
+    check: &DbCheck,
+) -> Result<Option<FieldError>> {
     match check {
         DbCheck::Relation { collection_id, ids } => {
             let Some(target) = ctx.snapshot().by_id(collection_id).cloned() else {
                 return Ok(Some(DbCheck::missing_collection()));
             };
-            let distinct = distinct(ids);
-            let sql = statement::ids_exist_count(ctx.app.dialect(), &target.name, &distinct);
-            let found = ctx
-                .db
-                .query_now(sql, |rows| rows.scalar_i64())
-                .await
-                .and_then(|n| n)
-                .map_err(Error::Store)?;
-            Ok((usize::try_from(found) != Ok(distinct.len())).then(|| check.error()))
+            let sql = statement::ids_all_exist(ctx.app.dialect(), &target.name, &distinct(ids));
+            let asked = ctx.db.query_now(sql.clone(), |rows| Ok(rows.next()?.is_some())).await;
+            if !asked.and_then(|found| found).map_err(Error::Store)? {
+                return Ok(Some(check.error()));
+            }
+            record.lock().recheck.targets(field, sql, check.error());
+            Ok(None)
         }
         DbCheck::FreshKey { id } => {
             let value = dialects::Value::Text(id.as_str().into());

@@ -231,7 +231,7 @@ async fn fetch(
 ) -> Result<Written> {
     let dialect = ctx.app.dialect();
     let sql = match (rule, only) {
-        (None, Only::Ids(ids)) => {
+        (None | Some(""), Only::Ids(ids)) => {
             statement::select_by_ids(dialect, &target.name, &target.select, ids)
         }
         _ => {

@@ -1,0 +1,78 @@
+//! Filters and sorts over tables that are no collections of the user's: the list of collections and the activity log.
+//!
+//! They go through the compiler with the simple resolver (spec filter-language §2.6): the table's own columns, and JSON
+//! paths into one of them.
+
+use std::sync::Arc;
+
+use filter_lang::{
+    MAX_FILTER_BYTES, Resolver,
+    plan::Plan,
+    schema::{Class, Collection, CollectionKind, Field},
+    scope::Scope,
+    value::Affinity,
+};
+
+use crate::{Error, Result};
+
+/// What may be asked of a table.
+pub(crate) struct PlainTable {
+    pub(crate) name: &'static str,
+    /// The columns that a filter or sort may name.
+    pub(crate) columns: &'static [(&'static str, Class, Affinity)],
+    /// The one that paths may lead into.
+    pub(crate) json: Option<&'static str>,
+    pub(crate) unique: &'static [&'static str],
+    /// Columns that begin an index, the unique ones among them.
+    pub(crate) indexed: &'static [&'static str],
+}
+
+impl PlainTable {
+    /// The plan of a filter and a sort; empty ones do not count.
+    ///
+    /// # Errors
+    /// [`Error::Filter`].
+    pub(crate) fn plan(&self, filter: &str, sort: &str) -> Result<Plan> {
+        if filter.len() > MAX_FILTER_BYTES {
+            return Err(Error::Filter("max filter length limit reached".into()));
+        }
+        let scope =
+            Scope { hidden_allowed: true, now_ms: crate::time::now().millis(), ..Scope::default() };
+        let flags = (&scope).into();
+        let names: Vec<&str> = self.columns.iter().map(|(name, ..)| *name).collect();
+        let mut resolver = Resolver::simple(self.collection(), &names, self.json, &scope);
+        let refused = |e: filter_lang::Error| Error::Filter(e.to_string());
+        if !filter.is_empty() {
+            let ast = filter_lang::parse(filter).map_err(refused)?;
+            resolver.filter(&ast, flags).map_err(refused)?;
+        }
+        resolver.sort(sort, flags).map_err(refused)?;
+        let plan = resolver.finish();
+        match plan.broken {
+            Some(reason) => Err(Error::Filter(reason.into())),
+            None => Ok(plan),
+        }
+    }
+
+    fn collection(&self) -> Arc<Collection> {
+        let field = |(name, class, affinity): &(&str, Class, Affinity)| Field {
+            name: (*name).into(),
+            class: *class,
+            hidden: false,
+            multiple: false,
+            target: None,
+            affinity: *affinity,
+        };
+        let owned = |names: &[&str]| names.iter().map(|name| (*name).into()).collect();
+        Arc::new(Collection {
+            id: self.name.into(),
+            name: self.name.into(),
+            kind: CollectionKind::Base,
+            list_rule: None,
+            fields: self.columns.iter().map(field).collect(),
+            unique_fields: owned(self.unique),
+            indexed_fields: owned(self.indexed),
+            full_text: Vec::new(),
+        })
+    }
+}
