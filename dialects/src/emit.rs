@@ -53,7 +53,7 @@ pub(crate) fn page_ways(d: Dialect, plan: &Plan, select: &Select<'_>) -> &'stati
         return &[Reach::Many];
     }
     let by_hop = semijoin::lower(plan, Reach::Hop, true);
-    if semijoin::builds_sets_of_named_rows(plan, &by_hop.test) {
+    if by_hop.test != with_sets.test && semijoin::builds_sets_of_named_rows(plan, &by_hop.test) {
         &[Reach::Hop, Reach::Page, Reach::Many]
     } else {
         &[Reach::Page, Reach::Many]
@@ -64,6 +64,7 @@ pub(crate) fn page(d: Dialect, plan: &Plan, select: &Select<'_>, way: Reach) -> 
     let lowered = semijoin::lower(plan, way, true);
     let mut w = Walk::new(d, plan);
     let late = way == Reach::Many
+        && matches!(select.only, Only::All)
         && select.limit.is_some()
         && plan.base.kind != CollectionKind::View
         && sorts_by_scan(&lowered)

@@ -241,7 +241,13 @@ impl Spell for Postgres {
     }
 
     fn order(&self, w: &mut Walk<'_>, expr: &Expr, desc: bool, write: &dyn Fn(&mut Walk<'_>)) {
-        let direction = if desc { " DESC NULLS LAST" } else { " NULLS FIRST" };
+        // An index without NULLS of its own gives the order only if the statement has none either.
+        let direction = match (desc, is_never_null(w, expr)) {
+            (true, true) => " DESC",
+            (true, false) => " DESC NULLS LAST",
+            (false, true) => "",
+            (false, false) => " NULLS FIRST",
+        };
         match kind(w, expr) {
             Kind::Dyn => {
                 // Numbers before text, each in its own order.
@@ -854,6 +860,14 @@ fn text_column(w: &mut Walk<'_>, alias: Alias, column: &str) {
     if !w.column(alias, column) {
         w.push("NULL::text");
     }
+}
+
+/// True for columns of the base table that are declared NOT NULL: all but JSON.
+fn is_never_null(w: &Walk<'_>, expr: &Expr) -> bool {
+    let base = &w.plan.base;
+    let Expr::Column { node: NodeId::BASE, column } = expr else { return false };
+    base.kind != CollectionKind::View
+        && base.fields.iter().any(|f| f.name == *column && f.class != Class::Json)
 }
 
 fn number(w: &mut Walk<'_>, letter: char, alias: Alias) {

@@ -233,3 +233,48 @@ fn equal_shapes_share_their_text() {
         }
     }
 }
+
+#[test]
+fn a_page_by_relations_can_be_read_in_several_ways() {
+    use filter_lang::semijoin::Reach::{Few, Hop, Many, Page};
+    let memory = fresh(&fixture());
+    let id = ColumnList::new(&["id"]);
+    let page = Select { limit: Some(30), ..Select::all(&id) };
+    for (filter, select, ways) in [
+        ("rel_one.rel_one.text != 'x'", page, &[Many][..]),
+        ("rel_one.rel_one.text = 'x'", page, &[Hop, Page, Many]),
+        ("rel_one.text = 'x'", page, &[Page, Many]),
+        ("text = 'x'", page, &[Many]),
+        ("rel_one.rel_one.text = 'x'", Select::all(&id), &[Many]),
+        ("rel_one.rel_one.text = 'x'", Select { only: Only::Id("a"), ..page }, &[Few]),
+    ] {
+        let plan = plan(&memory, "demo1", filter);
+        assert_eq!(statement::page_ways(Dialect::Sqlite, &plan, &select), ways, "{filter}");
+        let few = matches!(select.only, Only::Id(_));
+        let planned: &[_] = if few { &[Few] } else { &[Many] };
+        assert_eq!(statement::page_ways(Dialect::Postgres, &plan, &select), planned, "{filter}");
+    }
+}
+
+#[test]
+fn an_index_gives_the_order_of_a_page_on_postgres() {
+    let Some(server) = pg::Server::start() else { return };
+    let (db, memory) = (server.connect(), fresh(&fixture()));
+    fill_postgres(&db, &memory);
+    let d = Dialect::Postgres;
+    db.batch(&ddl::create_index(d, "CREATE INDEX `by_text` ON `demo1` (`text`)"));
+    // Whether it can, not whether it pays on so few rows.
+    db.batch("ANALYZE; SET enable_seqscan = off");
+    let id = ColumnList::new(&["id"]);
+    for (sort, sorts) in [("text", false), ("-text", false), ("-number", true)] {
+        let scope = Scope::default();
+        let mut resolver = Resolver::new(&memory, memory.collection("demo1").unwrap(), &scope);
+        resolver.sort(sort, Flags::RULE).unwrap();
+        let select = Select { limit: Some(3), ..Select::all(&id) };
+        let sql = statement::page(d, &resolver.finish(), &select);
+        let lines = run_postgres(&db, &Sql { text: format!("EXPLAIN {}", sql.text), ..sql });
+        let lines = lines.unwrap().join("\n");
+        assert_eq!(lines.contains("->  Sort"), sorts, "{sort}\n{lines}");
+        assert_eq!(lines.contains("using by_text"), !sorts, "{sort}\n{lines}");
+    }
+}

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use dialects::Dialect;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 
@@ -23,7 +24,13 @@ const QUIET: Duration = Duration::from_secs(3);
 /// their index). Shorter than [`QUIET`], which single entries wait.
 const LINGER: Duration = Duration::from_secs(1);
 /// Entries per transaction; so many do not wait.
-const CHUNK: usize = 8_000;
+fn chunk(dialect: Dialect) -> usize {
+    match dialect {
+        Dialect::Sqlite => 8_000,
+        // Each is a round trip within the time limit of the transaction.
+        Dialect::Postgres => 2_000,
+    }
+}
 /// Entries kept while the database is slow; more are dropped and counted.
 const LIMIT: usize = 40_000;
 
@@ -57,6 +64,8 @@ pub struct Log(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     aux: Database,
+    /// Entries per transaction.
+    chunk: usize,
     buffer: Mutex<Buffer>,
     wake: Notify,
     min_level: AtomicI64,
@@ -82,6 +91,7 @@ impl Log {
     pub async fn start(aux: Database) -> Result<Self, Error> {
         logs::ensure_table(&aux).await?;
         let log = Self(Arc::new(Inner {
+            chunk: chunk(aux.dialect()),
             aux,
             buffer: Mutex::default(),
             wake: Notify::new(),
@@ -119,7 +129,8 @@ impl Log {
         buffer.last = Some(Instant::now());
         drop(buffer);
         // The task only needs to hear of the first entry, of a full batch and of a full transaction.
-        if matches!(count + 1, 1 | BATCH | CHUNK) {
+        let count = count + 1;
+        if matches!(count, 1 | BATCH) || count == self.0.chunk {
             self.0.wake.notify_one();
         }
     }
@@ -236,7 +247,7 @@ impl Log {
         loop {
             {
                 let buffer = self.0.buffer.lock();
-                let full = buffer.entries.len() >= CHUNK;
+                let full = buffer.entries.len() >= self.0.chunk;
                 if full || !buffer.flush.is_empty() || buffer.closed {
                     return;
                 }
@@ -251,7 +262,7 @@ impl Log {
     async fn store(&self, entries: Vec<Entry>) {
         let mut entries = entries.into_iter().peekable();
         while entries.peek().is_some() {
-            let rows: Vec<_> = entries.by_ref().take(CHUNK).map(row).collect();
+            let rows: Vec<_> = entries.by_ref().take(self.0.chunk).map(row).collect();
             let count = rows.len() as u64;
             if let Err(error) = self.0.aux.write(logs::insert(self.0.aux.dialect(), rows)).await {
                 self.0.dropped.fetch_add(count, Relaxed);
@@ -323,7 +334,7 @@ mod tests {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        assert_eq!(count(&store).await, BATCH as i64, "a full batch is stored at once");
+        assert_eq!(count(&store).await, BATCH as i64, "a full batch does not wait for quiet");
         log.push(entry(-4));
         log.push(entry(8));
         log.push(Entry { created: time::now().minus(Duration::from_secs(6 * 86_400)), ..entry(8) });
@@ -360,8 +371,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&StoreConfig::new(dir.path())).unwrap();
         let log = Log::start(store.aux().clone()).await.unwrap();
-        (0..5000).for_each(|_| log.push(entry(0)));
+        let all = 2 * chunk(Dialect::Sqlite) + 1;
+        (0..all).for_each(|_| log.push(entry(0)));
         log.close().await;
-        assert_eq!(count(&store).await, 5000);
+        assert_eq!(count(&store).await, all as i64);
     }
 }

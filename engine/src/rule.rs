@@ -1,4 +1,4 @@
-//! The only door to `filter-lang` and `dialects` for rules, filters and sorts: text → plan → statement.
+//! The only door to `filter-lang` and `dialects` for rules, filters and sorts of collections: text → plan → statement.
 //!
 //! Parsing is cached by text; resolving and emitting are done per request, because the values are part of the plan.
 //! Must not know HTTP, and holds no SQL text.

@@ -2,12 +2,12 @@
 //!
 //! A conjunction is served by one index: the columns that must be equal first, then the one that sorts or bounds.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use dialects::ident;
 use filter_lang::{
     plan::{Cmp, Cond, Expr, Literal, NodeId, NodeKind, Op, Plan, SortBy},
-    schema::CollectionKind,
+    schema::{Class, Collection},
     value::Value,
 };
 
@@ -19,6 +19,7 @@ pub(super) fn indexes(plan: &Plan, snapshot: &Snapshot) -> Vec<String> {
     conjuncts(&plan.cond, &mut |cmp| compared(plan, cmp, &mut needs));
     if let Some(key) = plan.sort.first()
         && let SortBy::Expr(Expr::Column { node: NodeId::BASE, column }) = &key.by
+        && is_ordered(plan, NodeId::BASE, column)
     {
         needs.entry(NodeId::BASE).or_default().sorted = Some(column);
     }
@@ -27,13 +28,11 @@ pub(super) fn indexes(plan: &Plan, snapshot: &Snapshot) -> Vec<String> {
         let collection = plan.node(node).collection.as_ref().and_then(|c| snapshot.by_id(&c.id));
         let Some(collection) = collection else { continue };
         // A view has no indexes; an id has one.
-        if plan.node(node).collection.as_ref().is_some_and(|c| c.kind == CollectionKind::View)
-            || need.equal.contains(&"id")
-        {
+        if collection.is_view() || need.equal.contains(&"id") {
             continue;
         }
         let columns = need.columns();
-        if !columns.is_empty() && !serves(collection, &need) {
+        if !columns.is_empty() && !serves(collection, &columns, need.equal.len()) {
             out.push(statement(&collection.name, &columns));
         }
     }
@@ -46,6 +45,8 @@ pub(super) fn indexes(plan: &Plan, snapshot: &Snapshot) -> Vec<String> {
 #[derive(Default)]
 struct Need<'p> {
     equal: Vec<&'p str>,
+    /// Names a row of another table that has to pass.
+    named: Option<&'p str>,
     bounded: Option<&'p str>,
     sorted: Option<&'p str>,
 }
@@ -56,12 +57,13 @@ impl<'p> Need<'p> {
             self.equal.push(column);
         }
     }
-    /// What comes after the equal ones: an order, so that a page ends early, before a bound.
-    fn last(&self) -> Option<&'p str> {
-        self.sorted.or(self.bounded).filter(|column| !self.equal.contains(column))
-    }
+    /// The equal columns and what may come after them: an order, so that a page ends early; else a set of names, else a
+    /// bound.
     fn columns(&self) -> Vec<&'p str> {
-        match self.last() {
+        let fresh = |column: &&str| !self.equal.contains(column);
+        let last = [self.sorted, self.named, self.bounded];
+        let last = last.into_iter().flatten().find(fresh);
+        match last {
             // The ids of a table are in order anyway.
             Some("id") if self.equal.is_empty() => Vec::new(),
             last => self.equal.iter().copied().chain(last).collect(),
@@ -84,7 +86,7 @@ fn compared<'p>(plan: &'p Plan, cmp: &'p Cmp, needs: &mut BTreeMap<NodeId, Need<
     else {
         return;
     };
-    if !is_constant(other) {
+    if !is_constant(other) || !is_ordered(plan, *node, column) || !is_searched(plan, *node) {
         return;
     }
     let need = needs.entry(*node).or_default();
@@ -97,7 +99,10 @@ fn compared<'p>(plan: &'p Plan, cmp: &'p Cmp, needs: &mut BTreeMap<NodeId, Need<
     let mut at = *node;
     while let Some(parent) = plan.node(at).kind.parent() {
         match &plan.node(at).kind {
-            NodeKind::RelOne { column, .. } => needs.entry(parent).or_default().equals(column),
+            NodeKind::RelOne { column, .. } => {
+                let need = needs.entry(parent).or_default();
+                need.named = need.named.or(Some(column));
+            }
             NodeKind::BackOne { column, .. } => needs.entry(at).or_default().equals(column),
             _ => {}
         }
@@ -105,11 +110,35 @@ fn compared<'p>(plan: &'p Plan, cmp: &'p Cmp, needs: &mut BTreeMap<NodeId, Need<
     }
 }
 
-/// A value that an index can be asked for; what is empty may also be missing, which is another question.
+/// True if the rows of a node are looked for by what they hold, all the way from the base row; elements of a list and the
+/// caller are looked up by their ids.
+fn is_searched(plan: &Plan, node: NodeId) -> bool {
+    let mut at = Some(node);
+    while let Some(id) = at {
+        let kind = &plan.node(id).kind;
+        match kind {
+            NodeKind::Base | NodeKind::RelOne { .. } | NodeKind::BackOne { .. } => {}
+            _ => return false,
+        }
+        at = kind.parent();
+    }
+    true
+}
+
+/// True if a column holds one plain value, which indexes find by equality and order.
+fn is_ordered(plan: &Plan, node: NodeId, column: &str) -> bool {
+    let field = |c: &Arc<Collection>| c.fields.iter().find(|f| f.name == column).cloned();
+    plan.node(node).collection.as_ref().and_then(field).is_some_and(|field| {
+        !field.multiple && !matches!(field.class, Class::Json | Class::GeoPoint)
+    })
+}
+
+/// A value that an index can be asked for; what is empty may also be missing, which is another question. What the request
+/// does not have (`@request.auth.org` of a superuser) stands for what others have.
 fn is_constant(expr: &Expr) -> bool {
     match expr {
         Expr::Bound(value) | Expr::AuthColumn(value) => match value {
-            Value::Null => false,
+            Value::Null => true,
             Value::Text(text) => !text.is_empty(),
             Value::Int(_) | Value::Real(_) => true,
         },
@@ -119,20 +148,20 @@ fn is_constant(expr: &Expr) -> bool {
     }
 }
 
-/// True if an index begins with the equal columns, in any order, and goes on with what comes after them.
-fn serves(collection: &Loaded, need: &Need<'_>) -> bool {
+/// True if an index begins with these columns, the first `equal` of them in any order, or if the rows are known to be few.
+fn serves(collection: &Loaded, columns: &[&str], equal: usize) -> bool {
+    let (equal, rest) = columns.split_at(equal);
+    let is = |name: &str, column: &str| name.eq_ignore_ascii_case(column);
     collection.indexes.iter().any(|text| {
         let index = Index::parse(text);
-        let plain = index.condition.is_empty() && index.method.is_empty();
+        let plain = index.condition.is_empty()
+            && index.is_ordered()
+            && index.columns.iter().all(|column| column.collate.is_empty());
         let names: Vec<&str> = index.columns.iter().map(|column| column.name.as_str()).collect();
-        let is_equal = |name: &&str| need.equal.iter().any(|c| c.eq_ignore_ascii_case(name));
-        let known = names.iter().take_while(|name| is_equal(name)).count();
-        let all = known >= need.equal.len();
-        let unique = index.unique && known == names.len();
-        let goes_on = need.last().is_none_or(|last| {
-            names.get(known).is_some_and(|name| name.eq_ignore_ascii_case(last))
-        });
-        plain && (unique || all && goes_on)
+        let known = names.iter().take_while(|name| equal.iter().any(|c| is(name, c))).count();
+        let goes_on =
+            || names[known..].iter().zip(rest).filter(|(a, b)| is(a, b)).count() == rest.len();
+        plain && (index.unique && known == names.len() || known == equal.len() && goes_on())
     })
 }
 
@@ -192,6 +221,8 @@ mod tests {
             "fields": [
                 {"name": "state", "type": "text"}, {"name": "kind", "type": "text"}, {"name": "total", "type": "number"},
                 {"name": "shop", "type": "relation", "collectionId": made.snapshot().id, "maxSelect": 1},
+                {"name": "gifts", "type": "relation", "collectionId": made.snapshot().id, "maxSelect": 9},
+                {"name": "place", "type": "geoPoint"},
                 {"name": "created", "type": "autodate", "onCreate": true}],
             "indexes": [
                 "CREATE INDEX orders_state ON orders (state, created)",
@@ -226,6 +257,10 @@ mod tests {
             ("orders", "state='a' && total>3", "", &["orders (state, total)"]),
             ("orders", "state='a' && total>3", "total", &["orders (state, total)"]),
             ("orders", "kind=state", "", &[]),
+            ("orders", "kind=''", "", &[]),
+            ("orders", "state='a' && total>3", "state", &["orders (state, total)"]),
+            ("orders", "shop.town='here'", "-created", &["orders (created)", "shops (town)"]),
+            ("orders", "gifts.town='here' && gifts='a' && place.lon>3", "gifts", &[]),
             ("orders", "kind='' || total=1", "", &[]),
             ("orders", "kind='a' || total=1", "-id", &[]),
             ("orders", "kind~'a' && total!=1", "", &[]),

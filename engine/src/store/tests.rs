@@ -112,6 +112,21 @@ async fn many_tables_are_read_after_a_change_of_one() {
     }
 }
 
+#[tokio::test]
+async fn a_way_that_takes_too_long_gives_way_to_another() {
+    let f = Fixture::new(|_| ()).await;
+    let texts = [FOREVER, FOREVER, "SELECT 7"];
+    for last in [1, 2] {
+        let sql_of = |way: usize| sql(if way == last { texts[2] } else { texts[way] }, &[]);
+        let ways = Ways { count: last + 1, sql: &sql_of, rows: 30 };
+        for _ in 0..3 {
+            let read = f.db().query_ways(&ways, |rows| rows.scalar_i64()).await;
+            assert_eq!(read.unwrap().unwrap(), 7);
+        }
+    }
+    assert!(f.db().stats().deferred_reads >= 2, "{:?}", f.db().stats());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn endless_statements_time_out_everywhere() {
     let f = Fixture::new(|c| c.query_timeout = Duration::from_millis(150)).await;

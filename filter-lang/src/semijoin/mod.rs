@@ -30,7 +30,8 @@ pub enum Reach {
     Few,
     /// As many as a page takes, in the order of a walk: what a row names is looked up when it is needed.
     Page,
-    /// As `Page` for what the base row itself names; what that names in turn is a set, built once.
+    /// As `Page` for what the base row itself names; what that names in turn is a set, built once, where the condition
+    /// reads nothing else.
     Hop,
     /// A table's worth: build sets once and probe them.
     Many,

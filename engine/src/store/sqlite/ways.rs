@@ -16,10 +16,14 @@ const LIMIT: u32 = 32;
 const CHEAP: u64 = 200;
 /// Microseconds above which the last way is not tried on the calling thread.
 const LONG: u64 = 4_000;
+/// About as many microseconds are a tick.
+const TICK: u64 = 64;
 /// One of so many runs tries another way.
 const RETRY: u32 = 128;
 /// At most so many ways.
 const WAYS: usize = 3;
+/// Microseconds that are remembered of a run that ended; more stands for runs that did not.
+const MOST: u64 = u16::MAX as u64 - 1;
 
 impl Database {
     /// Shows the same rows to `visit` by whichever statement was the cheapest lately. The last one is run like any
@@ -38,7 +42,7 @@ impl Database {
             return self.query(first, visit).await;
         }
         let costs = &self.0.costs;
-        let mark = Heavy::mark(&first.text) ^ u64::from(ways.rows.max(1).ilog2());
+        let mark = mark(&first.text, ways.rows);
         let mut first = Some(first);
         let mut open = [true; WAYS];
         while let Some(choice) = costs.choose(mark, n, open) {
@@ -63,13 +67,21 @@ impl Database {
         }
         let started = Instant::now();
         let result = self.query((ways.sql)(n - 1), visit).await;
-        costs.learn(mark, n - 1, micros(started), true);
+        if result.is_ok() {
+            costs.learn(mark, n - 1, micros(started), true);
+        }
         result
     }
 }
 
 fn micros(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
+}
+
+/// What is remembered together: pages of one text that lie about as deep.
+fn mark(text: &str, rows: u64) -> u64 {
+    let depth = u64::from(rows.max(1).ilog2()) + 1;
+    Heavy::mark(text) ^ depth.wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
 
 /// The way to take next.
@@ -118,24 +130,26 @@ impl Costs {
         }
         let cost = costs[way];
         let ticks = match best {
+            // Twice the best: what takes longer is no better.
             Some(best) if cost != best => {
-                u32::try_from(best / 32).unwrap_or(LIMIT).clamp(LIMIT / 8, LIMIT)
+                u32::try_from(2 * best / TICK).unwrap_or(LIMIT).clamp(LIMIT / 8, LIMIT)
             }
             _ => LIMIT,
         };
         Some(Choice { way, cost, ticks })
     }
 
-    /// Remembers a run. One that was slow by chance raises the figure a little only.
+    /// Remembers a run. One that was slow by chance raises the figure a little only; each one that was stopped doubles it, until
+    /// another way is cheaper.
     fn learn(&self, mark: u64, way: usize, took: u64, ended: bool) {
         let mut costs = self.of(mark);
         let known = costs[way];
         let cost = match (ended, known) {
-            (false, _) => known.max(took.saturating_mul(2)),
-            (true, 0) => took,
-            (true, _) => took.min(known + known / 8 + 1),
+            (false, _) => known.max(took).saturating_mul(2).min(u64::from(u16::MAX)),
+            (true, 0) => took.min(MOST),
+            (true, _) => took.min(known + known / 8 + 1).min(MOST),
         };
-        costs[way] = cost.clamp(1, u64::from(u16::MAX));
+        costs[way] = cost.max(1);
         let packed = costs.iter().rev().fold(0, |packed, cost| packed << 16 | cost);
         self.slot(mark).store(packed << 16 | tag(mark), Relaxed);
     }
@@ -200,13 +214,43 @@ mod tests {
             (9_000, true, 451),
             (420, true, 420),
             (3_000, false, 6_000),
-            (1_000, false, 6_000),
+            (1_000, false, 12_000),
             (u64::MAX, false, 65_535),
+            (u64::MAX, true, 65_534),
             (0, true, 1),
         ] {
             costs.learn(7, 1, took, ended);
             assert_eq!(costs.of(7), [0, want, 0], "{took} {ended}");
         }
+    }
+
+    #[test]
+    fn what_is_always_stopped_is_left_alone_in_the_end() {
+        let costs = Costs::default();
+        let mut runs = 0;
+        // The last way takes 20 ms, the others are stopped after 2.
+        while way(&costs, ALL) != Some(2) || costs.of(7)[2] == 0 {
+            match way(&costs, ALL) {
+                Some(2) => costs.learn(7, 2, 20_000, true),
+                Some(other) => costs.learn(7, other, 2_000, false),
+                None => unreachable!("all are open"),
+            }
+            runs += 1;
+            assert!(runs < 20, "{:?}", costs.of(7));
+        }
+    }
+
+    #[test]
+    fn depths_of_a_text_are_remembered_apart() {
+        let costs = Costs::default();
+        let marks: Vec<u64> = (0..12).map(|depth| mark("SELECT 1", 30 << depth)).collect();
+        for (took, mark) in (1_u64..).zip(&marks) {
+            costs.learn(*mark, 0, took, true);
+        }
+        for (took, mark) in (1_u64..).zip(&marks) {
+            assert_eq!(costs.of(*mark)[0], took);
+        }
+        assert_eq!(mark("SELECT 1", 33), mark("SELECT 1", 60));
     }
 
     #[test]
