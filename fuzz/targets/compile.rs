@@ -181,11 +181,14 @@ fuzz_target!(|data: &[u8]| {
         let sorted = !sort.is_empty() && resolver.sort(sort, flags).is_ok();
         let plan = resolver.finish();
         let columns = ColumnList::new(&["id"]);
-        for statement in [
+        let page = Select { limit: Some(30), ..Select::all(&columns) };
+        let ways = statement::page_ways(Dialect::Sqlite, &plan, &page);
+        let pages = ways.iter().map(|way| statement::page_in(Dialect::Sqlite, &plan, &page, *way));
+        for statement in pages.chain([
             statement::page(Dialect::Sqlite, &plan, &Select::all(&columns)),
             statement::count(Dialect::Sqlite, &plan),
             statement::exists(Dialect::Sqlite, &plan, "x"),
-        ] {
+        ]) {
             match db.prepare(&statement.text) {
                 Ok(prepared) => assert_eq!(
                     prepared.parameter_count(),
