@@ -57,7 +57,7 @@ pub struct Page {
 /// Lists collections.
 ///
 /// # Errors
-/// [`Error::Filter`] for a filter or sort that cannot be used; database errors.
+/// [`Error::Filter`](crate::Error::Filter) for a filter or sort that cannot be used; database errors.
 pub async fn list(ctx: &Ctx, query: &Query) -> Result<Page> {
     let page = query.page.max(1);
     let per_page = if query.per_page <= 0 { 30 } else { query.per_page.min(MAX_PER_PAGE) };
