@@ -262,11 +262,21 @@ impl<'p> Walk<'p> {
         true
     }
 
+    /// `n<number>` or `e<number>`: the name of a joined row or element; nothing if there is none.
+    pub(crate) fn number(&mut self, letter: char, alias: Alias) -> bool {
+        let Alias::Joined(number) = alias else { return false };
+        let _ = write!(self.text, "{letter}{number}");
+        true
+    }
+
     /// `e<number>.value` or `.key`.
     pub(crate) fn element(&mut self, alias: Alias, what: &str) -> bool {
-        let Alias::Joined(number) = alias else { return false };
-        let _ = write!(self.text, "e{number}.{what}");
-        true
+        let named = self.number('e', alias);
+        if named {
+            self.push(".");
+            self.push(what);
+        }
+        named
     }
 
     fn base(&mut self) {
@@ -460,19 +470,19 @@ impl<'p> Walk<'p> {
     /// Position of a joined row in list or insertion order; nothing if it has none.
     fn position(&mut self, row: Row, alias: Alias) -> bool {
         let node = self.node(row.node);
-        match (&node.kind, alias) {
-            (NodeKind::RelMany { .. } | NodeKind::Each { .. } | NodeKind::BodyEach { .. }, _) => {
+        match &node.kind {
+            NodeKind::RelMany { .. } | NodeKind::Each { .. } | NodeKind::BodyEach { .. } => {
                 self.element(alias, "key")
             }
-            (
-                NodeKind::BackOne { .. }
-                | NodeKind::BackMany { .. }
-                | NodeKind::Cross { .. }
-                | NodeKind::Body { .. },
-                Alias::Joined(number),
-            ) if is_table(node) => {
-                let _ = write!(self.text, "n{number}._rowid_");
-                true
+            NodeKind::BackOne { .. }
+            | NodeKind::BackMany { .. }
+            | NodeKind::Cross { .. }
+            | NodeKind::Body { .. } => {
+                let named = is_table(node) && self.number('n', alias);
+                if named {
+                    self.push("._rowid_");
+                }
+                named
             }
             _ => false,
         }

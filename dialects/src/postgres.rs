@@ -172,7 +172,7 @@ impl Spell for Postgres {
                 w.ident(&collection.name);
             }
             w.push(" AS ");
-            number(w, 'n', alias);
+            w.number('n', alias);
             return;
         }
         match &node.kind {
@@ -189,7 +189,7 @@ impl Spell for Postgres {
             _ => w.push("jsonb_array_elements('[]'::jsonb) WITH ORDINALITY"),
         }
         w.push(" AS ");
-        number(w, 'e', alias);
+        w.number('e', alias);
         w.push("(value, key)");
     }
 
@@ -864,17 +864,9 @@ fn text_column(w: &mut Walk<'_>, alias: Alias, column: &str) {
 
 /// True for columns of the base table that are declared NOT NULL: all but JSON.
 fn is_never_null(w: &Walk<'_>, expr: &Expr) -> bool {
-    let base = &w.plan.base;
     let Expr::Column { node: NodeId::BASE, column } = expr else { return false };
-    base.kind != CollectionKind::View
-        && base.fields.iter().any(|f| f.name == *column && f.class != Class::Json)
-}
-
-fn number(w: &mut Walk<'_>, letter: char, alias: Alias) {
-    if let Alias::Joined(number) = alias {
-        w.text.push(letter);
-        w.push(&number.to_string());
-    }
+    let shape = Shape::of(w, NodeId::BASE, column);
+    shape.origin == Origin::Table && shape.class != Class::Json
 }
 
 fn ends_in_lone_escape(pattern: &str) -> bool {

@@ -80,7 +80,7 @@ impl Spell for Sqlite {
                     w.ident(&collection.name);
                 }
                 w.push(" AS ");
-                number(w, 'n', alias);
+                w.number('n', alias);
             }
             Part::Elements => {
                 w.push("json_each(");
@@ -99,7 +99,7 @@ impl Spell for Sqlite {
                     _ => w.push("'[]'"),
                 }
                 w.push(") AS ");
-                number(w, 'e', alias);
+                w.number('e', alias);
             }
         }
     }
@@ -428,13 +428,6 @@ pub(crate) fn plain_text(left: Side<'_>, right: Side<'_>) -> bool {
             && matches!(&side.operand.expr, Expr::AuthColumn(Value::Text(t)) if !t.is_empty())
     };
     (column(left) && caller(right)) || (caller(left) && column(right))
-}
-
-fn number(w: &mut Walk<'_>, letter: char, alias: Alias) {
-    if let Alias::Joined(number) = alias {
-        w.text.push(letter);
-        w.push(&number.to_string());
-    }
 }
 
 fn column_or_null(w: &mut Walk<'_>, alias: Alias, column: &str) {

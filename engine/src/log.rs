@@ -64,8 +64,6 @@ pub struct Log(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     aux: Database,
-    /// Entries per transaction.
-    chunk: usize,
     buffer: Mutex<Buffer>,
     wake: Notify,
     min_level: AtomicI64,
@@ -91,7 +89,6 @@ impl Log {
     pub async fn start(aux: Database) -> Result<Self, Error> {
         logs::ensure_table(&aux).await?;
         let log = Self(Arc::new(Inner {
-            chunk: chunk(aux.dialect()),
             aux,
             buffer: Mutex::default(),
             wake: Notify::new(),
@@ -130,7 +127,7 @@ impl Log {
         drop(buffer);
         // The task only needs to hear of the first entry, of a full batch and of a full transaction.
         let count = count + 1;
-        if matches!(count, 1 | BATCH) || count == self.0.chunk {
+        if matches!(count, 1 | BATCH) || count == self.chunk() {
             self.0.wake.notify_one();
         }
     }
@@ -247,7 +244,7 @@ impl Log {
         loop {
             {
                 let buffer = self.0.buffer.lock();
-                let full = buffer.entries.len() >= self.0.chunk;
+                let full = buffer.entries.len() >= self.chunk();
                 if full || !buffer.flush.is_empty() || buffer.closed {
                     return;
                 }
@@ -259,10 +256,14 @@ impl Log {
         }
     }
 
+    fn chunk(&self) -> usize {
+        chunk(self.0.aux.dialect())
+    }
+
     async fn store(&self, entries: Vec<Entry>) {
         let mut entries = entries.into_iter().peekable();
         while entries.peek().is_some() {
-            let rows: Vec<_> = entries.by_ref().take(self.0.chunk).map(row).collect();
+            let rows: Vec<_> = entries.by_ref().take(self.chunk()).map(row).collect();
             let count = rows.len() as u64;
             if let Err(error) = self.0.aux.write(logs::insert(self.0.aux.dialect(), rows)).await {
                 self.0.dropped.fetch_add(count, Relaxed);

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use filter_lang::civil::{civil_from_days, days_from_civil, is_leap};
+use filter_lang::civil::{DAY_MS, civil_from_days, days_from_civil, is_leap};
 
 /// A moment: milliseconds since 1970-01-01 UTC. The zero date of the wire (`""`) is `None` of an `Option<Timestamp>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,7 +17,6 @@ pub fn now() -> Timestamp {
     Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
-const DAY: i64 = 86_400_000;
 /// 0001-01-01: the zero time of the reference.
 const ZERO: i64 = -62_135_596_800_000;
 
@@ -50,7 +49,7 @@ impl Timestamp {
     /// The wire text in a buffer; years outside 0–9999 are clamped.
     #[must_use]
     pub fn text(self) -> [u8; 24] {
-        let (days, rest) = (self.0.div_euclid(DAY), self.0.rem_euclid(DAY));
+        let (days, rest) = (self.0.div_euclid(DAY_MS), self.0.rem_euclid(DAY_MS));
         let (year, month, day) = civil_from_days(days);
         let mut out = *b"0000-00-00 00:00:00.000Z";
         digits(&mut out[0..4], year.clamp(0, 9999));
@@ -743,7 +742,7 @@ mod tests {
         for day in (-719_528..2_932_897).step_by(97) {
             let (year, month, d) = civil_from_days(day);
             assert_eq!(days_from_civil(year, month, d), day);
-            let stamp = Timestamp::from_millis(day * DAY + 12_345_678);
+            let stamp = Timestamp::from_millis(day * DAY_MS + 12_345_678);
             assert_eq!(parse_wire(&stamp.to_string()), Some(stamp));
         }
         assert!(now().millis() > 1_600_000_000_000);

@@ -2,12 +2,12 @@
 //!
 //! A conjunction is served by one index: the columns that must be equal first, then the one that sorts or bounds.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use dialects::ident;
 use filter_lang::{
     plan::{Cmp, Cond, Expr, Literal, NodeId, NodeKind, Op, Plan, SortBy},
-    schema::{Class, Collection},
+    schema::Class,
     value::Value,
 };
 
@@ -19,7 +19,7 @@ pub(super) fn indexes(plan: &Plan, snapshot: &Snapshot) -> Vec<String> {
     conjuncts(&plan.cond, &mut |cmp| compared(plan, cmp, &mut needs));
     if let Some(key) = plan.sort.first()
         && let SortBy::Expr(Expr::Column { node: NodeId::BASE, column }) = &key.by
-        && is_ordered(plan, NodeId::BASE, column)
+        && holds_one_value(plan, NodeId::BASE, column)
     {
         needs.entry(NodeId::BASE).or_default().sorted = Some(column);
     }
@@ -86,7 +86,7 @@ fn compared<'p>(plan: &'p Plan, cmp: &'p Cmp, needs: &mut BTreeMap<NodeId, Need<
     else {
         return;
     };
-    if !is_constant(other) || !is_ordered(plan, *node, column) || !is_searched(plan, *node) {
+    if !is_constant(other) || !holds_one_value(plan, *node, column) || !is_searched(plan, *node) {
         return;
     }
     let need = needs.entry(*node).or_default();
@@ -126,11 +126,9 @@ fn is_searched(plan: &Plan, node: NodeId) -> bool {
 }
 
 /// True if a column holds one plain value, which indexes find by equality and order.
-fn is_ordered(plan: &Plan, node: NodeId, column: &str) -> bool {
-    let field = |c: &Arc<Collection>| c.fields.iter().find(|f| f.name == column).cloned();
-    plan.node(node).collection.as_ref().and_then(field).is_some_and(|field| {
-        !field.multiple && !matches!(field.class, Class::Json | Class::GeoPoint)
-    })
+fn holds_one_value(plan: &Plan, node: NodeId, column: &str) -> bool {
+    let field = plan.node(node).collection.as_ref().and_then(|c| c.field(column));
+    field.is_some_and(|f| !f.multiple && !matches!(f.class, Class::Json | Class::GeoPoint))
 }
 
 /// A value that an index can be asked for; what is empty may also be missing, which is another question. What the request

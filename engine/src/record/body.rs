@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use super::{modify::Step, record::Record};
 use crate::{
     ctx::datum,
-    field::{Field, Val},
+    field::{Field, Modifier, Val},
     files::Upload,
     schema::Loaded,
 };
@@ -92,7 +92,7 @@ fn resolve(current: &Record, items: Vec<(String, Item)>) -> Vec<(String, Item)> 
     let mut items = items;
     items.sort_by_key(|(key, _)| key.len());
     // Only modifiers ask what the keys before them made of a field.
-    let modifies = |key: &str| key.starts_with('+') || key.ends_with(['+', '-']);
+    let modifies = |key: &str| Modifier::split(key).1.is_some();
     let builds_up = items.len() > 1 && items.iter().any(|(key, _)| modifies(key));
     let mut working = Cow::Borrowed(current);
     let mut out: Vec<(String, Item)> = Vec::with_capacity(items.len());

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use filter_lang::civil::DAY_MS;
 use tokio_postgres::{
     Column, Row,
     types::{FromSql, Kind, Type},
@@ -190,7 +191,7 @@ fn make(ty: &Type, raw: &[u8]) -> String {
             .to_string()
         }),
         Type::DATE => raw.try_into().ok().map(|raw| {
-            let millis = i64::from(i32::from_be_bytes(raw)) * 86_400_000 + EPOCH_MS;
+            let millis = i64::from(i32::from_be_bytes(raw)) * DAY_MS + EPOCH_MS;
             Timestamp::from_millis(millis).to_string()[..10].to_owned()
         }),
         Type::UUID => <[u8; 16]>::try_from(raw).ok().map(|raw| {

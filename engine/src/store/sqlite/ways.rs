@@ -16,7 +16,7 @@ const LIMIT: u32 = 32;
 const CHEAP: u64 = 200;
 /// Microseconds above which the last way is not tried on the calling thread.
 const LONG: u64 = 4_000;
-/// About as many microseconds are a tick.
+/// Roughly the microseconds that a tick takes.
 const TICK: u64 = 64;
 /// One of so many runs tries another way.
 const RETRY: u32 = 128;
