@@ -491,19 +491,3 @@ fn claim(record: &Record, name: &str) -> Option<String> {
         _ => None,
     }
 }
-
-impl Error {
-    /// A copy for a second audience (error hooks); foreign errors become their text.
-    #[must_use]
-    pub fn duplicate(&self) -> Self {
-        match self {
-            Self::NotFound => Self::NotFound,
-            Self::Refused { locked } => Self::Refused { locked: *locked },
-            Self::Invalid(errors) => Self::Invalid(errors.clone()),
-            Self::Filter(text) => Self::Filter(text.clone()),
-            Self::Busy => Self::Busy,
-            Self::Message(text) => Self::Message(text.clone()),
-            Self::Store(_) | Self::Stopped(_) | Self::Io(_) => Self::Message(self.to_string()),
-        }
-    }
-}

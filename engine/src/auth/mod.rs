@@ -7,7 +7,8 @@ pub mod origin;
 pub mod otp;
 pub mod password;
 pub mod superusers;
-pub mod token;
+
+pub use primitives::{id::random_alnum, token};
 
 use std::sync::Arc;
 
@@ -152,12 +153,6 @@ pub fn new_auth_token(record: &Record, duration: i64, refreshable: bool) -> Resu
 /// As [`new_token`].
 pub fn new_file_token(record: &Record) -> Result<String> {
     new_token(record, TokenType::File, 0, &[])
-}
-
-/// Random letters and digits (passwords, token keys, secrets).
-#[must_use]
-pub fn random_alnum(len: usize) -> String {
-    crate::id::random(len, b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
 }
 
 fn now_seconds() -> f64 {

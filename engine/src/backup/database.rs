@@ -66,7 +66,7 @@ fn warn(what: &str, event: &Event) {
 }
 
 fn failed(error: transfer::Error) -> Error {
-    Error::Message(error.0)
+    Error::Message(error.to_string())
 }
 
 /// True if an earlier process has committed the restore that this start finds unfinished.

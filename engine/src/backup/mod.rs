@@ -42,8 +42,7 @@ use crate::{App, Error, Result, files, store::postgres::BackupLock};
 pub const BUSY: &str =
     "try again later - another backup/restore operation has already been started";
 
-/// Directory for what may be removed at every start.
-pub(crate) const TEMP: &str = ".pb_temp_to_delete";
+pub(crate) use transfer::TEMP;
 /// Entries of the data directory that no backup holds.
 const NEVER_SAVED: [&str; 5] = ["backups", TEMP, ".notify", ".autocert_cache", "lost+found"];
 /// Entries of the data directory that a restore leaves alone.

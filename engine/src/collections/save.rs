@@ -105,7 +105,16 @@ async fn validate_stage(
         let draft = collection.snapshot();
         let snapshot = ctx.snapshot();
         let old = old.as_deref().map(|l| &l.collection);
-        crate::schema::validate(&draft, &Validation { old, snapshot: &snapshot, db: &ctx.db }).await
+        crate::schema::validate(
+            &draft,
+            &Validation {
+                old,
+                snapshot: &snapshot,
+                db: &ctx.db,
+                is_provider: oauth2::is_registered,
+            },
+        )
+        .await
     })
     .await
 }

@@ -49,8 +49,7 @@ pub(crate) async fn validate(ctx: &Ctx, record: &RecordRef) -> Result<()> {
     if find::by_id(ctx, &target, &record_ref).await?.is_none() {
         return fail("recordRef", "validation_invalid_record", "Missing or invalid record.");
     }
-    if collection.name == "_externalAuths" && !crate::schema::options::is_known_provider(&provider)
-    {
+    if collection.name == "_externalAuths" && !oauth2::is_registered(&provider) {
         return fail("provider", "validation_in_invalid", "Must be a valid value");
     }
     Ok(())
