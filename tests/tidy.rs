@@ -86,7 +86,7 @@ fn root() -> PathBuf {
 }
 
 /// Every Rust source of the workspace as (path relative to the root, text).
-fn sources() -> Vec<(String, String)> {
+pub(crate) fn sources() -> Vec<(String, String)> {
     let mut found = Vec::new();
     for room in [
         "src",
@@ -123,7 +123,7 @@ fn walk(dir: &Path, found: &mut Vec<(String, String)>) {
 
 /// The lines of production code with their numbers: items under `#[cfg(test)]` and comments are left out, wherever they
 /// stand. Relies on rustfmt: an item ends at the line that closes at its indentation, or with a semicolon at its first.
-fn production(text: &str) -> Vec<(usize, &str)> {
+pub(crate) fn production(text: &str) -> Vec<(usize, &str)> {
     let mut kept = Vec::new();
     let mut lines = text.lines().enumerate();
     while let Some((at, line)) = lines.next() {

@@ -6,26 +6,32 @@ pub mod backup;
 pub mod cluster;
 pub mod collections;
 pub mod crons;
-pub mod ctx;
-pub mod event;
 pub mod explain;
 pub mod files;
+pub mod find;
 pub mod hook;
 pub mod installer;
 pub mod log;
 pub mod logs;
 pub mod mail;
+mod notes;
 pub mod oauth2;
+mod open;
 mod plain_table;
 pub mod realtime;
 pub mod record;
 pub mod rule;
 pub mod settings_ops;
+mod start;
 pub mod superusers;
+mod tokens;
 
 pub use ::{outbound, store, transfer};
-pub use app::App;
-pub use ctx::{Caller, Ctx};
+pub use app::{
+    App, ctx,
+    ctx::{Caller, Ctx},
+    event,
+};
 pub use model::{
     Error, FieldError, FieldErrors, Result, check, error, field, schema, settings, wire,
 };

@@ -8,5 +8,6 @@ pub mod future;
 pub mod id;
 pub mod json;
 pub mod lanes;
+pub mod password;
 pub mod time;
 pub mod token;

@@ -59,6 +59,14 @@ pub struct Listed {
     pub modified_ms: i64,
 }
 
+impl App {
+    /// What is known about backups: the one in work, the restart that completes a restore.
+    #[must_use]
+    pub fn backups(&self) -> &Backups {
+        self.part()
+    }
+}
+
 /// What the app knows about backups: which one is being worked on, and whether a restart was asked for.
 #[derive(Debug)]
 pub struct Backups {

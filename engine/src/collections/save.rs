@@ -10,9 +10,9 @@ use std::sync::Arc;
 use super::{CollectionRef, chain, views};
 use crate::{
     Error, Result,
-    cluster::notes,
     ctx::{Ctx, Outcome},
     event::Action,
+    notes,
     schema::{Collection, Loaded, Validation, normalize, sync, view},
     settings_ops, store,
 };

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use dialects::statement::Case;
 use filter_lang::scope::Datum;
 
-use super::{find, record::Record};
+use super::{Record, find};
 use crate::{
     Error, Result,
     ctx::Ctx,

@@ -5,15 +5,11 @@ use std::{sync::Arc, time::Duration};
 
 use dialects::statement::{self, Test};
 
-use super::{
-    delete, find,
-    record::{Record, RecordRef},
-    save,
-};
+use super::{Record, RecordRef, delete, find, save};
 use crate::{Error, FieldError, FieldErrors, Result, ctx::Ctx, field::Val, schema::Loaded};
 
 /// Name of the collection of superusers.
-pub const SUPERUSERS: &str = "_superusers";
+pub use crate::app::record::SUPERUSERS;
 /// Names of the collections that refer to auth records.
 pub const NAMES: [&str; 4] = ["_mfas", "_otps", "_externalAuths", "_authOrigins"];
 /// The account of the first-run installer.

@@ -4,15 +4,28 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
+use files::Upload;
 use parking_lot::{Mutex, MutexGuard};
 use serde_json::{Map, Value};
 
-use super::{modify::Step, recheck::Recheck};
+pub(crate) use super::recheck::{Question, Recheck};
 use crate::{
     field::{Modifier, Val},
-    files::Upload,
     schema::Loaded,
 };
+
+/// The collection of superusers.
+pub const SUPERUSERS: &str = "_superusers";
+
+/// What a submission does to one stored value.
+#[derive(Debug, Clone)]
+pub(crate) struct Step {
+    pub(crate) index: usize,
+    /// In order.
+    pub(crate) changes: Vec<(Modifier, Value)>,
+    /// What came out: if the record holds something else by now, a hook has set that.
+    pub(crate) result: Val,
+}
 
 /// A record of one collection. Values and their originals share memory until something changes.
 #[derive(Clone)]
@@ -129,7 +142,7 @@ impl Record {
     /// True if the collection is `_superusers`.
     #[must_use]
     pub fn is_superuser(&self) -> bool {
-        self.collection.name == crate::record::refs::SUPERUSERS
+        self.collection.name == SUPERUSERS
     }
 
     /// The value of a field.

@@ -79,11 +79,11 @@ impl CollectionRef {
         tag == collection.name || tag == collection.id
     }
 
-    pub(super) fn mark_stored(&self) {
+    pub(crate) fn mark_stored(&self) {
         let mut state = self.0.lock();
         state.stored_id = Some(state.collection.id.clone());
     }
-    pub(super) fn mark_new(&self) {
+    pub(crate) fn mark_new(&self) {
         self.0.lock().stored_id = None;
     }
 }

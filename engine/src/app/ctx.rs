@@ -20,7 +20,6 @@ use crate::{
     app::App,
     field::Val,
     hook::BoxFuture,
-    realtime::Options,
     record::Record,
     schema::Snapshot,
     store::{Claims, Db, retry},
@@ -81,6 +80,23 @@ pub struct RequestFacts {
     pub body: Map<String, Value>,
 }
 
+/// What a client attaches to a subscription: the facts rules see as `@request.query.*` and `@request.headers.*`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SubscriptionOptions {
+    /// `filter`, `expand`, `fields` and whatever rules ask for.
+    pub query: BTreeMap<String, String>,
+    /// By snake-cased name.
+    pub headers: BTreeMap<String, String>,
+}
+
+impl SubscriptionOptions {
+    /// A query value; `""` when it is missing.
+    #[must_use]
+    pub fn query(&self, key: &str) -> &str {
+        self.query.get(key).map_or("", String::as_str)
+    }
+}
+
 type MakeFacts = dyn Fn() -> RequestFacts + Send + Sync;
 
 /// A request as rules see it. Facts are made on first use.
@@ -116,7 +132,7 @@ impl RequestInfo {
     /// What rules see of a realtime subscriber. All of its auth record is at hand, so that rules need no database
     /// for it.
     #[must_use]
-    pub fn realtime(options: Arc<Options>) -> Self {
+    pub fn realtime(options: Arc<SubscriptionOptions>) -> Self {
         let made = Self::lazy(move || RequestFacts {
             method: "GET".into(),
             query: options.query.clone(),

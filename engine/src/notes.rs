@@ -2,8 +2,8 @@
 
 use crate::{
     App,
+    app::record::Record,
     event::Action,
-    record::Record,
     store::{
         self, Job, Note, Tx,
         announce::{CACHES, COLLECTIONS, Keep, RECORDS},
@@ -11,13 +11,13 @@ use crate::{
 };
 
 /// The event for settings and for anything that has no event of its own.
-pub(super) const INVALIDATE: &str = "cache.invalidate";
+pub(crate) const INVALIDATE: &str = "cache.invalidate";
 /// The table of the settings.
-pub(super) const SETTINGS: &str = "_params";
+pub(crate) const SETTINGS: &str = "_params";
 
 /// A record is about to be written.
 pub(crate) fn record(app: &App, record: &Record, action: Action) -> Option<Note> {
-    app.node()?;
+    app.store().data().cluster()?;
     let collection = record.collection();
     let event = match action {
         Action::Create => "record.create",
@@ -41,7 +41,7 @@ pub(crate) fn record(app: &App, record: &Record, action: Action) -> Option<Note>
 
 /// A collection is about to be written.
 pub(crate) fn collection(app: &App, id: &str, action: Action) -> Option<Note> {
-    app.node()?;
+    app.store().data().cluster()?;
     let event = match action {
         Action::Create => "collection.create",
         Action::Delete => "collection.delete",
@@ -52,7 +52,7 @@ pub(crate) fn collection(app: &App, id: &str, action: Action) -> Option<Note> {
 
 /// The settings are about to be written.
 pub(crate) fn settings(app: &App) -> Option<Note> {
-    app.node()?;
+    app.store().data().cluster()?;
     Some(Note::new(CACHES, INVALIDATE, SETTINGS, ""))
 }
 

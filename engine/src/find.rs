@@ -8,12 +8,13 @@ use dialects::{
 };
 use filter_lang::value::Value;
 
-use super::{export::values_of_row, record::Record};
 use crate::{
     Error, Result,
+    app::record::Record,
     ctx::Ctx,
+    field::{Corrupt, Field, Val},
     schema::Loaded,
-    store::{self, Rows, Sql},
+    store::{self, RowRef, Rows, Sql},
 };
 
 /// The record of an id.
@@ -115,6 +116,18 @@ fn next(collection: &Arc<Loaded>, rows: &mut Rows<'_>) -> Result<Option<Record>>
 }
 
 /// A stored value that cannot be read fails the statement.
-pub(crate) fn corrupt(error: &crate::field::Corrupt) -> Error {
+pub(crate) fn corrupt(error: &Corrupt) -> Error {
     Error::Store(store::Error::Driver(error.to_string()))
+}
+
+/// The values of a row in field order, starting at column `from`.
+///
+/// # Errors
+/// [`Corrupt`] when a stored value cannot be read at all.
+pub(crate) fn values_of_row(
+    fields: &[Field],
+    row: &RowRef<'_>,
+    from: usize,
+) -> Result<Vec<Val>, Corrupt> {
+    fields.iter().enumerate().map(|(i, f)| f.kind.read(row.get(from + i))).collect()
 }
