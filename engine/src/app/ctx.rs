@@ -18,9 +18,9 @@ use serde_json::{Map, Value};
 use crate::{
     Error, Result,
     app::App,
+    app::record::Record,
     field::Val,
     hook::BoxFuture,
-    record::Record,
     schema::Snapshot,
     store::{Claims, Db, retry},
 };

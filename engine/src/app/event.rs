@@ -9,11 +9,9 @@ use serde_json::{Map, Value};
 
 use crate::{
     Error,
-    app::App,
-    collections::CollectionRef,
+    app::{App, CollectionRef, record::RecordRef},
     ctx::Ctx,
     hook::{Hook, Payload, Slot},
-    record::RecordRef,
     schema::{Collection, Loaded},
     settings::Settings,
 };
