@@ -210,7 +210,7 @@ fn a_backup_goes_out_and_comes_back() {
     let path = format!("/api/backups/one.zip?token={access}");
     let whole = server.send("GET", &path, "", &Value::Null);
     assert_eq!(whole.status, 200);
-    assert_eq!(whole.header("content-disposition"), Some("attachment; filename=one.zip"));
+    assert_eq!(whole.header("content-disposition"), Some(r#"attachment; filename="one.zip""#));
     assert_eq!(whole.header("content-type"), Some("application/zip"));
     assert!(whole.body.starts_with(b"PK\x03\x04"));
     for (path, status) in [

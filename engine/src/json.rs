@@ -5,6 +5,8 @@
 use std::borrow::Cow;
 
 pub use dialects::limits::mend_half_pairs;
+/// A text in quotes as Go's `%q` writes it.
+pub use filter_lang::error::quote as quote_go;
 use serde_json::Value;
 
 use crate::time::{self, Timestamp};

@@ -54,7 +54,7 @@ pub async fn locate(ctx: &Ctx, collection: &Arc<Loaded>, id: &str, name: &str) -
         record,
         field,
         protected: options.protected,
-        thumbs: options.thumbs.unwrap_or_default(),
+        thumbs: options.thumbs,
         dir,
     })
 }

@@ -137,7 +137,7 @@ fn users() -> Collection {
         plain("name", Text { max: 255, ..Text::default() }),
         plain(
             "avatar",
-            File { max_select: 1, mime_types: Some(mime_types.into()), ..File::default() },
+            File { max_select: 1, mime_types: mime_types.into(), ..File::default() },
         ),
         autodate("created", false),
         autodate("updated", true),

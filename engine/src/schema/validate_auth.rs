@@ -77,7 +77,7 @@ fn check_rules(
 fn check_methods(draft: &Collection, errors: &mut FieldErrors) {
     let auth = &draft.auth;
     if auth.oauth2.enabled {
-        check_providers(&auth.oauth2.providers.0, errors);
+        check_providers(&auth.oauth2.providers, errors);
     }
     if auth.password_auth.enabled {
         let missing = auth.password_auth.identity_fields.is_empty();
