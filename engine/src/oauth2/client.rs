@@ -233,12 +233,8 @@ impl Client {
             }
         }
         let raw = Value::Object(raw);
-        let answer = Answer {
-            info: View::of(&raw),
-            token,
-            extra: &self.config.extra,
-            leeway: self.leeway,
-        };
+        let answer =
+            Answer { info: View::of(&raw), token, extra: &self.config.extra, leeway: self.leeway };
         let mut user = (self.provider.map)(&answer)?;
         if let Some(emails) = self.provider.emails.as_ref().filter(|_| user.email.is_empty()) {
             user.email = self.email(token, emails).await?;
