@@ -15,6 +15,7 @@ use crate::{
     ctx::{Ctx, Outcome},
     event::{Action, AppEvent, Hooks, Model, ModelEvent},
     hook::Hook,
+    log::Keep,
     settings::{Key, PARAMS_ID, Settings},
     store::Db,
     wire::DecodeError,
@@ -100,8 +101,12 @@ pub async fn reload(app: &App) -> Result<()> {
         .await?;
     backup::auto::schedule(app);
     let logs = app.settings().logs.clone();
-    let days = u32::try_from(logs.max_days).unwrap_or(0);
-    app.log().configure(days, logs.min_level).await?;
+    let keep = Keep {
+        max_days: u32::try_from(logs.max_days.max(0)).unwrap_or(u32::MAX),
+        min_level: logs.min_level,
+        max_data: usize::try_from(logs.max_data_size).unwrap_or(0),
+    };
+    app.log().configure(&keep).await?;
     Ok(())
 }
 
