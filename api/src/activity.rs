@@ -60,8 +60,12 @@ fn uri_of(req: &Req) -> Cow<'_, str> {
     cut(uri.as_bytes(), MAX_URL)
 }
 
-fn method_of(req: &Req) -> String {
-    cut(req.method().as_str().as_bytes(), MAX_METHOD).to_ascii_uppercase()
+fn method_of(req: &Req) -> Cow<'_, str> {
+    let method = cut(req.method().as_str().as_bytes(), MAX_METHOD);
+    if method.bytes().any(|byte| byte.is_ascii_lowercase()) {
+        return Cow::Owned(method.to_ascii_uppercase());
+    }
+    method
 }
 
 fn header_of(req: &Req, name: HeaderName) -> Cow<'_, str> {
