@@ -185,7 +185,7 @@ impl Log {
         self.flush().await;
         let pruned = logs::prune(&self.0.aux, oldest(max_days), Some(min_level)).await?;
         if max_days == 0 && pruned > 0 {
-            self.0.aux.vacuum().await?;
+            logs::vacuum(&self.0.aux).await?;
         }
         Ok(())
     }
@@ -199,7 +199,7 @@ impl Log {
         self.0.buffer.lock().entries.clear();
         self.flush().await;
         logs::delete_all(&self.0.aux).await?;
-        self.0.aux.vacuum().await
+        logs::vacuum(&self.0.aux).await
     }
 
     /// Deletes what is older than the settings allow (cron, every six hours).

@@ -72,6 +72,14 @@ pub async fn delete_all(aux: &Database) -> Result<()> {
     aux.write(Job::from(sql)).await.map(drop)
 }
 
+/// Gives the space of deleted rows back.
+///
+/// # Errors
+/// What the driver says.
+pub async fn vacuum(aux: &Database) -> Result<()> {
+    aux.vacuum("_logs").await
+}
+
 /// Deletes what was created at or before `until`, and what is below `min_level` if given. Plain SQL, no hooks.
 ///
 /// # Errors
