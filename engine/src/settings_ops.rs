@@ -13,6 +13,7 @@ use crate::{
     ctx::{Ctx, Outcome},
     event::{Action, AppEvent, Hooks, Model, ModelEvent},
     hook::Hook,
+    log::Keep,
     notes,
     open::key,
     settings::{PARAMS_ID, Settings},
@@ -99,8 +100,12 @@ pub async fn reload(app: &App) -> Result<()> {
         .await?;
     app.settings_were_read();
     let logs = app.settings().logs.clone();
-    let days = u32::try_from(logs.max_days).unwrap_or(0);
-    app.log().configure(days, logs.min_level).await?;
+    let keep = Keep {
+        max_days: u32::try_from(logs.max_days.max(0)).unwrap_or(u32::MAX),
+        min_level: logs.min_level,
+        max_data: usize::try_from(logs.max_data_size).unwrap_or(0),
+    };
+    app.log().configure(&keep).await?;
     Ok(())
 }
 

@@ -131,6 +131,8 @@ wire! {
 
     /// The activity log.
     pub struct Logs {
+        /// Bytes of a line's data, 0 for the default.
+        max_data_size: i64 = "maxDataSize",
         /// Days to keep, 0 for none at all.
         max_days: i64 = "maxDays",
         /// Least level.
@@ -207,7 +209,13 @@ impl Default for Settings {
             },
             trusted_proxy: TrustedProxy::default(),
             batch: Batch { enabled: false, max_requests: 50, timeout: 3, max_body_size: 0 },
-            logs: Logs { max_days: 5, min_level: 0, log_ip: true, log_auth_id: false },
+            logs: Logs {
+                max_data_size: 0,
+                max_days: 5,
+                min_level: 0,
+                log_ip: true,
+                log_auth_id: false,
+            },
         }
     }
 }
@@ -331,7 +339,7 @@ impl Settings {
         let mut errors = Findings::default();
         ip_list(&self.superuser_ips, &["superuserIPs"], &mut errors);
         self.meta.validate(&mut errors);
-        errors.put(&["logs", "maxDays"], check::min(self.logs.max_days, 0));
+        self.logs.validate(&mut errors);
         self.smtp.validate(&mut errors);
         self.s3.validate(&["s3"], &mut errors);
         self.backups.validate(cron, &mut errors);
@@ -377,6 +385,15 @@ impl Meta {
         let address = check::required(self.sender_address.is_empty())
             .or_else(|| check::email(&self.sender_address));
         errors.put(&["meta", "senderAddress"], address);
+    }
+}
+
+impl Logs {
+    fn validate(&self, errors: &mut Findings) {
+        let size = check::range(self.max_data_size, 0, check::MAX_SAFE);
+        errors.put(&["logs", "maxDataSize"], size);
+        errors.put(&["logs", "maxDays"], check::range(self.max_days, 0, check::MAX_SAFE));
+        errors.put(&["logs", "minLevel"], check::max(self.min_level, check::MAX_SAFE));
     }
 }
 
@@ -503,7 +520,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    const FRESH: &str = r##"{"superuserIPs":[],"smtp":{"enabled":false,"port":587,"host":"smtp.example.com","username":"","authMethod":"","tls":false,"localName":""},"backups":{"cron":"","cronMaxKeep":3,"s3":{"enabled":false,"bucket":"","region":"","endpoint":"","accessKey":"","forcePathStyle":false}},"s3":{"enabled":false,"bucket":"","region":"","endpoint":"","accessKey":"","forcePathStyle":false},"meta":{"accentColor":"#1055c9","appName":"Acme","appURL":"http://localhost:8090","senderName":"Support","senderAddress":"support@example.com","hideControls":false},"rateLimits":{"rules":[{"label":"*:auth","audience":"","duration":3,"maxRequests":2},{"label":"*:create","audience":"","duration":5,"maxRequests":20},{"label":"/api/batch","audience":"","duration":1,"maxRequests":3},{"label":"/api/","audience":"","duration":10,"maxRequests":300}],"excludedIPs":[],"enabled":false},"trustedProxy":{"headers":[],"useLeftmostIP":false},"batch":{"enabled":false,"maxRequests":50,"timeout":3,"maxBodySize":0},"logs":{"maxDays":5,"minLevel":0,"logIP":true,"logAuthId":false}}"##;
+    const FRESH: &str = r##"{"superuserIPs":[],"smtp":{"enabled":false,"port":587,"host":"smtp.example.com","username":"","authMethod":"","tls":false,"localName":""},"backups":{"cron":"","cronMaxKeep":3,"s3":{"enabled":false,"bucket":"","region":"","endpoint":"","accessKey":"","forcePathStyle":false}},"s3":{"enabled":false,"bucket":"","region":"","endpoint":"","accessKey":"","forcePathStyle":false},"meta":{"accentColor":"#1055c9","appName":"Acme","appURL":"http://localhost:8090","senderName":"Support","senderAddress":"support@example.com","hideControls":false},"rateLimits":{"rules":[{"label":"*:auth","audience":"","duration":3,"maxRequests":2},{"label":"*:create","audience":"","duration":5,"maxRequests":20},{"label":"/api/batch","audience":"","duration":1,"maxRequests":3},{"label":"/api/","audience":"","duration":10,"maxRequests":300}],"excludedIPs":[],"enabled":false},"trustedProxy":{"headers":[],"useLeftmostIP":false},"batch":{"enabled":false,"maxRequests":50,"timeout":3,"maxBodySize":0},"logs":{"maxDataSize":0,"maxDays":5,"minLevel":0,"logIP":true,"logAuthId":false}}"##;
 
     fn errors(patch: &Value) -> String {
         let mut settings = Settings::default();

@@ -310,10 +310,13 @@ impl<T: Wire + Default> Wire for Vec<T> {
 }
 
 impl Wire for serde_json::Map<String, Value> {
-    /// Adds or replaces the given keys; numbers become floats.
+    /// Adds or replaces the given keys, `null` clears; numbers become floats.
     fn decode(&mut self, json: &Value) -> Result<(), DecodeError> {
         match json {
-            Value::Null => Ok(()),
+            Value::Null => {
+                self.clear();
+                Ok(())
+            }
             Value::Object(map) => {
                 self.extend(map.iter().map(|(k, v)| (k.clone(), v.clone())));
                 Ok(())
@@ -343,7 +346,7 @@ mod tests {
         #[derive(Default)]
         pub struct Outer {
             list: Vec<Inner> = "list", flag: Option<bool> = "flag", inner: Inner = "inner",
-            rate: f64 = "rate", extra: Option<serde_json::Map<String, Value>> = "extra",
+            rate: f64 = "rate", extra: serde_json::Map<String, Value> = "extra",
         }
     }
 
@@ -353,11 +356,11 @@ mod tests {
         let steps = [
             (
                 json!({"LIST":[{"name":"a","secret":"s","n":1},{"name":"b"}],"flag":true,"x":1}),
-                r#"{"list":[{"name":"a","secret":"s","n":1},{"name":"b","n":0}],"flag":true,"inner":{"name":"","n":0},"rate":0,"extra":null}"#,
+                r#"{"list":[{"name":"a","secret":"s","n":1},{"name":"b","n":0}],"flag":true,"inner":{"name":"","n":0},"rate":0,"extra":{}}"#,
             ),
             (
                 json!({"list":[{"name":"c"}],"flag":null,"inner":null,"rate":1e21,"extra":{"z":1,"a":"<"}}),
-                r#"{"list":[{"name":"c","secret":"s","n":1}],"flag":null,"inner":{"name":"","n":0},"rate":1e+21,"extra":{"a":"\u003c","z":1}}"#,
+                r#"{"list":[{"name":"c","secret":"s","n":1}],"flag":null,"inner":{"name":"","n":0},"rate":1e+21,"extra":{"a":"<","z":1}}"#,
             ),
         ];
         for (body, want) in steps {

@@ -109,7 +109,7 @@ impl Client {
     fn scopes(&self) -> String {
         let mut scopes = self.provider.scopes.to_vec();
         if let Some((key, scope)) = self.provider.extra_scope {
-            let value = self.config.extra.as_ref().and_then(|extra| extra.get(key));
+            let value = self.config.extra.get(key);
             if value.and_then(Value::as_str).is_some_and(|text| !text.is_empty()) {
                 scopes.push(scope);
             }
@@ -230,12 +230,8 @@ impl Client {
             }
         }
         let raw = Value::Object(raw);
-        let answer = Answer {
-            info: View::of(&raw),
-            token,
-            extra: self.config.extra.as_ref(),
-            leeway: self.leeway,
-        };
+        let answer =
+            Answer { info: View::of(&raw), token, extra: &self.config.extra, leeway: self.leeway };
         let mut user = (self.provider.map)(&answer)?;
         if let Some(emails) = self.provider.emails.as_ref().filter(|_| user.email.is_empty()) {
             user.email = self.email(token, emails).await?;
@@ -385,7 +381,7 @@ mod tests {
             "http://a/?x=1&client_id=c+d&response_type=code&state=~%2A&redirect_uri="
         );
         let extra = Map::from_iter([("idTokenEmailClaim".to_owned(), json!("email"))]);
-        let microsoft = options::Provider { extra: Some(extra), ..named("microsoft") };
+        let microsoft = options::Provider { extra, ..named("microsoft") };
         assert!(client(microsoft).auth_url("", None).contains("scope=User.Read+openid&"));
     }
 

@@ -73,7 +73,7 @@ pub(super) struct Emails {
 pub(super) struct Answer<'a> {
     pub(super) info: View<'a>,
     pub(super) token: &'a Token,
-    pub(super) extra: Option<&'a Map<String, Value>>,
+    pub(super) extra: &'a Map<String, Value>,
     /// Seconds by which clocks may differ.
     pub(super) leeway: f64,
 }

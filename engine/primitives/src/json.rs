@@ -1,20 +1,25 @@
 //! JSON as the wire has it: escapes, numbers, compaction, sorted keys; and the loose casts every field starts from.
 //!
-//! Knows no records. Source: spec collections-and-fields §0.1, §0.3; records-files-realtime-batch §0.
+//! Knows no records. Source: spec collections-and-fields §0.1, §0.3; records-files-realtime-batch §0; upstream-0.40 §1.
+
+mod raw;
 
 use std::borrow::Cow;
 
 pub use dialects::limits::mend_half_pairs;
+/// A text in quotes as Go's `%q` writes it.
+pub use filter_lang::error::quote as quote_go;
+pub use raw::{is_raw, write_raw};
 use serde_json::Value;
 
 use crate::time::{self, Timestamp};
 
-/// True for bytes that need a closer look inside a JSON string: controls, `"`, `\`, `<`, `>`, `&` and the first of U+2028/9.
+/// True for bytes that a JSON string cannot hold as they are: controls, `"` and `\`.
 static SPECIAL: [bool; 256] = {
     let mut table = [false; 256];
     let mut i = 0;
     while i < 256 {
-        table[i] = i < 0x20 || matches!(i as u8, b'"' | b'\\' | b'<' | b'>' | b'&' | 0xE2);
+        table[i] = i < 0x20 || matches!(i as u8, b'"' | b'\\');
         i += 1;
     }
     table
@@ -30,14 +35,7 @@ fn special_bits(word: u64) -> u64 {
         x.wrapping_sub(LOW) & !x
     };
     let control = word.wrapping_sub(LOW * 0x20) & !word;
-    let found = control
-        | equal(b'"')
-        | equal(b'\\')
-        | equal(b'<')
-        | equal(b'>')
-        | equal(b'&')
-        | equal(0xE2);
-    found & HIGH
+    (control | equal(b'"') | equal(b'\\')) & HIGH
 }
 
 /// Position of the first special byte from `from` on, eight bytes at a time.
@@ -61,25 +59,18 @@ pub fn write_str(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
-/// Writes bytes as a string with its quotes; invalid UTF-8 becomes `\ufffd`.
-pub fn write_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+/// Bytes as text; each one that belongs to no character becomes U+FFFD, as in the reference.
+#[must_use]
+pub fn lossy(bytes: &[u8]) -> Cow<'_, str> {
     if let Ok(text) = std::str::from_utf8(bytes) {
-        return write_str(out, text);
+        return Cow::Borrowed(text);
     }
-    out.push(b'"');
-    let mut rest = bytes;
-    loop {
-        match std::str::from_utf8(rest) {
-            Ok(text) => break write_inner(out, text.as_bytes()),
-            Err(e) => {
-                write_inner(out, &rest[..e.valid_up_to()]);
-                // The reference replaces byte by byte.
-                out.extend_from_slice(b"\\ufffd");
-                rest = &rest[e.valid_up_to() + 1..];
-            }
-        }
+    let mut out = String::with_capacity(bytes.len() + 8);
+    for chunk in bytes.utf8_chunks() {
+        out.push_str(chunk.valid());
+        out.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
     }
-    out.push(b'"');
+    Cow::Owned(out)
 }
 
 fn write_inner(out: &mut Vec<u8>, bytes: &[u8]) {
@@ -89,18 +80,6 @@ fn write_inner(out: &mut Vec<u8>, bytes: &[u8]) {
     while let Some(at) = find_special(bytes, i) {
         i = at;
         let byte = bytes[i];
-        if byte == 0xE2 {
-            // Only U+2028 and U+2029 (E2 80 A8, E2 80 A9) are escaped.
-            if bytes.get(i + 1) == Some(&0x80) && matches!(bytes.get(i + 2), Some(0xA8 | 0xA9)) {
-                out.extend_from_slice(&bytes[from..i]);
-                out.extend_from_slice(if bytes[i + 2] == 0xA8 { b"\\u2028" } else { b"\\u2029" });
-                i += 3;
-                from = i;
-            } else {
-                i += 1;
-            }
-            continue;
-        }
         out.extend_from_slice(&bytes[from..i]);
         match byte {
             b'"' => out.extend_from_slice(b"\\\""),
@@ -316,42 +295,6 @@ pub fn value_sorted(value: &Value) -> String {
     into_text(out)
 }
 
-/// Writes stored JSON text without white space between tokens and with the wire's escapes inside strings (`<`, `>`, `&`,
-/// U+2028, U+2029). The text must be valid JSON; key order and the spelling of numbers stay.
-pub fn compact_raw(out: &mut Vec<u8>, raw: &str) {
-    let bytes = raw.as_bytes();
-    out.reserve(bytes.len());
-    let (mut from, mut i, mut quoted) = (0, 0, false);
-    while i < bytes.len() {
-        let escape: &[u8] = match bytes[i] {
-            b'"' => {
-                quoted = !quoted;
-                i += 1;
-                continue;
-            }
-            b'\\' if quoted => {
-                i += 2;
-                continue;
-            }
-            b' ' | b'\t' | b'\n' | b'\r' if !quoted => b"",
-            b'<' => b"\\u003c",
-            b'>' => b"\\u003e",
-            b'&' => b"\\u0026",
-            0xE2 if bytes[i + 1..].starts_with(&[0x80, 0xA8]) => b"\\u2028",
-            0xE2 if bytes[i + 1..].starts_with(&[0x80, 0xA9]) => b"\\u2029",
-            _ => {
-                i += 1;
-                continue;
-            }
-        };
-        out.extend_from_slice(&bytes[from..i]);
-        out.extend_from_slice(escape);
-        i += if bytes[i] == 0xE2 { 3 } else { 1 };
-        from = i;
-    }
-    out.extend_from_slice(&bytes[from.min(bytes.len())..]);
-}
-
 /// Cast to string: scalars as text, lists and objects `""` (spec §0.3).
 #[must_use]
 pub fn to_string(value: &Value) -> Cow<'_, str> {
@@ -536,18 +479,15 @@ mod tests {
         let cases = [
             ("", r#""""#),
             ("plain ä 漢 🎈", r#""plain ä 漢 🎈""#),
-            ("a<b>&\"\\/", r#""a\u003cb\u003e\u0026\"\\/""#),
+            ("a<b>&\"\\/", r#""a<b>&\"\\/""#),
             ("\n\r\t\u{8}\u{c}\u{1}\u{1f}\u{7f}", "\"\\n\\r\\t\\b\\f\\u0001\\u001f\u{7f}\""),
-            ("x\u{2028}y\u{2029}\u{2030}", "\"x\\u2028y\\u2029\u{2030}\""),
+            ("x\u{2028}y\u{2029}\u{2030}", "\"x\u{2028}y\u{2029}\u{2030}\""),
         ];
         for (input, expected) in cases {
             assert_eq!(text(|o| write_str(o, input)), expected);
-            assert_eq!(text(|o| write_bytes(o, input.as_bytes())), expected);
+            assert_eq!(lossy(input.as_bytes()), input);
         }
-        assert_eq!(
-            text(|o| write_bytes(o, b"a\xff\xfe<b\xe2\x80")),
-            r#""a\ufffd\ufffd\u003cb\ufffd\ufffd""#
-        );
+        assert_eq!(lossy(b"a\xff\xfe<b\xe2\x80"), "a\u{fffd}\u{fffd}<b\u{fffd}\u{fffd}");
     }
 
     #[test]
@@ -611,26 +551,8 @@ mod tests {
         let value = json!({"b": [1, 2.50, 1e30, null, true], "a": {"z": "<", "": 9_007_199_254_740_993i64}});
         assert_eq!(
             value_sorted(&value),
-            r#"{"a":{"":9007199254740992,"z":"\u003c"},"b":[1,2.5,1e+30,null,true]}"#
+            r#"{"a":{"":9007199254740992,"z":"<"},"b":[1,2.5,1e+30,null,true]}"#
         );
-    }
-
-    #[test]
-    fn compaction() {
-        let cases = [
-            (
-                "{ \"a\" : [ 1.50 , \"x  y\" ] ,\n\t\"b\" : null }",
-                r#"{"a":[1.50,"x  y"],"b":null}"#,
-            ),
-            (r#"{"k<":"a & b","q":"\" \\"}"#, r#"{"k\u003c":"a \u0026 b","q":"\" \\"}"#),
-            ("\"\u{2028} \u{2029}é\"", "\"\\u2028 \\u2029é\""),
-            ("  12 ", "12"),
-            ("", ""),
-            ("\"unfinished\\", "\"unfinished\\"),
-        ];
-        for (input, expected) in cases {
-            assert_eq!(text(|o| compact_raw(o, input)), expected);
-        }
     }
 
     #[test]

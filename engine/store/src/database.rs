@@ -341,14 +341,15 @@ impl Database {
         }
     }
 
-    /// `VACUUM`.
+    /// Gives back the space of a table that lost its rows: the whole file is rewritten on SQLite, only the table is looked
+    /// at on PostgreSQL.
     ///
     /// # Errors
     /// What the driver says.
-    pub async fn vacuum(&self) -> Result<()> {
+    pub async fn vacuum(&self, table: &str) -> Result<()> {
         match &self.0 {
             Backend::Sqlite(db) => db.vacuum().await,
-            Backend::Postgres(db) => Box::pin(db.vacuum()).await,
+            Backend::Postgres(db) => Box::pin(db.vacuum(table)).await,
         }
     }
 

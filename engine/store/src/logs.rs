@@ -63,6 +63,23 @@ pub fn insert(d: Dialect, mut rows: Vec<Vec<Value>>) -> Job {
     Job::new().step(Step::ExecuteMany { text, rows })
 }
 
+/// Deletes all rows.
+///
+/// # Errors
+/// What the driver says.
+pub async fn delete_all(aux: &Database) -> Result<()> {
+    let sql = Sql { text: "DELETE FROM \"_logs\"".to_owned(), params: Vec::new() };
+    aux.write(Job::from(sql)).await.map(drop)
+}
+
+/// Gives the space of deleted rows back.
+///
+/// # Errors
+/// What the driver says.
+pub async fn vacuum(aux: &Database) -> Result<()> {
+    aux.vacuum("_logs").await
+}
+
 /// Deletes what was created at or before `until`, and what is below `min_level` if given. Plain SQL, no hooks.
 ///
 /// # Errors

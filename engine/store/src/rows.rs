@@ -39,7 +39,7 @@ impl<'a> ValueRef<'a> {
             Self::Int(n) => Some(n.to_string()),
             Self::Real(n) => Some(primitives::json::format_g(n)),
             Self::Text(text) => Some(text.to_owned()),
-            Self::Blob(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+            Self::Blob(bytes) => Some(primitives::json::lossy(bytes).into_owned()),
         }
     }
     /// An owned copy; blobs become text.
@@ -50,7 +50,7 @@ impl<'a> ValueRef<'a> {
             Self::Int(n) => Value::Int(n),
             Self::Real(n) => Value::Real(n),
             Self::Text(text) => Value::Text(Arc::from(text)),
-            Self::Blob(bytes) => Value::Text(Arc::from(String::from_utf8_lossy(bytes))),
+            Self::Blob(bytes) => Value::Text(Arc::from(primitives::json::lossy(bytes))),
         }
     }
 }

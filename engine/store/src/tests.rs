@@ -469,7 +469,7 @@ async fn upkeep() {
     f.db().optimize().await.unwrap();
     f.db().checkpoint_truncate().await.unwrap();
     assert_eq!(std::fs::metadata(f.dir.path().join("data.db-wal")).unwrap().len(), 0);
-    f.db().vacuum().await.unwrap();
+    f.db().vacuum("t").await.unwrap();
     let copy = f.dir.path().join("copy.db");
     f.db().copy_into(&copy).await.unwrap();
     let conn = rusqlite::Connection::open(&copy).unwrap();

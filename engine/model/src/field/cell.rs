@@ -17,7 +17,7 @@ pub fn cell_text(cell: ValueRef<'_>) -> Cow<'_, str> {
         ValueRef::Text(text) => Cow::Borrowed(text),
         ValueRef::Int(int) => Cow::Owned(itoa::Buffer::new().format(int).to_owned()),
         ValueRef::Real(real) => Cow::Owned(crate::json::format_g(real)),
-        ValueRef::Blob(bytes) => String::from_utf8_lossy(bytes),
+        ValueRef::Blob(bytes) => crate::json::lossy(bytes),
     }
 }
 

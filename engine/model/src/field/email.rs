@@ -17,9 +17,9 @@ wire! {
     #[derive(Default)]
     pub struct Email {
         /// Refused domains.
-        except_domains: Option<Vec<String>> = "exceptDomains",
+        except_domains: Vec<String> = "exceptDomains",
         /// The only accepted domains.
-        only_domains: Option<Vec<String>> = "onlyDomains",
+        only_domains: Vec<String> = "onlyDomains",
     }
 }
 
@@ -29,12 +29,11 @@ pub(super) fn blank() -> Email {
 
 /// The settings rules of the two lists, shared with `url`.
 pub(super) fn check_lists(
-    except: Option<&Vec<String>>,
-    only: Option<&Vec<String>>,
+    except: &[String],
+    only: &[String],
     errors: &mut FieldErrors,
 ) {
-    let filled = |list: Option<&Vec<String>>| list.is_some_and(|l| !l.is_empty());
-    let both = filled(except) && filled(only);
+    let both = !except.is_empty() && !only.is_empty();
     for (key, list) in [("exceptDomains", except), ("onlyDomains", only)] {
         if both {
             if let Some(error) = check::empty(false) {
@@ -42,7 +41,7 @@ pub(super) fn check_lists(
             }
             continue;
         }
-        for (index, domain) in list.into_iter().flatten().enumerate() {
+        for (index, domain) in list.iter().enumerate() {
             if let Some(error) = check::domain(domain) {
                 errors.set_at(&[key, &index.to_string()], error);
             }
@@ -52,12 +51,12 @@ pub(super) fn check_lists(
 
 /// True if the lists accept a host; compared case-sensitively (spec §3.4).
 pub(super) fn lists_allow(
-    except: Option<&Vec<String>>,
-    only: Option<&Vec<String>>,
+    except: &[String],
+    only: &[String],
     host: &str,
 ) -> bool {
-    let within = |list: &Vec<String>| list.iter().any(|d| d == host);
-    !except.is_some_and(within) && only.is_none_or(|list| list.is_empty() || within(list))
+    let within = |list: &[String]| list.iter().any(|d| d == host);
+    !within(except) && (only.is_empty() || within(only))
 }
 
 impl FieldType for Email {
@@ -85,7 +84,7 @@ impl FieldType for Email {
         }
         let domain = text.rsplit_once('@').map_or("", |(_, domain)| domain);
         if text.is_empty()
-            || lists_allow(self.except_domains.as_ref(), self.only_domains.as_ref(), domain)
+            || lists_allow(&self.except_domains, &self.only_domains, domain)
         {
             return Ok(None);
         }
@@ -93,6 +92,6 @@ impl FieldType for Email {
     }
 
     fn check_settings(&self, _: &Field, _: &SettingsCheck<'_>, errors: &mut FieldErrors) {
-        check_lists(self.except_domains.as_ref(), self.only_domains.as_ref(), errors);
+        check_lists(&self.except_domains, &self.only_domains, errors);
     }
 }

@@ -29,9 +29,9 @@ wire! {
         /// Several if greater than 1.
         max_select: i64 = "maxSelect",
         /// Accepted content types; none given accepts all.
-        mime_types: Option<Vec<String>> = "mimeTypes",
+        mime_types: Vec<String> = "mimeTypes",
         /// Thumb sizes that may be asked for.
-        thumbs: Option<Vec<String>> = "thumbs",
+        thumbs: Vec<String> = "thumbs",
         /// Downloads need a file token.
         protected: bool = "protected",
     }
@@ -156,7 +156,10 @@ impl File {
                     .param("maxSize", max),
             );
         }
-        let types = self.mime_types.as_ref().filter(|types| !types.is_empty())?;
+        let types = &self.mime_types;
+        if types.is_empty() {
+            return None;
+        }
         // Parameters of the sniffed type (`; charset=utf-8`) do not count.
         let bare = upload.mime.split(';').next().unwrap_or_default().trim();
         if types.iter().any(|t| *t == upload.mime || t == bare) {
@@ -222,7 +225,7 @@ impl FieldType for File {
                 errors.set(key, error);
             }
         }
-        for (index, thumb) in self.thumbs.iter().flatten().enumerate() {
+        for (index, thumb) in self.thumbs.iter().enumerate() {
             let check = check::none_of(thumb, &["0x0", "0x0t", "0x0b", "0x0f"])
                 .or_else(|| check::matches(thumb, pattern!(r"^(\d+)x(\d+)(t|b|f)?$")));
             if let Some(error) = check {
@@ -264,19 +267,19 @@ mod tests {
             size,
             mime: "text/plain; charset=utf-8".into(),
         };
-        let field = |mime: Option<Vec<String>>| {
+        let field = |mime: Vec<String>| {
             Field::new("f", File { max_size: 10, max_select: 2, mime_types: mime, ..blank() })
         };
         let old = Val::List(vec!["old.txt".into()]);
         let uploads = [upload("new.txt", 10), upload("big.txt", 11)];
         let cx = RecordCheck { is_new: false, old: Some(&old), uploads: &uploads };
         for (names, mime, want) in [
-            (vec!["old.txt", "new.txt"], None, ""),
-            (vec!["nope.txt"], None, "validation_invalid_file"),
-            (vec!["old.txt", "new.txt", "big.txt"], None, "validation_too_many_files"),
-            (vec!["big.txt"], None, "validation_file_size_limit"),
-            (vec!["new.txt"], Some(vec!["text/plain".to_owned()]), ""),
-            (vec!["new.txt"], Some(vec!["image/png".to_owned()]), "validation_invalid_mime_type"),
+            (vec!["old.txt", "new.txt"], vec![], ""),
+            (vec!["nope.txt"], vec![], "validation_invalid_file"),
+            (vec!["old.txt", "new.txt", "big.txt"], vec![], "validation_too_many_files"),
+            (vec!["big.txt"], vec![], "validation_file_size_limit"),
+            (vec!["new.txt"], vec!["text/plain".to_owned()], ""),
+            (vec!["new.txt"], vec!["image/png".to_owned()], "validation_invalid_mime_type"),
         ] {
             let val = Val::List(names.iter().map(|n| (*n).to_owned()).collect());
             let code = match field(mime).check(&val, &cx) {

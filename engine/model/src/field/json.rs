@@ -41,20 +41,30 @@ impl Json {
 }
 
 fn is_json(text: &str) -> bool {
-    serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
+    json::is_raw(text)
 }
 
-/// A string as JSON text: JSON stays verbatim, anything else is quoted (spec §3.9).
+/// True for strings that are taken as JSON if they are some (spec §3.9).
+fn may_be_json(text: &str) -> bool {
+    matches!(text, "null" | "true" | "false")
+        || matches!(text.as_bytes(), [b'0'..=b'9' | b'-' | b'"' | b'[' | b'{', ..])
+}
+
+/// A submitted string as JSON text: JSON stays verbatim, anything else is quoted.
 #[must_use]
 pub fn text_to_json(text: &str) -> Cow<'_, str> {
-    let verbatim = match text {
-        "" => return Cow::Borrowed("\"\""),
-        "null" | "true" | "false" => true,
-        _ => {
-            matches!(text.as_bytes()[0], b'0'..=b'9' | b'-' | b'"' | b'[' | b'{') && is_json(text)
-        }
-    };
-    if verbatim { Cow::Borrowed(text) } else { Cow::Owned(quote(text)) }
+    if may_be_json(text) && is_json(text) {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(quote(text))
+    }
+}
+
+/// Shows a stored text: JSON in its shortest form, anything else as a string.
+fn show(text: &str, out: &mut Vec<u8>) {
+    if !(may_be_json(text) && json::write_raw(out, text)) {
+        json::write_str(out, text);
+    }
 }
 
 /// Go's string quoting; control characters make text that is not JSON, as in the reference.
@@ -131,7 +141,13 @@ impl FieldType for Json {
         if cell == ValueRef::Null {
             return Ok(Val::Json(None));
         }
-        Ok(Val::Json(Some(text_to_json(&cell_text(cell)).into_owned())))
+        let text = cell_text(cell);
+        if may_be_json(&text) && is_json(&text) {
+            return Ok(Val::Json(Some(text.into_owned())));
+        }
+        let mut out = Vec::with_capacity(text.len() + 2);
+        json::write_str(&mut out, &text);
+        Ok(Val::Json(Some(String::from_utf8(out).unwrap_or_default())))
     }
 
     fn to_db(&self, val: &Val) -> dialects::Value {
@@ -142,14 +158,16 @@ impl FieldType for Json {
         if cell == ValueRef::Null {
             out.extend_from_slice(b"null");
         } else {
-            json::compact_raw(out, &text_to_json(&cell_text(cell)));
+            show(&cell_text(cell), out);
         }
         Ok(())
     }
 
     fn write_val_json(&self, val: &Val, out: &mut Vec<u8>) {
         match raw(val) {
-            Some(text) => json::compact_raw(out, text),
+            Some(text) if json::write_raw(out, text) => {}
+            // Not JSON: `check` refuses to store it.
+            Some(text) => json::write_str(out, text),
             None => out.extend_from_slice(b"null"),
         }
     }
@@ -211,12 +229,30 @@ mod tests {
             (ValueRef::Null, "null"),
             (ValueRef::Int(3), "3"),
             (ValueRef::Real(1e-7), "1e-07"),
-            (ValueRef::Text("{\"a\": \"<\"}"), r#"{"a":"\u003c"}"#),
+            (ValueRef::Text("{\"a\": \"<\"}"), r#"{"a":"<"}"#),
+            (ValueRef::Text(r#"{"b":"\u00e9\u003c\/","a":1.50}"#), r#"{"b":"é</","a":1.50}"#),
+            (ValueRef::Blob(b"\"\xff\\u003c\""), "\"\u{fffd}<\""),
             (ValueRef::Text("x"), r#""x""#),
+            (ValueRef::Text(""), "\"\""),
+            (ValueRef::Text(" 1"), r#"" 1""#),
+            (ValueRef::Text("\u{1}\u{7f}"), "\"\\u0001\u{7f}\""),
         ] {
             let mut out = Vec::new();
             json.write_json(cell, &mut out).unwrap();
             assert_eq!(String::from_utf8(out).unwrap(), want);
+            let mut out = Vec::new();
+            json.write_val_json(&json.read(cell).unwrap(), &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), want);
+        }
+        for (given, stored) in [
+            (
+                serde_json::json!({"b": "<b>&", "a": "\u{2028}"}),
+                "{\"a\":\"\u{2028}\",\"b\":\"<b>&\"}",
+            ),
+            (serde_json::json!(r#"{"b": "\u003c"}"#), r#"{"b": "\u003c"}"#),
+            (serde_json::json!("<\u{2028}"), "\"<\u{2028}\""),
+        ] {
+            assert_eq!(json.normalise(&given), Val::Json(Some(stored.to_owned())));
         }
         let mut field = Field::new("j", blank());
         field.required = true;

@@ -22,7 +22,7 @@ wire! {
     #[derive(Default)]
     pub struct Select {
         /// The choices.
-        values: Option<Vec<String>> = "values",
+        values: Vec<String> = "values",
         /// Several if greater than 1.
         max_select: i64 = "maxSelect",
     }
@@ -115,8 +115,7 @@ impl FieldType for Select {
             let max = self.max_select.max(1);
             return Err(too_many("validation_too_many_values", "Select no more than", max));
         }
-        let known = |item: &String| self.values.as_ref().is_some_and(|all| all.contains(item));
-        if let Some(item) = items.iter().find(|item| !known(item)) {
+        if let Some(item) = items.iter().find(|item| !self.values.contains(item)) {
             return Err(FieldError::new("validation_invalid_value", format!("Invalid value {item}"))
                 .param("value", item.as_str()));
         }
@@ -124,7 +123,7 @@ impl FieldType for Select {
     }
 
     fn check_settings(&self, _: &Field, _: &SettingsCheck<'_>, errors: &mut FieldErrors) {
-        let n_values = self.values.as_ref().map_or(0, Vec::len);
+        let n_values = self.values.len();
         if let Some(error) = check::required(n_values == 0) {
             errors.set("values", error);
         }

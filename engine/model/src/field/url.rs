@@ -21,9 +21,9 @@ wire! {
     #[derive(Default)]
     pub struct Url {
         /// Refused hosts.
-        except_domains: Option<Vec<String>> = "exceptDomains",
+        except_domains: Vec<String> = "exceptDomains",
         /// The only accepted hosts.
-        only_domains: Option<Vec<String>> = "onlyDomains",
+        only_domains: Vec<String> = "onlyDomains",
     }
 }
 
@@ -57,13 +57,13 @@ impl FieldType for Url {
         }
         // The host includes the port; without a scheme there is none (spec §3.4).
         let (host, _) = check::url_parts(text);
-        if lists_allow(self.except_domains.as_ref(), self.only_domains.as_ref(), host) {
+        if lists_allow(&self.except_domains, &self.only_domains, host) {
             return Ok(None);
         }
         Err(FieldError::new("validation_url_domain_not_allowed", "Url domain is not allowed"))
     }
 
     fn check_settings(&self, _: &Field, _: &SettingsCheck<'_>, errors: &mut FieldErrors) {
-        check_lists(self.except_domains.as_ref(), self.only_domains.as_ref(), errors);
+        check_lists(&self.except_domains, &self.only_domains, errors);
     }
 }

@@ -4,10 +4,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::{
-    id, wire,
-    wire::{Audience, DecodeError, Wire},
-};
+use crate::{id, wire};
 
 wire! {
     /// Secret and life time of one kind of token.
@@ -57,7 +54,7 @@ wire! {
         /// Empty for the provider's default.
         display_name: String = "displayName",
         /// Provider specific settings.
-        extra: Option<Map<String, Value>> = "extra",
+        extra: Map<String, Value> = "extra",
     }
 
     /// Record fields that take values of the OAuth2 user.
@@ -77,7 +74,7 @@ wire! {
     #[derive(Default)]
     pub struct OAuth2 {
         /// The providers, in order.
-        providers: Providers = "providers",
+        providers: Vec<Provider> = "providers",
         /// Where the user's data goes.
         mapped_fields: MappedFields = "mappedFields",
         /// Whether OAuth2 logins are allowed.
@@ -150,23 +147,6 @@ wire! {
         reset_password_template: Template = "resetPasswordTemplate",
         /// E-mail change mail.
         confirm_email_change_template: Template = "confirmEmailChangeTemplate",
-    }
-}
-
-/// The provider list: merged by position, `null` in the database when empty (spec §2.3).
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Providers(pub Vec<Provider>);
-
-impl Wire for Providers {
-    fn decode(&mut self, json: &Value) -> Result<(), DecodeError> {
-        self.0.decode(json)
-    }
-    fn encode(&self, out: &mut Vec<u8>, audience: Audience) {
-        if audience == Audience::Db && self.0.is_empty() {
-            out.extend_from_slice(b"null");
-        } else {
-            self.0.encode(out, audience);
-        }
     }
 }
 

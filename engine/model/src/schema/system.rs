@@ -135,10 +135,7 @@ fn users() -> Collection {
     let mime_types = ["jpeg", "png", "svg+xml", "gif", "webp"].map(|t| format!("image/{t}"));
     collection.fields.extend([
         plain("name", Text { max: 255, ..Text::default() }),
-        plain(
-            "avatar",
-            File { max_select: 1, mime_types: Some(mime_types.into()), ..File::default() },
-        ),
+        plain("avatar", File { max_select: 1, mime_types: mime_types.into(), ..File::default() }),
         autodate("created", false),
         autodate("updated", true),
     ]);

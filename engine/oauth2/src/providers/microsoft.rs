@@ -34,7 +34,7 @@ fn map(answer: &Answer<'_>) -> Read<User> {
 
 fn email(answer: &Answer<'_>) -> Read<String> {
     let mail = answer.info.text("mail")?;
-    let source = answer.extra.and_then(|extra| extra.get("idTokenEmailClaim"));
+    let source = answer.extra.get("idTokenEmailClaim");
     let source = source.and_then(Value::as_str).unwrap_or("");
     if !["email", "email_and_xms_edov", "verified_primary_email", "any_verified"].contains(&source)
     {

@@ -27,13 +27,12 @@ const fn named(name: &'static str) -> Provider {
 }
 
 fn rules(config: &options::Provider) -> Rules {
-    let extra = |key: &str| config.extra.as_ref().and_then(|extra| extra.get(key));
-    let issuers = match extra("issuers") {
+    let issuers = match config.extra.get("issuers") {
         Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).map(Into::into).collect(),
         Some(Value::String(text)) => text.split_whitespace().map(Into::into).collect(),
         _ => Vec::new(),
     };
-    let jwks_url = extra("jwksURL").and_then(Value::as_str).unwrap_or("").to_owned();
+    let jwks_url = config.extra.get("jwksURL").and_then(Value::as_str).unwrap_or("").to_owned();
     Rules { issuers, needs_expiry: false, jwks_url }
 }
 

@@ -220,16 +220,16 @@ impl Database {
         }
     }
 
-    /// `VACUUM`, without a time limit.
-    pub(crate) async fn vacuum(&self) -> Result<()> {
+    /// `VACUUM` of a table, without a time limit.
+    pub(crate) async fn vacuum(&self, table: &str) -> Result<()> {
+        let vacuum = format!("VACUUM {}", dialects::ident(table));
         let mut lent = self.inner.pool.get().await?;
         let conn = lent.conn()?;
-        for text in ["SET statement_timeout = 0", "VACUUM", "RESET statement_timeout"] {
-            conn.batch(text).await.map_err(Fail::into_error)?;
-        }
-        // The pool's own limit is not what RESET gives.
+        conn.batch("SET statement_timeout = 0").await.map_err(Fail::into_error)?;
+        let done = conn.batch(&vacuum).await.map_err(Fail::into_error);
+        // Not for others: the pool's own limit is gone.
         conn.busy = true;
-        Ok(())
+        done
     }
 
     pub(super) async fn lend(&self) -> Result<Lent> {
