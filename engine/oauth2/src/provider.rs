@@ -98,9 +98,10 @@ impl Provider {
         emails: None,
     };
 
-    /// A drawing of our own: a colored tile with letters.
+    /// A colored tile with letters.
     #[must_use]
     pub fn logo(&self) -> String {
+        // DIFFERENCE: a drawing of our own; the reference has the services' trademarks.
         let (color, letters) = self.tile;
         format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"64\" height=\"64\" viewBox=\"0 0 64 64\">\
