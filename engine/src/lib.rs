@@ -26,6 +26,7 @@ pub mod mail;
 pub mod oauth2;
 pub mod outbound;
 mod plain_table;
+pub mod re2;
 pub mod realtime;
 pub mod record;
 pub mod rule;
