@@ -211,7 +211,10 @@ pub fn datum(value: &Value) -> Datum {
         Value::Number(n) => Datum::Number(n.as_f64().unwrap_or_default()),
         Value::String(s) => Datum::Text(s.clone()),
         Value::Array(items) => Datum::List(items.iter().map(datum).collect()),
-        Value::Object(map) => Datum::Map(map.iter().map(|(k, v)| (k.clone(), datum(v))).collect()),
+        Value::Object(map) => match crate::json::deep::text_of(map) {
+            Some(text) => Datum::Json(text.to_owned()),
+            None => Datum::Map(map.iter().map(|(k, v)| (k.clone(), datum(v))).collect()),
+        },
     }
 }
 

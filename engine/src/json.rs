@@ -2,6 +2,9 @@
 //!
 //! Knows no records. Source: spec collections-and-fields §0.1, §0.3; records-files-realtime-batch §0.
 
+pub mod deep;
+pub mod read;
+
 use std::borrow::Cow;
 
 pub use dialects::limits::mend_half_pairs;
@@ -280,7 +283,10 @@ pub fn write_sorted(out: &mut Vec<u8>, value: &Value) {
             }
             out.push(b']');
         }
-        Value::Object(map) => write_map(out, map),
+        Value::Object(map) => match deep::text_of(map) {
+            Some(text) => out.extend_from_slice(text.as_bytes()),
+            None => write_map(out, map),
+        },
     }
 }
 

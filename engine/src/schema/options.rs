@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     id, wire,
-    wire::{Audience, DecodeError, Wire},
+    wire::{Audience, DecodeError, Shape, Shaped, Wire},
 };
 
 wire! {
@@ -153,13 +153,27 @@ wire! {
     }
 }
 
-/// The provider list: merged by position, `null` in the database when empty (spec §2.3).
+/// The provider list, `null` in the database when empty (spec §2.3).
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Providers(pub Vec<Provider>);
 
+impl Shaped for Providers {
+    const SHAPE: &'static Shape = Vec::<Provider>::SHAPE;
+}
+
 impl Wire for Providers {
+    /// Lays each object over the present provider of its name, so that a secret that is left out never comes from
+    /// another provider (spec upstream-0.40 §2.15).
     fn decode(&mut self, json: &Value) -> Result<(), DecodeError> {
-        self.0.decode(json)
+        let present = |item: &Value| {
+            let name = item.get("name")?.as_str()?;
+            self.0.iter().find(|provider| provider.name == name).cloned()
+        };
+        self.0 = wire::decode_list(json, |item| present(item).unwrap_or_default())?;
+        Ok(())
+    }
+    fn clear(&mut self) {
+        self.0.clear();
     }
     fn encode(&self, out: &mut Vec<u8>, audience: Audience) {
         if audience == Audience::Db && self.0.is_empty() {
@@ -291,4 +305,58 @@ pub fn old_auth_alert_body() -> String {
 #[must_use]
 pub fn is_known_provider(name: &str) -> bool {
     crate::oauth2::find(name).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// Spec upstream-0.40 §2.15: what is left out is taken from the provider of the same name and from no other.
+    #[test]
+    fn providers_are_laid_over_by_name() {
+        let stored = json!([
+            {"name":"gitlab","clientId":"gl","clientSecret":"gls","displayName":"GL","pkce":false,"extra":{"a":1}},
+            {"name":"google","clientId":"go","clientSecret":"gos","pkce":true},
+        ]);
+        let show = |provider: &Provider| {
+            let Provider { name, client_id, client_secret, display_name, pkce, extra, .. } =
+                provider;
+            let extra =
+                extra.as_ref().map_or_else(String::new, |e| Value::Object(e.clone()).to_string());
+            format!("{name} {client_id}/{client_secret} {display_name:?} {pkce:?} {extra}")
+        };
+        for (sent, want) in [
+            (
+                json!([{"name":"apple","clientId":"a","clientSecret":"b"},{"name":"google","displayName":"existing","extra":{}}]),
+                &[r#"apple a/b "" None "#, r#"google go/gos "existing" Some(true) {}"#][..],
+            ),
+            (json!([{"name":"google","clientId":"new"}]), &[r#"google new/gos "" Some(true) "#]),
+            (
+                json!([{"name":"google"},{"name":"gitlab"}]),
+                &[r#"google go/gos "" Some(true) "#, r#"gitlab gl/gls "GL" Some(false) {"a":1}"#],
+            ),
+            (json!([{"name":"apple","clientId":"a"}]), &[r#"apple a/ "" None "#]),
+            (
+                json!([{"name":"gitlab","clientSecret":null}]),
+                &[r#"gitlab gl/ "GL" Some(false) {"a":1}"#],
+            ),
+            (
+                json!([{"name":"gitlab","extra":{"z":2}}]),
+                &[r#"gitlab gl/gls "GL" Some(false) {"a":1,"z":2}"#],
+            ),
+            (json!([{"name":"gitlab","extra":null}]), &[r#"gitlab gl/gls "GL" Some(false) "#]),
+            (json!([{"Name":"gitlab","clientId":"a"}]), &[r#" a/ "" None "#]),
+            (json!([null]), &[r#" / "" None "#]),
+            (json!([]), &[]),
+            (Value::Null, &[]),
+        ] {
+            let mut providers = Providers::default();
+            providers.decode(&stored).unwrap();
+            providers.decode(&sent).unwrap();
+            let got: Vec<String> = providers.0.iter().map(show).collect();
+            assert_eq!(got, want, "{sent}");
+        }
+        assert!(Providers::default().decode(&json!([{"name":1}])).is_err());
+    }
 }
