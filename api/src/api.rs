@@ -214,7 +214,7 @@ impl Api {
 
 /// `fields` of realtime subscriptions; a picker that fails leaves the record whole.
 fn pick_fields(fields: &str, record: &[u8]) -> Option<Vec<u8>> {
-    Picker::parse(fields).and_then(|picker| picker.apply(record)).ok().flatten()
+    Picker::parse(fields).ok()?.apply(record)
 }
 
 /// User routes come first: whoever owns the static pattern keeps it.

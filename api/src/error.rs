@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use engine::{Error, FieldError, FieldErrors, store};
 
-use crate::json;
+use crate::{body::Fault, json};
 
 /// The result of a handler.
 pub type Result<T, E = ApiError> = std::result::Result<T, E>;
@@ -185,6 +185,18 @@ impl From<Error> for ApiError {
             Error::Refused { locked: false } => Self::not_found(""),
             Error::Message(text) => Self::bad_request(text),
             other => Self::wrap(400, "", other),
+        }
+    }
+}
+
+/// Without a sentence of its own.
+impl From<Fault> for ApiError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::TooLarge => Self::too_large(),
+            Fault::Unsupported => Self::bad_request("Unsupported Content-Type."),
+            Fault::Malformed(detail) => Self::bad_request("").with_detail(detail),
+            Fault::Io(detail) => Self::internal(detail),
         }
     }
 }

@@ -77,29 +77,6 @@ impl serde_json::ser::Formatter for Wire {
     }
 }
 
-/// Decodes the first JSON value of a text; what follows is ignored, as a stream decoder does. Halves of surrogate pairs count
-/// as U+FFFD.
-///
-/// # Errors
-/// When there is no valid value at the start.
-pub fn first_value(text: &[u8]) -> Result<Value, serde_json::Error> {
-    decode_first(text).or_else(|error| {
-        let mended = std::str::from_utf8(text).ok().map(engine::json::mend_half_pairs);
-        match mended {
-            Some(std::borrow::Cow::Owned(text)) => decode_first(text.as_bytes()),
-            _ => Err(error),
-        }
-    })
-}
-
-fn decode_first(text: &[u8]) -> Result<Value, serde_json::Error> {
-    let mut stream = serde_json::Deserializer::from_slice(text).into_iter::<Value>();
-    match stream.next() {
-        Some(value) => value,
-        None => serde_json::from_slice(text),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,14 +90,5 @@ mod tests {
         write(&mut by_serde, &value).expect("json");
         assert_eq!(String::from_utf8(by_value).expect("utf-8"), want);
         assert_eq!(String::from_utf8(by_serde).expect("utf-8"), want);
-    }
-
-    #[test]
-    fn first_value_ignores_the_rest() {
-        assert_eq!(first_value(b" {\"a\":1} x").expect("value"), serde_json::json!({"a":1}));
-        let half = first_value(br#"["\ud800x", "\ud83d\ude00"]"#).expect("value");
-        assert_eq!(half, serde_json::json!(["\u{fffd}x", "\u{1F600}"]));
-        assert!(first_value(b"").is_err());
-        assert!(first_value(b"{\"a\"").is_err());
     }
 }

@@ -369,7 +369,7 @@ fn compressed(req: &Req, route: &Route, mut response: Response) -> Response {
     response
 }
 
-/// Applies `?fields=`; a picker that fails leaves an empty body.
+/// Applies `?fields=`. What the request did stays done when they cannot be read.
 fn pick(req: &Req, mut response: Response) -> Response {
     if !response.pick || !(200..300).contains(&response.status) {
         return response;
@@ -380,13 +380,14 @@ fn pick(req: &Req, mut response: Response) -> Response {
     let Body::Full(bytes) = &response.body else {
         return response;
     };
-    match Picker::parse(&fields).and_then(|picker| picker.apply(bytes)) {
-        Ok(None) => {}
-        Ok(Some(text)) => response.body = Body::Full(text.into()),
+    let picker = match Picker::parse(&fields) {
+        Ok(picker) => picker,
         Err(error) => {
-            tracing::debug!(%error, "fields could not be picked");
-            response.body = Body::Empty;
+            return Response::error(&ApiError::bad_request("").with_detail(error.to_string()));
         }
+    };
+    if let Some(text) = picker.apply(bytes) {
+        response.body = Body::Full(text.into());
     }
     response
 }

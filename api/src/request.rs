@@ -270,14 +270,14 @@ impl Req {
     /// # Errors
     /// 413 beyond the limit, 400 when the client breaks off.
     pub async fn bytes(&mut self) -> Result<bytes::Bytes> {
-        self.source.bytes(self.body_limits.values).await
+        Ok(self.source.bytes(self.body_limits.values).await?)
     }
 
     /// The decoded body; can be asked for again.
     ///
     /// # Errors
     /// As [`body::decode`].
-    pub async fn payload(&mut self) -> Result<Payload> {
+    pub async fn payload(&mut self) -> Result<Payload, body::Fault> {
         if let Some(payload) = &self.payload {
             return Ok(payload.clone());
         }

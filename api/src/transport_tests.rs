@@ -42,7 +42,12 @@ async fn answers_of_the_transport() {
     for (method, url, want) in [
         ("GET", "/api/health", r#"200 {"message":"API is healthy.","code":200,"data":{}}"#),
         ("GET", "/api/health?fields=code", r#"200 {"code":200}"#),
-        ("GET", "/api/health?fields=code:x", "200 "),
+        (
+            "GET",
+            "/api/health?fields=code:x",
+            r#"400 {"data":{},"message":"Something went wrong while processing your request.","status":400}"#,
+        ),
+        ("GET", "/api/health?fields=code)", r#"200 {}"#),
         ("HEAD", "/nope", "404 "),
         ("POST", "/api/health", not_found),
         ("DELETE", "/nope", not_found),

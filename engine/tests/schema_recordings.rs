@@ -410,7 +410,7 @@ fn recorded_imports() {
         let db = Db::Pool(store.data().clone());
         let (before, after) = block_on(async {
             let snapshot = Snapshot::load(&db).await.unwrap();
-            let (items, delete_missing) = import::decode_body(&body).unwrap();
+            let (items, delete_missing) = import::decode_body(body.clone()).unwrap();
             let plan = import::plan(&items, delete_missing, &snapshot).unwrap();
             let tx = store.data().begin().await.unwrap();
             for collection in &plan.delete {

@@ -57,10 +57,7 @@ struct Form {
 
 impl Form {
     fn read(body: &Members) -> Result<Self> {
-        let mut redirect_url = body.text("redirectURL")?;
-        if redirect_url.is_empty() {
-            redirect_url = body.text("redirectUrl")?;
-        }
+        let redirect_url = body.twin_text(["redirectURL", "redirectUrl"])?;
         let create_data = body.object("createData")?;
         Ok(Self {
             provider: body.text("provider")?,

@@ -3,12 +3,11 @@
 //! Codes, messages and skipped zero values are those of spec collections-and-fields §0.2 and
 //! server-settings-operations §3.2. Chain rules with `or_else`: the first failure of a property wins.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
-use quick_cache::sync::Cache;
 use regex::Regex;
 
-use crate::error::FieldError;
+use crate::{error::FieldError, re2};
 
 /// The outcome of a rule.
 pub type Check = Option<FieldError>;
@@ -329,143 +328,10 @@ pub fn cut(text: &str, max: usize) -> &str {
 /// A user pattern that compiles; empty passes.
 #[must_use]
 pub fn regex(text: &str) -> Check {
-    match crate::check::compile(text) {
+    match re2::compile(text) {
         Ok(_) => None,
         Err(message) => Some(FieldError::new("validation_invalid_regex", message)),
     }
-}
-
-/// Compiles a user's RE2 pattern within limits.
-///
-/// # Errors
-/// The compile error in the words of the reference, as close as the regex crate allows.
-pub fn compile(text: &str) -> Result<Regex, String> {
-    // RE2's `\w`, `\d`, `\s`, `\b` and POSIX classes are ASCII; code points still match whole.
-    let translated = ascii_classes(text);
-    regex::RegexBuilder::new(&translated)
-        .size_limit(1 << 20)
-        .dfa_size_limit(1 << 20)
-        .nest_limit(200)
-        .build()
-        .map_err(|error| compile_message(text, &error))
-}
-
-/// [`compile`] through a small cache; `None` when the pattern is broken.
-#[must_use]
-pub fn compiled(text: &str) -> Option<Arc<Regex>> {
-    static CACHE: LazyLock<Cache<String, Option<Arc<Regex>>>> = LazyLock::new(|| Cache::new(512));
-    if let Some(hit) = CACHE.get(text) {
-        return hit;
-    }
-    let regex = compile(text).ok().map(Arc::new);
-    CACHE.insert(text.to_owned(), regex.clone());
-    regex
-}
-
-/// Rewrites Perl classes to their ASCII meaning and RE2 spellings the regex crate lacks.
-fn ascii_classes(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 8);
-    let mut chars = text.chars().peekable();
-    let mut in_class = false;
-    while let Some(c) = chars.next() {
-        match c {
-            '\\' => match chars.next() {
-                Some('w') => out.push_str(if in_class { "0-9A-Za-z_" } else { "[0-9A-Za-z_]" }),
-                Some('d') => out.push_str(if in_class { "0-9" } else { "[0-9]" }),
-                Some('s') => out.push_str(if in_class { r"\t\n\f\r " } else { r"[\t\n\f\r ]" }),
-                Some('W') => out.push_str("[^0-9A-Za-z_]"),
-                Some('D') => out.push_str("[^0-9]"),
-                Some('S') => out.push_str(r"[^\t\n\f\r ]"),
-                Some('b') => out.push_str(r"(?-u:\b)"),
-                Some('Q') => {
-                    let mut quoted = String::new();
-                    while let Some(q) = chars.next() {
-                        if q == '\\' && chars.peek() == Some(&'E') {
-                            chars.next();
-                            break;
-                        }
-                        quoted.push(q);
-                    }
-                    out.push_str(&regex::escape(&quoted));
-                }
-                Some(other) => {
-                    out.push('\\');
-                    out.push(other);
-                }
-                None => out.push('\\'),
-            },
-            '[' if !in_class => {
-                in_class = true;
-                out.push('[');
-                if chars.peek() == Some(&'^') {
-                    chars.next();
-                    out.push('^');
-                }
-                if chars.peek() == Some(&']') {
-                    chars.next();
-                    out.push_str(r"\]");
-                }
-            }
-            // Only POSIX classes nest in RE2; any other bracket is literal there.
-            '[' if chars.peek() == Some(&':') => {
-                out.push('[');
-                for inner in chars.by_ref() {
-                    out.push(inner);
-                    if inner == ']' {
-                        break;
-                    }
-                }
-            }
-            '[' => out.push_str(r"\["),
-            ']' if in_class => {
-                in_class = false;
-                out.push(']');
-            }
-            // Set operators of the regex crate are plain characters in RE2.
-            '&' | '~' if in_class => {
-                out.push('\\');
-                out.push(c);
-            }
-            other => out.push(other),
-        }
-    }
-    out
-}
-
-/// The reference's wording for a pattern that does not compile.
-fn compile_message(text: &str, error: &regex::Error) -> String {
-    let detail = error.to_string();
-    let has = |needle: &str| detail.contains(needle);
-    let kind = if has("unclosed character class") {
-        let from = text.rfind('[').unwrap_or(0);
-        format!("missing closing ]: `{}`", &text[from..])
-    } else if has("unclosed group") {
-        format!("missing closing ): `{text}`")
-    } else if has("unopened group") {
-        format!("unexpected ): `{text}`")
-    } else if has("repetition operator missing expression") {
-        let at = text.find(['*', '+', '?', '{']).unwrap_or(0);
-        format!("missing argument to repetition operator: `{}`", &text[at..=at])
-    } else if has("look-around") {
-        let at = text.find("(?").unwrap_or(0);
-        let end = text[at..].char_indices().nth(3).map_or(text.len(), |(i, _)| at + i);
-        format!("invalid or unsupported Perl syntax: `{}`", &text[at..end])
-    } else if has("invalid character class range") {
-        format!("invalid character class range: `{text}`")
-    } else if has("incomplete escape sequence") {
-        "trailing backslash at end of expression: ``".to_owned()
-    } else if has("unrecognized escape sequence") || has("backreferences") {
-        let at = text.find('\\').unwrap_or(0);
-        let end = text[at..].char_indices().nth(2).map_or(text.len(), |(i, _)| at + i);
-        format!("invalid escape sequence: `{}`", &text[at..end])
-    } else if has("repetition range") || has("invalid repetition count") {
-        format!("invalid repeat count: `{text}`")
-    } else if has("size limit") {
-        "expression too large".to_owned()
-    } else {
-        format!("invalid expression: `{text}`")
-    };
-    format!("error parsing regexp: {kind}")
 }
 
 #[cfg(test)]
@@ -550,23 +416,5 @@ mod tests {
         ] {
             assert_eq!(ip_or_subnet(text).is_none(), ok, "{text}");
         }
-    }
-
-    #[test]
-    fn patterns() {
-        for text in [r"^\w+$", "[[:alpha:]]", r"\Qa.b\E", "[a&&b]", "(?i)x", "[]a]", r"\pL", "[[]"]
-        {
-            assert!(compile(text).is_ok(), "{text}");
-        }
-        for (text, message) in [
-            ("[", "error parsing regexp: missing closing ]: `[`"),
-            ("(", "error parsing regexp: missing closing ): `(`"),
-            ("a)", "error parsing regexp: unexpected ): `a)`"),
-            ("*", "error parsing regexp: missing argument to repetition operator: `*`"),
-            ("(?=a)", "error parsing regexp: invalid or unsupported Perl syntax: `(?=`"),
-        ] {
-            assert_eq!(compile(text).unwrap_err(), message);
-        }
-        assert!(!compile(r"^\w+$").unwrap().is_match("é"));
     }
 }

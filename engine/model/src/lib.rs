@@ -10,6 +10,6 @@ pub mod settings;
 pub mod wire;
 
 use ::store;
-use primitives::{crypto, id, json, time};
+use primitives::{crypto, id, json, re2, time};
 
 pub use error::{Error, FieldError, FieldErrors, Result};

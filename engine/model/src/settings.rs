@@ -266,7 +266,8 @@ impl Settings {
         wire::to_string(self, Audience::Db)
     }
 
-    /// Merges a PATCH body (spec §3.3): objects deeply, lists by index.
+    /// Merges a PATCH body (spec §3.3): objects deeply, lists replaced. Names match exactly; bodies of clients are
+    /// [folded](wire::fold) before.
     ///
     /// # Errors
     /// When a JSON type does not fit; the whole body is rejected.
@@ -553,11 +554,12 @@ mod tests {
     fn patches_merge() {
         let mut settings = Settings::default();
         settings
-            .merge(&json!({"META":{"appName":"x"},"smtp":{"password":"p"},"s3":{"secret":"q"},"logs":null,
-                "rateLimits":{"rules":[{"label":"users:auth"}],"excludedIPs":null},"nope":1}))
+            .merge(&json!({"meta":{"appName":"x"},"smtp":{"password":"p"},"s3":{"secret":"q"},"logs":null,
+                "rateLimits":{"rules":[{"label":"users:auth"}],"excludedIPs":null},"nope":1,"META":{"appName":"y"}}))
             .unwrap();
         assert_eq!(settings.meta.app_name, "x");
-        assert_eq!(settings.rate_limits.rules, [RateLimitRule::new("users:auth", 2, 3)]);
+        assert_eq!(settings.rate_limits.rules, [RateLimitRule::new("users:auth", 0, 0)]);
+        assert!(settings.logs.max_days == 0 && !settings.logs.log_ip);
         assert!(!settings.to_json().contains("password") && !settings.to_json().contains("secret"));
         assert!(settings.to_db_json().contains(r#""password":"p""#));
         assert!(settings.to_db_json().contains(r#""secret":"q""#));
@@ -575,6 +577,18 @@ mod tests {
         for (patch, want) in [
             (json!({}), ""),
             (json!({"meta":{"appName":""}}), "meta.appName=validation_required"),
+            (
+                json!({"meta":null}),
+                "meta.appName=validation_required meta.appURL=validation_required meta.senderAddress=validation_required meta.senderName=validation_required",
+            ),
+            (
+                json!({"logs":null,"rateLimits":null,"trustedProxy":null,"batch":null,"backups":null,"smtp":null}),
+                "",
+            ),
+            (
+                json!({"rateLimits":{"rules":[null,{"label":"*:auth"}]}}),
+                "rateLimits.rules.0.duration=validation_required rateLimits.rules.0.label=validation_required rateLimits.rules.0.maxRequests=validation_required rateLimits.rules.1.duration=validation_required rateLimits.rules.1.maxRequests=validation_required",
+            ),
             (json!({"meta":{"appURL":"localhost"}}), "meta.appURL=validation_is_url"),
             (json!({"meta":{"accentColor":"#123"}}), "meta.accentColor=validation_length_invalid"),
             (
@@ -606,7 +620,7 @@ mod tests {
                 "rateLimits.rules.0.label=validation_match_invalid",
             ),
             (
-                json!({"rateLimits":{"rules":[{"label":"a","audience":"@guest"},{"label":"a","audience":"@auth"},{"label":"a","audience":"@auth"}]}}),
+                json!({"rateLimits":{"rules":[{"label":"a","audience":"@guest","duration":1,"maxRequests":1},{"label":"a","audience":"@auth","duration":1,"maxRequests":1},{"label":"a","audience":"@auth","duration":1,"maxRequests":1}]}}),
                 "rateLimits.rules.2.label=validation_conflicting_rate_limit_rule",
             ),
         ] {

@@ -1,10 +1,10 @@
 //! Structs that travel as JSON: decoding *over* an existing value and encoding in declared key order.
 //!
-//! The rules are those of spec collections-and-fields §0.1: keys match ignoring case, unknown keys are
-//! skipped, `null` on a scalar or struct changes nothing, lists merge by index, a wrong type rejects the
-//! whole body. Must not know what the structs mean.
+//! The rules are those of spec collections-and-fields §0.1 and upstream-0.40 §2: keys match exactly, unknown keys are
+//! skipped, `null` sets the empty value, items of lists start empty, a wrong type rejects the whole body. Forms are
+//! read more loosely: [`fold`] gives their members the names of a [`Shape`] first. Must not know what the structs mean.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// A value of the wrong JSON type; the whole body is rejected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -42,11 +42,13 @@ pub enum Audience {
 
 /// A value with a JSON form.
 pub trait Wire {
-    /// Merges a JSON value into this one.
+    /// Merges a JSON value into this one; null empties it.
     ///
     /// # Errors
     /// When the JSON type does not fit.
     fn decode(&mut self, json: &Value) -> Result<(), DecodeError>;
+    /// Sets the empty value, in all members: `""`, 0, false, no items.
+    fn clear(&mut self);
     /// Appends the compact JSON form.
     fn encode(&self, out: &mut Vec<u8>, audience: Audience);
     /// True for the empty string or list, and for false.
@@ -77,10 +79,9 @@ pub fn to_string(value: &dyn Wire, audience: Audience) -> String {
 /// Decodes every key of an object over a struct.
 ///
 /// # Errors
-/// When `json` is neither an object nor null, or a member does not fit.
+/// When `json` is no object, or a member does not fit.
 pub fn decode_struct(target: &mut dyn WireStruct, json: &Value) -> Result<(), DecodeError> {
     match json {
-        Value::Null => Ok(()),
         Value::Object(map) => {
             for (key, item) in map {
                 target.decode_key(key, item).map_err(|e| e.within(key))?;
@@ -105,6 +106,97 @@ pub fn encode_struct(source: &dyn WireStruct, out: &mut Vec<u8>, audience: Audie
         value.encode(out, audience);
     });
     out.push(b'}');
+}
+
+/// The members of a value, and what they are.
+#[derive(Debug)]
+pub enum Shape {
+    /// An object with these members.
+    Object(&'static [(&'static str, &'static Self)]),
+    /// A list of such items.
+    List(&'static Self),
+    /// A text.
+    Text,
+    /// A bool.
+    Bool,
+    /// A whole number.
+    Integer,
+    /// Not described further.
+    Any,
+}
+
+/// A type whose values have one shape.
+pub trait Shaped {
+    /// It.
+    const SHAPE: &'static Shape;
+}
+
+impl Shape {
+    /// The member of that name.
+    #[must_use]
+    pub fn member(&self, name: &str) -> Option<&'static Self> {
+        let Self::Object(members) = self else { return None };
+        members.iter().find(|(key, _)| *key == name).map(|(_, shape)| *shape)
+    }
+}
+
+/// True if a name sent in a form means `name`: case, `_` and `-` do not count, and two letters beyond ASCII have lower
+/// case letters in it.
+#[must_use]
+pub fn is_name(name: &str, sent: &str) -> bool {
+    fn folded(text: &str) -> impl Iterator<Item = char> {
+        text.chars().filter(|c| !matches!(c, '_' | '-')).map(|c| match c {
+            '\u{17f}' => 's',
+            '\u{212a}' => 'k',
+            c => c.to_ascii_lowercase(),
+        })
+    }
+    name == sent || folded(name).eq(folded(sent))
+}
+
+/// The member of a form that means `name`.
+///
+/// # Errors
+/// When two members do.
+pub fn member<'m>(
+    map: &'m Map<String, Value>,
+    name: &str,
+) -> Result<Option<&'m Value>, DecodeError> {
+    let mut found = map.iter().filter(|(key, _)| is_name(name, key)).map(|(_, item)| item);
+    match (found.next(), found.next()) {
+        (_, Some(_)) => Err(DecodeError::new("one value").within(name)),
+        (found, None) => Ok(found),
+    }
+}
+
+/// Gives the members of a form the names of its shape; others are left out.
+///
+/// # Errors
+/// When two members mean one.
+pub fn fold(form: Value, shape: &Shape) -> Result<Value, DecodeError> {
+    match (form, shape) {
+        (Value::Object(map), Shape::Object(members)) => {
+            let mut out = Map::with_capacity(map.len());
+            for (key, item) in map {
+                let known = members.iter().find(|(name, _)| is_name(name, &key));
+                let Some((name, shape)) = known else { continue };
+                let item = fold(item, shape).map_err(|e| e.within(name))?;
+                let key = if key == *name { key } else { (*name).to_owned() };
+                if out.insert(key, item).is_some() {
+                    return Err(DecodeError::new("one value").within(name));
+                }
+            }
+            Ok(Value::Object(out))
+        }
+        (Value::Array(items), Shape::List(shape)) => {
+            let folded = items
+                .into_iter()
+                .enumerate()
+                .map(|(index, item)| fold(item, shape).map_err(|e| e.within(&index.to_string())));
+            folded.collect::<Result<_, _>>().map(Value::Array)
+        }
+        (form, _) => Ok(form),
+    }
 }
 
 /// Whether a key is shown.
@@ -157,7 +249,7 @@ macro_rules! wire {
                 json: &serde_json::Value,
             ) -> Result<bool, $crate::wire::DecodeError> {
                 let _ = (key, json);
-                $( if key.eq_ignore_ascii_case($key) {
+                $( if key == $key {
                     $crate::wire::Wire::decode(&mut self.$field, json)?;
                     return Ok(true);
                 } )*
@@ -174,9 +266,21 @@ macro_rules! wire {
                 } )*
             }
         }
+        impl $crate::wire::Shaped for $name {
+            const SHAPE: &'static $crate::wire::Shape = &$crate::wire::Shape::Object(&[
+                $( ($key, <$ty as $crate::wire::Shaped>::SHAPE), )*
+            ]);
+        }
         impl $crate::wire::Wire for $name {
             fn decode(&mut self, json: &serde_json::Value) -> Result<(), $crate::wire::DecodeError> {
+                if json.is_null() {
+                    $crate::wire::Wire::clear(self);
+                    return Ok(());
+                }
                 $crate::wire::decode_struct(self, json)
+            }
+            fn clear(&mut self) {
+                $( $crate::wire::Wire::clear(&mut self.$field); )*
             }
             fn encode(&self, out: &mut Vec<u8>, audience: $crate::wire::Audience) {
                 $crate::wire::encode_struct(self, out, audience);
@@ -185,16 +289,26 @@ macro_rules! wire {
     )+ };
 }
 
+impl Shaped for String {
+    const SHAPE: &'static Shape = &Shape::Text;
+}
+
 impl Wire for String {
     fn decode(&mut self, json: &Value) -> Result<(), DecodeError> {
         match json {
-            Value::Null => Ok(()),
+            Value::Null => {
+                self.clear();
+                Ok(())
+            }
             Value::String(text) => {
                 self.clone_from(text);
                 Ok(())
             }
             _ => Err(DecodeError::new("string")),
         }
+    }
+    fn clear(&mut self) {
+        self.clear();
     }
     fn encode(&self, out: &mut Vec<u8>, _: Audience) {
         crate::json::write_str(out, self);
@@ -204,16 +318,21 @@ impl Wire for String {
     }
 }
 
+impl Shaped for bool {
+    const SHAPE: &'static Shape = &Shape::Bool;
+}
+
 impl Wire for bool {
     fn decode(&mut self, json: &Value) -> Result<(), DecodeError> {
-        match json {
-            Value::Null => Ok(()),
-            Value::Bool(value) => {
-                *self = *value;
-                Ok(())
-            }
-            _ => Err(DecodeError::new("bool")),
-        }
+        *self = match json {
+            Value::Null => false,
+            Value::Bool(value) => *value,
+            _ => return Err(DecodeError::new("bool")),
+        };
+        Ok(())
+    }
+    fn clear(&mut self) {
+        *self = false;
     }
     fn encode(&self, out: &mut Vec<u8>, _: Audience) {
         out.extend_from_slice(if *self { b"true" } else { b"false" });
@@ -223,39 +342,44 @@ impl Wire for bool {
     }
 }
 
+impl Shaped for i64 {
+    const SHAPE: &'static Shape = &Shape::Integer;
+}
+
 impl Wire for i64 {
     fn decode(&mut self, json: &Value) -> Result<(), DecodeError> {
-        match json {
-            Value::Null => Ok(()),
-            Value::Number(number) => {
-                *self = number.as_i64().ok_or_else(|| DecodeError::new("integer"))?;
-                Ok(())
-            }
-            _ => Err(DecodeError::new("integer")),
-        }
+        let number = if json.is_null() { Some(0) } else { json.as_i64() };
+        *self = number.ok_or_else(|| DecodeError::new("integer"))?;
+        Ok(())
+    }
+    fn clear(&mut self) {
+        *self = 0;
     }
     fn encode(&self, out: &mut Vec<u8>, _: Audience) {
         out.extend_from_slice(itoa::Buffer::new().format(*self).as_bytes());
     }
 }
 
+impl Shaped for f64 {
+    const SHAPE: &'static Shape = &Shape::Any;
+}
+
 impl Wire for f64 {
     fn decode(&mut self, json: &Value) -> Result<(), DecodeError> {
-        match json {
-            Value::Null => Ok(()),
-            Value::Number(number) => {
-                *self = number
-                    .as_f64()
-                    .filter(|n| n.is_finite())
-                    .ok_or_else(|| DecodeError::new("number"))?;
-                Ok(())
-            }
-            _ => Err(DecodeError::new("number")),
-        }
+        let number = if json.is_null() { Some(0.0) } else { json.as_f64() };
+        *self = number.filter(|n| n.is_finite()).ok_or_else(|| DecodeError::new("number"))?;
+        Ok(())
+    }
+    fn clear(&mut self) {
+        *self = 0.0;
     }
     fn encode(&self, out: &mut Vec<u8>, _: Audience) {
         crate::json::write_f64(out, *self);
     }
+}
+
+impl<T: Shaped> Shaped for Option<T> {
+    const SHAPE: &'static Shape = T::SHAPE;
 }
 
 impl<T: Wire + Default> Wire for Option<T> {
@@ -265,6 +389,9 @@ impl<T: Wire + Default> Wire for Option<T> {
             return Ok(());
         }
         self.get_or_insert_with(T::default).decode(json)
+    }
+    fn clear(&mut self) {
+        *self = None;
     }
     fn encode(&self, out: &mut Vec<u8>, audience: Audience) {
         match self {
@@ -277,22 +404,39 @@ impl<T: Wire + Default> Wire for Option<T> {
     }
 }
 
+impl<T: Shaped> Shaped for Vec<T> {
+    const SHAPE: &'static Shape = &Shape::List(T::SHAPE);
+}
+
+/// Decodes a list; `blank` is what an item is laid over.
+///
+/// # Errors
+/// When it is neither a list nor null, or an item does not fit.
+pub fn decode_list<T: Wire>(
+    json: &Value,
+    blank: impl Fn(&Value) -> T,
+) -> Result<Vec<T>, DecodeError> {
+    let items = match json {
+        Value::Null => &[][..],
+        Value::Array(items) => items,
+        _ => return Err(DecodeError::new("list")),
+    };
+    let decoded = items.iter().enumerate().map(|(index, item)| {
+        let mut slot = blank(item);
+        slot.decode(item).map_err(|e| e.within(&index.to_string()))?;
+        Ok(slot)
+    });
+    decoded.collect()
+}
+
 impl<T: Wire + Default> Wire for Vec<T> {
-    /// Merges by index; a shorter list truncates, `null` clears.
+    /// Replaces all items: nothing is taken from the old one at the same position.
     fn decode(&mut self, json: &Value) -> Result<(), DecodeError> {
-        let items = match json {
-            Value::Null => {
-                self.clear();
-                return Ok(());
-            }
-            Value::Array(items) => items,
-            _ => return Err(DecodeError::new("list")),
-        };
-        self.resize_with(items.len(), T::default);
-        for (index, (slot, item)) in self.iter_mut().zip(items).enumerate() {
-            slot.decode(item).map_err(|e| e.within(&index.to_string()))?;
-        }
+        *self = decode_list(json, |_| T::default())?;
         Ok(())
+    }
+    fn clear(&mut self) {
+        self.clear();
     }
     fn encode(&self, out: &mut Vec<u8>, audience: Audience) {
         out.push(b'[');
@@ -309,8 +453,12 @@ impl<T: Wire + Default> Wire for Vec<T> {
     }
 }
 
-impl Wire for serde_json::Map<String, Value> {
-    /// Adds or replaces the given keys, `null` clears; numbers become floats.
+impl Shaped for Map<String, Value> {
+    const SHAPE: &'static Shape = &Shape::Any;
+}
+
+impl Wire for Map<String, Value> {
+    /// Adds or replaces the given keys; numbers become floats.
     fn decode(&mut self, json: &Value) -> Result<(), DecodeError> {
         match json {
             Value::Null => {
@@ -323,6 +471,9 @@ impl Wire for serde_json::Map<String, Value> {
             }
             _ => Err(DecodeError::new("object")),
         }
+    }
+    fn clear(&mut self) {
+        self.clear();
     }
     fn encode(&self, out: &mut Vec<u8>, _: Audience) {
         crate::json::write_sorted(out, &Value::Object(self.clone()));
@@ -355,19 +506,66 @@ mod tests {
         let mut outer = Outer::default();
         let steps = [
             (
-                json!({"LIST":[{"name":"a","secret":"s","n":1},{"name":"b"}],"flag":true,"x":1}),
-                r#"{"list":[{"name":"a","secret":"s","n":1},{"name":"b","n":0}],"flag":true,"inner":{"name":"","n":0},"rate":0,"extra":{}}"#,
+                json!({"list":[{"name":"a","secret":"s","n":1},{"name":"b"}],"flag":true,"rate":2,"x":1}),
+                r#"{"list":[{"name":"a","secret":"s","n":1},{"name":"b","n":0}],"flag":true,"inner":{"name":"","n":0},"rate":2,"extra":{}}"#,
             ),
+            // an item begins empty; names match exactly
             (
-                json!({"list":[{"name":"c"}],"flag":null,"inner":null,"rate":1e21,"extra":{"z":1,"a":"<"}}),
-                r#"{"list":[{"name":"c","secret":"s","n":1}],"flag":null,"inner":{"name":"","n":0},"rate":1e+21,"extra":{"a":"<","z":1}}"#,
+                json!({"list":[{"name":"c","N":7}],"FLAG":false,"inner":{"name":"i","n":3},"extra":{"z":1,"a":"b"}}),
+                r#"{"list":[{"name":"c","n":0}],"flag":true,"inner":{"name":"i","n":3},"rate":2,"extra":{"a":"b","z":1}}"#,
+            ),
+            // null empties
+            (
+                json!({"list":[{"name":null},null],"flag":null,"inner":{"n":null},"rate":null,"extra":{"y":2}}),
+                r#"{"list":[{"name":"","n":0},{"name":"","n":0}],"flag":null,"inner":{"name":"i","n":0},"rate":0,"extra":{"a":"b","y":2,"z":1}}"#,
             ),
         ];
         for (body, want) in steps {
             outer.decode(&body).unwrap();
             assert_eq!(to_string(&outer, Audience::Db), want);
         }
-        assert!(to_string(&outer, Audience::Api).contains(r#"{"name":"c","n":1}"#));
+        let shown = to_string(&outer, Audience::Api);
+        outer.decode(&json!({"list":null,"inner":null,"extra":null})).unwrap();
+        assert_eq!(outer, Outer::default(), "{shown}");
+        outer.decode(&json!({"inner":{"name":"i","secret":"s"}})).unwrap();
+        outer.decode(&Value::Null).unwrap();
+        assert_eq!(outer, Outer::default());
+    }
+
+    #[test]
+    fn names_of_forms() {
+        for (name, sent, same) in [
+            ("appName", "appName", true),
+            ("appName", "APPNAME", true),
+            ("appName", "app_name", true),
+            ("appName", "-a-p-p_Name_", true),
+            ("appName", "app.name", false),
+            ("appName", " appName", false),
+            ("appName", "appNam", false),
+            ("password", "pa\u{17f}\u{17f}word", true),
+            ("maxBodyKB", "maxBody\u{212a}b", true),
+            ("identity", "\u{130}dentity", false),
+        ] {
+            assert_eq!(is_name(name, sent), same, "{sent}");
+        }
+        for (form, want) in [
+            (
+                json!({"LIST":[{"N_ame":"a"}],"In-ner":{"N":1}}),
+                Some(json!({"list":[{"name":"a"}],"inner":{"n":1}})),
+            ),
+            (json!({"x":1,"X":2,"extra":{"A":1,"a":2}}), Some(json!({"extra":{"A":1,"a":2}}))),
+            (json!({"list":null,"inner":[1]}), Some(json!({"list":null,"inner":[1]}))),
+            (json!(5), Some(json!(5))),
+            (json!({"flag":true,"Flag":true}), None),
+            (json!({"list":[{},{"name":"a","NAME":"a"}]}), None),
+        ] {
+            assert_eq!(fold(form.clone(), Outer::SHAPE).ok(), want, "{form}");
+        }
+        let map = json!({"a_b":1,"C":2,"c":2});
+        let map = map.as_object().unwrap();
+        assert_eq!(member(map, "ab").unwrap(), Some(&json!(1)));
+        assert_eq!(member(map, "d").unwrap(), None);
+        assert!(member(map, "c").is_err());
     }
 
     #[test]

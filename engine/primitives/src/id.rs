@@ -432,7 +432,7 @@ mod tests {
             r"\x41\.\+",
         ];
         for pattern in cases {
-            let whole = regex::Regex::new(&format!("^(?:{pattern})$")).unwrap();
+            let whole = crate::re2::compile(&format!("^(?:{pattern})$")).unwrap();
             for _ in 0..50 {
                 let text = from_pattern(pattern).unwrap();
                 assert!(whole.is_match(&text), "{pattern} {text:?}");

@@ -4,6 +4,9 @@
 
 mod raw;
 
+pub mod deep;
+pub mod read;
+
 use std::borrow::Cow;
 
 pub use dialects::limits::mend_half_pairs;
@@ -259,7 +262,10 @@ pub fn write_sorted(out: &mut Vec<u8>, value: &Value) {
             }
             out.push(b']');
         }
-        Value::Object(map) => write_map(out, map),
+        Value::Object(map) => match deep::text_of(map) {
+            Some(text) => out.extend_from_slice(text.as_bytes()),
+            None => write_map(out, map),
+        },
     }
 }
 

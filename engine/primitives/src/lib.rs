@@ -9,5 +9,6 @@ pub mod id;
 pub mod json;
 pub mod lanes;
 pub mod password;
+pub mod re2;
 pub mod time;
 pub mod token;

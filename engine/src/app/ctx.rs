@@ -21,6 +21,7 @@ use crate::{
     app::record::Record,
     field::Val,
     hook::BoxFuture,
+    json,
     schema::Snapshot,
     store::{Claims, Db, retry},
 };
@@ -94,6 +95,36 @@ impl SubscriptionOptions {
     #[must_use]
     pub fn query(&self, key: &str) -> &str {
         self.query.get(key).map_or("", String::as_str)
+    }
+
+    /// What was read before the first fault counts (spec upstream-0.40 §2.9).
+    pub(crate) fn read(text: &str) -> Self {
+        let mut options = Self::default();
+        let (Value::Object(members), _) = json::read::until_fault(text) else { return options };
+        for (key, member) in members {
+            let (part, name): (_, fn(&str) -> String) = match key.as_str() {
+                "query" => (&mut options.query, str::to_owned),
+                "headers" => (&mut options.headers, header_key),
+                _ => continue,
+            };
+            match member {
+                Value::Object(members) => {
+                    part.extend(members.iter().map(|(key, value)| (name(key), stringify(value))));
+                }
+                Value::Null => {}
+                _ => break,
+            }
+        }
+        options
+    }
+}
+
+fn stringify(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Bool(yes) => yes.to_string(),
+        Value::Number(number) => number.as_f64().map_or_else(String::new, |n| n.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => String::new(),
     }
 }
 
@@ -227,7 +258,10 @@ pub fn datum(value: &Value) -> Datum {
         Value::Number(n) => Datum::Number(n.as_f64().unwrap_or_default()),
         Value::String(s) => Datum::Text(s.clone()),
         Value::Array(items) => Datum::List(items.iter().map(datum).collect()),
-        Value::Object(map) => Datum::Map(map.iter().map(|(k, v)| (k.clone(), datum(v))).collect()),
+        Value::Object(map) => match crate::json::deep::text_of(map) {
+            Some(text) => Datum::Json(text.to_owned()),
+            None => Datum::Map(map.iter().map(|(k, v)| (k.clone(), datum(v))).collect()),
+        },
     }
 }
 

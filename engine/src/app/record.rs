@@ -231,7 +231,7 @@ impl Record {
             Some(i) => {
                 let mut out = Vec::new();
                 self.collection.fields[i].kind.write_val_json(&self.values[i], &mut out);
-                serde_json::from_slice(&out).ok()
+                crate::json::read::own(&out).ok()
             }
             None => self.extra.get(name).cloned(),
         }

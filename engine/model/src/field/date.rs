@@ -9,7 +9,7 @@ use crate::{
     json,
     store::ValueRef,
     time, wire,
-    wire::{Audience, DecodeError, Wire},
+    wire::{Audience, DecodeError, Shape, Shaped, Wire},
 };
 
 /// The wire name.
@@ -19,16 +19,26 @@ pub const KIND: &str = "date";
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DateText(pub String);
 
+impl Shaped for DateText {
+    const SHAPE: &'static Shape = &Shape::Text;
+}
+
 impl Wire for DateText {
     fn decode(&mut self, json: &Value) -> Result<(), DecodeError> {
         match json {
-            Value::Null => Ok(()),
+            Value::Null => {
+                self.clear();
+                Ok(())
+            }
             Value::String(text) => {
                 self.0 = time::to_text(time::parse(text));
                 Ok(())
             }
             _ => Err(DecodeError::new("date string")),
         }
+    }
+    fn clear(&mut self) {
+        self.0.clear();
     }
     fn encode(&self, out: &mut Vec<u8>, _: Audience) {
         json::write_str(out, &self.0);

@@ -28,29 +28,40 @@ fn value(val: &Val) -> Point {
     if let Val::Geo { lon, lat } = val { (*lon, *lat) } else { (0.0, 0.0) }
 }
 
-/// Decodes an object. The error has what could be read: wrong members, and what is no object, count as 0.
+/// Decodes an object. The error has what could be read before the first member that is no number; what is no object
+/// counts as 0.
 fn decode(json: &Value) -> Result<Point, Point> {
     let (mut lon, mut lat) = (0.0, 0.0);
-    let mut is_whole = matches!(json, Value::Object(_) | Value::Null);
-    for (key, item) in json.as_object().into_iter().flatten() {
-        let slot = match key.to_ascii_lowercase().as_str() {
+    let members = match json {
+        Value::Null => return Ok((lon, lat)),
+        Value::Object(members) => members,
+        _ => return Err((lon, lat)),
+    };
+    for (key, item) in members {
+        let slot = match key.as_str() {
             "lon" => &mut lon,
             "lat" => &mut lat,
             _ => continue,
         };
-        match item.as_f64() {
-            Some(number) => *slot = number,
-            None => is_whole &= item.is_null(),
+        match item {
+            Value::Null => {}
+            Value::Number(number) => *slot = number.as_f64().unwrap_or(0.0),
+            _ => return Err((lon, lat)),
         }
     }
-    if is_whole { Ok((lon, lat)) } else { Err((lon, lat)) }
+    Ok((lon, lat))
 }
 
+/// The same for text: a key that comes twice and text that is not well-formed end it as well (spec upstream-0.40 §2.10).
 fn decode_text(text: &str) -> Result<Point, Point> {
     if text.is_empty() {
         return Ok((0.0, 0.0));
     }
-    decode(&serde_json::from_str(text).map_err(|_| (0.0, 0.0))?)
+    let (value, fault) = json::read::until_fault(text);
+    match (decode(&value), fault) {
+        (Ok(point), Some(_)) => Err(point),
+        (read, _) => read,
+    }
 }
 
 fn write(lon: f64, lat: f64, out: &mut Vec<u8>) {
@@ -157,10 +168,10 @@ mod tests {
     fn what_can_be_read_is_kept_on_write_and_refused_on_read() {
         let cases = [
             (json!({"lon": 1, "lat": 2.5}), (1.0, 2.5), true),
-            (json!({"LON": 1}), (1.0, 0.0), true),
+            (json!({"LON": 1, "lat": 2}), (0.0, 2.0), true),
             (json!({"lon": null, "lat": 2}), (0.0, 2.0), true),
             (json!(null), (0.0, 0.0), true),
-            (json!({"lon": "", "lat": 2}), (0.0, 2.0), false),
+            (json!({"lon": "", "lat": 2}), (0.0, 0.0), false),
             (json!({"lon": 200, "lat": "3"}), (200.0, 0.0), false),
             (json!([1, 2]), (0.0, 0.0), false),
             (json!("x"), (0.0, 0.0), false),
@@ -173,6 +184,20 @@ mod tests {
                 assert_eq!(value(&field.normalise(&Value::String(text.clone()))), point, "{text}");
             }
             assert_eq!(field.read(ValueRef::Text(&text)).is_ok(), whole, "{text}");
+        }
+        for (text, point) in [
+            (r#"{"lon":1,"lon":5,"lat":2}"#, (1.0, 0.0)),
+            (r#"{"lon":1,"lat":2,"lat":3}"#, (1.0, 2.0)),
+            (r#"{"lon":1,"lat":2"#, (1.0, 2.0)),
+            (r#"{"lon":1,,}"#, (1.0, 0.0)),
+            (r#"{"lon":1,"lat":2} x"#, (1.0, 2.0)),
+            (r#"{"z":{"a":1,"a":2},"lon":1,"lat":2}"#, (0.0, 0.0)),
+            (r#"{"lon":1,"z":"\ud800","lat":2}"#, (1.0, 0.0)),
+            (r#"{"lon":1e400,"lat":2}"#, (0.0, 0.0)),
+            ("x", (0.0, 0.0)),
+        ] {
+            assert_eq!(value(&field.normalise(&Value::from(text))), point, "{text}");
+            assert!(field.read(ValueRef::Text(text)).is_err(), "{text}");
         }
     }
 }

@@ -40,6 +40,7 @@ impl Json {
     }
 }
 
+/// Well-formed; whether it may be stored is another question ([`json::read::is_sound`]).
 fn is_json(text: &str) -> bool {
     json::is_raw(text)
 }
@@ -128,6 +129,7 @@ impl FieldType for Json {
     fn normalise(&self, json: &Value) -> Val {
         Val::Json(match json {
             Value::Null => None,
+            Value::String(text) if json::read::is_too_deep(text) => Some(quote(text)),
             Value::String(text) => Some(text_to_json(text).into_owned()),
             Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
                 let mut out = Vec::new();
@@ -187,7 +189,8 @@ impl FieldType for Json {
             )
             .param("maxSize", max));
         }
-        if !is_json(text) {
+        // what is stored already, too: a record stays as it is until the value is replaced (spec upstream-0.40 §2.12)
+        if !json::read::is_sound(text) {
             return Err(FieldError::new("validation_invalid_json", "Must be a valid json value"));
         }
         check::required(field.required && self.is_empty(val)).map_or(Ok(None), Err)
@@ -217,8 +220,15 @@ mod tests {
             (" 1", r#"" 1""#),
             ("a\"b\n", r#""a\"b\n""#),
             ("\u{1}", "\"\\x01\""),
+            (r#"{"a":1,"a":2}"#, r#"{"a":1,"a":2}"#),
+            ("1e400", "1e400"),
         ] {
             assert_eq!(text_to_json(text), want);
+        }
+        for (levels, is_kept) in [(10_000, true), (10_001, false)] {
+            let text = "[".repeat(levels) + &"]".repeat(levels);
+            let want = if is_kept { text.clone() } else { format!("\"{text}\"") };
+            assert_eq!(blank().normalise(&Value::String(text)), Val::Json(Some(want)));
         }
     }
 
@@ -257,7 +267,15 @@ mod tests {
         let mut field = Field::new("j", blank());
         field.required = true;
         let cx = RecordCheck { is_new: true, old: None, uploads: &[] };
-        for (text, ok) in [(None, false), (Some("[]"), false), (Some("\"\\x01\""), false), (Some("0"), true)] {
+        for (text, ok) in [
+            (None, false),
+            (Some("[]"), false),
+            (Some("\"\\x01\""), false),
+            (Some("0"), true),
+            (Some(r#"{"a":1,"a":1}"#), false),
+            (Some("[1e400]"), false),
+            (Some(r#"{"a":"\ud800"}"#), true),
+        ] {
             let val = Val::Json(text.map(str::to_owned));
             assert_eq!(field.check(&val, &cx).is_ok(), ok, "{text:?}");
         }

@@ -392,10 +392,8 @@ impl Field {
     pub fn from_json(json: &Value) -> Result<Self, DecodeError> {
         let map = json.as_object().ok_or_else(|| DecodeError::new("object"))?;
         let mut kind = String::new();
-        for (key, item) in map {
-            if key.eq_ignore_ascii_case("type") {
-                kind.decode(item).map_err(|e| e.within(key))?;
-            }
+        if let Some(item) = map.get("type") {
+            kind.decode(item).map_err(|e| e.within("type"))?;
         }
         let kind = by_kind(&kind).ok_or_else(|| DecodeError::new("field type").within("type"))?;
         let mut field = Self::of("", kind);
@@ -407,7 +405,7 @@ impl Field {
 
     fn decode_key(&mut self, key: &str, json: &Value) -> Result<(), DecodeError> {
         let extra = self.kind.has_required();
-        match key.to_ascii_lowercase().as_str() {
+        match key {
             "id" => self.id.decode(json),
             "name" => self.name.decode(json),
             "system" => self.system.decode(json),
@@ -472,6 +470,9 @@ impl Wire for Field {
         *self = Self::from_json(json)?;
         Ok(())
     }
+    fn clear(&mut self) {
+        *self = Self::default();
+    }
 
     /// All options in byte order of their keys (spec §3.0).
     fn encode(&self, out: &mut Vec<u8>, audience: Audience) {
@@ -507,6 +508,7 @@ impl Wire for Name {
     fn decode(&mut self, _: &Value) -> Result<(), DecodeError> {
         Ok(())
     }
+    fn clear(&mut self) {}
     fn encode(&self, out: &mut Vec<u8>, _: Audience) {
         crate::json::write_str(out, self.0);
     }

@@ -109,7 +109,7 @@ pub(super) fn pattern_allows(pattern: &str, text: &str) -> bool {
         DEFAULT_KEY_PATTERN => {
             !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
         }
-        _ => check::compiled(pattern).is_some_and(|regex| regex.is_match(text)),
+        _ => crate::re2::compiled(pattern).is_some_and(|regex| regex.is_match(text)),
     }
 }
 

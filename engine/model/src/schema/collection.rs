@@ -8,7 +8,7 @@ use super::options::AuthOptions;
 use crate::{
     field::Field,
     json,
-    wire::{Audience, DecodeError, Wire, WireStruct},
+    wire::{Audience, DecodeError, Shape, Shaped as _, Wire, WireStruct},
 };
 
 /// The three kinds of collections, and unknown ones that will fail validation.
@@ -122,11 +122,15 @@ impl Collection {
         ]
     }
 
-    /// Decodes a request body (or import item) over this collection (spec §2.3 merge, §2.5 fields).
+    /// Decodes a request body (or import item) over this collection (spec §2.3 merge, §2.5 fields). Null takes its name.
     ///
     /// # Errors
     /// When a JSON type does not fit or a field type is unknown; the whole body is rejected.
     pub fn decode_over(&mut self, body: &Value) -> Result<(), DecodeError> {
+        if body.is_null() {
+            self.name.clear();
+            return Ok(());
+        }
         let map = body.as_object().ok_or_else(|| DecodeError::new("object"))?;
         for (key, item) in map {
             self.decode_key(key, item).map_err(|e| e.within(key))?;
@@ -134,17 +138,30 @@ impl Collection {
         Ok(())
     }
 
+    /// What a member is, for bodies that are forms.
+    #[must_use]
+    pub fn member(name: &str) -> Option<&'static Shape> {
+        Some(match name {
+            "id" | "listRule" | "viewRule" | "createRule" | "updateRule" | "deleteRule"
+            | "name" | "type" | "viewQuery" => &Shape::Text,
+            "indexes" => &Shape::List(&Shape::Text),
+            "system" => &Shape::Bool,
+            "fields" | "created" | "updated" => &Shape::Any,
+            _ => return AuthOptions::SHAPE.member(name),
+        })
+    }
+
     fn decode_key(&mut self, key: &str, json: &Value) -> Result<(), DecodeError> {
-        match key.to_ascii_lowercase().as_str() {
+        match key {
             "id" => self.id.decode(json),
-            "listrule" => self.list_rule.decode(json),
-            "viewrule" => self.view_rule.decode(json),
-            "createrule" => self.create_rule.decode(json),
-            "updaterule" => self.update_rule.decode(json),
-            "deleterule" => self.delete_rule.decode(json),
+            "listRule" => self.list_rule.decode(json),
+            "viewRule" => self.view_rule.decode(json),
+            "createRule" => self.create_rule.decode(json),
+            "updateRule" => self.update_rule.decode(json),
+            "deleteRule" => self.delete_rule.decode(json),
             "name" => self.name.decode(json),
             "type" => {
-                let mut name = self.kind.as_str().to_owned();
+                let mut name = String::new();
                 name.decode(json)?;
                 self.kind = Kind::parse(&name);
                 Ok(())
@@ -157,7 +174,7 @@ impl Collection {
             "created" => decode_date(&mut self.created, json),
             "updated" => decode_date(&mut self.updated, json),
             "system" => self.system.decode(json),
-            "viewquery" => self.view_query.decode(json),
+            "viewQuery" => self.view_query.decode(json),
             _ => self.auth.decode_key(key, json).map(|_| ()),
         }
     }
@@ -234,7 +251,11 @@ impl Collection {
     }
 }
 
+/// Null leaves it.
 fn decode_date(slot: &mut String, json: &Value) -> Result<(), DecodeError> {
+    if json.is_null() {
+        return Ok(());
+    }
     let mut date = crate::field::date::DateText(std::mem::take(slot));
     let result = date.decode(json);
     *slot = date.0;

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     error::{FieldError, FieldErrors},
-    wire::{DecodeError, Wire},
+    wire::{DecodeError, Shape, Wire},
 };
 
 /// What an import will do.
@@ -57,17 +57,12 @@ pub fn plan(
     Ok(import)
 }
 
-fn member<'a>(item: &'a Value, name: &str) -> Option<&'a Value> {
-    let map = item.as_object()?;
-    map.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
-}
-
 fn plan_item(
     item: &Value,
     delete_missing: bool,
     snapshot: &Snapshot,
 ) -> Result<(Collection, Option<Collection>), DecodeError> {
-    let text = |key| member(item, key).and_then(Value::as_str).unwrap_or_default();
+    let text = |key| item.get(key).and_then(Value::as_str).unwrap_or_default();
     let stored = [text("id"), text("name")]
         .into_iter()
         .filter(|key| !key.is_empty())
@@ -80,7 +75,7 @@ fn plan_item(
     let old = stored.collection.clone();
     let mut draft = old.clone();
     draft.decode_over(item)?;
-    let fields = match member(item, "fields") {
+    let fields = match item.get("fields") {
         Some(fields) => decode_fields(fields)?,
         None if delete_missing => Vec::new(),
         None => draft.fields.clone(),
@@ -154,20 +149,27 @@ fn pretty(errors: &FieldErrors, depth: usize) -> String {
     format!("{{\n{}\n{}}}", items.join(",\n"), "  ".repeat(depth))
 }
 
-/// Decodes the body of the import route: the items and `deleteMissing`.
+/// The body of the import route.
+pub const BODY: &Shape =
+    &Shape::Object(&[("collections", &Shape::List(&Shape::Any)), ("deleteMissing", &Shape::Bool)]);
+
+/// Decodes the body of the import route, a form of the shape [`BODY`]: the items and `deleteMissing`.
 ///
 /// # Errors
-/// When a member has the wrong JSON type.
-pub fn decode_body(body: &Value) -> Result<(Vec<Value>, bool), DecodeError> {
+/// When something has the wrong JSON type.
+pub fn decode_body(body: Value) -> Result<(Vec<Value>, bool), DecodeError> {
+    let mut map = match body {
+        Value::Null => return Ok((Vec::new(), false)),
+        Value::Object(map) => map,
+        _ => return Err(DecodeError::new("object")),
+    };
     let mut delete_missing = false;
-    if let Some(value) = member(body, "deleteMissing") {
+    if let Some(value) = map.get("deleteMissing") {
         delete_missing.decode(value).map_err(|e| e.within("deleteMissing"))?;
     }
-    let items = match member(body, "collections") {
+    let items = match map.swap_remove("collections") {
         None | Some(Value::Null) => Vec::new(),
-        Some(Value::Array(items)) if items.iter().all(|i| i.is_object() || i.is_null()) => {
-            items.clone()
-        }
+        Some(Value::Array(items)) if items.iter().all(|i| i.is_object() || i.is_null()) => items,
         Some(_) => return Err(DecodeError::new("list of objects").within("collections")),
     };
     Ok((items, delete_missing))
@@ -218,10 +220,14 @@ mod tests {
     #[test]
     fn bodies() {
         assert_eq!(
-            decode_body(&json!({"collections":[{}],"DELETEMISSING":true})).unwrap(),
+            decode_body(json!({"collections":[{}],"deleteMissing":true})).unwrap(),
             (vec![json!({})], true)
         );
-        assert!(decode_body(&json!({"collections":{}})).is_err());
-        assert!(decode_body(&json!({"deleteMissing":1})).is_err());
+        assert_eq!(decode_body(Value::Null).unwrap(), (vec![], false));
+        assert_eq!(decode_body(json!({"Collections":[{}]})).unwrap(), (vec![], false));
+        for refused in [json!({"collections":{}}), json!({"deleteMissing":1}), json!([]), json!("")]
+        {
+            assert!(decode_body(refused).is_err());
+        }
     }
 }

@@ -4,7 +4,10 @@
 
 use serde_json::{Map, Value};
 
-use crate::{id, wire};
+use crate::{
+    id, wire,
+    wire::{Audience, DecodeError, Shape, Shaped, Wire},
+};
 
 wire! {
     /// Secret and life time of one kind of token.
@@ -74,7 +77,7 @@ wire! {
     #[derive(Default)]
     pub struct OAuth2 {
         /// The providers, in order.
-        providers: Vec<Provider> = "providers",
+        providers: Providers = "providers",
         /// Where the user's data goes.
         mapped_fields: MappedFields = "mappedFields",
         /// Whether OAuth2 logins are allowed.
@@ -147,6 +150,46 @@ wire! {
         reset_password_template: Template = "resetPasswordTemplate",
         /// E-mail change mail.
         confirm_email_change_template: Template = "confirmEmailChangeTemplate",
+    }
+}
+
+/// The provider list.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Providers(pub Vec<Provider>);
+
+impl std::ops::Deref for Providers {
+    type Target = Vec<Provider>;
+    fn deref(&self) -> &Vec<Provider> {
+        &self.0
+    }
+}
+
+impl std::ops::DerefMut for Providers {
+    fn deref_mut(&mut self) -> &mut Vec<Provider> {
+        &mut self.0
+    }
+}
+
+impl Shaped for Providers {
+    const SHAPE: &'static Shape = Vec::<Provider>::SHAPE;
+}
+
+impl Wire for Providers {
+    /// Lays each object over the present provider of its name, so that a secret that is left out never comes from
+    /// another provider (spec upstream-0.40 §2.15).
+    fn decode(&mut self, json: &Value) -> Result<(), DecodeError> {
+        let present = |item: &Value| {
+            let name = item.get("name")?.as_str()?;
+            self.0.iter().find(|provider| provider.name == name).cloned()
+        };
+        self.0 = wire::decode_list(json, |item| present(item).unwrap_or_default())?;
+        Ok(())
+    }
+    fn clear(&mut self) {
+        self.0.clear();
+    }
+    fn encode(&self, out: &mut Vec<u8>, audience: Audience) {
+        self.0.encode(out, audience);
     }
 }
 
@@ -265,4 +308,57 @@ pub fn old_auth_alert_body() -> String {
         ),
     )
     .body
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// Spec upstream-0.40 §2.15: what is left out is taken from the provider of the same name and from no other.
+    #[test]
+    fn providers_are_laid_over_by_name() {
+        let stored = json!([
+            {"name":"gitlab","clientId":"gl","clientSecret":"gls","displayName":"GL","pkce":false,"extra":{"a":1}},
+            {"name":"google","clientId":"go","clientSecret":"gos","pkce":true},
+        ]);
+        let show = |provider: &Provider| {
+            let Provider { name, client_id, client_secret, display_name, pkce, extra, .. } =
+                provider;
+            let extra = Value::Object(extra.clone());
+            format!("{name} {client_id}/{client_secret} {display_name:?} {pkce:?} {extra}")
+        };
+        for (sent, want) in [
+            (
+                json!([{"name":"apple","clientId":"a","clientSecret":"b"},{"name":"google","displayName":"existing","extra":{}}]),
+                &[r#"apple a/b "" None {}"#, r#"google go/gos "existing" Some(true) {}"#][..],
+            ),
+            (json!([{"name":"google","clientId":"new"}]), &[r#"google new/gos "" Some(true) {}"#]),
+            (
+                json!([{"name":"google"},{"name":"gitlab"}]),
+                &[r#"google go/gos "" Some(true) {}"#, r#"gitlab gl/gls "GL" Some(false) {"a":1}"#],
+            ),
+            (json!([{"name":"apple","clientId":"a"}]), &[r#"apple a/ "" None {}"#]),
+            (
+                json!([{"name":"gitlab","clientSecret":null}]),
+                &[r#"gitlab gl/ "GL" Some(false) {"a":1}"#],
+            ),
+            (
+                json!([{"name":"gitlab","extra":{"z":2}}]),
+                &[r#"gitlab gl/gls "GL" Some(false) {"a":1,"z":2}"#],
+            ),
+            (json!([{"name":"gitlab","extra":null}]), &[r#"gitlab gl/gls "GL" Some(false) {}"#]),
+            (json!([{"Name":"gitlab","clientId":"a"}]), &[r#" a/ "" None {}"#]),
+            (json!([null]), &[r#" / "" None {}"#]),
+            (json!([]), &[]),
+            (Value::Null, &[]),
+        ] {
+            let mut providers = Providers::default();
+            providers.decode(&stored).unwrap();
+            providers.decode(&sent).unwrap();
+            let got: Vec<String> = providers.0.iter().map(show).collect();
+            assert_eq!(got, want, "{sent}");
+        }
+        assert!(Providers::default().decode(&json!([{"name":1}])).is_err());
+    }
 }
