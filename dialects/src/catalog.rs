@@ -29,6 +29,10 @@ pub fn tables(d: Dialect) -> Sql {
     })
 }
 
+/// `name` of every index that PostgreSQL tables have.
+pub const INDEX_NAMES: &str =
+    "SELECT indexname::text AS name FROM pg_catalog.pg_indexes WHERE schemaname = current_schema()";
+
 /// `name` of everything that belongs to full-text indexes ([`crate::ddl::full_text_parts`]).
 #[must_use]
 pub fn full_text(d: Dialect) -> Sql {

@@ -76,7 +76,7 @@ impl Sql {
 pub const SQLITE_SEARCH: &str = "pb_fts";
 
 /// Version of [`POSTGRES_HELPERS`]; reinstall them when the stored mark differs.
-pub const POSTGRES_HELPERS_VERSION: u32 = 2;
+pub const POSTGRES_HELPERS_VERSION: u32 = 3;
 
 /// `CREATE OR REPLACE FUNCTION` statements that PostgreSQL texts rely on (`pb_…`). Run as one simple query,
 /// in the schema of the tables, before any other statement of this crate.

@@ -33,7 +33,7 @@ use crate::{
     realtime::Broker,
     record::{Record, RecordRef},
     rule::AstCache,
-    schema::{Loaded, Snapshot, full_text, migrate},
+    schema::{Loaded, Snapshot, documents, full_text, migrate},
     settings::Settings,
     settings_ops,
     store::{Db, Durability, Store, StoreConfig, Trace, postgres::PostgresConfig},
@@ -474,6 +474,7 @@ async fn open(config: &Config, is_trial: bool) -> Result<(Store, Snapshot)> {
     let db = Db::Pool(store.data().clone());
     let snapshot = Snapshot::load(&db).await?;
     full_text::settle(&store, &snapshot).await?;
+    documents::settle(&store, &snapshot).await?;
     if is_trial {
         settings_ops::check(&db, config).await?;
     }

@@ -16,6 +16,7 @@ pub mod expand;
 pub mod export;
 pub mod file;
 pub mod find;
+pub mod hold;
 pub(crate) mod modify;
 pub mod read;
 mod recheck;

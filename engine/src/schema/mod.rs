@@ -3,6 +3,7 @@
 pub(crate) mod aside;
 pub mod collection;
 pub mod diff;
+pub mod documents;
 pub mod full_text;
 pub mod import;
 pub mod index;
