@@ -1,6 +1,6 @@
 //! What documents hold is found through their GIN indexes on PostgreSQL; numbers in odd digits are not missed.
 
-#![allow(clippy::unwrap_used, unreachable_pub, reason = "a test")]
+#![allow(clippy::unwrap_used, clippy::print_stderr, unreachable_pub, reason = "a test")]
 
 mod support;
 
