@@ -185,6 +185,16 @@ CREATE OR REPLACE FUNCTION pb_list(v anyelement) RETURNS jsonb LANGUAGE sql IMMU
   SELECT CASE WHEN jsonb_typeof(to_jsonb(v)) = 'array' THEN to_jsonb(v) ELSE jsonb_build_array(v) END
 $$;
 
+-- A point as it is sent and stored: the longitude first, short numbers with an exponent.
+CREATE OR REPLACE FUNCTION pb_degree(v jsonb) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE WHEN v = '0'::jsonb OR v >= '0.000001'::jsonb OR v <= '-0.000001'::jsonb THEN v::text
+    ELSE regexp_replace((v #>> '{}')::double precision::text, 'e-0', 'e-') END
+$$;
+CREATE OR REPLACE FUNCTION pb_point(v jsonb) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE WHEN jsonb_typeof(v -> 'lon') = 'number' AND jsonb_typeof(v -> 'lat') = 'number' AND v - 'lon' - 'lat' = '{}'::jsonb
+    THEN '{"lon":' || pb_degree(v -> 'lon') || ',"lat":' || pb_degree(v -> 'lat') || '}' ELSE pb_text(pb_scalar(v)) END
+$$;
+
 -- Number of elements (spec §7): a list's size, 0 for NULL and '', 1 for any other scalar.
 CREATE OR REPLACE FUNCTION pb_length(v text) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   SELECT CASE WHEN v IS NULL OR v = '' THEN 0 ELSE jsonb_array_length(pb_list(v)) END::bigint

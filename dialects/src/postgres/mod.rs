@@ -636,9 +636,11 @@ impl Postgres {
                 Kind::Text | Kind::Null => "NULL::text",
             });
         }
-        let json = matches!(shape.class, Class::Json | Class::GeoPoint) || shape.multiple;
+        let json = shape.class == Class::Json || shape.multiple;
         let (head, tail) = match shape.origin {
             Origin::Draft => ("", ""),
+            Origin::Table if shape.class == Class::GeoPoint => ("pb_point(", ")"),
+            Origin::View if shape.class == Class::GeoPoint => ("pb_point(to_jsonb(", "))"),
             Origin::Table if json => ("pb_json(", ")"),
             Origin::Table => ("", ""),
             Origin::View if json => ("pb_text(pb_scalar(to_jsonb(", ")))"),

@@ -6,7 +6,7 @@ use filter_lang::schema::Collection;
 
 use crate::{
     rng::Rng,
-    samples::{HELD_NUMBERS, HELD_TEXTS, OPTIONS, TEXTS},
+    samples::{HELD_NUMBERS, HELD_TEXTS, OPTIONS, POINTS, TEXTS},
     support::common::Memory,
     tables::{NAMES, row_id},
 };
@@ -106,6 +106,15 @@ impl Gen<'_> {
             let path = if field == "rm" && self.rng.chance(50) { "rm.id" } else { "" };
             let path = if path.is_empty() { format!("{field}:each") } else { path.to_owned() };
             return format!("{place}{path} {op} '{item}'");
+        }
+        if self.rng.chance(15) {
+            let point = *self.rng.pick(POINTS);
+            let (op, text) = match self.rng.below(4) {
+                0 => ("~", &point[..point.len() / 2]),
+                1 => ("<", point),
+                _ => (op, point),
+            };
+            return format!("{place}g {op} '{text}'");
         }
         let path = self.json_path();
         let value = match self.rng.below(6) {

@@ -190,10 +190,11 @@ pub(crate) const HELD_TEXTS: &[&str] = &[
     "[1,2]", "{}", "x y", "0.1", "007", "null", "ä😀",
 ];
 pub(crate) const POINTS: &[&str] = &[
-    r#"{"lat":0,"lon":0}"#,
-    r#"{"lat":2.5,"lon":10}"#,
-    r#"{"lat":42.69,"lon":23.32}"#,
-    r#"{"lat":-10,"lon":5}"#,
+    r#"{"lon":0,"lat":0}"#,
+    r#"{"lon":10,"lat":2.5}"#,
+    r#"{"lon":23.32,"lat":42.69}"#,
+    r#"{"lon":5,"lat":-10}"#,
+    r#"{"lon":-1.5e-7,"lat":1e-10}"#,
 ];
 
 /// The text of some JSON value; now and then one nested 900 deep.
