@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::{Server, encode, eventually, postgres::Postgres};
 
 /// The answers of both servers; they must be equal.
-fn both(servers: &[Server; 2], method: &str, path: &str, body: &Value) -> (u16, Value) {
+pub(crate) fn both(servers: &[Server; 2], method: &str, path: &str, body: &Value) -> (u16, Value) {
     let [sqlite, postgres] = servers.each_ref().map(|server| {
         let answer = server.send(method, path, &server.superuser(), body);
         (answer.status, answer.json())
@@ -15,14 +15,14 @@ fn both(servers: &[Server; 2], method: &str, path: &str, body: &Value) -> (u16, 
 }
 
 /// Makes a collection on both; its ids are not compared.
-fn make(servers: &[Server; 2], body: &Value) {
+pub(crate) fn make(servers: &[Server; 2], body: &Value) {
     for server in servers {
         let made = server.send("POST", "/api/collections", &server.superuser(), body);
         assert_eq!(made.status, 200, "{}", made.json());
     }
 }
 
-fn servers(postgres: &Postgres, database: &str) -> [Server; 2] {
+pub(crate) fn servers(postgres: &Postgres, database: &str) -> [Server; 2] {
     [Server::fresh(&[]), postgres.serve(database, &[])]
 }
 
@@ -75,66 +75,6 @@ fn violated_indexes() {
     ignoring["f"] = format!("{}A", id(1)).into();
     let (_, answer) = both(&servers, "POST", path, &ignoring);
     assert_eq!(answer["data"]["f"]["code"], "validation_not_unique");
-}
-
-#[test]
-fn names_that_change_their_case() {
-    let Some(postgres) = Postgres::start(&[], &[]) else { return };
-    let servers = servers(&postgres, "cased");
-    let text = |name: &str| json!({ "id": format!("text_{name}").to_lowercase(), "name": name, "type": "text" });
-    let json_field = json!({ "id": "json1", "name": "Data", "type": "json" });
-    let index = json!(["CREATE UNIQUE INDEX `OnTitle` ON `Plain` (`Title`)"]);
-    make(
-        &servers,
-        &json!({ "name": "Plain", "type": "base", "fields": [text("Title"), json_field], "indexes": index }),
-    );
-    make(
-        &servers,
-        &json!({ "name": "Seen", "type": "view", "viewQuery": "SELECT id, `Title` FROM `Plain`" }),
-    );
-    let row =
-        |n: u8| json!({ "id": format!("{n:0>15}"), "Title": format!("t{n}"), "Data": { "k": n } });
-    assert_eq!(both(&servers, "POST", "/api/collections/Plain/records?fields=id", &row(1)).0, 200);
-    let path = "/api/collections/Plain?fields=name,indexes";
-    assert_eq!(both(&servers, "PATCH", path, &json!({ "name": "plain" })).0, 200);
-    assert_eq!(
-        both(
-            &servers,
-            "PATCH",
-            "/api/collections/Seen?fields=name",
-            &json!({ "name": "seen", "viewQuery": "SELECT id, `Title` FROM `plain`" })
-        )
-        .0,
-        200
-    );
-    let use_it = |n: u8, title: &str| {
-        let body = json!({ "id": format!("{n:0>15}"), title: format!("t{n}"), "Data": { "k": n } });
-        let path = "/api/collections/plain/records";
-        assert_eq!(both(&servers, "POST", &format!("{path}?fields=id"), &body).0, 200);
-        assert_eq!(both(&servers, "POST", path, &json!({ title: format!("t{n}") })).0, 400);
-        let filter = encode(&format!("Data.k = {n} && {title} ~ 't'"));
-        let (_, page) =
-            both(&servers, "GET", &format!("{path}?fields=id&filter={filter}"), &Value::Null);
-        assert_eq!(page["totalItems"], 1, "{page}");
-        let (_, page) =
-            both(&servers, "GET", "/api/collections/seen/records?fields=id", &Value::Null);
-        assert_eq!(page["totalItems"], n, "{page}");
-    };
-    use_it(2, "Title");
-    // Together with a field, and back again.
-    let fields = json!({ "name": "PLAIN", "fields": [text("title"), json_field] });
-    for server in &servers {
-        let mut fields = fields.clone();
-        fields["indexes"] = json!(["CREATE UNIQUE INDEX `onTitle` ON `PLAIN` (`title`)"]);
-        let done = server.send("PATCH", "/api/collections/plain", &server.superuser(), &fields);
-        assert_eq!(done.status, 200, "{}", done.json());
-    }
-    use_it(3, "title");
-    let names = "SELECT string_agg(indexname, ' ' ORDER BY indexname COLLATE \"C\") FROM pg_indexes WHERE tablename = 'PLAIN'";
-    assert_eq!(
-        postgres.value("cased", names),
-        "Plain_pkey idx_PLAIN_Data_gin idx_PLAIN_Data_odd onTitle"
-    );
 }
 
 #[test]

@@ -269,6 +269,18 @@ fn double_quoted(query: &str) -> String {
         .collect()
 }
 
+/// Gives a view another name.
+#[must_use]
+pub fn rename_view(d: Dialect, from: &str, to: &str) -> String {
+    format!("ALTER VIEW {} RENAME TO {}", name(d, from), name(d, to))
+}
+
+/// Gives an index another name, if there is one; PostgreSQL only.
+#[must_use]
+pub fn rename_index(from: &str, to: &str) -> String {
+    format!("ALTER INDEX IF EXISTS {} RENAME TO {}", ident(from), ident(to))
+}
+
 /// Drops a view if it exists.
 #[must_use]
 pub fn drop_view(d: Dialect, view: &str) -> String {
@@ -403,8 +415,8 @@ pub enum Documents {
 
 fn rename_indexes(from: (&str, &str), to: (&str, &str)) -> [String; 2] {
     [Documents::Contents, Documents::Odd].map(|kind| {
-        let name = |(table, column)| ident(&document_index_name(kind, table, column));
-        format!("ALTER INDEX IF EXISTS {} RENAME TO {}", name(from), name(to))
+        let name = |(table, column)| document_index_name(kind, table, column);
+        rename_index(&name(from), &name(to))
     })
 }
 

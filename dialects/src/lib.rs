@@ -9,6 +9,7 @@
 //! | [`transfer`] | whole tables from one database to another |
 //! | [`fault`] | driver codes and messages → facts |
 //! | [`limits`] | values that a database cannot hold |
+//! | [`names`] | names as a database stores them |
 //! | `emit`, `spell`, `sqlite`, `postgres` | one walk over the lowered plan, and its two spellings |
 //!
 //! The text of a statement depends on the shape of a plan and on the class {null, empty, set} of its values,
@@ -35,6 +36,7 @@ mod emit;
 pub mod fault;
 mod full_text;
 pub mod limits;
+pub mod names;
 mod postgres;
 mod quote;
 mod spell;

@@ -147,10 +147,14 @@ fn schema_changes_keep_values() {
         exec(ddl::create_view(d, "far", "SELECT n FROM counted"));
         exec(ddl::create_view(d, "apart", "SELECT id FROM things"));
         let views = ["seen", "counted", "far", "apart"];
-        assert_eq!(names(&catalog::views(d)), views);
-        let readers: &[&str] = if d == Dialect::Postgres { &["counted", "far"] } else { &[] };
-        assert_eq!(names(&catalog::readers(d, "seen")), readers);
-        assert!(names(&catalog::readers(d, "far")).is_empty());
+        if d == Dialect::Sqlite {
+            assert_eq!(names(&Sql::plain(catalog::SQLITE_VIEWS)), views);
+        } else {
+            assert_eq!(names(&catalog::readers(&["seen"])), ["counted", "far"]);
+            assert_eq!(names(&catalog::readers(&["things"])), views);
+            assert_eq!(names(&catalog::readers(&["counted", "apart"])), ["far"]);
+            assert!(names(&catalog::readers(&["far"])).is_empty());
+        }
         for view in views.into_iter().rev() {
             exec(ddl::drop_view(d, view));
         }

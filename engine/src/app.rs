@@ -33,7 +33,7 @@ use crate::{
     realtime::Broker,
     record::{Record, RecordRef},
     rule::AstCache,
-    schema::{Loaded, Snapshot, documents, full_text, migrate},
+    schema::{Loaded, Snapshot, documents, full_text, long_names, migrate},
     settings::Settings,
     settings_ops,
     store::{Db, Durability, Store, StoreConfig, Trace, postgres::PostgresConfig},
@@ -473,6 +473,7 @@ async fn open(config: &Config, is_trial: bool) -> Result<(Store, Snapshot)> {
     migrate::run(&store).await?;
     let db = Db::Pool(store.data().clone());
     let snapshot = Snapshot::load(&db).await?;
+    long_names::settle(&store, &snapshot).await?;
     full_text::settle(&store, &snapshot).await?;
     documents::settle(&store, &snapshot).await?;
     if is_trial {

@@ -7,6 +7,7 @@ pub mod documents;
 pub mod full_text;
 pub mod import;
 pub mod index;
+pub mod long_names;
 pub mod migrate;
 pub mod normalize;
 pub mod options;

@@ -192,11 +192,11 @@ async fn apply_change(
         }
         Change::ToMultiple(name) => {
             let temp = temp(&format!("_{name}"));
-            convert(tx, ddl::single_to_multiple(dialect, table, name, &temp)).await?;
+            convert(tx, table, ddl::single_to_multiple(dialect, table, name, &temp)).await?;
         }
         Change::ToSingle(name) => {
             let temp = temp(&format!("_{name}"));
-            convert(tx, ddl::multiple_to_single(dialect, table, name, &temp)).await?;
+            convert(tx, table, ddl::multiple_to_single(dialect, table, name, &temp)).await?;
         }
         Change::CreateIndexes => create_indexes(tx, new).await?,
         Change::DropFullText => run(tx, ddl::drop_full_text(dialect, &new.id)).await?,
@@ -234,9 +234,9 @@ fn prefixed(prefix: &str, error: store::Error) -> store::Error {
     }
 }
 
-/// Runs the statements of a single/multiple conversion with all views out of the way.
-async fn convert(tx: &Tx, statements: Vec<String>) -> store::Result<()> {
-    let views = aside::set_all(tx).await?;
+/// Runs the statements of a single/multiple conversion with the views out of the way.
+async fn convert(tx: &Tx, table: &str, statements: Vec<String>) -> store::Result<()> {
+    let views = aside::set_for(tx, table).await?;
     run(tx, statements).await?;
     aside::put_back(tx, views).await
 }
