@@ -19,6 +19,7 @@ mod pipeline;
 mod postgres_backups;
 mod postgres_claims;
 mod postgres_faults;
+mod postgres_names;
 mod postgres_replica;
 mod postgres_row_security;
 mod postgres_same;

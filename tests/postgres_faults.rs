@@ -5,7 +5,7 @@ use std::{
     io::{Read as _, Write as _},
     net::TcpStream,
     sync::atomic::{AtomicBool, Ordering::Relaxed},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
@@ -251,14 +251,21 @@ fn an_exhausted_pool_says_so() {
 fn deadlocks_are_resolved() {
     let Some(postgres) = Postgres::start(&[], &["deadlock_timeout=100ms"]) else { return };
     let server = served(&postgres, "deadlocks", &[], 0.4);
+    // What is written beside the records that a batch names cannot be known before.
+    postgres.execute(
+        "deadlocks",
+        "CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+         UPDATE items SET kind = 'b' WHERE 'touch ' || id = NEW.title; RETURN NEW; END $$; \
+         CREATE TRIGGER touch AFTER INSERT ON items FOR EACH ROW EXECUTE FUNCTION touch()",
+    );
     let id = |title: &str| create(&server, title).json()["id"].as_str().expect("an id").to_owned();
     let (a, b) = (id("slow a"), id("slow b"));
-    let update = |id: &str, body: Value| json!({ "method": "PATCH", "url": format!("{RECORDS}/{id}"), "body": body });
-    let (n, data) = (json!({ "n": 1 }), json!({ "data": true }));
+    let update = |id: &str| json!({ "method": "PATCH", "url": format!("{RECORDS}/{id}"), "body": { "n": 1 } });
+    let touch = |id: &str| json!({ "method": "POST", "url": RECORDS, "body": { "title": format!("touch {id}") } });
     std::thread::scope(|scope| {
         let batches = [
-            json!({ "requests": [update(&a, n.clone()), update(&b, n)] }),
-            json!({ "requests": [update(&b, data.clone()), update(&a, data)] }),
+            json!({ "requests": [update(&a), touch(&b)] }),
+            json!({ "requests": [update(&b), touch(&a)] }),
         ];
         let server = &server;
         let answers =
@@ -272,8 +279,58 @@ fn deadlocks_are_resolved() {
     eventually("there was a deadlock", || {
         Some(()).filter(|()| postgres.value("deadlocks", deadlocks) == "t")
     });
-    let both = "SELECT string_agg(n::text || data::text, ',') FROM items";
-    assert_eq!(postgres.value("deadlocks", both), "1true,1true");
+    let both = "SELECT string_agg(n::text || kind, ',') FROM items WHERE title LIKE 'slow%'";
+    assert_eq!(postgres.value("deadlocks", both), "1b,1b");
+}
+
+#[test]
+fn batches_over_the_same_records_take_turns() {
+    let Some(postgres) = Postgres::start(&[], &[]) else { return };
+    let server = served(&postgres, "turns", &[], 0.0);
+    let limits = json!({ "batch": { "enabled": true, "maxRequests": 50, "timeout": 10 } });
+    assert_eq!(server.send("PATCH", "/api/settings", &server.superuser(), &limits).status, 200);
+    let ids: Vec<String> = (0..8)
+        .map(|_| create(&server, "x").json()["id"].as_str().expect("an id").to_owned())
+        .collect();
+    let add = |id: &String| json!({ "method": "PATCH", "url": format!("{RECORDS}/{id}"), "body": { "n+": 1 } });
+    std::thread::scope(|scope| {
+        for client in 0..10 {
+            let (server, ids, add) = (&server, &ids, &add);
+            scope.spawn(move || {
+                for round in 0..3 {
+                    let mut items: Vec<Value> = ids.iter().map(add).collect();
+                    if (client + round) % 2 == 1 {
+                        items.reverse();
+                    }
+                    let started = Instant::now();
+                    let answer =
+                        server.send("POST", "/api/batch", "", &json!({ "requests": items }));
+                    assert_eq!(answer.status, 200, "{}", answer.json());
+                    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+                }
+            });
+        }
+    });
+    assert_eq!(
+        postgres.value("turns", "SELECT string_agg(n::text, ' ') FROM items"),
+        ["30"; 8].join(" ")
+    );
+    let deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = 'turns'";
+    assert_eq!(postgres.value("turns", deadlocks), "0");
+
+    // The limit is that of all attempts together, also where a lock is waited for.
+    let limits = json!({ "batch": { "enabled": true, "maxRequests": 50, "timeout": 2 } });
+    assert_eq!(server.send("PATCH", "/api/settings", &server.superuser(), &limits).status, 200);
+    let held = postgres.hold("turns", &format!("UPDATE items SET n = 0 WHERE id = '{}'", ids[3]));
+    let started = Instant::now();
+    let items: Vec<Value> = ids.iter().map(add).collect();
+    let answer = server.send("POST", "/api/batch", "", &json!({ "requests": items }));
+    assert_eq!(answer.status, 400, "{}", answer.json());
+    assert!((2.0..4.0).contains(&started.elapsed().as_secs_f64()), "{:?}", started.elapsed());
+    drop(held);
+    let answer =
+        server.send("POST", "/api/batch", "", &json!({ "requests": [add(&ids[0]), add(&ids[3])] }));
+    assert_eq!(answer.status, 200, "{}", answer.json());
 }
 
 #[test]

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::{Server, encode, eventually, postgres::Postgres};
 
 /// The answers of both servers; they must be equal.
-fn both(servers: &[Server; 2], method: &str, path: &str, body: &Value) -> (u16, Value) {
+pub(crate) fn both(servers: &[Server; 2], method: &str, path: &str, body: &Value) -> (u16, Value) {
     let [sqlite, postgres] = servers.each_ref().map(|server| {
         let answer = server.send(method, path, &server.superuser(), body);
         (answer.status, answer.json())
@@ -15,14 +15,14 @@ fn both(servers: &[Server; 2], method: &str, path: &str, body: &Value) -> (u16, 
 }
 
 /// Makes a collection on both; its ids are not compared.
-fn make(servers: &[Server; 2], body: &Value) {
+pub(crate) fn make(servers: &[Server; 2], body: &Value) {
     for server in servers {
         let made = server.send("POST", "/api/collections", &server.superuser(), body);
         assert_eq!(made.status, 200, "{}", made.json());
     }
 }
 
-fn servers(postgres: &Postgres, database: &str) -> [Server; 2] {
+pub(crate) fn servers(postgres: &Postgres, database: &str) -> [Server; 2] {
     [Server::fresh(&[]), postgres.serve(database, &[])]
 }
 
@@ -255,4 +255,79 @@ fn views_that_others_read_change() {
     postgres.execute("read", "CREATE VIEW foreign_view AS SELECT w FROM far");
     refused(&query("select id, t as v from base"), "other objects depend on it");
     assert_eq!(list("end"), json!([{ "id": "0000000000000r1", "w": 3 }]));
+}
+
+#[test]
+fn views_of_others_keep_what_they_have() {
+    let Some(postgres) = Postgres::start(&[], &[]) else { return };
+    let server = postgres.serve("granted", &[]);
+    let token = server.superuser();
+    let send = |method: &str, path: &str, body: &Value| {
+        let answer = server.send(method, path, &token, body);
+        assert!(answer.status < 300, "{method} {path}: {}", String::from_utf8_lossy(&answer.body));
+    };
+    let field = |most: u8| {
+        json!([{ "id": "text1", "name": "t", "type": "text" },
+        { "id": "select1", "name": "s", "type": "select", "values": ["a", "b"], "maxSelect": most }])
+    };
+    send(
+        "POST",
+        "/api/collections",
+        &json!({ "name": "base", "type": "base", "fields": field(1) }),
+    );
+    send(
+        "POST",
+        "/api/collections",
+        &json!({ "name": "other", "type": "base", "fields": field(1) }),
+    );
+    let view = json!({ "name": "seen", "type": "view", "viewQuery": "SELECT id, t FROM base" });
+    send("POST", "/api/collections", &view);
+    send("POST", "/api/collections/base/records", &json!({ "t": "x", "s": "a" }));
+    postgres.execute(
+        "granted",
+        "CREATE EXTENSION pg_stat_statements; CREATE ROLE reader; CREATE ROLE writer; \
+         CREATE VIEW report WITH (security_barrier=true) AS SELECT id, s FROM base; \
+         CREATE VIEW apart AS SELECT id FROM other; GRANT SELECT ON apart TO reader; \
+         COMMENT ON VIEW report IS 'for ''them'; GRANT SELECT ON report TO reader WITH GRANT OPTION; \
+         GRANT SELECT (id) ON report TO writer; GRANT SELECT ON seen TO reader, PUBLIC",
+    );
+    let oid = || postgres.value("granted", "SELECT 'apart'::regclass::oid");
+    let check = |what: &str, apart: &str| {
+        for (sql, want) in [
+            ("SELECT has_table_privilege('reader', 'report', 'SELECT WITH GRANT OPTION')", "t"),
+            ("SELECT has_column_privilege('writer', 'report', 'id', 'SELECT')", "t"),
+            ("SELECT has_table_privilege('writer', 'report', 'SELECT')", "f"),
+            ("SELECT obj_description('report'::regclass)", "for 'them"),
+            (
+                "SELECT reloptions[1] FROM pg_class WHERE relname = 'report'",
+                "security_barrier=true",
+            ),
+            ("SELECT has_table_privilege('reader', 'seen', 'SELECT')", "t"),
+            ("SELECT has_table_privilege('writer', 'seen', 'SELECT')", "t"),
+            ("SELECT count(*) FROM report", "1"),
+        ] {
+            assert_eq!(postgres.value("granted", sql), want, "{what}: {sql}");
+        }
+        assert_eq!(oid(), apart, "{what}: it has nothing to do with that");
+    };
+    let apart = oid();
+    check("before", &apart);
+    send("PATCH", "/api/collections/base", &json!({ "fields": field(2) }));
+    check("to several", &apart);
+    send("PATCH", "/api/collections/base", &json!({ "fields": field(1) }));
+    check("to one", &apart);
+    send("PATCH", "/api/collections/seen", &json!({ "viewQuery": "SELECT id, t, s FROM base" }));
+    check("another query", &apart);
+    let base = json!({ "name": "base", "type": "base", "fields": field(2) });
+    let left = json!({ "collections": [base, view], "deleteMissing": true });
+    let refused = server.send("PUT", "/api/collections/import", &token, &left);
+    assert_eq!(refused.status, 400, "a view of others reads what is to be deleted");
+    check("refused", &apart);
+    postgres.execute("granted", "DROP VIEW apart; CREATE VIEW apart AS SELECT 'x' AS one");
+    let apart = oid();
+    send("PUT", "/api/collections/import", &left);
+    check("imported", &apart);
+    send("PATCH", "/api/collections/seen", &json!({ "name": "looked" }));
+    let named = "SELECT has_table_privilege('reader', 'looked', 'SELECT')";
+    assert_eq!(postgres.value("granted", named), "t");
 }

@@ -1,16 +1,17 @@
 //! Introspection queries: what tables, columns, indexes and views a database has. Must not execute anything.
 //!
 //! Every query names its result columns in its documentation; both dialects return the same ones. Names are
-//! matched ignoring ASCII case, as SQLite does. PostgreSQL looks at `current_schema()` only.
+//! matched ignoring ASCII case, as SQLite does. PostgreSQL looks at `current_schema()` only; what it names is a name as
+//! it is [stored](crate::names::stored).
 
-use crate::{Dialect, Sql, Value};
+use crate::{Dialect, Sql, Value, names, statement::json_list};
 
 fn one(d: Dialect, sqlite: &str, postgres: &str, param: &str) -> Sql {
     let text = match d {
         Dialect::Sqlite => sqlite,
         Dialect::Postgres => postgres,
     };
-    Sql { text: text.to_owned(), params: vec![Value::Text(param.into())] }
+    Sql { text: text.to_owned(), params: vec![Value::Text(names::stored(d, param).into())] }
 }
 
 /// `name`, `type` (`table` or `view`) of every table and view, by name.
@@ -28,6 +29,10 @@ pub fn tables(d: Dialect) -> Sql {
         }
     })
 }
+
+/// `name` of every index that PostgreSQL tables have.
+pub const INDEX_NAMES: &str =
+    "SELECT indexname::text AS name FROM pg_catalog.pg_indexes WHERE schemaname = current_schema()";
 
 /// `name` of everything that belongs to full-text indexes ([`crate::ddl::full_text_parts`]).
 #[must_use]
@@ -118,41 +123,63 @@ pub fn index_columns(d: Dialect, index: &str) -> Sql {
     )
 }
 
-/// `name`, `sql` of every view, in creation order (dependants after what they read).
-#[must_use]
-pub fn views(d: Dialect) -> Sql {
-    Sql::plain(match d {
-        Dialect::Sqlite => {
-            "SELECT name, sql FROM sqlite_master WHERE type = 'view' AND sql IS NOT NULL ORDER BY rowid"
-        }
-        Dialect::Postgres => {
-            "SELECT c.relname::text AS name, \
-             'CREATE VIEW ' || quote_ident(c.relname::text) || ' AS ' || pg_get_viewdef(c.oid) AS sql \
-             FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-             WHERE n.nspname = current_schema() AND c.relkind = 'v' ORDER BY c.oid"
-        }
-    })
+/// `name`, `sql` of every view of a SQLite database, in creation order (dependants after what they read).
+pub const SQLITE_VIEWS: &str =
+    "SELECT name, sql FROM sqlite_master WHERE type = 'view' AND sql IS NOT NULL ORDER BY rowid";
+
+/// What a PostgreSQL view `c` has beside its query (privileges, an owner, a comment), as statements for a view of the
+/// name that the expression `name` gives; after a first one.
+fn belongings_of(name: &str) -> String {
+    let to = "CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END \
+              || CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END";
+    format!(
+        "COALESCE((SELECT string_agg(';GRANT ' || a.privilege_type || ' ON ' || {name} || ' TO ' || {to}, '') \
+         FROM aclexplode(c.relacl) a WHERE a.grantee <> c.relowner), '') \
+         || COALESCE((SELECT string_agg(';GRANT ' || a.privilege_type || ' (' || quote_ident(t.attname::text) || ') ON ' \
+         || {name} || ' TO ' || {to}, '') FROM pg_catalog.pg_attribute t CROSS JOIN LATERAL aclexplode(t.attacl) a \
+         WHERE t.attrelid = c.oid AND NOT t.attisdropped), '') \
+         || COALESCE(';COMMENT ON VIEW ' || {name} || ' IS ' || quote_literal(obj_description(c.oid, 'pg_class')), '') \
+         || CASE WHEN pg_get_userbyid(c.relowner) = current_user THEN '' \
+         ELSE ';ALTER VIEW ' || {name} || ' OWNER TO ' || quote_ident(pg_get_userbyid(c.relowner)) END"
+    )
 }
 
-/// `name`, `sql` of the views that keep a view from being dropped because they read it, in creation order. SQLite does not
-/// mind.
+/// `name`, `sql` of the PostgreSQL views that read one of these tables and views, directly or through others, in creation
+/// order: they keep what they read from being dropped or changed. The statements also bring back what the views have
+/// beside their queries.
 #[must_use]
-pub fn readers(d: Dialect, view: &str) -> Sql {
-    one(
-        d,
-        "SELECT name, sql FROM sqlite_master WHERE name = ?1 AND false",
+pub fn readers(relations: &[&str]) -> Sql {
+    let belongings = belongings_of("quote_ident(c.relname::text)");
+    let text = format!(
         "WITH RECURSIVE r(oid) AS ( \
            SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-           WHERE n.nspname = current_schema() AND c.relname::text = $1::text \
+           WHERE n.nspname = current_schema() \
+           AND c.relname::text = ANY(ARRAY(SELECT jsonb_array_elements_text(($1::text)::jsonb))) \
            UNION SELECT w.ev_class FROM r JOIN pg_catalog.pg_depend d ON d.refobjid = r.oid \
            AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.classid = 'pg_catalog.pg_rewrite'::regclass \
            JOIN pg_catalog.pg_rewrite w ON w.oid = d.objid) \
-         SELECT c.relname::text AS name, \
-         'CREATE VIEW ' || quote_ident(c.relname::text) || ' AS ' || pg_get_viewdef(c.oid) AS sql \
+         SELECT c.relname::text AS name, 'CREATE VIEW ' || quote_ident(c.relname::text) \
+         || COALESCE(' WITH (' || array_to_string(c.reloptions, ', ') || ')', '') \
+         || ' AS ' || rtrim(pg_get_viewdef(c.oid), ';') || {belongings} AS sql \
          FROM r JOIN pg_catalog.pg_class c ON c.oid = r.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-         WHERE n.nspname = current_schema() AND c.relkind = 'v' AND c.relname::text <> $1::text ORDER BY c.oid",
-        view,
-    )
+         WHERE n.nspname = current_schema() AND c.relkind = 'v' \
+         AND c.relname::text <> ALL(ARRAY(SELECT jsonb_array_elements_text(($1::text)::jsonb))) ORDER BY c.oid"
+    );
+    let names: Vec<_> =
+        relations.iter().map(|name| names::stored(Dialect::Postgres, name)).collect();
+    Sql { text, params: vec![Value::Text(json_list(&names).into())] }
+}
+
+/// `sql`: what a PostgreSQL view has beside its query, as statements for a view of another name; the first one is empty.
+#[must_use]
+pub fn belongings(view: &str, of: &str) -> Sql {
+    let text = format!(
+        "SELECT {} AS sql FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         WHERE n.nspname = current_schema() AND c.relkind = 'v' AND c.relname::text = $1::text",
+        belongings_of("quote_ident($2::text)")
+    );
+    let name = |name| Value::Text(names::stored(Dialect::Postgres, name).into());
+    Sql { text, params: vec![name(view), name(of)] }
 }
 
 /// `table`, `sql`: what would give PostgreSQL's tables the row-level security they have.
@@ -179,7 +206,7 @@ pub fn row_security(table: &str) -> Sql {
         text: "SELECT count(*) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
                WHERE n.nspname = current_schema() AND c.relname::text = $1::text AND c.relrowsecurity"
             .to_owned(),
-        params: vec![Value::Text(table.into())],
+        params: vec![Value::Text(names::stored(Dialect::Postgres, table).into())],
     }
 }
 

@@ -62,10 +62,6 @@ impl ColumnType {
             },
         }
     }
-
-    fn indexable_json(self) -> bool {
-        matches!(self, Self::Json | Self::JsonList)
-    }
 }
 
 fn name(d: Dialect, n: &str) -> String {
@@ -75,7 +71,7 @@ fn name(d: Dialect, n: &str) -> String {
     }
 }
 
-/// `CREATE TABLE`, columns sorted by name in byte order; on PostgreSQL also the automatic GIN indexes.
+/// `CREATE TABLE`, columns sorted by name in byte order; on PostgreSQL also the automatic indexes of documents.
 #[must_use]
 pub fn create_table(d: Dialect, table: &str, columns: &[(&str, ColumnType)]) -> Vec<String> {
     let mut sorted = columns.to_vec();
@@ -86,7 +82,7 @@ pub fn create_table(d: Dialect, table: &str, columns: &[(&str, ColumnType)]) -> 
         defs.push("\"_rowid_\" BIGINT GENERATED ALWAYS AS IDENTITY".to_owned());
     }
     let mut out = vec![format!("CREATE TABLE {} ({})", name(d, table), defs.join(", "))];
-    out.extend(sorted.iter().filter_map(|(n, t)| gin(d, table, n, *t)));
+    out.extend(sorted.iter().flat_map(|(n, t)| document_indexes(d, table, n, *t)));
     out
 }
 
@@ -99,11 +95,11 @@ pub fn add_column(d: Dialect, table: &str, column: &str, ty: ColumnType) -> Vec<
         name(d, column),
         ty.definition(d)
     )];
-    out.extend(gin(d, table, column, ty));
+    out.extend(document_indexes(d, table, column, ty));
     out
 }
 
-/// Renames a column. On PostgreSQL its automatic GIN index follows.
+/// Renames a column. On PostgreSQL its automatic indexes follow.
 #[must_use]
 pub fn rename_column(d: Dialect, table: &str, from: &str, to: &str) -> Vec<String> {
     let mut out = vec![format!(
@@ -113,7 +109,7 @@ pub fn rename_column(d: Dialect, table: &str, from: &str, to: &str) -> Vec<Strin
         name(d, to)
     )];
     if d == Dialect::Postgres {
-        out.push(rename_index(&gin_name(table, from), &gin_name(table, to)));
+        out.extend(rename_indexes((table, from), (table, to)));
     }
     out
 }
@@ -124,12 +120,12 @@ pub fn drop_column(d: Dialect, table: &str, column: &str) -> String {
     format!("ALTER TABLE {} DROP COLUMN {}", name(d, table), name(d, column))
 }
 
-/// Renames a table; `json_columns` are those with an automatic GIN index on PostgreSQL.
+/// Renames a table; `json_columns` are those with automatic indexes on PostgreSQL.
 #[must_use]
 pub fn rename_table(d: Dialect, from: &str, to: &str, json_columns: &[&str]) -> Vec<String> {
     let mut out = vec![format!("ALTER TABLE {} RENAME TO {}", name(d, from), name(d, to))];
     if d == Dialect::Postgres {
-        out.extend(json_columns.iter().map(|c| rename_index(&gin_name(from, c), &gin_name(to, c))));
+        out.extend(json_columns.iter().flat_map(|c| rename_indexes((from, c), (to, c))));
     }
     out
 }
@@ -163,7 +159,7 @@ pub fn single_to_multiple(d: Dialect, table: &str, column: &str, temp: &str) -> 
         Dialect::Postgres => {
             let c = ident(column);
             let mut out = retype(table, column, "JSONB", &format!("pb_to_list({c})"), "'[]'");
-            out.extend(gin(d, table, column, ColumnType::JsonList));
+            out.extend(document_indexes(d, table, column, ColumnType::JsonList));
             out
         }
     }
@@ -190,7 +186,10 @@ pub fn multiple_to_single(d: Dialect, table: &str, column: &str, temp: &str) -> 
         }
         Dialect::Postgres => {
             let c = ident(column);
-            let mut out = vec![format!("DROP INDEX IF EXISTS {}", ident(&gin_name(table, column)))];
+            let mut out = vec![format!(
+                "DROP INDEX IF EXISTS {}",
+                ident(&document_index_name(Documents::Contents, table, column))
+            )];
             out.extend(retype(table, column, "TEXT COLLATE \"C\"", &format!("pb_last({c})"), "''"));
             out
         }
@@ -268,6 +267,18 @@ fn double_quoted(query: &str) -> String {
             (_, c) => c,
         })
         .collect()
+}
+
+/// Gives a view another name.
+#[must_use]
+pub fn rename_view(d: Dialect, from: &str, to: &str) -> String {
+    format!("ALTER VIEW {} RENAME TO {}", name(d, from), name(d, to))
+}
+
+/// Gives an index another name, if there is one; PostgreSQL only.
+#[must_use]
+pub fn rename_index(from: &str, to: &str) -> String {
+    format!("ALTER INDEX IF EXISTS {} RENAME TO {}", ident(from), ident(to))
 }
 
 /// Drops a view if it exists.
@@ -372,25 +383,51 @@ fn split_top_level(list: &str) -> Vec<&str> {
     out
 }
 
-fn gin(d: Dialect, table: &str, column: &str, ty: ColumnType) -> Option<String> {
-    (d == Dialect::Postgres && ty.indexable_json()).then(|| {
-        format!(
-            "CREATE INDEX IF NOT EXISTS {} ON {} USING gin ({})",
-            ident(&gin_name(table, column)),
-            ident(table),
-            ident(column)
-        )
+/// The indexes that columns of documents have by themselves on PostgreSQL: over what they hold, and over the rows whose
+/// numbers that index does not know by their value.
+#[must_use]
+pub fn document_indexes(d: Dialect, table: &str, column: &str, ty: ColumnType) -> Vec<String> {
+    let kinds: &[Documents] = match (d, ty) {
+        (Dialect::Postgres, ColumnType::Json) => &[Documents::Contents, Documents::Odd],
+        (Dialect::Postgres, ColumnType::JsonList) => &[Documents::Contents],
+        _ => &[],
+    };
+    let text = |kind: &Documents| {
+        let name = ident(&document_index_name(*kind, table, column));
+        let (table, column) = (ident(table), ident(column));
+        let over = match kind {
+            Documents::Contents => format!("USING gin ({column})"),
+            Documents::Odd => format!("(\"id\") WHERE pb_odd({column}) = 1"),
+        };
+        format!("CREATE INDEX IF NOT EXISTS {name} ON {table} {over}")
+    };
+    kinds.iter().map(text).collect()
+}
+
+/// The automatic indexes of columns of documents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Documents {
+    /// What they hold.
+    Contents,
+    /// Which of them hold numbers that are not what their double says.
+    Odd,
+}
+
+fn rename_indexes(from: (&str, &str), to: (&str, &str)) -> [String; 2] {
+    [Documents::Contents, Documents::Odd].map(|kind| {
+        let name = |(table, column)| document_index_name(kind, table, column);
+        rename_index(&name(from), &name(to))
     })
 }
 
-fn rename_index(from: &str, to: &str) -> String {
-    format!("ALTER INDEX IF EXISTS {} RENAME TO {}", ident(from), ident(to))
-}
-
-/// Name of the automatic GIN index; PostgreSQL names hold 63 bytes (spec extensions §1.8).
+/// Name of an automatic index; PostgreSQL names hold 63 bytes (spec extensions §1.8).
 #[must_use]
-pub fn gin_name(table: &str, column: &str) -> String {
-    let full = format!("idx_{table}_{column}_gin");
+pub fn document_index_name(kind: Documents, table: &str, column: &str) -> String {
+    let suffix = match kind {
+        Documents::Contents => "gin",
+        Documents::Odd => "odd",
+    };
+    let full = format!("idx_{table}_{column}_{suffix}");
     if full.len() <= 63 {
         return full;
     }
@@ -542,7 +579,11 @@ mod tests {
             pg[1],
             "CREATE INDEX IF NOT EXISTS \"idx_demo_j_gin\" ON \"demo\" USING gin (\"j\")"
         );
-        assert_eq!(pg.len(), 3);
+        assert_eq!(
+            pg[2],
+            "CREATE INDEX IF NOT EXISTS \"idx_demo_j_odd\" ON \"demo\" (\"id\") WHERE pb_odd(\"j\") = 1"
+        );
+        assert_eq!(pg.len(), 4);
     }
 
     #[test]
@@ -567,10 +608,10 @@ mod tests {
     }
 
     #[test]
-    fn long_gin_names_are_cut() {
-        let long = gin_name(&"t".repeat(60), "column");
-        assert_eq!(long.len(), 63);
-        assert_ne!(long, gin_name(&"t".repeat(60), "columm"));
+    fn long_index_names_are_cut() {
+        let name = |column: &str| document_index_name(Documents::Contents, &"t".repeat(60), column);
+        assert_eq!(name("column").len(), 63);
+        assert_ne!(name("column"), name("columm"));
     }
 
     #[test]

@@ -179,7 +179,8 @@ fn index_helps(plan: &Plan, test: &Test<'_>) -> bool {
             })
         }
         Test::MayMatch { node, .. } => *node == NodeId::BASE,
-        Test::Fails(_) | Test::Exists(_) | Test::None(_) | Test::MayContain { .. } => false,
+        Test::Holds(holds) => index_helps(plan, &holds.test),
+        Test::Fails(_) | Test::Exists(_) | Test::None(_) => false,
     }
 }
 
@@ -540,7 +541,7 @@ impl<'p> Walk<'p> {
     }
 
     /// A condition; `nested`: it stands beside others.
-    fn test(&mut self, test: &Test<'_>, nested: bool) {
+    pub(crate) fn test(&mut self, test: &Test<'_>, nested: bool) {
         match test {
             Test::Const(value) => {
                 let text = self.spell().truth(*value);
@@ -555,9 +556,7 @@ impl<'p> Walk<'p> {
                 Some((left, right)) => self.spell().compare(self, cmp.op, left, right, true),
                 None => self.push(self.spell().truth(false)),
             },
-            Test::MayContain { node, column, element } => {
-                self.spell().may_contain(self, *node, column, element);
-            }
+            Test::Holds(holds) => self.spell().holds(self, holds),
             Test::MayMatch { node, query } => self.spell().may_match(self, *node, query),
             Test::Exists(exists) => self.exists(exists, false),
             Test::None(exists) => self.exists(exists, true),
@@ -729,12 +728,8 @@ fn walks_index(test: &Test<'_>) -> bool {
     match test {
         Test::All(parts) | Test::Any(parts) => parts.iter().any(walks_index),
         Test::MayMatch { .. } => true,
-        Test::Const(_)
-        | Test::Cmp(_)
-        | Test::Fails(_)
-        | Test::Exists(_)
-        | Test::None(_)
-        | Test::MayContain { .. } => false,
+        Test::Holds(holds) => walks_index(&holds.test),
+        Test::Const(_) | Test::Cmp(_) | Test::Fails(_) | Test::Exists(_) | Test::None(_) => false,
     }
 }
 

@@ -1,4 +1,4 @@
--- Helper functions of the PostgreSQL texts; version 2 (dialects::POSTGRES_HELPERS_VERSION).
+-- Helper functions of the PostgreSQL texts; version 3 (dialects::POSTGRES_HELPERS_VERSION).
 -- They reproduce SQLite's value model where PostgreSQL has no native counterpart
 -- (spec filter-language §3.3, §3.4, §5, §6.4). Every statement is safe to repeat.
 
@@ -31,6 +31,24 @@ BEGIN
   RETURN j;
 EXCEPTION WHEN numeric_value_out_of_range THEN
   RETURN CASE WHEN abs(n) < 1 THEN '0.0'::jsonb ELSE to_jsonb(sign(n) * 1e400::numeric) END;
+END $$;
+
+-- 1 where a document may hold a number that is another one as SQLite holds it (0.10000000000000001 is 0.1), else 0: only
+-- there may an equal number be missed by `@>`. No other helper is called, because indexes are made of it.
+CREATE OR REPLACE FUNCTION pb_odd(v jsonb) RETURNS int LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+DECLARE t text := v::text; p text; n numeric; e numeric; f double precision;
+BEGIN
+  -- Fifteen digits mean the same either way.
+  IF t !~ '[0-9.]{15}' THEN RETURN 0; END IF;
+  FOR p IN SELECT m[1] FROM regexp_matches(t, '"(?:[^"\\]|\\.)*"|(-?[0-9][0-9.]*)', 'g') AS m WHERE octet_length(m[1]) > 15 LOOP
+    n := p::numeric;
+    CONTINUE WHEN position('.' in p) = 0 AND n BETWEEN -9223372036854775808 AND 9223372036854775807;
+    IF abs(n) > 1.7e308 OR (abs(n) < 1e-300 AND n <> 0) THEN RETURN 1; END IF;
+    f := p::double precision;
+    e := CASE WHEN abs(f) >= 9007199254740992 AND abs(f) < 9223372036854775808 THEN f::bigint::numeric ELSE f::text::numeric END;
+    IF n <> e THEN RETURN 1; END IF;
+  END LOOP;
+  RETURN 0;
 END $$;
 
 -- Extraction result: strings stay, booleans are 1/0, containers their text, JSON null is NULL. Short numbers mean
@@ -167,6 +185,16 @@ CREATE OR REPLACE FUNCTION pb_list(v anyelement) RETURNS jsonb LANGUAGE sql IMMU
   SELECT CASE WHEN jsonb_typeof(to_jsonb(v)) = 'array' THEN to_jsonb(v) ELSE jsonb_build_array(v) END
 $$;
 
+-- A point as it is sent and stored: the longitude first, short numbers with an exponent.
+CREATE OR REPLACE FUNCTION pb_degree(v jsonb) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE WHEN v = '0'::jsonb OR v >= '0.000001'::jsonb OR v <= '-0.000001'::jsonb THEN v::text
+    ELSE regexp_replace((v #>> '{}')::double precision::text, 'e-0', 'e-') END
+$$;
+CREATE OR REPLACE FUNCTION pb_point(v jsonb) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE WHEN jsonb_typeof(v -> 'lon') = 'number' AND jsonb_typeof(v -> 'lat') = 'number' AND v - 'lon' - 'lat' = '{}'::jsonb
+    THEN '{"lon":' || pb_degree(v -> 'lon') || ',"lat":' || pb_degree(v -> 'lat') || '}' ELSE pb_text(pb_scalar(v)) END
+$$;
+
 -- Number of elements (spec §7): a list's size, 0 for NULL and '', 1 for any other scalar.
 CREATE OR REPLACE FUNCTION pb_length(v text) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   SELECT CASE WHEN v IS NULL OR v = '' THEN 0 ELSE jsonb_array_length(pb_list(v)) END::bigint
@@ -242,7 +270,7 @@ LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 DECLARE
   jd bigint; raw double precision; p text[]; ymd int[]; ms bigint; part bigint;
   m text; r double precision; unit text; sgn int; y int; mo int; dd int; x int; n int;
-  floor_days int := 0; subsec boolean := false; first boolean := true;
+  floor_days int := 0; subsec boolean := false; first boolean := true; dated boolean := false;
   outp text := ''; i int := 1; c text; h int; mi int; s double precision; wd int; yd int; w int; iso_y int;
 BEGIN
   IF fmt IS NULL OR tv IS NULL THEN RETURN NULL; END IF;
@@ -251,6 +279,7 @@ BEGIN
     IF p[2]::int NOT BETWEEN 1 AND 12 OR p[3]::int NOT BETWEEN 1 AND 31 THEN RETURN NULL; END IF;
     jd := pb_jd(p[1]::int, p[2]::int, p[3]::int);
     floor_days := GREATEST(0, p[3]::int - pb_month_days(p[1]::int, p[2]::int));
+    dated := p[4] !~ '[+-](?!00:00)\d\d:\d\d\s*$';
     IF p[4] <> '' THEN
       part := pb_clock(p[4]);
       IF part IS NULL THEN RETURN NULL; END IF;
@@ -285,15 +314,17 @@ BEGIN
     raw := NULL;
     IF m IN ('utc', 'localtime') THEN CONTINUE; END IF;
     IF m = 'ceiling' THEN floor_days := 0; CONTINUE; END IF;
-    IF m = 'floor' THEN jd := jd - floor_days * 86400000::bigint; floor_days := 0; CONTINUE; END IF;
-    -- A calendar date exists only in SQLite's range; sums of days may leave it and come back.
-    IF (jd < 0 OR jd > 464269060799999) AND m ~ '(^start|^weekday|months? *$|years? *$|^[+-]\d{4}-)' THEN RETURN NULL; END IF;
+    IF m = 'floor' THEN jd := jd - floor_days * 86400000::bigint; floor_days := 0; dated := false; CONTINUE; END IF;
+    -- A calendar date is computed only in SQLite's range, where it is not known; sums of days may leave that and come back.
+    IF NOT dated AND (jd < 0 OR jd > 464269060799999) AND m ~ '(^start|^weekday|months? *$|years? *$|^[+-]\d{4}-)' THEN RETURN NULL; END IF;
     ymd := pb_ymd(jd);
     ms := ((jd + 43200000) % 86400000 + 86400000) % 86400000;
     IF m IN ('start of day', 'start of month', 'start of year') THEN
       jd := pb_jd(ymd[1], CASE WHEN m = 'start of year' THEN 1 ELSE ymd[2] END, CASE WHEN m = 'start of day' THEN ymd[3] ELSE 1 END);
+      dated := true;
       CONTINUE;
     END IF;
+    dated := false;
     IF m ~ '^weekday +' THEN
       r := pb_float(substr(m, 9));
       IF r IS NULL OR r < 0 OR r >= 7 OR r <> trunc(r) THEN RETURN NULL; END IF;

@@ -9,6 +9,7 @@
 //! | [`transfer`] | whole tables from one database to another |
 //! | [`fault`] | driver codes and messages → facts |
 //! | [`limits`] | values that a database cannot hold |
+//! | [`names`] | names as a database stores them |
 //! | `emit`, `spell`, `sqlite`, `postgres` | one walk over the lowered plan, and its two spellings |
 //!
 //! The text of a statement depends on the shape of a plan and on the class {null, empty, set} of its values,
@@ -35,6 +36,7 @@ mod emit;
 pub mod fault;
 mod full_text;
 pub mod limits;
+pub mod names;
 mod postgres;
 mod quote;
 mod spell;
@@ -76,7 +78,7 @@ impl Sql {
 pub const SQLITE_SEARCH: &str = "pb_fts";
 
 /// Version of [`POSTGRES_HELPERS`]; reinstall them when the stored mark differs.
-pub const POSTGRES_HELPERS_VERSION: u32 = 2;
+pub const POSTGRES_HELPERS_VERSION: u32 = 3;
 
 /// `CREATE OR REPLACE FUNCTION` statements that PostgreSQL texts rely on (`pb_…`). Run as one simple query,
 /// in the schema of the tables, before any other statement of this crate.

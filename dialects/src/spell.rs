@@ -5,7 +5,7 @@
 use filter_lang::{
     form::Side,
     plan::{Expr, NodeId, Op},
-    semijoin::Row,
+    semijoin::{Holds, Row},
     value::Value,
 };
 
@@ -46,8 +46,8 @@ pub(crate) trait Spell: std::fmt::Debug + Sync {
     fn value(&self, w: &mut Walk<'_>, value: &Value);
     /// A comparison in boolean position; `fails` asks whether it is definitely false.
     fn compare(&self, w: &mut Walk<'_>, op: Op, left: Side<'_>, right: Side<'_>, fails: bool);
-    /// The cheap test of [`filter_lang::semijoin::Test::MayContain`].
-    fn may_contain(&self, w: &mut Walk<'_>, node: NodeId, column: &str, element: &Value);
+    /// A test of what a document holds, with what its index can answer.
+    fn holds(&self, w: &mut Walk<'_>, holds: &Holds<'_>);
     /// The test of [`filter_lang::semijoin::Test::MayMatch`] that the full-text index answers.
     fn may_match(&self, w: &mut Walk<'_>, node: NodeId, query: &str);
     /// A FROM item with its alias.

@@ -6,7 +6,7 @@ use filter_lang::{
     form::{self, EqForm, LikeForm, Seat, Side},
     func::{Func, fts},
     plan::{Expr, JsonSeg, Literal, NodeId, NodeKind, Op},
-    semijoin::{Row, is_list},
+    semijoin::{Holds, Row, What, is_list},
     value::{Affinity, Value},
 };
 
@@ -47,14 +47,18 @@ impl Spell for Sqlite {
         }
     }
 
-    fn may_contain(&self, w: &mut Walk<'_>, node: NodeId, column: &str, element: &Value) {
-        w.push("instr(");
-        if !w.column(w.alias(node, Half::Left), column) {
-            w.push("NULL");
+    /// No index helps, but looking for the text of an element is cheaper than listing all of them.
+    fn holds(&self, w: &mut Walk<'_>, holds: &Holds<'_>) {
+        if let What::Element(element) = holds.what {
+            w.push("instr(");
+            if !w.column(w.alias(holds.node, Half::Left), holds.column) {
+                w.push("NULL");
+            }
+            w.push(", ");
+            w.param(Value::Text(needle(element).into()));
+            w.push(") > 0 AND ");
         }
-        w.push(", ");
-        w.param(Value::Text(needle(element).into()));
-        w.push(") > 0");
+        w.test(&holds.test, true);
     }
 
     fn may_match(&self, w: &mut Walk<'_>, node: NodeId, query: &str) {

@@ -153,6 +153,19 @@ pub fn select_for_update(d: Dialect, table: &str, columns: &ColumnList, id: &str
     Sql { text, params }
 }
 
+/// The ids of these rows, which others cannot write until the transaction ends. All who take several take them in the
+/// same order, so that nobody waits for somebody who waits.
+#[must_use]
+pub fn lock(d: Dialect, table: &str, ids: &[&str]) -> Sql {
+    let text = format!(
+        "SELECT b.\"id\" FROM {} AS b WHERE b.\"id\" {} ORDER BY b.\"id\"{}",
+        crate::ident(table),
+        in_list(d, 1),
+        if d == Dialect::Postgres { " FOR UPDATE" } else { "" }
+    );
+    Sql { text, params: vec![Value::Text(json_list(ids).into())] }
+}
+
 /// The rows of these ids, in no promised order.
 #[must_use]
 pub fn select_by_ids(d: Dialect, table: &str, columns: &ColumnList, ids: &[&str]) -> Sql {

@@ -4,7 +4,7 @@
 use crate::{
     Error, Result,
     app::Config,
-    schema::{Snapshot, full_text, migrate},
+    schema::{Snapshot, documents, full_text, long_names, migrate},
     settings::{Key, Settings},
     store::{Db, Store, StoreConfig},
 };
@@ -20,7 +20,9 @@ pub(crate) async fn databases(config: &Config, is_trial: bool) -> Result<(Store,
     migrate::run(&store).await?;
     let db = Db::Pool(store.data().clone());
     let snapshot = Snapshot::load(&db).await?;
+    long_names::settle(&store, &snapshot).await?;
     full_text::settle(&store, &snapshot).await?;
+    documents::settle(&store, &snapshot).await?;
     if is_trial {
         check_settings(&db, config).await?;
     }

@@ -2,7 +2,11 @@
 //!
 //! Source: spec records-files-realtime-batch §3.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use engine::{
     Error, FieldError, FieldErrors,
@@ -10,13 +14,14 @@ use engine::{
     event::{BatchEvent, BatchItem},
     files::Upload,
     hook::{BoxFuture, Slot},
-    record::{Submission, find},
+    record::{Submission, find, hold},
     schema::Loaded,
     wire::Shape,
 };
 use http::{HeaderName, HeaderValue, Method, Uri, header};
 use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
+use tokio::time::Instant;
 
 use crate::{
     api::Api,
@@ -216,11 +221,18 @@ impl Shared {
         let limit = self.limit;
         let answers = Mutex::new((0..items.len()).map(|_| None).collect());
         let batch = Arc::new(Batch { shared: self, items, answers, failed: Mutex::new(None) });
+        // Of all attempts together, from when the first one has its transaction.
+        let until = OnceLock::new();
         let work = |ctx| {
             let inside = batch.clone();
             inside.reset();
+            let until = *until.get_or_init(|| Instant::now() + limit);
             async move {
-                tokio::time::timeout(limit, process(inside, 0, ctx))
+                let work = async {
+                    inside.hold(&ctx).await?;
+                    process(inside, 0, ctx).await
+                };
+                tokio::time::timeout_at(until, work)
                     .await
                     .unwrap_or_else(|_| Err(Error::Message("batch transaction timeout".into())))
             }
@@ -347,6 +359,21 @@ impl Batch {
         let inside = if unused.is_some() { Inside::Nothing } else { Inside::Hook };
         let picked = pick(response, query).map_err(|e| ApiError::new(status, "").with_detail(e.to_string()));
         Ok((picked?, inside))
+    }
+
+    /// Takes the rows that the items name before any of them is written, whatever the order of the items.
+    async fn hold(&self, ctx: &Ctx) -> engine::Result<()> {
+        let snapshot = ctx.snapshot();
+        let rows = self.items.iter().filter_map(|item| {
+            let (name, wanted) = wanted(&item.method, &item.url)?;
+            let id = match wanted {
+                Wanted::Create => return None,
+                Wanted::Upsert => item.body.get("id")?.as_str()?,
+                Wanted::Update(id) | Wanted::Delete(id) => id,
+            };
+            Some((snapshot.find(name)?, id))
+        });
+        hold::hold(ctx, rows).await
     }
 
     /// The request that an item stands for: the outer headers under its own.

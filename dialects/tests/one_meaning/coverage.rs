@@ -152,6 +152,12 @@ fn in_lowering(plan: &Plan, seen: &mut BTreeSet<String>) {
     for way in statement::page_ways(Dialect::Sqlite, plan, &select) {
         seen.insert(format!("lowering: page, {way:?}"));
     }
+    let postgres = statement::count(Dialect::Postgres, plan).text;
+    for (name, text) in [("contents", " @> "), ("odd numbers", "pb_odd(")] {
+        if postgres.contains(text) {
+            seen.insert(format!("lowering: {name}"));
+        }
+    }
     if statement::count(Dialect::Sqlite, plan).text.contains(" MATCH ") {
         seen.insert("lowering: full-text index".into());
     }

@@ -6,7 +6,7 @@ use filter_lang::schema::Collection;
 
 use crate::{
     rng::Rng,
-    samples::{OPTIONS, TEXTS},
+    samples::{HELD_NUMBERS, HELD_TEXTS, OPTIONS, POINTS, TEXTS},
     support::common::Memory,
     tables::{NAMES, row_id},
 };
@@ -69,6 +69,9 @@ impl Gen<'_> {
                 _ => format!("{search} {rest}"),
             };
         }
+        if self.rng.chance(12) {
+            return self.held(at);
+        }
         let op = *self.rng.pick(&[
             "=", "!=", "~", "!~", ">", ">=", "<", "<=", "?=", "?!=", "?~", "?!~", "?>", "?>=",
             "?<", "?<=",
@@ -81,6 +84,49 @@ impl Gen<'_> {
         };
         self.seen.insert(format!("op {op}"));
         format!("{left} {op} {right}")
+    }
+
+    /// A comparison with what a document holds.
+    fn held(&mut self, at: &Arc<Collection>) -> String {
+        let (place, at) = self.place(at, 1, 30);
+        let list = self.rng.chance(35);
+        let op = *self.rng.pick(&["=", "=", "?=", "?=", "!=", "?!="]);
+        self.seen.insert(format!("held {op}{}", if list { " in a list" } else { "" }));
+        if list {
+            let field = *self.rng.pick(&["sm", "fm", "rm"]);
+            let item = match field {
+                "rm" => {
+                    let target = at.fields.iter().find(|f| f.name == "rm").unwrap();
+                    let target =
+                        target.target.as_deref().unwrap().trim_end_matches("_id").to_owned();
+                    row_id(&target, self.rng.below(4))
+                }
+                _ => (*self.rng.pick(OPTIONS)).to_owned(),
+            };
+            let path = if field == "rm" && self.rng.chance(50) { "rm.id" } else { "" };
+            let path = if path.is_empty() { format!("{field}:each") } else { path.to_owned() };
+            return format!("{place}{path} {op} '{item}'");
+        }
+        if self.rng.chance(15) {
+            let point = *self.rng.pick(POINTS);
+            let (op, text) = match self.rng.below(4) {
+                0 => ("~", &point[..point.len() / 2]),
+                1 => ("<", point),
+                _ => (op, point),
+            };
+            return format!("{place}g {op} '{text}'");
+        }
+        let path = self.json_path();
+        let value = match self.rng.below(6) {
+            0 => (*self.rng.pick(&["true", "false", "null"])).to_owned(),
+            1 | 2 => (*self.rng.pick(HELD_NUMBERS)).to_owned(),
+            3 => format!("'{}'", self.rng.pick(HELD_NUMBERS)),
+            _ => format!("'{}'", self.rng.pick(HELD_TEXTS)),
+        };
+        match self.rng.below(6) {
+            0 if !value.starts_with("'%") => format!("{value} {op} {place}j{path}"),
+            _ => format!("{place}j{path} {op} {value}"),
+        }
     }
 
     fn operand(&mut self, at: &Arc<Collection>) -> String {

@@ -98,31 +98,7 @@ impl Gen<'_> {
         let f = json.flatten().unwrap_or_else(|| self.rng.pick(&at.fields)).clone();
         let mut text = f.name.clone();
         match f.class {
-            Class::Json => {
-                let tail = *self.rng.pick(&[
-                    "",
-                    "",
-                    ".a",
-                    ".a",
-                    ".b",
-                    ".n",
-                    ".b.c",
-                    ".0",
-                    ".1",
-                    ".a.0",
-                    ".5",
-                    ".a.b.c",
-                    ".3.k",
-                    ".a.b",
-                    ".A",
-                    ".0.0",
-                    ".0.a.0.a",
-                    ".a.1.1.a.0",
-                    ".a.a.a.a.a",
-                    ".4",
-                ]);
-                text.push_str(tail);
-            }
+            Class::Json => text.push_str(self.json_path()),
             Class::GeoPoint => {
                 let tail = *self.rng.pick(&["", ".lat", ".lon", ".foo"]);
                 text.push_str(tail);
@@ -137,6 +113,33 @@ impl Gen<'_> {
             _ => *self.rng.pick(&["", "", "", "", ":lower", ":length", ":each", ":isset"]),
         };
         text + modifier
+    }
+
+    /// What may follow the name of a JSON field.
+    pub(crate) fn json_path(&mut self) -> &'static str {
+        const PATHS: &[&str] = &[
+            "",
+            "",
+            ".a",
+            ".a",
+            ".b",
+            ".n",
+            ".b.c",
+            ".0",
+            ".1",
+            ".a.0",
+            ".5",
+            ".a.b.c",
+            ".3.k",
+            ".a.b",
+            ".A",
+            ".0.0",
+            ".0.a.0.a",
+            ".a.1.1.a.0",
+            ".a.a.a.a.a",
+            ".4",
+        ];
+        PATHS[self.rng.below(PATHS.len())]
     }
 
     fn request(&mut self, at: &Arc<Collection>) -> String {

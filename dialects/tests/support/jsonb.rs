@@ -48,6 +48,8 @@ fn normal(field: &Field, value: Value) -> Value {
         Value::Real(n) if field.class == Class::Number && n.fract() == 0.0 && n.abs() < 9e18 => {
             Value::Int(n as i64)
         }
+        // A point has an order and a spelling of its own.
+        Value::Text(text) if field.class == Class::GeoPoint => Value::Text(text),
         Value::Text(text) if json => match jsonb(&text).as_deref() {
             Some("null") => Value::Null,
             Some(spelled) => Value::Text(spelled.into()),

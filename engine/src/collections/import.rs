@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use dialects::Dialect;
+use dialects::names;
 use serde_json::Value;
 
 use super::{CollectionRef, delete, save, views};
@@ -57,10 +57,8 @@ async fn run(ctx: &Ctx, plan: Import) -> Result<()> {
 /// wait aside.
 async fn delete_all(ctx: &Ctx, plan: &Import) -> Result<()> {
     let tx = views::transaction(ctx)?;
-    let aside = match ctx.app.dialect() {
-        Dialect::Sqlite => Vec::new(),
-        Dialect::Postgres => aside::set_all(tx).await?,
-    };
+    let gone: Vec<&str> = plan.delete.iter().map(|c| c.name.as_str()).collect();
+    let aside = aside::set_readers(tx, &gone).await?;
     for collection in &plan.delete {
         let handle = CollectionRef::stored(collection);
         handle.set_integrity_checks(false);
@@ -69,7 +67,8 @@ async fn delete_all(ctx: &Ctx, plan: &Import) -> Result<()> {
         })?;
     }
     for view in aside {
-        let named = |c: &Collection| c.is_view() && c.name == view.name;
+        let dialect = ctx.app.dialect();
+        let named = |c: &Collection| c.is_view() && *names::stored(dialect, &c.name) == *view.name;
         if plan.delete.iter().any(named) {
             continue;
         }

@@ -15,6 +15,7 @@ mod enrich;
 pub mod expand;
 pub mod export;
 pub mod file;
+pub mod hold;
 pub(crate) mod modify;
 pub mod read;
 mod recheck;

@@ -4,7 +4,10 @@
 
 use std::sync::Arc;
 
-use dialects::statement::{self, Case};
+use dialects::{
+    Dialect, names,
+    statement::{self, Case},
+};
 use serde_json::Value;
 
 use super::{
@@ -607,7 +610,7 @@ async fn write_row(ctx: &Ctx, record: &RecordRef, held: &[Step]) -> Result<()> {
             Ok(())
         }
         Err(Error::Store(store::Error::Unique { columns, index, message })) => {
-            let errors = not_unique(&collection, &columns, index.as_deref());
+            let errors = not_unique(ctx.app.dialect(), &collection, &columns, index.as_deref());
             if errors.is_empty() {
                 return Err(Error::Store(store::Error::Unique { columns, index, message }));
             }
@@ -619,12 +622,23 @@ async fn write_row(ctx: &Ctx, record: &RecordRef, held: &[Step]) -> Result<()> {
 
 /// The fields whose values are taken. An index over an expression names none: SQLite says so itself, for PostgreSQL, which
 /// keeps `COLLATE NOCASE` as an expression, too, the collection's own text decides.
-fn not_unique(collection: &Loaded, columns: &[String], index: Option<&str>) -> FieldErrors {
-    let field = |name: &str| collection.fields.iter().find(|f| f.name.eq_ignore_ascii_case(name));
+fn not_unique(
+    d: Dialect,
+    collection: &Loaded,
+    columns: &[String],
+    index: Option<&str>,
+) -> FieldErrors {
+    let field =
+        |found: &str| collection.fields.iter().find(|f| names::is_stored_as(d, found, &f.name));
     let mut errors = FieldErrors::default();
     let mut indexes = collection.indexes.iter().map(|text| Index::parse(text));
-    let violated = index.and_then(|name| indexes.find(|i| i.name.eq_ignore_ascii_case(name)));
-    if violated.is_some_and(|index| index.columns.iter().any(|c| field(&c.name).is_none())) {
+    let violated = index.and_then(|found| indexes.find(|i| names::is_stored_as(d, found, &i.name)));
+    if violated.is_some_and(|index| {
+        index
+            .columns
+            .iter()
+            .any(|c| !collection.fields.iter().any(|f| f.name.eq_ignore_ascii_case(&c.name)))
+    }) {
         return errors;
     }
     for field in columns.iter().filter_map(|column| field(column)) {

@@ -27,7 +27,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use dialects::{Dialect, ddl, transfer};
+use dialects::{Dialect, ddl, names, transfer};
 use tokio::sync::mpsc;
 
 use self::{
@@ -141,12 +141,17 @@ type Batch = Result<Vec<Row>>;
 struct Layout {
     name: String,
     columns: Vec<(String, String)>,
+    /// Whose names these are; `None` where there is no such table.
+    dialect: Option<Dialect>,
 }
 
 impl Layout {
     /// The database's own names of a table's columns; `None` for what it does not have.
     fn pick(&self, table: &Table) -> Vec<Option<&str>> {
-        let find = |name: &str| self.columns.iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
+        let dialect = self.dialect.unwrap_or(Dialect::Sqlite);
+        let find = |name: &str| {
+            self.columns.iter().find(|(found, _)| names::is_stored_as(dialect, found, name))
+        };
         table.columns.iter().map(|c| find(&c.name).map(|(name, _)| name.as_str())).collect()
     }
 }
@@ -463,7 +468,8 @@ async fn left_behind(
     plan: &Plan,
     tell: &mut (dyn FnMut(Event) + Send),
 ) -> Result<()> {
-    let known = plan.names();
+    let dialect = source.dialect();
+    let known = plan.names(dialect);
     let searched: Vec<String> = plan
         .collections
         .iter()
@@ -481,7 +487,9 @@ async fn left_behind(
     }
     for table in plan.tables.iter().filter(|t| !t.auxiliary) {
         let columns = source.layout(&table.name, false).await?.columns;
-        let has = |name: &str| table.columns.iter().any(|c| c.name.eq_ignore_ascii_case(name));
+        let has = |found: &str| {
+            table.columns.iter().any(|c| names::is_stored_as(dialect, found, &c.name))
+        };
         for (name, _) in columns.iter().filter(|(name, _)| !has(name)) {
             tell(Event::Warning(format!(
                 "the column {name:?} of {:?} belongs to no field and is not copied",

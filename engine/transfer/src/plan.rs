@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use dialects::{Dialect, ddl};
+use dialects::{Dialect, ddl, names};
 
 use super::cell::Kind;
 use model::{
@@ -129,10 +129,11 @@ impl Plan {
         Self { tables, collections }
     }
 
-    /// Names of all tables and views, in lower case.
-    pub(super) fn names(&self) -> HashSet<String> {
+    /// Names of all tables and views as a database has them, in lower case.
+    pub(super) fn names(&self, d: Dialect) -> HashSet<String> {
         let views = self.collections.iter().map(|c| &c.name);
-        self.tables.iter().map(|t| &t.name).chain(views).map(|n| n.to_ascii_lowercase()).collect()
+        let all = self.tables.iter().map(|t| &t.name).chain(views);
+        all.map(|name| names::stored(d, name).to_ascii_lowercase()).collect()
     }
 
     /// What makes the tables, and what is better done when they are full: (statement, in `auxiliary.db`).

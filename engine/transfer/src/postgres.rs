@@ -3,7 +3,7 @@
 use std::{collections::HashSet, sync::Arc};
 
 use bytes::{BufMut as _, Bytes, BytesMut};
-use dialects::{Dialect, catalog, transfer};
+use dialects::{Dialect, catalog, names, transfer};
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio_postgres::{Client, CopyInSink};
@@ -72,7 +72,7 @@ impl Session {
         let session = Self::open(dsn, transfer::BEGIN_FILL).await?;
         session.execute(transfer::LOCK_MIGRATIONS).await?;
         let found = session.tables().await?;
-        let mut ours = plan.names();
+        let mut ours = plan.names(Dialect::Postgres);
         let is_ours =
             |ours: &HashSet<String>, name: &str| ours.contains(&name.to_ascii_lowercase());
         if let Some((name, _)) = found.iter().find(|(name, _)| is_ours(&ours, name))
@@ -87,7 +87,10 @@ impl Session {
             let names =
                 transfer::select(Dialect::Postgres, "_collections", &[Some("name")], false, &[]);
             let rows = session.0.query(&names, &[]).await.map_err(|e| driver(&e))?;
-            ours.extend(rows.iter().map(|row| row.get::<_, String>(0).to_ascii_lowercase()));
+            ours.extend(rows.iter().map(|row| {
+                let name: String = row.get(0);
+                names::stored(Dialect::Postgres, &name).to_ascii_lowercase()
+            }));
         }
         let policies = Policies::read(&session).await?;
         // views first: what remains of them does not hold a table
@@ -102,7 +105,7 @@ impl Session {
 
     /// Rows of texts.
     pub(super) async fn texts(&self, text: &str) -> Result<Vec<Vec<String>>> {
-        let rows = self.0.query(text, &[]).await.map_err(|e| driver(&e))?;
+        let rows = self.0.query(&*names::postgres_text(text), &[]).await.map_err(|e| driver(&e))?;
         Ok(rows.iter().map(|row| (0..row.len()).map(|at| row.get(at)).collect()).collect())
     }
 
@@ -112,7 +115,7 @@ impl Session {
     }
 
     pub(super) async fn execute(&self, text: &str) -> Result<()> {
-        self.0.batch_execute(text).await.map_err(|e| driver(&e))
+        self.0.batch_execute(&names::postgres_text(text)).await.map_err(|e| driver(&e))
     }
 
     /// Names of tables and views; true for views.
@@ -125,12 +128,14 @@ impl Session {
     /// The name and the columns (with types) of a table or view, if there is one.
     pub(super) async fn layout(&self, name: &str) -> Result<Layout> {
         let has = catalog::has_table(Dialect::Postgres, name).text;
-        let found = self.0.query_opt(&has, &[&name]).await.map_err(|e| driver(&e))?;
+        let name = names::stored(Dialect::Postgres, name);
+        let found = self.0.query_opt(&has, &[&&*name]).await.map_err(|e| driver(&e))?;
         let Some(found) = found else { return Ok(Layout::default()) };
         let name: String = found.get(0);
         let sql = catalog::columns(Dialect::Postgres, &name).text;
         let rows = self.0.query(&sql, &[&name]).await.map_err(|e| driver(&e))?;
-        Ok(Layout { columns: rows.iter().map(|row| (row.get(0), row.get(1))).collect(), name })
+        let columns = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+        Ok(Layout { columns, name, dialect: Some(Dialect::Postgres) })
     }
 
     /// Sends all rows of a table, or the reason why that cannot be done.
@@ -154,7 +159,8 @@ impl Session {
 
     async fn send_rows(&self, select: &str, table: &Table, to: &Sender<Batch>) -> Result<()> {
         let text = transfer::copy_out(select);
-        let chunks = self.0.copy_out(&text).await.map_err(|e| driver(&e))?;
+        let chunks =
+            self.0.copy_out(&*names::postgres_text(&text)).await.map_err(|e| driver(&e))?;
         let mut chunks = std::pin::pin!(chunks);
         let mut decoder = Decoder::new(table);
         let (mut batch, mut n_bytes) = (Vec::with_capacity(ROWS), 0);
@@ -186,7 +192,8 @@ impl Session {
         let text = transfer::copy_in(&table.name, &table.names(), table.numbered);
         let failed =
             |e: tokio_postgres::Error| Error(format!("table {}: {}", table.name, driver(&e)));
-        let sink: CopyInSink<Bytes> = self.0.copy_in(&text).await.map_err(failed)?;
+        let sink: CopyInSink<Bytes> =
+            self.0.copy_in(&*names::postgres_text(&text)).await.map_err(failed)?;
         let mut sink = std::pin::pin!(sink);
         let mut out = BytesMut::with_capacity(CHUNK * 2);
         out.put_slice(SIGNATURE);

@@ -2,11 +2,15 @@
 //!
 //! Policies are the database's own, written by its users; they are in no other place. Knows no policy's meaning.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
-use dialects::{catalog, transfer};
+use dialects::{Dialect, catalog, names, transfer};
 
-use super::{Error, Result, plan::Plan, postgres::Session};
+use super::{
+    Error, Result,
+    plan::{Plan, Table},
+    postgres::Session,
+};
 
 /// Makes sure that a reading transaction sees all rows: as the server's own work, if policies let that pass whatever the row.
 ///
@@ -68,9 +72,9 @@ impl Policies {
 
     /// Puts them on the tables that exist again.
     pub(super) async fn restore(&self, session: &Session, plan: &Plan) -> Result<()> {
-        let tables = &plan.tables;
-        for (name, text) in self.0.iter().filter(|(name, _)| tables.iter().any(|t| t.name == *name))
-        {
+        let stored = |t: &Table| names::stored(Dialect::Postgres, &t.name).into_owned();
+        let tables: HashSet<String> = plan.tables.iter().map(stored).collect();
+        for (name, text) in self.0.iter().filter(|(name, _)| tables.contains(name)) {
             session.execute(text).await.map_err(|Error(why)| {
                 Error(format!(
                     "the row-level security of {name:?} does not fit what is to replace it: {why}"

@@ -118,7 +118,8 @@ impl Files {
             .with(auxiliary, move |conn| {
                 let mut statement = conn.prepare(&catalog::columns(Dialect::Sqlite, &name).text)?;
                 let rows = statement.query_map([&name], |row| Ok((row.get(0)?, row.get(1)?)))?;
-                Ok(Layout { columns: rows.collect::<rusqlite::Result<_>>()?, name })
+                let columns = rows.collect::<rusqlite::Result<_>>()?;
+                Ok(Layout { columns, name, dialect: Some(Dialect::Sqlite) })
             })
             .await?;
         Ok(found.unwrap_or_default())

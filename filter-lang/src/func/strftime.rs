@@ -96,12 +96,14 @@ struct Moment {
     overflow: i64,
     /// The date as written, for days beyond the end of the month: it is kept until something moves the moment.
     written: Option<(i64, i64, i64)>,
+    /// The calendar date is known because it was given or computed, and nothing moved the moment since.
+    dated: bool,
     subsec: bool,
 }
 
 impl Moment {
     fn at(ms: i64) -> Self {
-        Self { ms, raw: None, unset: false, overflow: 0, written: None, subsec: false }
+        Self { ms, raw: None, unset: false, overflow: 0, written: None, dated: false, subsec: false }
     }
 
     /// A number: a Julian day unless a modifier says otherwise.
@@ -127,7 +129,7 @@ impl Moment {
 
     /// SQLite computes a calendar date only within its range; sums of days may leave it and come back.
     fn has_date(&self) -> bool {
-        (JD_MIN_MS..=JD_MAX_MS).contains(&self.ms)
+        self.dated || (JD_MIN_MS..=JD_MAX_MS).contains(&self.ms)
     }
 
     fn civil(&self) -> (i64, i64, i64) {
@@ -138,6 +140,7 @@ impl Moment {
     fn add(&mut self, ms: i64) {
         self.ms += ms;
         self.written = None;
+        self.dated = false;
     }
 
     fn time_of_day(&self) -> i64 {
@@ -147,6 +150,7 @@ impl Moment {
     fn set_date(&mut self, year: i64, month: i64, day: i64) {
         self.ms = days_from_civil(year, month, day) * DAY_MS + self.time_of_day();
         self.written = None;
+        self.dated = false;
     }
 }
 
@@ -187,12 +191,14 @@ fn parse_date(text: &str) -> Option<Moment> {
     let mut moment = Moment::at(days_from_civil(year, month, day) * DAY_MS);
     moment.overflow = overflow(year, month, day);
     moment.written = (moment.overflow > 0).then_some((year, month, day));
+    moment.dated = true;
     let rest = rest.trim_start_matches(|c: char| is_space(c) || c == 'T');
     if !rest.is_empty() {
         let clock = parse_clock(rest)?;
         moment.ms += clock.ms - clock.zone_ms;
         if clock.zone_ms != 0 {
             moment.written = None;
+            moment.dated = false;
         }
     }
     Some(moment)
@@ -279,7 +285,10 @@ fn modify(moment: &mut Moment, text: &str, is_first: bool) -> Option<()> {
         }
         "subsec" | "subsecond" => moment.subsec = true,
         "start of day" | "start of month" | "start of year" if !moment.has_date() => return None,
-        "start of day" => moment.ms -= moment.time_of_day(),
+        "start of day" => {
+            moment.ms -= moment.time_of_day();
+            moment.dated = true;
+        }
         "start of month" => start_of(moment, false),
         "start of year" => start_of(moment, true),
         _ => match name.strip_prefix("weekday ") {
@@ -307,6 +316,7 @@ fn start_of(moment: &mut Moment, of_year: bool) {
     let month = if of_year { 1 } else { month };
     moment.ms = days_from_civil(year, month, 1) * DAY_MS;
     moment.written = None;
+    moment.dated = true;
 }
 
 #[allow(clippy::cast_possible_truncation, reason = "range checked")]

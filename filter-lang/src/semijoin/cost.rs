@@ -53,7 +53,8 @@ fn cost(test: &Test<'_>) -> u32 {
             let like = if matches!(cmp.op, Op::Like | Op::NotLike) { 3 } else { 0 };
             expr_cost(&cmp.left.expr) + expr_cost(&cmp.right.expr) + like
         }
-        Test::MayContain { .. } => 3,
+        // What must be held is cheap to look for, and rarely there.
+        Test::Holds(holds) => cost(&holds.test).min(8),
         // Before anything else: it says where to look.
         Test::MayMatch { .. } => 0,
         Test::Exists(e) | Test::None(e) => match e.link {

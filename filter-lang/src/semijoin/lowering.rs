@@ -52,7 +52,9 @@ impl<'p> Lowering<'p> {
             let mut inner = bound.clone();
             inner.extend(rows.iter());
             let test = self.conjunction(&members, &inner);
-            out.push(self.exists(&rows, test));
+            let tuples: Vec<&'p Cmp> = members.iter().filter_map(|part| comparison(part)).collect();
+            let exists = self.exists(&rows, test);
+            out.push(self.within(&tuples, bound, exists));
         }
         all(out)
     }
@@ -81,22 +83,18 @@ impl<'p> Lowering<'p> {
         let mut free = NodeSet::default();
         used_by_cmp(cmp, &mut free);
         self.close(&mut free, bound);
-        let tuple = match self.may_match(cmp) {
-            Some(test) => all(vec![test, Test::Cmp(cmp)]),
-            None => Test::Cmp(cmp),
-        };
-        let test = if form::value_check(cmp).is_none() {
-            self.exists(&free, tuple)
-        } else if self.values_need(cmp, bound) {
-            let test = all(vec![tuple, self.values(cmp)]);
-            self.exists(&free, test)
-        } else {
-            all(vec![self.exists(&free, tuple), self.values(cmp)])
-        };
-        match self.hint(cmp, bound) {
-            Some(hint) => all(vec![hint, test]),
-            None => test,
+        let tuple = self.tuple(cmp);
+        if form::value_check(cmp).is_none() {
+            let exists = self.exists(&free, tuple);
+            return self.within(&[cmp], bound, exists);
         }
+        if self.values_need(cmp, bound) {
+            let test = all(vec![tuple, self.values(cmp)]);
+            let exists = self.exists(&free, test);
+            return self.within(&[cmp], bound, exists);
+        }
+        let exists = self.exists(&free, tuple);
+        all(vec![self.within(&[cmp], bound, exists), self.values(cmp)])
     }
 
     /// Whether the value check reads rows that are not bound yet.
@@ -246,6 +244,13 @@ impl<'p> Lowering<'p> {
     pub(super) fn close(&self, used: &mut NodeSet, bound: &NodeSet) {
         close_upward(self.plan, used);
         used.remove_all(bound);
+    }
+}
+
+fn comparison(cond: &Cond) -> Option<&Cmp> {
+    match cond {
+        Cond::Cmp(cmp) => Some(cmp),
+        Cond::Const(_) | Cond::And(_) | Cond::Or(_) => None,
     }
 }
 

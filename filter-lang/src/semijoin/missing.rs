@@ -1,6 +1,6 @@
 //! What a test says about a row that is not there: where it cannot be true, the join is an inner one.
 
-use super::{Link, Row, Seen, Test, nodes::hangs_on};
+use super::{Holds, Link, Row, Seen, Test, nodes::hangs_on};
 use crate::{
     form::{self, EqForm, LikeForm, Side},
     plan::{Expr, Literal, NodeId, Op, Plan},
@@ -23,7 +23,7 @@ pub(super) fn rejects(plan: &Plan, test: &Test<'_>, node: NodeId, seen: Seen) ->
             let truth = on_missing(plan, cmp.op, [left, right], node, seen);
             matches!(truth, Truth::True | Truth::Null)
         }
-        Test::MayContain { node: read, .. } | Test::MayMatch { node: read, .. } => {
+        Test::Holds(Holds { node: read, .. }) | Test::MayMatch { node: read, .. } => {
             hangs_on(plan, *read, node)
         }
         Test::Exists(e) => {

@@ -19,7 +19,7 @@ use self::{
     nodes::{NodeSet, close_upward, is_single, used_by_cond, used_by_expr},
 };
 use crate::{
-    plan::{Cmp, Expr, NodeId, NodeKind, Plan, SortBy},
+    plan::{Cmp, Expr, JsonSeg, NodeId, NodeKind, Plan, SortBy},
     value::Value,
 };
 
@@ -67,15 +67,8 @@ pub enum Test<'p> {
     Exists(Exists<'p>),
     /// No rows pass.
     None(Exists<'p>),
-    /// A cheap, necessary test: the list column may contain this text as an element.
-    MayContain {
-        /// The row of the list.
-        node: NodeId,
-        /// The list column; surely a JSON array of strings.
-        column: &'p str,
-        /// The element.
-        element: &'p Value,
-    },
+    /// A test of what a column of documents holds, which an index over their contents can answer.
+    Holds(Holds<'p>),
     /// A necessary test that the full-text index of the row's table answers: it may hold the words of this query.
     MayMatch {
         /// The row.
@@ -83,6 +76,31 @@ pub enum Test<'p> {
         /// The query, as the plan has it.
         query: &'p str,
     },
+}
+
+/// A test of the documents in a column that is true only where they hold something, wherever else it looks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Holds<'p> {
+    /// The row.
+    pub node: NodeId,
+    /// The column.
+    pub column: &'p str,
+    /// What it must hold.
+    pub what: What<'p>,
+    /// The test.
+    pub test: Box<Test<'p>>,
+    /// True if the test is true wherever the column holds that.
+    pub says_all: bool,
+}
+
+/// What a document holds.
+#[derive(Debug, Clone, PartialEq)]
+pub enum What<'p> {
+    /// A list column (surely a JSON array of strings) has this text among its elements.
+    Element(&'p Value),
+    /// A JSON column has this at the end of a path: a text, or a number as SQLite reads it, in whatever digits it is
+    /// written; 1 and 0 also stand for `true` and `false`. An index in the path only says that there is an array.
+    At(&'p [JsonSeg], Value),
 }
 
 /// Rows to look for, and what they must pass.
@@ -163,11 +181,8 @@ pub fn builds_sets_of_named_rows(plan: &Plan, test: &Test<'_>) -> bool {
                 .is_some_and(|row| matches!(plan.node(row.node).kind, NodeKind::RelOne { .. }));
             (named && e.link == Link::Set) || builds_sets_of_named_rows(plan, &e.test)
         }
-        Test::Const(_)
-        | Test::Cmp(_)
-        | Test::Fails(_)
-        | Test::MayContain { .. }
-        | Test::MayMatch { .. } => false,
+        Test::Holds(holds) => builds_sets_of_named_rows(plan, &holds.test),
+        Test::Const(_) | Test::Cmp(_) | Test::Fails(_) | Test::MayMatch { .. } => false,
     }
 }
 

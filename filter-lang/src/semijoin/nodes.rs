@@ -119,8 +119,12 @@ pub(super) fn used_by_test(plan: &Plan, test: &Test<'_>, out: &mut NodeSet) {
             parts.iter().for_each(|part| used_by_test(plan, part, out));
         }
         Test::Cmp(cmp) | Test::Fails(cmp) => used_by_cmp(cmp, out),
-        Test::MayContain { node, .. } | Test::MayMatch { node, .. } => {
+        Test::MayMatch { node, .. } => {
             out.insert(*node);
+        }
+        Test::Holds(holds) => {
+            out.insert(holds.node);
+            used_by_test(plan, &holds.test, out);
         }
         Test::Exists(e) | Test::None(e) => {
             let own: NodeSet = e.rows.iter().map(|row| row.node).collect();

@@ -3,7 +3,7 @@
 //! For some changes of a table all of them go (spec collections-and-fields §4.7 step 5), and PostgreSQL drops nothing that
 //! a view reads.
 
-use dialects::{Sql, catalog, ddl};
+use dialects::{Dialect, Sql, catalog, ddl, names};
 
 use super::Snapshot;
 use crate::store::{self, Tx};
@@ -16,26 +16,70 @@ pub struct Aside {
     create: String,
 }
 
-/// Drops all views; the oldest is the first of the list.
+/// Drops the views that a change of a table must not see; the oldest is the first of the list. On PostgreSQL those that read
+/// the table: others, such as those of extensions, are none of its business.
 ///
 /// # Errors
 /// What the store reports.
-pub async fn set_all(tx: &Tx) -> store::Result<Vec<Aside>> {
-    let views = listed(tx, catalog::views(tx.dialect())).await?;
+pub async fn set_for(tx: &Tx, table: &str) -> store::Result<Vec<Aside>> {
+    match tx.dialect() {
+        Dialect::Sqlite => {
+            let views = listed(tx, Sql::plain(catalog::SQLITE_VIEWS)).await?;
+            drop_all(tx, &views).await?;
+            Ok(views)
+        }
+        Dialect::Postgres => set_readers(tx, &[table]).await,
+    }
+}
+
+/// Drops the views that keep others from being dropped because they read them, on PostgreSQL.
+///
+/// # Errors
+/// What the store reports.
+pub async fn set_readers(tx: &Tx, relations: &[&str]) -> store::Result<Vec<Aside>> {
+    let views = match tx.dialect() {
+        Dialect::Sqlite => Vec::new(),
+        Dialect::Postgres => listed(tx, catalog::readers(relations)).await?,
+    };
     drop_all(tx, &views).await?;
     Ok(views)
 }
 
-/// Drops the view collections that keep a view from being dropped: those that read it, on PostgreSQL. Views of others stay
-/// in the way: they would come back without what was granted on them.
+/// The same, of view collections only. Views of others stay in the way of a view that changes: they may not fit any more.
 ///
 /// # Errors
 /// What the store reports.
-pub async fn set_readers(tx: &Tx, snapshot: &Snapshot, view: &str) -> store::Result<Vec<Aside>> {
-    let mut views = listed(tx, catalog::readers(tx.dialect(), view)).await?;
-    views.retain(|view| snapshot.by_name(&view.name).is_some_and(|c| c.is_view()));
+pub async fn set_reading_collections(
+    tx: &Tx,
+    snapshot: &Snapshot,
+    view: &str,
+) -> store::Result<Vec<Aside>> {
+    if tx.dialect() == Dialect::Sqlite {
+        return Ok(Vec::new());
+    }
+    let mut views = listed(tx, catalog::readers(&[view])).await?;
+    let is_collection = |view: &Aside| {
+        snapshot
+            .iter()
+            .any(|c| c.is_view() && *names::stored(Dialect::Postgres, &c.name) == *view.name)
+    };
+    views.retain(is_collection);
     drop_all(tx, &views).await?;
     Ok(views)
+}
+
+/// What a view of PostgreSQL has beside its query (privileges), to be run when it was made again as `of`.
+///
+/// # Errors
+/// What the store reports.
+pub async fn belongings(tx: &Tx, view: &str, of: &str) -> store::Result<String> {
+    if tx.dialect() == Dialect::Sqlite {
+        return Ok(String::new());
+    }
+    tx.query(catalog::belongings(view, of), |rows| {
+        Ok(rows.next()?.map(|row| row.text(0).to_owned()).unwrap_or_default())
+    })
+    .await?
 }
 
 /// Makes views again.

@@ -14,6 +14,8 @@ pub enum Change {
     DropIndexes(Vec<String>),
     /// The table gets another name.
     Rename { from: String, to: String },
+    /// Only the letter case of the table's name changes: nothing to do where names have none.
+    RenameCase { from: String, to: String },
     /// A field is gone.
     DropColumn(String),
     /// A field is new; its column is added under a temporary name first.
@@ -45,10 +47,14 @@ pub fn diff(old: Option<&Collection>, new: &Collection) -> Vec<Change> {
     };
     let renamed = !old.name.eq_ignore_ascii_case(&new.name);
     let fields = |c: &Collection| crate::wire::to_string(&c.fields, Audience::Db);
-    if !renamed && fields(old) == fields(new) && old.indexes == new.indexes {
-        return Vec::new();
-    }
+    let (from, to) = (old.name.clone(), new.name.clone());
     let mut changes = Vec::new();
+    if !renamed && from != to {
+        changes.push(Change::RenameCase { from: from.clone(), to: to.clone() });
+    }
+    if !renamed && fields(old) == fields(new) && old.indexes == new.indexes {
+        return changes;
+    }
     // It follows renames by itself.
     let searched = |c: &Collection| c.full_text().map(|f| f.id.clone()).collect::<Vec<_>>();
     let search_again = searched(old) != searched(new);
@@ -66,7 +72,7 @@ pub fn diff(old: Option<&Collection>, new: &Collection) -> Vec<Change> {
         changes.push(Change::DropIndexes(names));
     }
     if renamed {
-        changes.push(Change::Rename { from: old.name.clone(), to: new.name.clone() });
+        changes.push(Change::Rename { from, to });
     }
     diff_columns(old, new, &mut changes);
     changes.push(Change::CreateIndexes);
@@ -120,7 +126,8 @@ mod tests {
         assert_eq!(diff(None, &old), [Change::Create, Change::CreateIndexes]);
         assert_eq!(diff(Some(&old), &old), []);
         let cased = collection("T", &a, &["create index i on t (a)", "bad"]);
-        assert_eq!(diff(Some(&old), &cased), []);
+        let case = Change::RenameCase { from: "t".into(), to: "T".into() };
+        assert_eq!(diff(Some(&old), &cased), [case]);
         let searched = json!([{"id":"1","name":"z","type":"text","fullText":true},
             {"id":"2","name":"b","type":"select","values":["x"]}]);
         let steps = diff(Some(&old), &collection("t", &searched, &["bad"]));

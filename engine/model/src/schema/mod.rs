@@ -3,9 +3,11 @@
 pub mod aside;
 pub mod collection;
 pub mod diff;
+pub mod documents;
 pub mod full_text;
 pub mod import;
 pub mod index;
+pub mod long_names;
 pub mod migrate;
 pub mod normalize;
 pub mod options;

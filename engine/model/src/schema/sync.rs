@@ -3,7 +3,7 @@
 //! Order of steps and error texts are those of spec collections-and-fields §4.5 step 4 and §4.7. Hooks, validation
 //! and the swap of the snapshot belong to `collections/`.
 
-use dialects::{Sql, Value, catalog, ddl, statement};
+use dialects::{Dialect, Sql, Value, catalog, ddl, statement};
 
 use super::{
     Collection, Snapshot, aside,
@@ -134,10 +134,10 @@ async fn has_table(tx: &Tx, name: &str) -> store::Result<bool> {
         .await?
 }
 
-/// The present name of the table while changes run: a case-only rename leaves it alone.
-fn table_name<'a>(new: &'a Collection, old: Option<&'a Collection>) -> &'a str {
+/// The present name of the table while changes run. On SQLite, where names have no case, a rename of the case leaves it.
+fn table_name<'a>(d: Dialect, new: &'a Collection, old: Option<&'a Collection>) -> &'a str {
     match old {
-        Some(old) if old.name.eq_ignore_ascii_case(&new.name) => &old.name,
+        Some(old) if d == Dialect::Sqlite && old.name.eq_ignore_ascii_case(&new.name) => &old.name,
         _ => &new.name,
     }
 }
@@ -150,7 +150,7 @@ async fn apply_change(
     temporary: &mut Vec<(String, String)>,
 ) -> crate::Result<()> {
     let dialect = tx.dialect();
-    let table = table_name(new, old);
+    let table = table_name(dialect, new, old);
     let temp = |name: &str| format!("{name}{}", id::random(5, id::ALNUM));
     match change {
         Change::Create => {
@@ -161,7 +161,8 @@ async fn apply_change(
         Change::DropIndexes(names) => {
             run(tx, names.iter().map(|name| ddl::drop_index(dialect, name)).collect()).await?;
         }
-        Change::Rename { from, to } => {
+        Change::RenameCase { .. } if dialect == Dialect::Sqlite => {}
+        Change::Rename { from, to } | Change::RenameCase { from, to } => {
             let json: Vec<&str> = old
                 .into_iter()
                 .flat_map(|old| &old.fields)
@@ -191,11 +192,11 @@ async fn apply_change(
         }
         Change::ToMultiple(name) => {
             let temp = temp(&format!("_{name}"));
-            convert(tx, ddl::single_to_multiple(dialect, table, name, &temp)).await?;
+            convert(tx, table, ddl::single_to_multiple(dialect, table, name, &temp)).await?;
         }
         Change::ToSingle(name) => {
             let temp = temp(&format!("_{name}"));
-            convert(tx, ddl::multiple_to_single(dialect, table, name, &temp)).await?;
+            convert(tx, table, ddl::multiple_to_single(dialect, table, name, &temp)).await?;
         }
         Change::CreateIndexes => create_indexes(tx, new).await?,
         Change::DropFullText => run(tx, ddl::drop_full_text(dialect, &new.id)).await?,
@@ -233,9 +234,9 @@ fn prefixed(prefix: &str, error: store::Error) -> store::Error {
     }
 }
 
-/// Runs the statements of a single/multiple conversion with all views out of the way.
-async fn convert(tx: &Tx, statements: Vec<String>) -> store::Result<()> {
-    let views = aside::set_all(tx).await?;
+/// Runs the statements of a single/multiple conversion with the views out of the way.
+async fn convert(tx: &Tx, table: &str, statements: Vec<String>) -> store::Result<()> {
+    let views = aside::set_for(tx, table).await?;
     run(tx, statements).await?;
     aside::put_back(tx, views).await
 }

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use dialects::{Dialect, catalog};
+use dialects::{Dialect, catalog, names};
 
 use super::{Collection, Kind, Snapshot, index::Index, rules::RuleCheck, validate_auth, view};
 use crate::{
@@ -340,10 +340,13 @@ async fn check_index(
     let table =
         cx.db.query(sql, |rows| rows.next().map(|row| row.map(|r| r.text(1).to_owned()))).await??;
     let own = |table: &str| {
-        table.eq_ignore_ascii_case(&draft.name)
-            || cx.old.is_some_and(|old| table.eq_ignore_ascii_case(&old.name))
+        let is = |name: &str| names::is_stored_as(cx.db.dialect(), table, name);
+        is(&draft.name) || cx.old.is_some_and(|old| is(&old.name))
     };
     if let Some(table) = table.filter(|table| !own(table)) {
+        let whole =
+            |c: &&std::sync::Arc<super::Loaded>| *names::stored(cx.db.dialect(), &c.name) == *table;
+        let table = cx.snapshot.iter().find(whole).map_or(table.clone(), |c| c.name.clone());
         let message = format!("The index name is already used in {table} collection.");
         let error = FieldError::new("validation_existing_index_name", message)
             .param("usedTableName", table);

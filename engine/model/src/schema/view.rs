@@ -5,7 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use dialects::{Dialect, Sql, catalog, ddl};
+use dialects::{Dialect, Sql, catalog, ddl, names};
 
 use super::{
     Collection, Kind, Loaded, Snapshot, WireSource, aside,
@@ -61,12 +61,20 @@ pub async fn infer_fields(db: &Db, snapshot: &Snapshot, query: &str) -> Result<I
     let parsed = parse(query)?;
     let mut known = infer(&parsed, snapshot)?;
     let query = &*spelled(db.dialect(), query);
-    let columns = result_columns(db, query).await?;
+    let mut columns = result_columns(db, query).await?;
+    columns.iter_mut().for_each(|c| c.name = whole_name(db.dialect(), &c.name, &parsed));
     let fields = columns
         .iter()
         .map(|c| known.remove(&c.name).unwrap_or_else(|| json_field(&c.name)))
         .collect();
     Ok(Inferred { fields, query: with_text_id(db.dialect(), query, &parsed, &columns) })
+}
+
+/// The name that a database may have shortened.
+fn whole_name(d: Dialect, found: &str, parsed: &Parsed) -> String {
+    let aliases = || parsed.columns.iter().map(|c| &c.alias);
+    let whole = aliases().find(|alias| *names::stored(d, alias) == *found);
+    whole.map_or_else(|| found.to_owned(), Clone::clone)
 }
 
 /// Wraps the query unless its id column is declared TEXT.
@@ -264,13 +272,19 @@ pub async fn save(
     }
     draft.fields = inferred.fields;
     let dialect = tx.dialect();
-    let mut readers = Vec::new();
+    let (mut readers, mut belongings) = (Vec::new(), String::new());
     for name in old.map(|old| &old.name).into_iter().chain([&draft.name]) {
-        readers.extend(aside::set_readers(tx, snapshot, name).await.map_err(text)?);
+        belongings.push_str(&aside::belongings(tx, name, &draft.name).await.map_err(text)?);
+        readers.extend(aside::set_reading_collections(tx, snapshot, name).await.map_err(text)?);
         tx.execute_batch(ddl::drop_view(dialect, name)).await.map_err(text)?;
     }
     let create = ddl::create_view(dialect, &draft.name, &inferred.query);
     tx.execute(Sql::plain(create)).await.map_err(text)?;
+    if !belongings.is_empty()
+        && let Err(error) = tx.execute_batch(belongings).await
+    {
+        tracing::warn!(%error, view = %draft.name, "the privileges on a view do not fit any more");
+    }
     aside::put_back(tx, readers)
         .await
         .map_err(|e| format!("a view that reads it cannot follow - {e}"))

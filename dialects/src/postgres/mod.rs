@@ -1,12 +1,14 @@
 //! PostgreSQL spelling. Affinities are decided here, statically, per pair of operands; JSON values and mixed pairs
 //! become `jsonb` scalars compared by the helpers of `helpers.sql` (spec filter-language §5, §13.4).
 
+mod contents;
+
 use filter_lang::{
     form::{self, EqForm, LikeForm, Side},
     func::{Func, fts},
     plan::{Expr, JsonSeg, Literal, NodeId, NodeKind, Op, RowMode},
     schema::{Class, CollectionKind},
-    semijoin::{Row, is_list},
+    semijoin::{Holds, Row, is_list},
     value::{Affinity, Value, real_text},
 };
 
@@ -137,13 +139,8 @@ impl Spell for Postgres {
         w.push(if fails { ")" } else { "" });
     }
 
-    fn may_contain(&self, w: &mut Walk<'_>, node: NodeId, column: &str, element: &Value) {
-        if !w.column(w.alias(node, Half::Left), column) {
-            w.push("NULL::jsonb");
-        }
-        w.push(" @> to_jsonb(");
-        self.value(w, element);
-        w.push(")");
+    fn holds(&self, w: &mut Walk<'_>, holds: &Holds<'_>) {
+        contents::holds(self, w, holds);
     }
 
     fn may_match(&self, w: &mut Walk<'_>, node: NodeId, query: &str) {
@@ -639,9 +636,11 @@ impl Postgres {
                 Kind::Text | Kind::Null => "NULL::text",
             });
         }
-        let json = matches!(shape.class, Class::Json | Class::GeoPoint) || shape.multiple;
+        let json = shape.class == Class::Json || shape.multiple;
         let (head, tail) = match shape.origin {
             Origin::Draft => ("", ""),
+            Origin::Table if shape.class == Class::GeoPoint => ("pb_point(", ")"),
+            Origin::View if shape.class == Class::GeoPoint => ("pb_point(to_jsonb(", "))"),
             Origin::Table if json => ("pb_json(", ")"),
             Origin::Table => ("", ""),
             Origin::View if json => ("pb_text(pb_scalar(to_jsonb(", ")))"),
