@@ -12,14 +12,16 @@ use std::{
 const ARROWS: &[(&str, &[&str])] = &[
     ("filter-lang", &[]),
     ("dialects", &["filter-lang"]),
-    ("engine", &["filter-lang", "dialects"]),
+    ("sql-text", &[]),
+    ("engine", &["filter-lang", "dialects", "sql-text"]),
     ("api", &["engine"]),
     ("pocketbase", &["engine", "api"]),
     (".", &["pocketbase", "engine", "api", "filter-lang", "dialects"]),
 ];
 
 /// Where SQL text may be written, as path prefixes.
-const SQL_ROOMS: &[&str] = &["dialects/", "engine/src/store/", "tests/", "benches/", "fuzz/"];
+const SQL_ROOMS: &[&str] =
+    &["dialects/", "sql-text/", "engine/src/store/", "tests/", "benches/", "fuzz/"];
 /// Where HTTP types may appear: what serves, and the engine's outgoing requests.
 const HTTP_ROOMS: &[&str] = &[
     "api/",
@@ -45,6 +47,7 @@ fn sources() -> Vec<(String, String)> {
         "src",
         "filter-lang",
         "dialects",
+        "sql-text",
         "engine",
         "api",
         "pocketbase",
