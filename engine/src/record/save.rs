@@ -24,7 +24,10 @@ use crate::{
     files::Upload,
     hook::BoxFutureRef,
     rule,
-    schema::{Loaded, index::Index},
+    schema::{
+        Loaded,
+        index::{self, Index},
+    },
     store::{self, Job},
 };
 
@@ -616,16 +619,21 @@ async fn write_row(ctx: &Ctx, record: &RecordRef, held: &[modify::Step]) -> Resu
     }
 }
 
-/// The fields whose values are taken. An index over an expression names none: SQLite says so itself, for PostgreSQL, which
-/// keeps `COLLATE NOCASE` as an expression, too, the collection's own text decides.
+/// The fields whose values are taken. An index over an expression names none: SQLite says only which index it is, and for
+/// PostgreSQL, which keeps `COLLATE NOCASE` as an expression, too, the collection's own text decides.
 fn not_unique(collection: &Loaded, columns: &[String], index: Option<&str>) -> FieldErrors {
-    let field = |name: &str| collection.fields.iter().find(|f| f.name.eq_ignore_ascii_case(name));
-    let mut errors = FieldErrors::default();
     let mut indexes = collection.indexes.iter().map(|text| Index::parse(text));
     let violated = index.and_then(|name| indexes.find(|i| i.name.eq_ignore_ascii_case(name)));
-    if violated.is_some_and(|index| index.columns.iter().any(|c| field(&c.name).is_none())) {
-        return errors;
-    }
+    let calculated = violated.filter(|index| index.columns.iter().any(|c| c.is_expression));
+    let columns = match &calculated {
+        // DIFFERENCE: the fields that the expressions read are named; the reference names none. Where a condition has a say,
+        // too, its recorded answer stays.
+        Some(index) if index.condition.is_empty() => &index::fields_read(index, collection),
+        Some(_) => &Vec::new(),
+        None => columns,
+    };
+    let field = |name: &str| collection.fields.iter().find(|f| f.name.eq_ignore_ascii_case(name));
+    let mut errors = FieldErrors::default();
     for field in columns.iter().filter_map(|column| field(column)) {
         let error = FieldError::new("validation_not_unique", "Value must be unique");
         errors.set(field.name.clone(), error);
