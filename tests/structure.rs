@@ -12,6 +12,7 @@ const CRATES: &[&str] = &[
     "filter-lang/src",
     "dialects/src",
     "engine/primitives/src",
+    "engine/sql-text/src",
     "engine/store/src",
     "engine/model/src",
     "engine/files/src",

@@ -14,8 +14,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("dialects", &["filter-lang"]),
     ("engine/primitives", &["filter-lang", "dialects"]),
     ("engine/outbound", &[]),
-    ("engine/store", &["filter-lang", "dialects", "primitives", "outbound"]),
-    ("engine/model", &["filter-lang", "dialects", "primitives", "store"]),
+    ("engine/sql-text", &[]),
+    ("engine/store", &["filter-lang", "dialects", "primitives", "outbound", "sql-text"]),
+    ("engine/model", &["filter-lang", "dialects", "primitives", "sql-text", "store"]),
     ("engine/files", &["primitives", "model"]),
     ("engine/oauth2", &["primitives", "model", "outbound"]),
     ("engine/transfer", &["dialects", "primitives", "store", "model"]),
@@ -40,8 +41,15 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// Where SQL text may be written, as path prefixes.
-const SQL_ROOMS: &[&str] =
-    &["dialects/", "engine/store/", "engine/transfer/", "tests/", "benches/", "fuzz/"];
+const SQL_ROOMS: &[&str] = &[
+    "dialects/",
+    "engine/sql-text/",
+    "engine/store/",
+    "engine/transfer/",
+    "tests/",
+    "benches/",
+    "fuzz/",
+];
 /// How SQL statements begin.
 const SQL_WORDS: &[&str] = &[
     "SELECT",
@@ -92,6 +100,7 @@ pub(crate) fn sources() -> Vec<(String, String)> {
         "src",
         "filter-lang",
         "dialects",
+        "sql-text",
         "engine",
         "api",
         "pocketbase",

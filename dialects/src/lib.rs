@@ -82,4 +82,5 @@ pub const POSTGRES_HELPERS_VERSION: u32 = 3;
 
 /// `CREATE OR REPLACE FUNCTION` statements that PostgreSQL texts rely on (`pb_…`). Run as one simple query,
 /// in the schema of the tables, before any other statement of this crate.
-pub const POSTGRES_HELPERS: &str = include_str!("helpers.sql");
+pub const POSTGRES_HELPERS: &str =
+    concat!(include_str!("helpers.sql"), include_str!("helpers_views.sql"));

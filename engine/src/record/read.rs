@@ -161,6 +161,8 @@ pub async fn list(ctx: &Ctx, collection: &Arc<Loaded>, query: &ListQuery) -> Res
     };
     let db = ctx.db.anywhere();
     let count = (!query.skip_total).then(|| statement::count(dialect, &plan));
+    // The rows of a view may be more than its ids, which are what counts.
+    let early = (!collection.is_view()).then_some((select.offset, per_page));
     let has_tag = |tag: &str| tag == collection.name || tag == collection.id;
     if !ctx.app.hooks().records_list_request.has_for(has_tag)
         && spread::is_possible(ctx, collection, &query.expand)
@@ -168,8 +170,7 @@ pub async fn list(ctx: &Ctx, collection: &Arc<Loaded>, query: &ListQuery) -> Res
         if !query.expand.is_empty() {
             let wishes = Wishes::of(ctx, collection, &query.expand);
             let rows = db.query_ways(&sql, read_sheet(ctx, collection, &wishes));
-            let (sheet, total) =
-                with_total(ctx, rows, count, select.offset, per_page, Sheet::len).await?;
+            let (sheet, total) = with_total(ctx, rows, count, early, Sheet::len).await?;
             let n_items = sheet.len();
             let mut body = Vec::with_capacity(16 << 10);
             body.extend_from_slice(OPEN);
@@ -180,25 +181,24 @@ pub async fn list(ctx: &Ctx, collection: &Arc<Loaded>, query: &ListQuery) -> Res
         let (owned, viewer) = (collection.clone(), Viewer::of(&ctx.caller, collection));
         let read = move |rows: &mut Rows<'_>| write_rows(&owned, &viewer, rows);
         let rows = db.query_ways(&sql, read);
-        let ((mut body, n_items), total) =
-            with_total(ctx, rows, count, select.offset, per_page, |p| p.1).await?;
+        let ((mut body, n_items), total) = with_total(ctx, rows, count, early, |p| p.1).await?;
         close_envelope(&mut body, page, per_page, total);
         return Ok(ListOutcome::Json { body, n_items });
     }
     let owned = collection.clone();
     let rows = db.query_ways(&sql, move |rows: &mut Rows<'_>| read_rows(&owned, rows, 0));
-    let (rows, total) = with_total(ctx, rows, count, select.offset, per_page, Vec::len).await?;
+    let (rows, total) = with_total(ctx, rows, count, early, Vec::len).await?;
     let records = rows.into_iter().map(|(_, record)| record.into()).collect();
     Ok(ListOutcome::Page(ListPage { records, page, per_page, total_items: total }))
 }
 
-/// Runs a page and, beside it on another reader, its count. A page that ends early needs no count.
+/// Runs a page and, beside it on another reader, its count. `early`: where the page begins and how long it may be, if one
+/// that ends early needs no count.
 async fn with_total<T>(
     ctx: &Ctx,
     page: impl Future<Output = store::Result<Result<T>>>,
     count: Option<Sql>,
-    offset: u64,
-    per_page: u32,
+    early: Option<(u64, u32)>,
     len: impl Fn(&T) -> usize,
 ) -> Result<(T, i64)> {
     let Some(count) = count else { return Ok((page.await.map_err(Error::Store)??, -1)) };
@@ -217,7 +217,10 @@ async fn with_total<T>(
         Poll::Ready(found) => {
             let found = found.map_err(Error::Store)??;
             let n = len(&found);
-            if n < per_page as usize && (n > 0 || offset == 0) {
+            if let Some((offset, per_page)) = early
+                && n < per_page as usize
+                && (n > 0 || offset == 0)
+            {
                 let total = i64::try_from(offset)
                     .unwrap_or(i64::MAX)
                     .saturating_add(i64::try_from(n).unwrap_or(0));

@@ -25,7 +25,10 @@ use crate::{
     files::Upload,
     hook::BoxFutureRef,
     rule,
-    schema::{Loaded, index::Index},
+    schema::{
+        Loaded,
+        index::{self, Index},
+    },
     store::{self, Job},
 };
 
@@ -620,27 +623,27 @@ async fn write_row(ctx: &Ctx, record: &RecordRef, held: &[Step]) -> Result<()> {
     }
 }
 
-/// The fields whose values are taken. An index over an expression names none: SQLite says so itself, for PostgreSQL, which
-/// keeps `COLLATE NOCASE` as an expression, too, the collection's own text decides.
+/// The fields whose values are taken. An index over an expression names none: SQLite says only which index it is, and for
+/// PostgreSQL, which keeps `COLLATE NOCASE` as an expression, too, the collection's own text decides.
 fn not_unique(
     d: Dialect,
     collection: &Loaded,
     columns: &[String],
     index: Option<&str>,
 ) -> FieldErrors {
+    let mut indexes = collection.indexes.iter().map(|text| Index::parse(text));
+    let violated = index.and_then(|found| indexes.find(|i| names::is_stored_as(d, found, &i.name)));
+    let calculated = violated.filter(|index| index.columns.iter().any(|c| c.is_expression));
+    let columns = match &calculated {
+        // DIFFERENCE: the fields that the expressions read are named; the reference names none. Where a condition has a say,
+        // too, its recorded answer stays.
+        Some(index) if index.condition.is_empty() => &index::fields_read(index, collection),
+        Some(_) => &Vec::new(),
+        None => columns,
+    };
     let field =
         |found: &str| collection.fields.iter().find(|f| names::is_stored_as(d, found, &f.name));
     let mut errors = FieldErrors::default();
-    let mut indexes = collection.indexes.iter().map(|text| Index::parse(text));
-    let violated = index.and_then(|found| indexes.find(|i| names::is_stored_as(d, found, &i.name)));
-    if violated.is_some_and(|index| {
-        index
-            .columns
-            .iter()
-            .any(|c| !collection.fields.iter().any(|f| f.name.eq_ignore_ascii_case(&c.name)))
-    }) {
-        return errors;
-    }
     for field in columns.iter().filter_map(|column| field(column)) {
         let error = FieldError::new("validation_not_unique", "Value must be unique");
         errors.set(field.name.clone(), error);

@@ -2,6 +2,11 @@
 
 use std::time::Duration;
 
+use dialects::Dialect;
+use sql_text::{marks, statement};
+
+pub use sql_text::statement::Statements;
+
 use super::{Database, Db, Result, Sql, database::Backend, sqlite, tx};
 
 /// A result column.
@@ -24,6 +29,12 @@ pub struct TextRows {
     pub rows: Vec<Vec<Option<String>>>,
     /// How long the statements themselves ran, without the wait for a connection.
     pub took: Duration,
+}
+
+/// The console's text as the database gets it, and what its statements do.
+#[must_use]
+pub fn console(d: Dialect, text: &str) -> (Sql, Statements) {
+    (Sql::plain(marks::quoted(text)), statement::read(text, d == Dialect::Postgres))
 }
 
 /// Runs one or more statements; the rows of the last one, at most `max_rows`.

@@ -39,7 +39,7 @@ use self::{
     row_security::Policies,
     sqlite::Files,
 };
-use model::schema::{Collection, snapshot::decode_cells, spelled};
+use model::schema::{Collection, Snapshot, index, snapshot::decode_cells, texts_of};
 use store::{ValueRef, postgres::Dsn};
 
 /// Directory of a data directory for what may be removed at every start.
@@ -397,11 +397,11 @@ async fn create_indexes(
     may_lack_unique: bool,
     tell: &mut (dyn FnMut(Event) + Send),
 ) -> Result<()> {
-    for index in plan.indexes() {
+    for (index, collection) in plan.indexes() {
         if !index.is_valid() {
             continue;
         }
-        let text = ddl::create_index(handle.dialect(), &index.build());
+        let text = index::statement(handle.dialect(), &index, collection);
         if let Err(error) = handle.attempt(&[text]).await? {
             let said = format!(
                 "the index {:?} of {:?} cannot be created: {error}",
@@ -423,29 +423,46 @@ async fn create_views(
     tell: &mut (dyn FnMut(Event) + Send),
 ) -> Result<()> {
     let mut left = plan.views();
+    let snapshot = Snapshot::build(plan.collections.clone());
     while !left.is_empty() {
         let (mut failed, n_before) = (Vec::new(), left.len());
-        for (name, query) in left {
-            if let Err(error) = create_view(handle, name, query).await? {
-                failed.push((name, query, error));
+        for view in left {
+            if let Err(error) = create_view(handle, &snapshot, view).await? {
+                failed.push((view, error));
             }
         }
         if failed.len() == n_before {
-            for (name, _, error) in failed {
+            for (Collection { name, .. }, error) in failed {
                 tell(Event::Warning(format!(
                     "the view {name:?} cannot be created, its collection has no records until its query is changed: {error}"
                 )));
             }
             return Ok(());
         }
-        left = failed.into_iter().map(|(name, query, _)| (name, query)).collect();
+        left = failed.into_iter().map(|(view, _)| view).collect();
     }
     Ok(())
 }
 
-async fn create_view(handle: &Handle, name: &str, query: &str) -> Result<Result<()>> {
+async fn create_view(
+    handle: &Handle,
+    snapshot: &Snapshot,
+    view: &Collection,
+) -> Result<Result<()>> {
+    let mut reason = None;
+    for query in texts_of(handle.dialect(), snapshot, view) {
+        match create_view_as(handle, &view.name, &query).await? {
+            Ok(()) => return Ok(Ok(())),
+            Err(error) => {
+                reason.get_or_insert(error);
+            }
+        }
+    }
+    Ok(Err(reason.unwrap_or_else(|| Error("it has no query".into()))))
+}
+
+async fn create_view_as(handle: &Handle, name: &str, query: &str) -> Result<Result<()>> {
     let d = handle.dialect();
-    let query = &*spelled(d, query.trim().trim_end_matches(';').trim());
     let made = handle.attempt(&[ddl::create_view(d, name, query)]).await?;
     if made.is_err() {
         return Ok(made);

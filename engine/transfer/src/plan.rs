@@ -155,20 +155,19 @@ impl Plan {
     }
 
     /// The indexes that collections list. Their texts may still name the table as it was called once.
-    pub(super) fn indexes(&self) -> Vec<Index> {
+    pub(super) fn indexes(&self) -> Vec<(Index, &Collection)> {
         let tables = self.collections.iter().filter(|c| !c.is_view());
         let parse = |table: &str, text: &str| Index {
             table: table.to_owned(),
             schema: String::new(),
             ..Index::parse(text)
         };
-        tables.flat_map(|c| c.indexes.iter().map(|text| parse(&c.name, text))).collect()
+        tables.flat_map(|c| c.indexes.iter().map(move |text| (parse(&c.name, text), c))).collect()
     }
 
     /// The views that collections are.
-    pub(super) fn views(&self) -> Vec<(&str, &str)> {
-        let views = self.collections.iter().filter(|c| c.is_view());
-        views.map(|c| (c.name.as_str(), c.view_query.as_str())).collect()
+    pub(super) fn views(&self) -> Vec<&Collection> {
+        self.collections.iter().filter(|c| c.is_view()).collect()
     }
 }
 

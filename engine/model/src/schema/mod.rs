@@ -19,10 +19,11 @@ pub mod validate;
 mod validate_auth;
 pub mod view;
 mod view_query;
+mod view_tree;
 
 pub use collection::{Collection, Kind};
 pub use snapshot::{BackRef, Loaded, Snapshot, WireKey, WireSource};
 pub use validate::{Validation, validate};
 pub use view::prepare;
 pub use view_query::original_field;
-pub use view_query::spelled;
+pub use view_tree::texts_of;

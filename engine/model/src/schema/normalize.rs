@@ -5,7 +5,7 @@
 use super::{
     Collection, Kind, Snapshot,
     collection::add_field,
-    index::{Index, find_single_unique},
+    index::{Index, find_single_unique, first_statement},
     options::AuthOptions,
 };
 use crate::{
@@ -84,6 +84,8 @@ pub fn normalise(draft: &mut Collection, old: Option<&Collection>, snapshot: &Sn
     // Without a name the draft fails validation anyway; its indexes keep their table.
     let named = !draft.name.is_empty();
     for text in &mut draft.indexes {
+        let kept = first_statement(text).len();
+        text.truncate(kept);
         let mut index = Index::parse(text);
         if named && index.is_valid() && index.table != draft.name {
             index.table.clone_from(&draft.name);

@@ -9,7 +9,7 @@ use super::{
     Collection, Snapshot, aside,
     diff::{Change, diff},
     full_text,
-    index::Index,
+    index::{self, Index},
     options::fresh_secret,
     system::SUPERUSERS,
     validate::invalid_index,
@@ -248,7 +248,7 @@ async fn create_indexes(tx: &Tx, new: &Collection) -> crate::Result<()> {
         let index = Index::parse(text);
         let error = if index.is_valid() {
             // One statement only: the text is a user's (spec §6.27).
-            let sql = Sql::plain(ddl::create_index(tx.dialect(), &index.build()));
+            let sql = Sql::plain(index::statement(tx.dialect(), &index, new));
             match tx.execute(sql).await {
                 Ok(_) => continue,
                 Err(e @ (store::Error::Timeout | store::Error::Busy | store::Error::Ended)) => {

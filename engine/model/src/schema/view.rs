@@ -3,7 +3,7 @@
 //! Errors of users' queries are texts, because they travel inside validation messages.
 //! Source: spec collections-and-fields §4.9, §4.5 steps 4–5.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use dialects::{Dialect, Sql, catalog, ddl, names};
 
@@ -11,7 +11,8 @@ use super::{
     Collection, Kind, Loaded, Snapshot, WireSource, aside,
     normalize::{new_collection, normalise},
     validate::field_errors,
-    view_query::{Parsed, has_many_statements, infer, json_field, parse, spelled, trim_query},
+    view_query::{has_many_statements, infer, json_field, parse, trim_query},
+    view_tree,
 };
 use crate::{
     error::{FieldError, FieldErrors},
@@ -58,35 +59,75 @@ pub async fn infer_fields(db: &Db, snapshot: &Snapshot, query: &str) -> Result<I
     if has_many_statements(query) {
         return Err("multiple statements are not supported".into());
     }
+    let reason = match reference_columns(query, snapshot) {
+        Ok(columns) => match try_columns(db, snapshot, query, columns).await {
+            Ok(inferred) => return Ok(inferred),
+            Err(reason) => reason,
+        },
+        Err(reason) => reason,
+    };
+    // What the reference cannot read.
+    let Ok(columns) = view_tree::infer(query, snapshot) else { return Err(reason) };
+    try_columns(db, snapshot, query, columns).await.map_err(|_| reason)
+}
+
+/// Names of columns in their order, and the fields they stand for.
+type Columns = (Vec<String>, HashMap<String, Field>);
+
+fn reference_columns(query: &str, snapshot: &Snapshot) -> Result<Columns, String> {
     let parsed = parse(query)?;
-    let mut known = infer(&parsed, snapshot)?;
-    let query = &*spelled(db.dialect(), query);
-    let mut columns = result_columns(db, query).await?;
-    columns.iter_mut().for_each(|c| c.name = whole_name(db.dialect(), &c.name, &parsed));
-    let fields = columns
-        .iter()
-        .map(|c| known.remove(&c.name).unwrap_or_else(|| json_field(&c.name)))
-        .collect();
-    Ok(Inferred { fields, query: with_text_id(db.dialect(), query, &parsed, &columns) })
+    let fields = infer(&parsed, snapshot)?;
+    Ok((parsed.columns.into_iter().map(|column| column.alias).collect(), fields))
+}
+
+async fn try_columns(
+    db: &Db,
+    snapshot: &Snapshot,
+    query: &str,
+    (names, mut known): Columns,
+) -> Result<Inferred, String> {
+    let mut reason = None;
+    for text in view_tree::texts(db.dialect(), query, snapshot, &known) {
+        let columns = match result_columns(db, &text).await {
+            Ok(mut columns) => {
+                let whole = |found: &str| whole_name(db.dialect(), found, &names);
+                columns.iter_mut().for_each(|c| c.name = whole(&c.name));
+                columns
+            }
+            Err(error) => {
+                reason.get_or_insert(error);
+                continue;
+            }
+        };
+        let fields = columns
+            .iter()
+            .map(|c| known.remove(&c.name).unwrap_or_else(|| json_field(&c.name)))
+            .collect();
+        return Ok(Inferred { fields, query: with_text_id(db.dialect(), &text, names, &columns) });
+    }
+    Err(reason.unwrap_or_default())
 }
 
 /// The name that a database may have shortened.
-fn whole_name(d: Dialect, found: &str, parsed: &Parsed) -> String {
-    let aliases = || parsed.columns.iter().map(|c| &c.alias);
-    let whole = aliases().find(|alias| *names::stored(d, alias) == *found);
+fn whole_name(d: Dialect, found: &str, aliases: &[String]) -> String {
+    let whole = aliases.iter().find(|alias| *names::stored(d, alias) == *found);
     whole.map_or_else(|| found.to_owned(), Clone::clone)
 }
 
 /// Wraps the query unless its id column is declared TEXT.
-fn with_text_id(d: Dialect, query: &str, parsed: &Parsed, columns: &[ColumnInfo]) -> String {
+fn with_text_id(d: Dialect, query: &str, names: Vec<String>, columns: &[ColumnInfo]) -> String {
     let is_text = |c: &ColumnInfo| {
         c.name.eq_ignore_ascii_case("id") && c.decl_type.eq_ignore_ascii_case("text")
     };
     if columns.iter().any(is_text) {
         return query.to_owned();
     }
-    let aliases: Vec<String> = parsed.columns.iter().map(|c| c.alias.clone()).collect();
-    system::cast_id(d, &aliases, query)
+    let names = match d {
+        Dialect::Sqlite => names,
+        // Letters of names without quotes are PostgreSQL's.
+        Dialect::Postgres => columns.iter().map(|column| column.name.clone()).collect(),
+    };
+    system::cast_id(d, &names, query)
 }
 
 /// The columns of a query, through a view that is rolled back.

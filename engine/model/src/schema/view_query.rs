@@ -11,7 +11,7 @@ use std::{
 
 use dialects::{Dialect, ident};
 
-use super::{Loaded, Snapshot};
+use super::{Loaded, Snapshot, view_tree};
 use crate::{
     check::pattern,
     field::{Field, json::Json, number::Number, relation::Relation, text::Text},
@@ -96,7 +96,7 @@ fn strip_comments(query: &str) -> String {
 ///
 /// A bracket right behind a name, `)` or `]` is a subscript of PostgreSQL and stays.
 #[must_use]
-pub fn spelled(d: Dialect, query: &str) -> Cow<'_, str> {
+pub(super) fn spelled(d: Dialect, query: &str) -> Cow<'_, str> {
     if d == Dialect::Sqlite || !query.contains(['`', '[']) {
         return Cow::Borrowed(query);
     }
@@ -338,19 +338,24 @@ fn column_field(
     let Some((collection, column)) = source(column, parsed, tables) else {
         return Ok(json_field(name));
     };
+    Ok(copied(name, collection, &column))
+}
+
+/// The field of a view's column that is a copy of a collection's.
+pub(super) fn copied(name: &str, collection: &Loaded, column: &str) -> Field {
     if column.eq_ignore_ascii_case("id") {
         let relation =
             Relation { collection_id: collection.id.clone(), max_select: 1, ..Relation::default() };
-        return Ok(Field::new(name, relation));
+        return Field::new(name, relation);
     }
-    let Some(original) = collection.fields.iter().find(|f| f.name.eq_ignore_ascii_case(&column))
+    let Some(original) = collection.fields.iter().find(|f| f.name.eq_ignore_ascii_case(column))
     else {
-        return Ok(json_field(name));
+        return json_field(name);
     };
     let mut field = original.clone();
     name.clone_into(&mut field.name);
     field.id = format!("_clone_{}", id::random(4, id::ALNUM));
-    Ok(field)
+    field
 }
 
 /// Whether a lower-case item is a number that is computed, and then whether it is an integer.
@@ -364,8 +369,10 @@ fn counted(lower: &str) -> Option<bool> {
 /// it compares them, so that a count never equals a text.
 #[must_use]
 pub(super) fn without_affinity(query: &str) -> Vec<String> {
-    let columns = parse(trim_query(query)).map(|parsed| parsed.columns).unwrap_or_default();
-    columns
+    let query = trim_query(query);
+    let Ok(parsed) = parse(query) else { return view_tree::computed(query) };
+    parsed
+        .columns
         .into_iter()
         .filter(|column| counted(&column.original.to_ascii_lowercase()).is_some())
         .map(|column| column.alias)
@@ -384,7 +391,7 @@ fn cast_field(name: &str, lower: &str) -> Option<Field> {
     }
 }
 
-fn id_field() -> Field {
+pub(super) fn id_field() -> Field {
     let mut field = Text::default_key();
     if let Some(text) = field.options_mut::<Text>() {
         text.min = 0;
@@ -405,8 +412,11 @@ pub(super) fn json_field(name: &str) -> Field {
 #[must_use]
 pub(super) fn in_reading_order(snapshot: &Snapshot) -> Vec<&Arc<Loaded>> {
     let tables = |view: &Loaded| -> Vec<String> {
-        let parsed = parse(trim_query(&view.view_query)).unwrap_or_default();
-        parsed.tables.into_iter().map(|table| table.original).collect()
+        let query = trim_query(&view.view_query);
+        sql_text::view::tables(query).unwrap_or_else(|| {
+            let parsed = parse(query).unwrap_or_default();
+            parsed.tables.into_iter().map(|table| table.original).collect()
+        })
     };
     let mut left: Vec<_> =
         snapshot.iter().filter(|c| c.is_view()).map(|view| (view, tables(view))).collect();
@@ -438,9 +448,14 @@ pub fn original_field(
         if !here.0.is_view() {
             break;
         }
-        let parsed = parse(trim_query(&here.0.view_query)).ok()?;
-        let column = parsed.columns.iter().find(|c| c.alias == here.1)?;
-        let (found, name) = source(column, &parsed, &resolve_tables(&parsed, snapshot))?;
+        let query = trim_query(&here.0.view_query);
+        let (found, name) = match parse(query) {
+            Ok(parsed) => {
+                let column = parsed.columns.iter().find(|c| c.alias == here.1)?;
+                source(column, &parsed, &resolve_tables(&parsed, snapshot))?
+            }
+            Err(_) => view_tree::source_of(query, &here.1, snapshot)?,
+        };
         let name = found.fields.iter().find(|f| f.name.eq_ignore_ascii_case(&name))?.name.clone();
         here = (found.clone(), name);
     }

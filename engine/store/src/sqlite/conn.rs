@@ -144,6 +144,8 @@ impl Conn {
         let mut raw = Connection::open_with_flags(path, flags).map_err(explain)?;
         raw.execute_batch(&pragmas(role, durability)).map_err(explain)?;
         raw.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(explain)?;
+        // Users' SQL cannot damage the file: no writable schema, no journal that is off, no writes behind a virtual table.
+        raw.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true).map_err(explain)?;
         raw.set_prepared_statement_cache_capacity(STATEMENTS);
         let guard = Arc::new(Guard::new());
         let ticker = guard.clone();

@@ -34,8 +34,8 @@ fn from_code(code: i32, message: Option<&str>) -> Error {
     }
     let text = driver_text(code, message);
     if matches!(code, ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY) {
-        let columns = unique_columns(message.unwrap_or(""));
-        return Error::Unique { columns, index: None, message: text };
+        let (columns, index) = violated(message.unwrap_or(""));
+        return Error::Unique { columns, index, message: text };
     }
     Error::Driver(text)
 }
@@ -50,15 +50,18 @@ fn driver_text(code: i32, message: Option<&str>) -> String {
     }
 }
 
-/// `UNIQUE constraint failed: t.a, t.b` → `a`, `b`; `index 'x'` → nothing.
-fn unique_columns(message: &str) -> Vec<String> {
-    let Some((_, list)) = message.split_once("constraint failed: ") else { return Vec::new() };
-    if list.starts_with("index '") {
-        return Vec::new();
+/// `UNIQUE constraint failed: t.a, t.b` → `a`, `b`; `index 'x'` → no column, `x`.
+fn violated(message: &str) -> (Vec<String>, Option<String>) {
+    let Some((_, list)) = message.split_once("constraint failed: ") else {
+        return (Vec::new(), None);
+    };
+    if let Some(index) = list.strip_prefix("index '") {
+        return (Vec::new(), Some(index.trim_end_matches('\'').to_owned()));
     }
-    list.split(", ")
-        .filter_map(|item| item.rsplit_once('.').map(|(_, column)| column.to_owned()))
-        .collect()
+    let columns = list
+        .split(", ")
+        .filter_map(|item| item.rsplit_once('.').map(|(_, column)| column.to_owned()));
+    (columns.collect(), None)
 }
 
 /// SQLite's English text of a result code.
@@ -121,7 +124,7 @@ mod tests {
             ),
             (
                 "INSERT INTO t VALUES ('2', 'X', 'j')",
-                r#"Unique { columns: [], index: None, message: "constraint failed: UNIQUE constraint failed: index 'ux' (2067)" }"#,
+                r#"Unique { columns: [], index: Some("ux"), message: "constraint failed: UNIQUE constraint failed: index 'ux' (2067)" }"#,
             ),
             (
                 "INSERT INTO t VALUES ('2', 'y', 'i')",
