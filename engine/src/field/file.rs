@@ -11,6 +11,7 @@ use super::{
 use crate::{
     check::{self, MAX_SAFE, pattern},
     error::{FieldError, FieldErrors},
+    files::mime::Mime,
     id,
     store::ValueRef,
     wire,
@@ -51,7 +52,7 @@ pub struct Upload {
     /// Bytes.
     pub size: u64,
     /// The content type found by sniffing.
-    pub mime: String,
+    pub mime: Mime,
 }
 
 /// The name a client's file is stored under.
@@ -157,9 +158,7 @@ impl File {
             );
         }
         let types = self.mime_types.as_ref().filter(|types| !types.is_empty())?;
-        // Parameters of the sniffed type (`; charset=utf-8`) do not count.
-        let bare = upload.mime.split(';').next().unwrap_or_default().trim();
-        if types.iter().any(|t| *t == upload.mime || t == bare) {
+        if types.iter().any(|listed| upload.mime.is(listed)) {
             return None;
         }
         let message =
@@ -262,7 +261,7 @@ mod tests {
             name: name.into(),
             original_name: name.into(),
             size,
-            mime: "text/plain; charset=utf-8".into(),
+            mime: crate::files::mime::detect(b"text"),
         };
         let field = |mime: Option<Vec<String>>| {
             Field::new("f", File { max_size: 10, max_select: 2, mime_types: mime, ..blank() })

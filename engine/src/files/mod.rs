@@ -121,7 +121,7 @@ impl Upload {
             name: self.name.clone(),
             original_name: self.original.clone(),
             size: self.size,
-            mime: self.mime().name.clone(),
+            mime: self.mime().clone(),
         }
     }
     /// The content as storage takes it. A spooled file goes away with this value.
