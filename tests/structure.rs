@@ -11,6 +11,8 @@ use super::tidy::{self, production};
 const CRATES: &[&str] = &[
     "filter-lang/src",
     "dialects/src",
+    "engine/content-type/src",
+    "engine/content-type/src",
     "engine/primitives/src",
     "engine/sql-text/src",
     "engine/store/src",

@@ -12,12 +12,16 @@ use std::{
 const ARROWS: &[(&str, &[&str])] = &[
     ("filter-lang", &[]),
     ("dialects", &["filter-lang"]),
+    ("engine/content-type", &[]),
     ("engine/primitives", &["filter-lang", "dialects"]),
     ("engine/outbound", &[]),
     ("engine/sql-text", &[]),
     ("engine/store", &["filter-lang", "dialects", "primitives", "outbound", "sql-text"]),
-    ("engine/model", &["filter-lang", "dialects", "primitives", "sql-text", "store"]),
-    ("engine/files", &["primitives", "model"]),
+    (
+        "engine/model",
+        &["content-type", "filter-lang", "dialects", "primitives", "sql-text", "store"],
+    ),
+    ("engine/files", &["content-type", "primitives", "model"]),
     ("engine/oauth2", &["primitives", "model", "outbound"]),
     ("engine/transfer", &["dialects", "primitives", "store", "model"]),
     (

@@ -4,7 +4,6 @@
 
 pub mod image;
 pub mod local;
-pub mod mime;
 mod places;
 pub mod s3;
 mod s3_http;
@@ -19,6 +18,7 @@ use std::{
 
 use bytes::Bytes;
 
+pub use content_type as mime;
 pub use local::Local;
 pub use places::Files;
 pub use s3::S3;
@@ -121,7 +121,7 @@ impl Upload {
             name: self.name.clone(),
             original_name: self.original.clone(),
             size: self.size,
-            mime: self.mime().name.clone(),
+            mime: self.mime().clone(),
         }
     }
     /// The content as storage takes it. A spooled file goes away with this value.

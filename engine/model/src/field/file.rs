@@ -1,5 +1,6 @@
 //! `file`: stored names of uploads. Contents are written by `files/`.
 
+use content_type::Mime;
 use filter_lang::{schema::Class, value::Affinity};
 use serde_json::Value;
 
@@ -51,7 +52,7 @@ pub struct Upload {
     /// Bytes.
     pub size: u64,
     /// The content type found by sniffing.
-    pub mime: String,
+    pub mime: Mime,
 }
 
 /// The name a client's file is stored under.
@@ -160,9 +161,7 @@ impl File {
         if types.is_empty() {
             return None;
         }
-        // Parameters of the sniffed type (`; charset=utf-8`) do not count.
-        let bare = upload.mime.split(';').next().unwrap_or_default().trim();
-        if types.iter().any(|t| *t == upload.mime || t == bare) {
+        if types.iter().any(|listed| upload.mime.is(listed)) {
             return None;
         }
         let message =
@@ -265,7 +264,7 @@ mod tests {
             name: name.into(),
             original_name: name.into(),
             size,
-            mime: "text/plain; charset=utf-8".into(),
+            mime: content_type::detect(b"text"),
         };
         let field = |mime: Vec<String>| {
             Field::new("f", File { max_size: 10, max_select: 2, mime_types: mime, ..blank() })
