@@ -133,7 +133,7 @@ struct Inner {
     store: Store,
     snapshot: ArcSwap<Snapshot>,
     settings: ArcSwap<Settings>,
-    hooks: Hooks,
+    hooks: Arc<Hooks>,
     passwords: Lane,
     files: Files,
     thumbs: Thumbs,
@@ -163,7 +163,8 @@ impl App {
     ///
     /// # Errors
     /// A directory or database that cannot be opened, a failed migration, undecryptable settings, a hook's error.
-    pub async fn bootstrap(config: Config, hooks: Hooks) -> Result<Self> {
+    pub async fn bootstrap(config: Config, hooks: impl Into<Arc<Hooks>>) -> Result<Self> {
+        let hooks = hooks.into();
         let dir = config.data_dir.clone();
         let is_final = database::is_committed(&config, swap::interrupted(&dir)).await?;
         let mut recovery = swap::begin(&dir, is_final)?;
@@ -457,7 +458,7 @@ impl App {
         self.0.auth.forget(collection_id, id);
     }
     /// Anything may have been written (raw SQL).
-    pub(crate) fn forget_all_auth(&self) {
+    pub fn forget_all_auth(&self) {
         self.0.auth.clear();
     }
 }

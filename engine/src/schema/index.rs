@@ -41,6 +41,14 @@ pub struct IndexColumn {
     pub sort: String,
 }
 
+/// The canonical statement of an index; `columns` is a list as in SQL, `condition` may be empty.
+#[must_use]
+pub fn statement(table: &str, name: &str, unique: bool, columns: &str, condition: &str) -> String {
+    let kind = if unique { "UNIQUE INDEX" } else { "INDEX" };
+    let condition = if condition.is_empty() { "" } else { &format!(" WHERE {condition}") };
+    Index::parse(&format!("CREATE {kind} `{name}` ON `{table}` ({columns}){condition}")).build()
+}
+
 fn trim_quotes(text: &str) -> &str {
     text.trim_matches(|c: char| matches!(c, '`' | '"' | '\'' | '[' | ']') || c.is_whitespace())
 }
