@@ -14,25 +14,37 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("dialects", &["filter-lang"]),
     ("engine", &["filter-lang", "dialects"]),
     ("api", &["engine"]),
-    ("pocketbase", &["engine", "api"]),
-    (".", &["pocketbase", "engine", "api", "filter-lang", "dialects"]),
+    ("pocketbase", &["engine", "api", "filter-lang", "dialects"]),
+    (".", &["pocketbase"]),
+    ("examples", &["pocketbase"]),
 ];
 
 /// Where SQL text may be written, as path prefixes.
-const SQL_ROOMS: &[&str] = &["dialects/", "engine/src/store/", "tests/", "benches/", "fuzz/"];
+const SQL_ROOMS: &[&str] =
+    &["dialects/", "engine/src/store/", "examples/", "tests/", "benches/", "fuzz/"];
 /// Where HTTP types may appear: what serves, and the engine's outgoing requests.
 const HTTP_ROOMS: &[&str] = &[
     "api/",
     "engine/src/outbound.rs",
     "engine/src/files/s3_http.rs",
     "engine/src/oauth2/",
+    "pocketbase/src/http/",
+    "pocketbase/src/serve.rs",
+    "examples/",
     "tests/",
     "benches/",
     "fuzz/",
 ];
 /// Where the process environment may be read.
-const ENV_ROOMS: &[&str] =
-    &["src/", "tests/", "benches/", "fuzz/", "dialects/tests/", "filter-lang/tests/"];
+const ENV_ROOMS: &[&str] = &[
+    "pocketbase/src/cli/",
+    "examples/",
+    "tests/",
+    "benches/",
+    "fuzz/",
+    "dialects/tests/",
+    "filter-lang/tests/",
+];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -48,6 +60,7 @@ fn sources() -> Vec<(String, String)> {
         "engine",
         "api",
         "pocketbase",
+        "examples",
         "tests",
         "benches",
         "fuzz",

@@ -9,7 +9,10 @@ use std::{
 
 use engine::{
     collections::CollectionRef,
-    schema::{self, Kind, Loaded, Snapshot, collection::add_field, index::Index, normalize::new_collection},
+    schema::{
+        self, Kind, Loaded, Snapshot, collection::add_field, index::Index,
+        normalize::new_collection,
+    },
 };
 use parking_lot::Mutex;
 use serde::{Serialize, Serializer};
@@ -41,7 +44,7 @@ pub use engine::schema::options::AuthOptions;
 /// notes.set_delete_rule(Some(""));
 /// app.save(&notes).await?;
 /// assert_eq!(app.find_collection("notes").await?.field_names(), ["id", "text", "done"]);
-/// # pocketbase::Result::Ok(())
+/// # Ok::<(), pocketbase::Error>(())
 /// # }).unwrap();
 /// ```
 #[derive(Clone)]
@@ -100,7 +103,8 @@ impl Collection {
     /// # Errors
     /// Options of the wrong JSON type, unknown field types.
     pub fn from_json(json: &Value) -> Result<Self> {
-        let draft = engine::collections::draft(json).map_err(|error| Error::other(error.to_string()))?;
+        let draft =
+            engine::collections::draft(json).map_err(|error| Error::other(error.to_string()))?;
         Ok(Self::draft(&draft))
     }
 

@@ -81,7 +81,7 @@ impl App {
     /// });
     /// app.run(["shop", "hello", "Ann"]).await?;
     /// assert_eq!(app.store().get::<String>("said").as_deref(), Some("Hello Ann"));
-    /// # pocketbase::Result::Ok(())
+    /// # Ok::<(), pocketbase::Error>(())
     /// # }).unwrap();
     /// ```
     pub fn command<F, Fut>(&self, command: Command, run: F)

@@ -1,6 +1,10 @@
 //! Jobs that run at times: kept until the engine opens, then the engine's.
 
-use std::{fmt, future::Future, sync::{Arc, Weak}};
+use std::{
+    fmt,
+    future::Future,
+    sync::{Arc, Weak},
+};
 
 use engine::{cron::Schedule, hook::BoxFuture};
 

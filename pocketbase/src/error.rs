@@ -260,7 +260,11 @@ mod tests {
             (foreign.into(), 400, "Something went wrong while processing your request."),
             (Error::other("secret"), 400, "Something went wrong while processing your request."),
             (ApiError::new(418, "tea").into(), 418, "Tea."),
-            (Error::panicked("x", &"boom"), 500, "Something went wrong while processing your request."),
+            (
+                Error::panicked("x", &"boom"),
+                500,
+                "Something went wrong while processing your request.",
+            ),
         ] {
             let api = ApiError::from(error);
             assert_eq!((api.status, &*api.sentence()), (status, sentence));

@@ -1,7 +1,8 @@
 //! Fields of collections with typed options: an option that a type does not have does not compile.
 
 use engine::field::{
-    self, autodate, date, editor, email, file, geo_point, json, number, password, relation, select, text, url,
+    self, autodate, date, editor, email, file, geo_point, json, number, password, relation, select,
+    text, url,
 };
 
 use crate::{collection::Collection, record::DateTime};
@@ -259,8 +260,11 @@ impl Field {
     }
     /// Ids of records of a collection, which must have been saved or have an id of its own.
     pub fn relation(name: impl Into<String>, to: &Collection) -> RelationField {
-        let options =
-            relation::Relation { collection_id: to.id(), max_select: 1, ..relation::Relation::default() };
+        let options = relation::Relation {
+            collection_id: to.id(),
+            max_select: 1,
+            ..relation::Relation::default()
+        };
         RelationField(field::Field::new(&name.into(), options))
     }
 }

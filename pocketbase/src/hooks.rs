@@ -105,11 +105,7 @@ impl<P: Payload> Handler<P> {
         F: Fn(Event<P>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<()>> + Send + 'static,
     {
-        Self {
-            id: String::new(),
-            priority: 0,
-            func: Arc::new(move |event| Box::pin(func(event))),
-        }
+        Self { id: String::new(), priority: 0, func: Arc::new(move |event| Box::pin(func(event))) }
     }
     /// Names it; a later handler of the same name replaces it.
     #[must_use]
@@ -225,7 +221,7 @@ impl<P: Payload + IntoApp> TaggedHook<P> {
 /// });
 /// let paid = on_paid.trigger(Paid { cents: Slot::new(100) }, |_| async { Ok(()) }).await?;
 /// assert_eq!(paid.cents.get(), 99);
-/// # pocketbase::Result::Ok(())
+/// # Ok::<(), pocketbase::Error>(())
 /// # }).unwrap();
 /// ```
 pub struct CustomHook<T: Send + Sync + 'static>(hook::Hook<Own<T>>);
@@ -297,7 +293,8 @@ impl<T: Send + Sync + 'static> CustomHook<T> {
         Fut: Future<Output = Result<()>> + Send + 'static,
     {
         let event = Arc::new(event);
-        let last = move |event: hook::Event<Own<T>>| async move { Ok(last(event.0.clone()).await?) };
+        let last =
+            move |event: hook::Event<Own<T>>| async move { Ok(last(event.0.clone()).await?) };
         self.0.trigger(Own(event.clone()), last).await?;
         Ok(event)
     }

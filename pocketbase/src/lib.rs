@@ -64,6 +64,11 @@ mod settings;
 mod store;
 pub mod testing;
 
+pub use self::http::{
+    AuthRecord, Bytes, Form, FromRequest, Headers, Html, IntoResponse, Json, Middleware, NoContent,
+    Path, Query, Redirect, RequestEvent, RequestInfo, RouteRef, Router, Stream, SuperuserAuth,
+    UploadedFiles, Xml, middleware,
+};
 pub use api::{ApiError, Body, Response};
 pub use app::{
     App, Builder, FileSystem, FilterQuery, IntoCollection, LogAttrs, Logger, MailClient, Model,
@@ -78,11 +83,6 @@ pub use field::{
 };
 pub use files::File;
 pub use hooks::{CustomHook, Handler, Next, Slot, TaggedHook, Tags};
-pub use self::http::{
-    AuthRecord, Bytes, Form, FromRequest, Headers, Html, IntoResponse, Json, Middleware, NoContent,
-    Path, Query, Redirect, RequestEvent, RequestInfo, RouteRef, Router, Stream, SuperuserAuth,
-    UploadedFiles, Xml, middleware,
-};
 pub use mail::{Address, Message};
 pub use migration::{Migration, MigrationSource, Migrations, Template};
 pub use plugin::{Column, Native, NativeParam, Natives, Plugin, Setup, Table};

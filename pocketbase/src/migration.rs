@@ -106,7 +106,7 @@ pub trait MigrationSource: Send + Sync + 'static {
 /// assert!(app.migrations().up(app).await?.is_empty());
 /// assert_eq!(app.migrations().down(app, 1).await?, ["1700000000_cities.rs"]);
 /// assert!(app.find_collection("cities").await.is_err());
-/// # pocketbase::Result::Ok(())
+/// # Ok::<(), pocketbase::Error>(())
 /// # }).unwrap();
 /// ```
 #[derive(Default)]

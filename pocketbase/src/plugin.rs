@@ -199,7 +199,7 @@ type Call = Arc<dyn Fn(App, Vec<Value>) -> BoxFuture<Result<Value>> + Send + Syn
 /// app.natives().register(add)?;
 /// let sum = app.natives().call(&app, "$math.add", vec![1.into(), 2.into()]).await?;
 /// assert_eq!(sum, serde_json::json!(3.0));
-/// # pocketbase::Result::Ok(())
+/// # Ok::<(), pocketbase::Error>(())
 /// # }).unwrap();
 /// ```
 #[derive(Clone)]

@@ -53,7 +53,7 @@ pub use engine::auth::token::TokenType;
 /// let x: Vec<i32> = post.get::<serde_json::Value>("meta")?["x"].as_array().unwrap()
 ///     .iter().map(|n| n.as_i64().unwrap() as i32).collect();
 /// assert_eq!((title.as_str(), x), ("Hello", vec![1, 2]));
-/// # pocketbase::Result::Ok(())
+/// # Ok::<(), pocketbase::Error>(())
 /// # }).unwrap();
 /// ```
 #[derive(Clone)]
@@ -87,7 +87,8 @@ impl PartialEq for Record {
 /// What clients see of it: hidden fields and, unless it is shown, the address of auth records are left out.
 impl Serialize for Record {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let text = String::from_utf8(export::to_json(&self.0)).map_err(serde::ser::Error::custom)?;
+        let text =
+            String::from_utf8(export::to_json(&self.0)).map_err(serde::ser::Error::custom)?;
         serde_json::value::RawValue::from_string(text)
             .map_err(serde::ser::Error::custom)?
             .serialize(serializer)
@@ -243,7 +244,8 @@ impl Record {
     #[must_use]
     pub fn fields_data(&self) -> Map<String, Value> {
         let record = self.0.lock();
-        let names: Vec<String> = record.collection().fields.iter().map(|f| f.name.clone()).collect();
+        let names: Vec<String> =
+            record.collection().fields.iter().map(|f| f.name.clone()).collect();
         let value = |name: String| record.get_value(&name).map(|value| (name, value));
         names.into_iter().filter_map(value).collect()
     }

@@ -18,15 +18,14 @@ use api::{
     tls::{self, Tls},
     www::Www,
 };
-pub use api::{server::{Limits, Times}, tls::Authority};
+pub use api::{
+    server::{Limits, Times},
+    tls::Authority,
+};
 use engine::{Ctx, event::ServeEvent, installer};
 use hyper::body::Incoming;
 
-use crate::{
-    app::App,
-    error::Result,
-    http::Serving,
-};
+use crate::{app::App, error::Result, http::Serving};
 
 /// Where and how to serve.
 #[derive(Debug, Clone)]
@@ -120,7 +119,7 @@ impl App {
     ///     _ = stop.send(());
     /// }).await?;
     /// assert_eq!(ended, Ended::Stopped);
-    /// # pocketbase::Result::Ok(())
+    /// # Ok::<(), pocketbase::Error>(())
     /// # }).unwrap();
     /// ```
     ///
@@ -226,11 +225,11 @@ impl App {
 /// # let dir = tempfile::tempdir().unwrap();
 /// let app = App::builder().data_dir(dir.path()).build()?;
 /// let service = app.service(ServeOptions::default()).await?;
-/// let request = http::Request::get("/api/health").body(bytes::Bytes::new())?;
+/// let request = http::Request::get("/api/health").header("host", "localhost").body(bytes::Bytes::new())?;
 /// let response = service.call_bytes(request, ([127, 0, 0, 1], 0).into()).await;
 /// assert_eq!(response.status(), 200);
 /// app.shutdown().await?;
-/// # pocketbase::Result::Ok(())
+/// # Ok::<(), pocketbase::Error>(())
 /// # }).unwrap();
 /// ```
 #[derive(Debug, Clone)]

@@ -1,11 +1,6 @@
 //! [`AppStore`]: values by name that live as long as the process, JSON for everybody and typed ones for Rust.
 
-use std::{
-    any::Any,
-    collections::HashMap,
-    fmt,
-    sync::Arc,
-};
+use std::{any::Any, collections::HashMap, fmt, sync::Arc};
 
 use parking_lot::RwLock;
 use serde::de::DeserializeOwned;

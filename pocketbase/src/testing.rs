@@ -2,8 +2,8 @@
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
-use api::{api::Api, testing as wire};
 pub use api::testing::Answer;
+use api::{api::Api, testing as wire};
 use parking_lot::Mutex;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -33,7 +33,7 @@ use crate::{
 /// let root = test.superuser("root@example.com").await?;
 /// let answer = test.get("/api/collections/users/records").auth(&root)?.send().await;
 /// assert_eq!((answer.status, answer.json()["totalItems"].as_i64()), (200, Some(0)));
-/// # pocketbase::Result::Ok(())
+/// # Ok::<(), pocketbase::Error>(())
 /// # }).unwrap();
 /// ```
 #[derive(Debug)]
@@ -242,7 +242,7 @@ impl TestRequest<'_> {
 ///     .expect_events([("RecordsListRequest", 0)])
 ///     .run(&test)
 ///     .await;
-/// # pocketbase::Result::Ok(())
+/// # Ok::<(), pocketbase::Error>(())
 /// # }).unwrap();
 /// ```
 #[derive(Debug, Clone)]

@@ -197,7 +197,8 @@ impl Writer {
     /// `created DESC`.
     fn order(&mut self, text: &str) {
         let (name, direction) = text.trim().rsplit_once(' ').unwrap_or((text.trim(), ""));
-        let is_known = direction.eq_ignore_ascii_case("asc") || direction.eq_ignore_ascii_case("desc");
+        let is_known =
+            direction.eq_ignore_ascii_case("asc") || direction.eq_ignore_ascii_case("desc");
         match is_known && is_name(name.trim()) {
             true => {
                 self.name(name.trim());
@@ -222,7 +223,8 @@ impl Writer {
             Expr::Empty => self.push("1=1"),
             Expr::Raw(text, params) => self.raw(text, params),
             Expr::Hash(columns) => {
-                let parts: Vec<Expr> = columns.iter().map(|(name, want)| hashed(name, want)).collect();
+                let parts: Vec<Expr> =
+                    columns.iter().map(|(name, want)| hashed(name, want)).collect();
                 self.joined(Joined::And, &parts);
             }
             Expr::Not(inner) => {
@@ -393,7 +395,8 @@ fn special(text: &str) -> Special<'_> {
         let inner = text.strip_prefix(open)?;
         let end = inner.find(close)?;
         let name = &inner[..end];
-        let is_plain = !name.is_empty() && name.chars().all(|c| c == '_' || c == '.' || c == '*' || c.is_alphanumeric());
+        let is_plain = !name.is_empty()
+            && name.chars().all(|c| c == '_' || c == '.' || c == '*' || c.is_alphanumeric());
         is_plain.then(|| (name, &inner[end + close.len()..]))
     };
     match text.as_bytes() {
@@ -613,10 +616,16 @@ mod tests {
         };
         for (expr, want) in [
             (like(false, false), r#""title" LIKE ?1 ESCAPE '\' AND "title" LIKE ?2 ESCAPE '\'"#),
-            (like(true, true), r#""title" NOT LIKE ?1 ESCAPE '\' OR "title" NOT LIKE ?2 ESCAPE '\'"#),
+            (
+                like(true, true),
+                r#""title" NOT LIKE ?1 ESCAPE '\' OR "title" NOT LIKE ?2 ESCAPE '\'"#,
+            ),
             (Expr::In("a".into(), vec![], false), "0=1"),
             (Expr::In("a".into(), vec![], true), "1=1"),
-            (Expr::Not(Box::new(Expr::In("a".into(), vec![Value::Int(1)], true))), r#"NOT ("a" NOT IN (?1))"#),
+            (
+                Expr::Not(Box::new(Expr::In("a".into(), vec![Value::Int(1)], true))),
+                r#"NOT ("a" NOT IN (?1))"#,
+            ),
             (
                 Expr::Exists(Box::new(Expr::Raw("SELECT 1".into(), Params::new())), true),
                 "NOT EXISTS (SELECT 1)",
@@ -636,13 +645,21 @@ mod tests {
     fn writing() {
         let columns = [("id".to_owned(), text("a")), ("n".to_owned(), Value::Int(1))];
         for (sql, want) in [
-            (insert(Dialect::Sqlite, "t", &columns, &[]), r#"INSERT INTO "t" ("id", "n") VALUES (?1, ?2)"#),
+            (
+                insert(Dialect::Sqlite, "t", &columns, &[]),
+                r#"INSERT INTO "t" ("id", "n") VALUES (?1, ?2)"#,
+            ),
             (
                 insert(Dialect::Postgres, "t", &columns, &["id".into()]),
                 r#"INSERT INTO "t" ("id", "n") VALUES ($1, $2) ON CONFLICT ("id") DO UPDATE SET "n" = excluded."n""#,
             ),
             (
-                update(Dialect::Sqlite, "t", &columns[1..], &Expr::Raw("id = {:i}".into(), vec![("i".into(), text("a"))])),
+                update(
+                    Dialect::Sqlite,
+                    "t",
+                    &columns[1..],
+                    &Expr::Raw("id = {:i}".into(), vec![("i".into(), text("a"))]),
+                ),
                 r#"UPDATE "t" SET "n" = ?1 WHERE id = ?2"#,
             ),
             (delete(Dialect::Sqlite, "t", &Expr::Empty), r#"DELETE FROM "t""#),

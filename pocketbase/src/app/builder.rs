@@ -7,7 +7,10 @@ use engine::{
     auth::password::Scheme,
     event::AppEvent,
     hook::Handler,
-    store::{Durability, Trace, postgres::{Dsn, PostgresConfig}},
+    store::{
+        Durability, Trace,
+        postgres::{Dsn, PostgresConfig},
+    },
 };
 use parking_lot::Mutex;
 

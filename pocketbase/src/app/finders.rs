@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use engine::{
-    Caller, Ctx,
-    auth,
+    Caller, Ctx, auth,
     record::{self as engine_record, expand::Paths, find},
     rule,
     schema::Loaded,
@@ -147,7 +146,7 @@ impl From<String> for FilterQuery {
 /// assert_eq!(app.find_auth_record_by_token(&token, [TokenType::Auth]).await?.id(), ann.id());
 /// assert!(app.find_auth_record_by_token(&token, [TokenType::File]).await.is_err());
 /// assert!(app.validate_password(&ann, "1234567890").await?);
-/// # pocketbase::Result::Ok(())
+/// # Ok::<(), pocketbase::Error>(())
 /// # }).unwrap();
 /// ```
 impl App {
@@ -181,7 +180,10 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`].
-    pub async fn find_cached_collection_by_name_or_id(&self, name_or_id: &str) -> Result<Collection> {
+    pub async fn find_cached_collection_by_name_or_id(
+        &self,
+        name_or_id: &str,
+    ) -> Result<Collection> {
         self.find_collection(name_or_id).await
     }
     /// All collections of some types (`base`, `auth`, `view`); of all types when none is given.

@@ -18,13 +18,13 @@ use std::{
 use engine::{Caller, Ctx, event::Hooks};
 use parking_lot::{Mutex, RwLock};
 
+pub(crate) use self::builder::{Given, Setting};
 pub use self::{
     builder::Builder,
     finders::{FilterQuery, IntoCollection},
     saving::Model,
     services::{FileSystem, LogAttrs, Logger, MailClient},
 };
-pub(crate) use self::builder::{Given, Setting};
 use crate::{
     command::Commands,
     cron::Pending,
@@ -54,7 +54,7 @@ use crate::{
 ///     })
 ///     .await?;
 /// assert!(inside && name == "users");
-/// # pocketbase::Result::Ok(())
+/// # Ok::<(), pocketbase::Error>(())
 /// # }).unwrap();
 /// ```
 #[derive(Clone)]

@@ -84,7 +84,7 @@ impl Model for Collection {
 ///
 /// app.change_settings(|settings| settings.meta.app_name = "Shop".into()).await?;
 /// assert_eq!(app.settings()?.meta.app_name, "Shop");
-/// # pocketbase::Result::Ok(())
+/// # Ok::<(), pocketbase::Error>(())
 /// # }).unwrap();
 /// ```
 impl App {

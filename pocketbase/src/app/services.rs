@@ -180,7 +180,7 @@ impl FileSystem {
 /// assert_eq!(files.list("notes").await?, ["notes/a.txt"]);
 ///
 /// app.subscriptions_broker()?.publish("chat", r#"{"text":"hello"}"#);
-/// # pocketbase::Result::Ok(())
+/// # Ok::<(), pocketbase::Error>(())
 /// # }).unwrap();
 /// ```
 impl App {

@@ -254,9 +254,9 @@ pub(crate) fn read(arguments: &[OsString], matches: &ArgMatches, given: &Given) 
         dev: if is_decided("dev") { given.engine.dev } else { on("dev") },
         query_timeout: match is_decided("queryTimeout") {
             true => given.engine.query_timeout,
-            false => Duration::from_secs(
-                matches.get_one::<u64>("queryTimeout").copied().unwrap_or(30),
-            ),
+            false => {
+                Duration::from_secs(matches.get_one::<u64>("queryTimeout").copied().unwrap_or(30))
+            }
         },
         durability: word("durability"),
         password_hash: word("passwordHash"),

@@ -34,7 +34,10 @@ impl App {
     ///
     /// # Errors
     /// What the command fails with, in one line.
-    pub async fn run<S: Into<OsString>>(&self, arguments: impl IntoIterator<Item = S>) -> Result<()> {
+    pub async fn run<S: Into<OsString>>(
+        &self,
+        arguments: impl IntoIterator<Item = S>,
+    ) -> Result<()> {
         let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
         let done = Box::pin(commands::main(self, &arguments)).await;
         done.map_err(|commands::Failure(text)| Error::Message(text))

@@ -3,10 +3,17 @@
 use clap::ArgMatches;
 use engine::{
     auth::password::Scheme,
-    store::{Durability, postgres::{ClusterMode, Dsn, PostgresConfig}},
+    store::{
+        Durability,
+        postgres::{ClusterMode, Dsn, PostgresConfig},
+    },
 };
 
-use super::{commands::Failure, flags::{self, Config}, print};
+use super::{
+    commands::Failure,
+    flags::{self, Config},
+    print,
+};
 use crate::app::App;
 
 /// Flags and environment decide how the app starts.

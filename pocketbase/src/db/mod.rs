@@ -10,13 +10,13 @@ use std::fmt;
 
 use engine::{
     Ctx,
-    store::{self, Dialect, Job, Rows, Sql, raw, query as spelling},
+    store::{self, Dialect, Job, Rows, Sql, query as spelling, raw},
 };
 
 pub use self::{
     expr::{
-        Expr, IntoExprs, IntoParams, and, between, exists, exp, exp_with, hash, is_in, like, not, not_between,
-        not_exists, not_in, not_like, or, or_like,
+        Expr, IntoExprs, IntoParams, and, between, exists, exp, exp_with, hash, is_in, like, not,
+        not_between, not_exists, not_in, not_like, or, or_like,
     },
     query::{Change, Query, SelectQuery},
     row::{FromRow, Row},
@@ -60,7 +60,7 @@ use crate::{
 ///
 /// db.update("cities").set("people", 1).where_(exp_with("name = {:n}", [("n", "Oslo")])).execute().await?;
 /// assert_eq!(db.delete("cities").where_(is_in("people", [1, 2])).execute().await?, 1);
-/// # pocketbase::Result::Ok(())
+/// # Ok::<(), pocketbase::Error>(())
 /// # }).unwrap();
 /// ```
 #[derive(Clone)]

@@ -264,8 +264,7 @@ impl SelectQuery {
     pub async fn records(self) -> Result<Vec<Record>> {
         let of = self.of.ok_or_else(|| Error::other("the query is not one for records"))?;
         let (ctx, loaded) = self.db.app.load(&of)?;
-        let sql =
-            spelling::records(ctx.db.dialect(), &loaded.name, &loaded.columns, &self.select);
+        let sql = spelling::records(ctx.db.dialect(), &loaded.name, &loaded.columns, &self.select);
         let found = find::by_statement(&ctx, &loaded, sql).await?;
         Ok(found.into_iter().map(Into::into).collect())
     }

@@ -4,7 +4,9 @@ use std::{fmt, sync::Arc};
 
 use engine::store::{self, OwnedRows, Rows, Value};
 use serde::{
-    de::{self, DeserializeOwned, DeserializeSeed, IntoDeserializer, MapAccess, SeqAccess, Visitor},
+    de::{
+        self, DeserializeOwned, DeserializeSeed, IntoDeserializer, MapAccess, SeqAccess, Visitor,
+    },
     forward_to_deserialize_any,
 };
 use serde_json::Value as Json;
@@ -25,7 +27,7 @@ use crate::error::{Error, Result};
 /// assert_eq!(row.get::<Vec<i64>>("list")?, [1, 2]);
 /// let pair: (bool, String) = app.db().query("SELECT 1, 2").one().await?;
 /// assert_eq!(pair, (true, "2".to_owned()));
-/// # pocketbase::Result::Ok(())
+/// # Ok::<(), pocketbase::Error>(())
 /// # }).unwrap();
 /// ```
 #[derive(Debug, Clone, PartialEq)]
@@ -118,7 +120,10 @@ fn json(value: &Value) -> Json {
 }
 
 impl serde::Serialize for Row {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    fn serialize<S: serde::Serializer>(
+        &self,
+        serializer: S,
+    ) -> std::result::Result<S::Ok, S::Error> {
         self.to_json().serialize(serializer)
     }
 }
@@ -272,7 +277,9 @@ impl Cell<'_> {
     }
     fn parsed(&self) -> Result<Json, Unfit> {
         match self.0 {
-            Value::Text(text) => serde_json::from_str(text).map_err(|error| Unfit(error.to_string())),
+            Value::Text(text) => {
+                serde_json::from_str(text).map_err(|error| Unfit(error.to_string()))
+            }
             other => Ok(json(other)),
         }
     }

@@ -51,7 +51,7 @@ use crate::{
 /// assert_eq!((answer.status, answer.header("x-shown")), (202, "7"));
 /// assert_eq!(answer.json()["from"], "middleware");
 /// assert_eq!(test.get("/show/7?fail=1").send().await.json()["message"], "No luck.");
-/// # pocketbase::Result::Ok(())
+/// # Ok::<(), pocketbase::Error>(())
 /// # }).unwrap();
 /// ```
 #[derive(Clone)]
@@ -123,7 +123,10 @@ impl Cell {
         Self {
             app,
             head: req.head.clone(),
-            params: req.params().map(|(name, value)| (name.to_owned(), value.into_owned())).collect(),
+            params: req
+                .params()
+                .map(|(name, value)| (name.to_owned(), value.into_owned()))
+                .collect(),
             state: Mutex::new(State {
                 req: None,
                 caller: req.caller.clone(),
@@ -168,7 +171,9 @@ impl RequestEvent {
     fn borrow(&self) -> Result<Taken<'_>> {
         match self.cell.take() {
             Some(req) => Ok(Taken { cell: &self.cell, req: Some(req) }),
-            None => Err(Error::other("the request is in the hands of another step: await it first")),
+            None => {
+                Err(Error::other("the request is in the hands of another step: await it first"))
+            }
         }
     }
     fn with<T>(&self, read: impl FnOnce(&mut Req) -> T) -> Option<T> {
@@ -360,7 +365,8 @@ impl RequestEvent {
 
     /// Sets a header of the answer, whatever it will be. Text that cannot be a header is ignored.
     pub fn set_header(&self, name: &str, value: &str) {
-        let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_str(value)) else {
+        let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_str(value))
+        else {
             return;
         };
         let mut state = self.cell.state.lock();
@@ -410,7 +416,12 @@ impl RequestEvent {
     ///
     /// # Errors
     /// A type that cannot be a header.
-    pub fn blob(&self, status: u16, kind: &str, bytes: impl Into<bytes::Bytes>) -> Result<Response> {
+    pub fn blob(
+        &self,
+        status: u16,
+        kind: &str,
+        bytes: impl Into<bytes::Bytes>,
+    ) -> Result<Response> {
         let mut response = (status, bytes.into()).into_response()?;
         response.headers.insert(header::CONTENT_TYPE, HeaderValue::from_str(kind)?);
         Ok(response)

@@ -44,9 +44,8 @@ pub struct Path<T>(pub T);
 impl<T: DeserializeOwned + Send> FromRequest for Path<T> {
     async fn from_request(e: &RequestEvent) -> Result<Self> {
         let read = texts::read(e.path_values());
-        read.map(Self).map_err(|error| {
-            api::ApiError::not_found("").with_detail(error.to_string()).into()
-        })
+        read.map(Self)
+            .map_err(|error| api::ApiError::not_found("").with_detail(error.to_string()).into())
     }
 }
 

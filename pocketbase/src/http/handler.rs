@@ -37,7 +37,7 @@ use crate::error::Result;
 /// assert_eq!(test.get("/say/Hi").send().await.status, 400);
 /// let added = test.post("/say").json(&serde_json::json!({"name": "Bo"})).send().await;
 /// assert_eq!((added.status, added.text().trim()), (201, "\"Bo 0 false\""));
-/// # pocketbase::Result::Ok(())
+/// # Ok::<(), pocketbase::Error>(())
 /// # }).unwrap();
 /// ```
 pub trait Handler<Args>: Clone + Send + Sync + 'static {

@@ -51,7 +51,8 @@ impl RequestInfo {
             headers: self.headers.clone(),
             body: self.body.clone(),
         };
-        let context = if self.context.is_empty() { "default".to_owned() } else { self.context.clone() };
+        let context =
+            if self.context.is_empty() { "default".to_owned() } else { self.context.clone() };
         EngineInfo::lazy(move || facts.clone()).in_context(context)
     }
 }

@@ -37,7 +37,7 @@ type Run = Arc<dyn Fn(RequestEvent) -> BoxFuture<Result<Response>> + Send + Sync
 /// assert_eq!(test.get("/api/shop/stock").send().await.status, 403);
 /// assert_eq!(test.get("/api/shop/stock").header("x-key", "secret").send().await.text(), "42");
 /// assert_eq!(test.get("/api/shop/open").send().await.text(), "yes");
-/// # pocketbase::Result::Ok(())
+/// # Ok::<(), pocketbase::Error>(())
 /// # }).unwrap();
 /// ```
 #[derive(Clone)]
@@ -136,9 +136,7 @@ pub fn require_superuser_auth() -> Middleware {
 pub fn require_guest_only() -> Middleware {
     let middleware = Middleware::new(|e| async move {
         if e.auth().is_some() {
-            return Err(
-                ApiError::bad_request("The request can be accessed only by guests.").into()
-            );
+            return Err(ApiError::bad_request("The request can be accessed only by guests.").into());
         }
         e.next().await
     });
@@ -207,8 +205,6 @@ pub fn static_files(
     let files = Arc::new(StaticFiles::new(dir.into(), index_fallback));
     move |e| {
         let files = files.clone();
-        Box::pin(async move {
-            Ok(files.serve(&e.path_value("path"), e.path(), e.head()).await?)
-        })
+        Box::pin(async move { Ok(files.serve(&e.path_value("path"), e.path(), e.head()).await?) })
     }
 }

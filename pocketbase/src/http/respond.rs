@@ -200,7 +200,7 @@ impl IntoResponse for Redirect {
 ///     }
 /// });
 /// assert_eq!(stream.into_response()?.status, 200);
-/// # pocketbase::Result::Ok(())
+/// # Ok::<(), pocketbase::Error>(())
 /// # }).unwrap();
 /// ```
 #[derive(Debug)]

@@ -154,7 +154,8 @@ impl Router {
     #[must_use]
     pub fn group(&self, prefix: &str) -> Self {
         let mut kept = self.table.kept.lock();
-        let group = Group { parent: Some(self.group), prefix: prefix.to_owned(), ..Group::default() };
+        let group =
+            Group { parent: Some(self.group), prefix: prefix.to_owned(), ..Group::default() };
         kept.groups.push(group);
         Self { group: kept.groups.len() - 1, ..self.clone() }
     }
@@ -248,9 +249,9 @@ fn handler(app: &Weak<Shared>, route: &Route) -> DynHandler {
     let label: Arc<str> = format!("the handler of {:?}", route.pattern).into();
     Arc::new(move |req| {
         let (app, answer, label) = (App::upgrade(&app), answer.clone(), label.clone());
-        Box::pin(async move {
-            with_event(req, app?, None, &label, move |event| answer(event)).await
-        })
+        Box::pin(
+            async move { with_event(req, app?, None, &label, move |event| answer(event)).await },
+        )
     })
 }
 

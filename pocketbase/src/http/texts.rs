@@ -3,7 +3,9 @@
 use std::fmt;
 
 use serde::{
-    de::{self, DeserializeOwned, DeserializeSeed, IntoDeserializer, MapAccess, SeqAccess, Visitor},
+    de::{
+        self, DeserializeOwned, DeserializeSeed, IntoDeserializer, MapAccess, SeqAccess, Visitor,
+    },
     forward_to_deserialize_any,
 };
 
@@ -240,7 +242,8 @@ mod tests {
 
     #[test]
     fn shapes() {
-        let given = pairs(&[("page", "2"), ("tag", "a"), ("on", "true"), ("tag", "b"), ("sort", "")]);
+        let given =
+            pairs(&[("page", "2"), ("tag", "a"), ("on", "true"), ("tag", "b"), ("sort", "")]);
         let page: Page = read(&given).expect("fits");
         assert_eq!(page, Page { page: 2, tag: vec!["a".into(), "b".into()], sort: None, on: true });
         let one = pairs(&[("id", "7")]);

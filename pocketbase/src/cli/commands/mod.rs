@@ -94,9 +94,9 @@ fn root(app: &App, exe: &str) -> Command {
     let own = app.shared.commands.all();
     let version = app.shared.settings.get().version;
     let version = version.unwrap_or_else(|| env!("CARGO_PKG_VERSION").to_owned());
-    let built_in = all().into_iter().filter(|one| {
-        own.iter().all(|other| other.command.get_name() != one.get_name())
-    });
+    let built_in = all()
+        .into_iter()
+        .filter(|one| own.iter().all(|other| other.command.get_name() != one.get_name()));
     let command = Command::new("pocketbase")
         .display_name(exe)
         .bin_name(exe)
