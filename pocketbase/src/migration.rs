@@ -188,17 +188,19 @@ impl Migrations {
         let names = pending.iter().map(|one| one.file.clone()).collect();
         let (outer, app) = (ctx.clone(), app.clone());
         outer
-            .run_long_transaction(|ctx| async move {
-                let tx = app.acting_in(&ctx);
-                for one in pending {
-                    let done = step(&tx, one.up.as_ref()).await;
-                    done.map_err(|error| failed("apply", &one.file, &error))?;
-                    if let Some(open) = ctx.db.tx() {
-                        // two of one name count once
-                        migrate::record(open, &one.file).await?;
+            .run_long_transaction(|ctx| {
+                Box::pin(async move {
+                    let tx = app.acting_in(&ctx);
+                    for one in pending {
+                        let done = step(&tx, one.up.as_ref()).await;
+                        done.map_err(|error| failed("apply", &one.file, &error))?;
+                        if let Some(open) = ctx.db.tx() {
+                            // two of one name count once
+                            migrate::record(open, &one.file).await?;
+                        }
                     }
-                }
-                Ok(())
+                    Ok(())
+                })
             })
             .await?;
         Ok(names)
@@ -233,16 +235,18 @@ impl Migrations {
             .collect();
         let (outer, app) = (app.ctx()?, app.clone());
         outer
-            .run_long_transaction(|ctx| async move {
-                let tx = app.acting_in(&ctx);
-                for one in steps {
-                    let done = step(&tx, one.down.as_ref()).await;
-                    done.map_err(|error| failed("revert", &one.file, &error))?;
-                    if let Some(open) = ctx.db.tx() {
-                        migrate::forget(open, &one.file).await?;
+            .run_long_transaction(|ctx| {
+                Box::pin(async move {
+                    let tx = app.acting_in(&ctx);
+                    for one in steps {
+                        let done = step(&tx, one.down.as_ref()).await;
+                        done.map_err(|error| failed("revert", &one.file, &error))?;
+                        if let Some(open) = ctx.db.tx() {
+                            migrate::forget(open, &one.file).await?;
+                        }
                     }
-                }
-                Ok(())
+                    Ok(())
+                })
             })
             .await?;
         Ok(names)

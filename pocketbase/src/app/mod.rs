@@ -236,15 +236,16 @@ impl App {
         Fut: Future<Output = Result<T>> + Send,
         T: Send,
     {
-        let app = self.clone();
-        let done = self
-            .ctx()?
-            .run_in_transaction(|ctx| {
-                let work = work(app.acting_in(&ctx));
-                async move { Ok(caught("a transaction", work).await?) }
+        let (ctx, app) = (self.ctx()?, self.clone());
+        // in boxes: a future holds what it awaits, and transactions nest
+        let done = ctx.run_in_transaction(|ctx| {
+            let app = app.acting_in(&ctx);
+            Box::pin(async move {
+                let work = async move { work(app).await };
+                Ok(caught("a transaction", work).await?)
             })
-            .await?;
-        Ok(done)
+        });
+        Ok(Box::pin(done).await?)
     }
 
     /// Values that live as long as the process, shared by hooks, routes, jobs and scripts.

@@ -29,17 +29,17 @@ impl Model for Record {
     async fn save(&self, app: &App, validate: bool) -> Result<()> {
         let ctx = app.ctx()?;
         if validate {
-            record_save::save(&ctx, self.handle()).await?;
+            Box::pin(record_save::save(&ctx, self.handle())).await?;
         } else {
-            record_save::save_no_validate(&ctx, self.handle()).await?;
+            Box::pin(record_save::save_no_validate(&ctx, self.handle())).await?;
         }
         Ok(())
     }
     async fn validate(&self, app: &App) -> Result<()> {
-        Ok(record_save::validate(&app.ctx()?, self.handle()).await?)
+        Ok(Box::pin(record_save::validate(&app.ctx()?, self.handle())).await?)
     }
     async fn delete(&self, app: &App) -> Result<()> {
-        Ok(record_delete::delete_record(&app.ctx()?, self.handle()).await?)
+        Ok(Box::pin(record_delete::delete_record(&app.ctx()?, self.handle())).await?)
     }
 }
 
@@ -56,7 +56,7 @@ impl Model for Collection {
         Ok(())
     }
     async fn validate(&self, app: &App) -> Result<()> {
-        Ok(collections::validate(&app.ctx()?, self.handle()).await?)
+        Ok(Box::pin(collections::validate(&app.ctx()?, self.handle())).await?)
     }
     async fn delete(&self, app: &App) -> Result<()> {
         Ok(Box::pin(collections::delete(&app.ctx()?, self.handle())).await?)

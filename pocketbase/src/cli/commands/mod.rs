@@ -163,7 +163,13 @@ fn explain(error: &clap::Error, exe: &str) -> Result<(), Failure> {
         }
         _ => {
             let text = error.to_string();
-            text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned()
+            let line = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+            match error.kind() {
+                ErrorKind::MissingRequiredArgument => {
+                    format!("{line} {}", context(ContextKind::InvalidArg))
+                }
+                _ => line.to_owned(),
+            }
         }
     };
     Err(Failure(text))
