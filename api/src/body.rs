@@ -188,7 +188,7 @@ pub async fn decode(
         if !is_well_formed(&bytes) {
             return Err(invalid("invalid URL escape or semicolon"));
         }
-        for (key, value) in Query::new(&String::from_utf8_lossy(&bytes)).pairs() {
+        for (key, value) in Query::new(&engine::json::lossy(&bytes)).pairs() {
             form.value(&key, value.into_owned());
         }
     } else if content_type.starts_with("text/xml") || content_type.starts_with("application/xml") {
@@ -271,7 +271,7 @@ impl Form {
                     }
                     value.extend_from_slice(&piece);
                 }
-                self.value(&key, String::from_utf8_lossy(&value).into_owned());
+                self.value(&key, engine::json::lossy(&value).into_owned());
                 continue;
             };
             let upload = read_file(part, &name, &mut n_memory).await?;

@@ -334,7 +334,7 @@ mod tests {
                 ApiError::not_found(""),
                 r#"{"data":{},"message":"The requested resource wasn't found.","status":404}"#,
             ),
-            (ApiError::bad_request("<oops"), r#"{"data":{},"message":"\u003coops.","status":400}"#),
+            (ApiError::bad_request("<oops"), r#"{"data":{},"message":"<oops.","status":400}"#),
             (ApiError::new(503, ""), r#"{"data":{},"message":"Service Unavailable","status":503}"#),
             (
                 ApiError::bad_request("failed").with_fields(fields),

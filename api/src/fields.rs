@@ -72,7 +72,6 @@ impl Picker {
         }
         let mut out = Vec::with_capacity(text.len());
         write_sorted(&mut out, &value);
-        out.push(b'\n');
         Ok(Some(out))
     }
 }
@@ -229,7 +228,7 @@ mod tests {
 
     fn run(fields: &str, text: &str) -> String {
         match Picker::parse(fields).and_then(|p| p.apply(text.as_bytes())) {
-            Ok(Some(out)) => String::from_utf8(out).expect("utf-8").trim_end().to_owned(),
+            Ok(Some(out)) => String::from_utf8(out).expect("utf-8"),
             Ok(None) => "same".into(),
             Err(error) => format!("error {error}"),
         }

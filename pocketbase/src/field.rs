@@ -67,8 +67,8 @@ impl Field {
 }
 
 /// What fills a `values`-like option.
-fn texts<S: Into<String>>(items: impl IntoIterator<Item = S>) -> Option<Vec<String>> {
-    Some(items.into_iter().map(Into::into).collect())
+fn texts<S: Into<String>>(items: impl IntoIterator<Item = S>) -> Vec<String> {
+    items.into_iter().map(Into::into).collect()
 }
 
 macro_rules! field_types {

@@ -1,28 +1,13 @@
 //! Topics as clients spell them: `posts/*?options=…` (spec records-files-realtime-batch §5.3).
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
 use crate::ctx::header_key;
 
-/// What a client attaches to a subscription: the facts rules see as `@request.query.*` and `@request.headers.*`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Options {
-    /// `filter`, `expand`, `fields` and whatever rules ask for.
-    pub query: BTreeMap<String, String>,
-    /// By snake-cased name.
-    pub headers: BTreeMap<String, String>,
-}
-
-impl Options {
-    /// A query value; `""` when it is missing.
-    #[must_use]
-    pub fn query(&self, key: &str) -> &str {
-        self.query.get(key).map_or("", String::as_str)
-    }
-}
+pub use crate::ctx::SubscriptionOptions as Options;
 
 /// A parsed subscription.
 #[derive(PartialEq, Eq)]

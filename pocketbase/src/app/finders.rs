@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use engine::{
     Caller, Ctx, auth,
-    record::{self as engine_record, expand::Paths, find},
+    record::{self as engine_record, expand::Paths, find, search},
     rule,
     schema::Loaded,
     store::query as spelling,
@@ -239,7 +239,7 @@ impl App {
             return Err(Error::other(format!("invalid or missing field {field}")));
         }
         let value = spelling::value(&value.into());
-        let found = find::by_data(&ctx, &loaded, field, value).await?;
+        let found = search::by_data(&ctx, &loaded, field, value).await?;
         found.map(Into::into).ok_or(Error::NotFound)
     }
     /// The first record that matches a filter expression. Hidden fields may be used.
@@ -266,14 +266,14 @@ impl App {
     ) -> Result<Vec<Record>> {
         let query = query.into();
         let (ctx, loaded) = self.load(&collection)?;
-        let filter = find::bind_params(&query.filter, &query.params);
-        let wanted = find::Wanted {
+        let filter = search::bind_params(&query.filter, &query.params);
+        let wanted = search::Wanted {
             filter: &filter,
             sort: &query.sort,
             limit: query.limit,
             offset: query.offset,
         };
-        Ok(wrapped(find::by_filter(&ctx, &loaded, &wanted).await?))
+        Ok(wrapped(search::by_filter(&ctx, &loaded, &wanted).await?))
     }
     /// How many records match a filter expression.
     ///
@@ -287,7 +287,7 @@ impl App {
     ) -> Result<i64> {
         let (ctx, loaded) = self.load(&collection)?;
         let params = params.into_params().into_iter().collect();
-        Ok(find::count_by_filter(&ctx, &loaded, &find::bind_params(filter, &params)).await?)
+        Ok(search::count_by_filter(&ctx, &loaded, &search::bind_params(filter, &params)).await?)
     }
     /// All records that satisfy conditions on their columns; `()` for all.
     ///

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use engine::{
-    record::find,
+    record::search,
     store::{
         Sql,
         query::{self as spelling, Params, Select},
@@ -265,7 +265,7 @@ impl SelectQuery {
         let of = self.of.ok_or_else(|| Error::other("the query is not one for records"))?;
         let (ctx, loaded) = self.db.app.load(&of)?;
         let sql = spelling::records(ctx.db.dialect(), &loaded.name, &loaded.columns, &self.select);
-        let found = find::by_statement(&ctx, &loaded, sql).await?;
+        let found = search::by_statement(&ctx, &loaded, sql).await?;
         Ok(found.into_iter().map(Into::into).collect())
     }
     /// How many rows it would give.
