@@ -34,7 +34,9 @@ impl Pending {
             let (work, shared, label) = (work.clone(), shared.clone(), label.clone());
             async move {
                 let app = App::upgrade(&shared)?;
-                Ok(caught(&label, async move { work(app).await }).await?)
+                let done = caught(&label, async move { work(app).await }).await;
+                // the engine logs the text of an error, and this one is for nobody else
+                done.map_err(|error| engine::Error::Message(error.to_string()))
             }
         };
         let crons = engine.crons();

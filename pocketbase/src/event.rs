@@ -51,8 +51,8 @@ pub trait IntoApp {
 }
 
 impl<P: Payload + IntoApp> Event<P> {
-    pub(crate) fn new(app: App, inner: hook::Event<P>) -> Self {
-        let app = inner.acting(&app);
+    pub(crate) fn new(app: &App, inner: hook::Event<P>) -> Self {
+        let app = inner.acting(app);
         Self { app, inner }
     }
 }

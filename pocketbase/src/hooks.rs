@@ -158,7 +158,7 @@ impl<P: Payload + IntoApp> TaggedHook<P> {
             let (shared, func, label) = (shared.clone(), func.clone(), label.clone());
             async move {
                 let app = App::upgrade(&shared)?;
-                let event = Event::new(app, event);
+                let event = Event::new(&app, event);
                 // called inside: a handler may panic before its first await, too
                 let work = async move { func(event).await };
                 Ok(caught(&label, work).await?)
@@ -198,7 +198,7 @@ impl<P: Payload + IntoApp> TaggedHook<P> {
         let shared = self.shared.clone();
         let last = move |event| async move {
             let app = App::upgrade(&shared)?;
-            Ok(last(Event::new(app, event)).await?)
+            Ok(last(Event::new(&app, event)).await?)
         };
         (self.pick)(&self.hooks).trigger(payload, last).await?;
         Ok(())

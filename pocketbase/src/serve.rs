@@ -183,7 +183,10 @@ impl App {
         let app = self.engine()?;
         let serving = Arc::new(Serving { base_url: base_url.to_owned() });
         let event = ServeEvent { app: app.clone(), ext: serving };
-        app.hooks().serve.trigger(event, |_| std::future::ready(Ok(()))).await?;
+        self.router().begin_serving();
+        let heard = app.hooks().serve.trigger(event, |_| std::future::ready(Ok(()))).await;
+        self.router().end_serving();
+        heard?;
         let api_options = Options {
             origins: options.origins,
             public: options.public_dir.map(|dir| StaticFiles::new(dir, options.index_fallback)),

@@ -350,7 +350,7 @@ async fn routes_middlewares_and_answers() -> Result<()> {
     assert_eq!(test.request("PURGE", "/any/a/b").send().await.text(), "PURGE a/b");
     let large = test.get("/large").header("accept-encoding", "gzip").send().await;
     assert!(large.header("content-encoding") == "gzip" && large.body.len() < 200);
-    assert_eq!(test.get("/picked?fields=b").send().await.text(), "{\"b\":2}\n");
+    assert_eq!(test.get("/picked?fields=b").send().await.text().trim(), "{\"b\":2}");
     // built-in routes run global middlewares, too, and unknown paths stay unknown
     assert_eq!(test.get("/api/health").send().await.status, 200);
     assert_eq!(test.get("/nowhere").send().await.status, 404);
@@ -415,6 +415,31 @@ async fn rules_can_be_asked_and_relations_expanded() -> Result<()> {
     assert!(!ann.public_export().contains_key("email"), "hidden from others");
     ann.ignore_email_visibility(true);
     assert_eq!(ann.public_export()["email"], "ann@example.com");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_app_is_served_again_with_the_same_routes() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let app = App::builder().data_dir(dir.path()).build()?;
+    app.router().get("/before", || async { "before" });
+    app.on_serve().bind(|e| async move {
+        e.router().bind(Middleware::new(|e| async move { e.next().await }));
+        e.router().group("/g").get("/during", || async { "during" });
+        e.next().await
+    });
+    for _ in 0..2 {
+        let options = pocketbase::ServeOptions::at("127.0.0.1:0");
+        let mut url = String::new();
+        let ended = app.serve(options, std::future::ready(()), |started| url = started.base_url);
+        assert_eq!(ended.await?, pocketbase::Ended::Stopped);
+        assert!(url.starts_with("http://"));
+    }
+    app.router().get("/before", || async { "again" });
+    let options = pocketbase::ServeOptions::at("127.0.0.1:0");
+    let error = app.serve(options, std::future::ready(()), |_| ()).await.expect_err("twice");
+    assert_eq!(error.to_string(), "the app has the route \"GET /before\" twice");
+    assert!(!app.is_bootstrapped(), "closed in any case");
     Ok(())
 }
 

@@ -315,6 +315,7 @@ impl App {
     }
     /// A query for records of a collection, to be built on and ended with [`SelectQuery::records`]. Name columns of the
     /// collection with its name when other tables join (`posts.id`).
+    #[allow(clippy::needless_pass_by_value, reason = "as all finders: names come as they are")]
     pub fn record_query(&self, collection: impl IntoCollection) -> SelectQuery {
         self.db().records_of(collection.name_or_id())
     }

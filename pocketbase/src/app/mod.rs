@@ -76,6 +76,8 @@ pub(crate) struct Shared {
     pub(crate) registered: Mutex<Registered>,
     /// The opened engine. Replaced when a restored backup is opened in the same process.
     engine: RwLock<Option<engine::App>>,
+    /// Only one at a time opens it.
+    opening: tokio::sync::Mutex<()>,
 }
 
 impl fmt::Debug for App {
@@ -98,7 +100,6 @@ impl App {
     }
 
     /// Starts building an app.
-    #[must_use]
     pub fn builder() -> Builder {
         Builder::default()
     }
@@ -116,6 +117,11 @@ impl App {
     /// # Errors
     /// A directory or database that cannot be opened, undecryptable settings, what hooks and plugins report.
     pub async fn bootstrap(&self) -> Result<()> {
+        // handlers of on_bootstrap come here while it is being opened
+        if self.is_bootstrapped() {
+            return Ok(());
+        }
+        let _turn = self.shared.opening.lock().await;
         if self.is_bootstrapped() {
             return Ok(());
         }
@@ -299,6 +305,7 @@ impl Shared {
             natives: Natives::default(),
             registered: Mutex::default(),
             engine: RwLock::default(),
+            opening: tokio::sync::Mutex::default(),
         }
     }
 }

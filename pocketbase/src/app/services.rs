@@ -222,6 +222,13 @@ impl App {
     pub async fn create_backup(&self, name: &str) -> Result<String> {
         Ok(Box::pin(backup::create(&self.engine()?, name)).await?)
     }
+    /// Restores a backup: [`App::serve`] then ends with [`Ended::Restart`](crate::Ended::Restart).
+    ///
+    /// # Errors
+    /// A backup that cannot be served; what hooks and the storage report.
+    pub async fn restore_backup(&self, name: &str) -> Result<()> {
+        Ok(Box::pin(backup::restore(&self.engine()?, name)).await?)
+    }
 }
 
 impl From<Error> for std::io::Error {

@@ -91,13 +91,11 @@ impl App {
 impl Db {
     /// A query of one's own text. `{:name}` is a value ([`Query::bind`]), `[[name]]` a quoted column, `{{name}}` a quoted
     /// table.
-    #[must_use]
     pub fn query(&self, text: impl Into<String>) -> Query {
         Query::written(self.clone(), text.into())
     }
     /// A query that is built. Columns are names (`u.id`), names with an alias (`u.name title`) or expressions; none means
     /// all.
-    #[must_use]
     pub fn select<S: Into<String>>(&self, columns: impl IntoIterator<Item = S>) -> SelectQuery {
         SelectQuery::new(self.clone(), columns)
     }
@@ -105,12 +103,10 @@ impl Db {
         SelectQuery::records_of(self, collection)
     }
     /// Adds a row.
-    #[must_use]
     pub fn insert(&self, table: &str) -> Change {
         Change::insert(self.clone(), table, Vec::new())
     }
     /// Adds a row, or changes the one that has the same values in `keys`.
-    #[must_use]
     pub fn upsert<S: Into<String>>(
         &self,
         table: &str,
@@ -119,12 +115,10 @@ impl Db {
         Change::insert(self.clone(), table, keys.into_iter().map(Into::into).collect())
     }
     /// Changes rows: all of the table without a condition.
-    #[must_use]
     pub fn update(&self, table: &str) -> Change {
         Change::update(self.clone(), table)
     }
     /// Deletes rows: all of the table without a condition.
-    #[must_use]
     pub fn delete(&self, table: &str) -> Change {
         Change::delete(self.clone(), table)
     }

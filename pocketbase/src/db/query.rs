@@ -87,7 +87,7 @@ impl Query {
     /// # Errors
     /// As [`Query::one`].
     pub async fn scalar<T: serde::de::DeserializeOwned>(self) -> Result<T> {
-        first(self.db.rows(self.sql()?).await?)
+        first(&self.db.rows(self.sql()?).await?)
     }
     /// The first column of all rows.
     ///
@@ -98,7 +98,7 @@ impl Query {
     }
 }
 
-fn first<T: serde::de::DeserializeOwned>(rows: Vec<Row>) -> Result<T> {
+fn first<T: serde::de::DeserializeOwned>(rows: &[Row]) -> Result<T> {
     rows.first().ok_or_else(none)?.at(0)
 }
 
@@ -248,7 +248,7 @@ impl SelectQuery {
     /// As [`SelectQuery::one`].
     pub async fn scalar<T: serde::de::DeserializeOwned>(self) -> Result<T> {
         let one = self.limit(1);
-        first(one.db.rows(one.sql()?).await?)
+        first(&one.db.rows(one.sql()?).await?)
     }
     /// The first column of all rows.
     ///
@@ -274,7 +274,7 @@ impl SelectQuery {
     /// Database errors.
     pub async fn count(self) -> Result<i64> {
         let sql = spelling::count(self.db.dialect()?, &self.select);
-        first(self.db.rows(sql).await?)
+        first(&self.db.rows(sql).await?)
     }
 }
 

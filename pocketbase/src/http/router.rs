@@ -63,13 +63,16 @@ struct Kept {
     /// The first is that of the app itself.
     groups: Vec<Group>,
     routes: Vec<Route>,
+    /// `on_serve` runs: what is added now is added again when it runs again.
+    is_serving: bool,
 }
 
 #[derive(Clone, Default)]
 struct Group {
     parent: Option<usize>,
     prefix: String,
-    middlewares: Vec<Middleware>,
+    /// With the mark of those that `on_serve` added.
+    middlewares: Vec<(Middleware, bool)>,
     unbound: Vec<String>,
 }
 
@@ -81,6 +84,10 @@ struct Route {
     answer: Answer,
     middlewares: Vec<Middleware>,
     unbound: Vec<String>,
+    /// `on_serve` added it.
+    from_serve: bool,
+    /// Of an `on_serve` that has run again since.
+    is_gone: bool,
 }
 
 impl Default for Router {
@@ -140,14 +147,17 @@ impl Router {
         let mut kept = self.table.kept.lock();
         let path = format!("{}{path}", prefix(&kept.groups, self.group));
         let pattern = if method.is_empty() { path } else { format!("{method} {path}") };
-        kept.routes.push(Route {
+        let route = Route {
             owner: self.owner.clone(),
             group: self.group,
             pattern,
             answer,
             middlewares: Vec::new(),
             unbound: Vec::new(),
-        });
+            from_serve: kept.is_serving,
+            is_gone: false,
+        };
+        kept.routes.push(route);
         RouteRef { table: self.table.clone(), index: kept.routes.len() - 1 }
     }
     /// A group of routes below a path, with middlewares of its own. Groups may be nested.
@@ -162,7 +172,9 @@ impl Router {
     /// Adds a middleware to all routes of the group; on the router of the app, to every route, built-in ones included.
     #[allow(clippy::must_use_candidate)]
     pub fn bind(&self, middleware: Middleware) -> &Self {
-        self.table.kept.lock().groups[self.group].middlewares.push(middleware);
+        let mut kept = self.table.kept.lock();
+        let from_serve = kept.is_serving;
+        kept.groups[self.group].middlewares.push((middleware, from_serve));
         self
     }
     /// Leaves out a middleware by id, also built-in ones (`pbRateLimit`).
@@ -180,23 +192,44 @@ impl Router {
         let _ = self.table.app.set(Arc::downgrade(&app.shared));
     }
 
+    /// `on_serve` is about to run: what it added the last time is forgotten.
+    pub(crate) fn begin_serving(&self) {
+        let mut kept = self.table.kept.lock();
+        kept.is_serving = true;
+        for route in &mut kept.routes {
+            // not removed: those who set routes up hold their places
+            route.is_gone |= route.from_serve;
+        }
+        for group in &mut kept.groups {
+            group.middlewares.retain(|(_, from_serve)| !from_serve);
+        }
+    }
+    /// `on_serve` has run.
+    pub(crate) fn end_serving(&self) {
+        self.table.kept.lock().is_serving = false;
+    }
+
     /// Everything as `api` takes it.
     ///
     /// # Errors
-    /// One route of two plugins.
+    /// One route twice, or of two plugins.
     pub(crate) fn build(&self) -> Result<Routes> {
         let kept = self.table.kept.lock();
         let app = self.table.app.get().cloned().unwrap_or_default();
         let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
         let mut routes = Routes::default();
-        for middleware in &kept.groups[0].middlewares {
+        for (middleware, _) in &kept.groups[0].middlewares {
             routes.bind(step(&app, middleware, "every route"));
         }
         for id in &kept.groups[0].unbound {
             routes.unbind(id);
         }
-        for route in &kept.routes {
+        for route in kept.routes.iter().filter(|route| !route.is_gone) {
             if let Some(other) = owners.insert(&route.pattern, &route.owner) {
+                if other == &*route.owner {
+                    let (owner, pattern) = (shown(other), &route.pattern);
+                    return Err(Error::other(format!("{owner} has the route {pattern:?} twice")));
+                }
                 return Err(Error::other(format!(
                     "{} and {} both have the route {:?}",
                     shown(other),
@@ -206,7 +239,7 @@ impl Router {
             }
             let mut added = routes.route(&route.pattern, handler(&app, route));
             for group in outermost_first(&kept.groups, route.group) {
-                for middleware in &group.middlewares {
+                for (middleware, _) in &group.middlewares {
                     added.bind(step(&app, middleware, &route.pattern));
                 }
                 for id in &group.unbound {
