@@ -74,7 +74,7 @@ const HTTP_ROOMS: &[&str] = &[
     "engine/files/src/s3_http.rs",
     "engine/oauth2/",
     "engine/src/oauth2/",
-    "pocketbase/src/http/",
+    "pocketbase/src/web/",
     "pocketbase/src/serve.rs",
     "examples/",
     "tests/",

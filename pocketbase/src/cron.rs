@@ -13,6 +13,7 @@ pub use engine::crons::Listed as Job;
 use crate::{
     app::{App, Shared, caught},
     error::{Error, Result},
+    plugin::shown,
 };
 
 type Work = Arc<dyn Fn(App) -> BoxFuture<Result<()>> + Send + Sync>;
@@ -24,6 +25,7 @@ pub(crate) struct Pending {
     expression: String,
     work: Work,
     is_local: bool,
+    owner: String,
 }
 
 impl Pending {
@@ -70,7 +72,10 @@ fn bad(expression: &str, text: &str) -> Error {
 /// assert!(app.cron().add("never", "0 8 * *", |_| async { Ok(()) }).is_err());
 /// # Ok(()) }
 /// ```
-pub struct Cron<'a>(&'a App);
+pub struct Cron<'a> {
+    app: &'a App,
+    owner: &'a str,
+}
 
 impl fmt::Debug for Cron<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -82,16 +87,19 @@ impl App {
     /// The jobs that run at times.
     #[must_use]
     pub fn cron(&self) -> Cron<'_> {
-        Cron(self)
+        Cron { app: self, owner: "" }
     }
 }
 
-impl Cron<'_> {
+impl<'a> Cron<'a> {
+    pub(crate) fn owned_by(app: &'a App, owner: &'a str) -> Self {
+        Self { app, owner }
+    }
     /// Adds a job, or replaces the one of the same id. It runs while the app is served; what it fails with, panics
     /// included, is logged.
     ///
     /// # Errors
-    /// When the expression is none.
+    /// When the expression is none, or another plugin has the id.
     pub fn add<F, Fut>(&self, id: &str, expression: &str, work: F) -> Result<()>
     where
         F: Fn(App) -> Fut + Send + Sync + 'static,
@@ -112,37 +120,50 @@ impl Cron<'_> {
     }
     fn put(&self, id: &str, expression: &str, work: Work, is_local: bool) -> Result<()> {
         Schedule::parse(expression).map_err(|text| bad(expression, &text))?;
-        let job = Pending { id: id.to_owned(), expression: expression.to_owned(), work, is_local };
-        if let Ok(engine) = self.0.engine() {
-            job.add_to(&engine, &Arc::downgrade(&self.0.shared))?;
+        let job = Pending {
+            id: id.to_owned(),
+            expression: expression.to_owned(),
+            work,
+            is_local,
+            owner: self.owner.to_owned(),
+        };
+        let mut jobs = self.app.shared.crons.lock();
+        if let Some(other) = jobs.iter().find(|other| other.id == id && other.owner != self.owner) {
+            return Err(Error::other(format!(
+                "{} and {} both have the cron job {id:?}",
+                shown(&other.owner),
+                shown(self.owner)
+            )));
         }
-        let mut jobs = self.0.shared.crons.lock();
+        if let Ok(engine) = self.app.engine() {
+            job.add_to(&engine, &Arc::downgrade(&self.app.shared))?;
+        }
         jobs.retain(|other| other.id != id);
         jobs.push(job);
         Ok(())
     }
     /// Removes a job; running ones finish.
     pub fn remove(&self, id: &str) {
-        self.0.shared.crons.lock().retain(|job| job.id != id);
-        if let Ok(engine) = self.0.engine() {
+        self.app.shared.crons.lock().retain(|job| job.id != id);
+        if let Ok(engine) = self.app.engine() {
             engine.crons().remove(id);
         }
     }
     /// Removes every job, the server's own included.
     pub fn remove_all(&self) {
-        self.0.shared.crons.lock().clear();
-        if let Ok(engine) = self.0.engine() {
+        self.app.shared.crons.lock().clear();
+        if let Ok(engine) = self.app.engine() {
             engine.crons().remove_all();
         }
     }
     /// All jobs, the server's own included; none before the app is bootstrapped.
     #[must_use]
     pub fn jobs(&self) -> Vec<Job> {
-        self.0.engine().map(|engine| engine.crons().list()).unwrap_or_default()
+        self.app.engine().map(|engine| engine.crons().list()).unwrap_or_default()
     }
     /// Starts a job in the background, due or not; false if there is none of this id.
     #[allow(clippy::must_use_candidate)]
     pub fn run(&self, id: &str) -> bool {
-        self.0.engine().is_ok_and(|engine| engine.crons().run(&engine, id))
+        self.app.engine().is_ok_and(|engine| engine.crons().run(&engine, id))
     }
 }

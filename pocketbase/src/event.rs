@@ -20,10 +20,10 @@ use crate::{
     app::App,
     collection::Collection,
     error::{Error, Result},
-    http::{IntoResponse, RequestInfo, Router, Serving},
     mail::Message,
     record::Record,
     settings::Settings,
+    web::{IntoResponse, RequestInfo, Router, Serving},
 };
 
 /// One event on its way through a hook's chain. Cheap to clone.

@@ -22,6 +22,12 @@ use crate::{collection::Collection, record::DateTime};
 /// let title = posts.field_by_name("title").unwrap();
 /// assert_eq!((title.name(), title.type_name()), ("title", "text"));
 /// ```
+///
+/// An option that a type does not have does not compile:
+///
+/// ```compile_fail,E0599
+/// pocketbase::Field::number("price").pattern("^[0-9]+$");
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Field(pub(crate) field::Field);
 

@@ -30,7 +30,7 @@
 //! |---|---|
 //! | start | [`App`], [`Builder`], [`App::start`], [`App::serve`], [`App::service`] |
 //! | take part in what happens | [`App`]`::on_…`, [`TaggedHook`], [`event`] |
-//! | answer requests | [`Router`], [`Handler`](http::Handler), [`Middleware`], [`middleware`], [`RequestEvent`] |
+//! | answer requests | [`Router`], [`Handler`](web::Handler), [`Middleware`], [`middleware`], [`RequestEvent`] |
 //! | work with data | [`Record`], [`Collection`], [`Field`], [`App::find_record_by_id`] …, [`App::save`], [`App::run_in_transaction`] |
 //! | write SQL | [`App::db`], [`db`] |
 //! | add commands, jobs, migrations, plugins | [`App::command`], [`App::cron`], [`Migrations`], [`Plugin`] |
@@ -54,7 +54,6 @@ pub mod event;
 mod field;
 mod files;
 mod hooks;
-pub mod http;
 mod mail;
 mod migration;
 mod plugin;
@@ -63,12 +62,8 @@ mod serve;
 mod settings;
 mod store;
 pub mod testing;
+pub mod web;
 
-pub use self::http::{
-    AuthRecord, Bytes, Form, FromRequest, Headers, Html, IntoResponse, Json, Middleware, NoContent,
-    Path, Query, Redirect, RequestEvent, RequestInfo, RouteRef, Router, Stream, SuperuserAuth,
-    UploadedFiles, Xml, middleware,
-};
 pub use api::{ApiError, Body, Response};
 pub use app::{
     App, Builder, FileSystem, FilterQuery, IntoCollection, LogAttrs, Logger, MailClient, Model,
@@ -90,6 +85,11 @@ pub use record::{DateTime, Record, TokenType};
 pub use serve::{Authority, Ended, Limits, ServeOptions, Service, Started, Times};
 pub use settings::Settings;
 pub use store::AppStore;
+pub use web::{
+    AuthRecord, Bytes, Form, FromRequest, Headers, Html, IntoResponse, Json, Middleware, NoContent,
+    Path, Query, Redirect, RequestEvent, RequestInfo, RouteRef, Router, Stream, SuperuserAuth,
+    UploadedFiles, Xml, middleware,
+};
 
 /// What most programs want: `use pocketbase::prelude::*;`.
 pub mod prelude {

@@ -14,8 +14,8 @@ pub use engine::store::tables::{Column, Table};
 use crate::{
     app::{App, caught},
     error::{Error, FieldErrors, Result},
-    http::{Middleware, Router},
     settings::Settings,
+    web::{Middleware, Router},
 };
 
 /// Code that adds to an app: hooks, routes, commands, jobs, tables, functions for scripts.
@@ -92,10 +92,10 @@ impl Setup {
     pub fn middleware(&self, middleware: Middleware) {
         self.app.router().bind(middleware);
     }
-    /// The jobs that run at times.
+    /// The jobs that run at times. An id that another plugin has is an error.
     #[must_use]
     pub fn cron(&self) -> crate::cron::Cron<'_> {
-        self.app.cron()
+        crate::cron::Cron::owned_by(&self.app, &self.owner)
     }
     /// Adds a command; see [`App::command`].
     ///

@@ -25,7 +25,7 @@ pub use api::{
 use engine::{Ctx, event::ServeEvent, installer};
 use hyper::body::Incoming;
 
-use crate::{app::App, error::Result, http::Serving};
+use crate::{app::App, error::Result, web::Serving};
 
 /// Where and how to serve.
 #[derive(Debug, Clone)]
@@ -216,7 +216,7 @@ impl App {
         let app = self.engine()?;
         engine::cluster::join(&app).await;
         app.crons().start(&app);
-        Ok(Service(api))
+        Ok(Service { api, _app: self.clone() })
     }
 }
 
@@ -236,7 +236,11 @@ impl App {
 /// # }).unwrap();
 /// ```
 #[derive(Debug, Clone)]
-pub struct Service(Api);
+pub struct Service {
+    api: Api,
+    /// Handlers find the app through it.
+    _app: App,
+}
 
 impl Service {
     /// Answers a request whose body is on the wire.
@@ -245,7 +249,7 @@ impl Service {
         request: ::http::Request<Incoming>,
         remote: SocketAddr,
     ) -> ::http::Response<Body> {
-        server::call(&self.0, request.map(Source::Wire), remote).await
+        server::call(&self.api, request.map(Source::Wire), remote).await
     }
     /// Answers a request whose body is in memory.
     pub async fn call_bytes(
@@ -253,7 +257,7 @@ impl Service {
         request: ::http::Request<bytes::Bytes>,
         remote: SocketAddr,
     ) -> ::http::Response<Body> {
-        server::call(&self.0, request.map(Source::Bytes), remote).await
+        server::call(&self.api, request.map(Source::Bytes), remote).await
     }
 }
 

@@ -246,6 +246,10 @@ impl Plugin for Twin {
     }
     fn register(&self, setup: &mut Setup) -> Result<()> {
         setup.router().get("/twin", || async { "twin" });
+        if self.0 == "late" {
+            setup.cron().add("twin", "@daily", |_| async { Ok(()) })?;
+            return setup.app().cron().add("twin", "@daily", |_| async { Ok(()) });
+        }
         if self.0 != "quiet" {
             setup.command(pocketbase::clap::Command::new("twin"), |_, _| async { Ok(()) })?;
         }
@@ -260,6 +264,10 @@ async fn two_plugins_with_one_name_are_told_apart() -> Result<()> {
     assert_eq!(
         error.to_string(),
         r#"plugin "b": plugin "a" and plugin "b" both have the command "twin""#
+    );
+    let error = App::builder().plugin(Twin("late")).build().expect_err("one job");
+    assert!(
+        error.to_string().ends_with(r#"plugin "late" and the app both have the cron job "twin""#)
     );
     let test = TestApp::with(App::builder().plugin(Twin("a")).plugin(Twin("quiet"))).await?;
     let answer = test.get("/twin").send().await;

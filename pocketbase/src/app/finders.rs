@@ -16,8 +16,8 @@ use crate::{
     collection::Collection,
     db::{IntoExprs, IntoParams, SelectQuery},
     error::{Error, Result},
-    http::RequestInfo,
     record::{Record, TokenType},
+    web::RequestInfo,
 };
 
 /// A collection by name, id or handle.

@@ -29,10 +29,10 @@ use crate::{
     command::Commands,
     cron::Pending,
     error::{Error, Result},
-    http::Router,
     migration::Migrations,
     plugin::{Natives, Registered},
     store::AppStore,
+    web::Router,
 };
 
 /// The application. Cheap to clone; all clones are the same app.
