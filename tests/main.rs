@@ -12,6 +12,7 @@ mod durability;
 mod files;
 mod full_disk;
 mod full_text;
+mod library;
 mod mail;
 mod oauth2;
 mod operations;

@@ -39,9 +39,10 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("api", &["engine"]),
-    ("pocketbase", &["engine", "api"]),
+    ("pocketbase", &["engine", "api", "filter-lang", "dialects"]),
+    ("examples", &["pocketbase"]),
     ("benches", &["filter-lang", "dialects", "engine", "api", "pocketbase"]),
-    (".", &["pocketbase", "engine", "api", "filter-lang", "dialects"]),
+    (".", &["pocketbase"]),
 ];
 
 /// Where SQL text may be written, as path prefixes.
@@ -50,6 +51,7 @@ const SQL_ROOMS: &[&str] = &[
     "engine/sql-text/",
     "engine/store/",
     "engine/transfer/",
+    "examples/",
     "tests/",
     "benches/",
     "fuzz/",
@@ -85,13 +87,23 @@ const HTTP_ROOMS: &[&str] = &[
     "engine/files/src/s3_http.rs",
     "engine/oauth2/",
     "engine/src/oauth2/",
+    "pocketbase/src/web/",
+    "pocketbase/src/serve.rs",
+    "examples/",
     "tests/",
     "benches/",
     "fuzz/",
 ];
 /// Where the process environment may be read.
-const ENV_ROOMS: &[&str] =
-    &["src/", "tests/", "benches/", "fuzz/", "dialects/tests/", "filter-lang/tests/"];
+const ENV_ROOMS: &[&str] = &[
+    "pocketbase/src/cli/",
+    "examples/",
+    "tests/",
+    "benches/",
+    "fuzz/",
+    "dialects/tests/",
+    "filter-lang/tests/",
+];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -108,6 +120,7 @@ pub(crate) fn sources() -> Vec<(String, String)> {
         "engine",
         "api",
         "pocketbase",
+        "examples",
         "tests",
         "benches",
         "fuzz",

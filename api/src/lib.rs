@@ -38,3 +38,4 @@ pub mod www;
 
 pub use error::{ApiError, Result};
 pub use response::{Body, Response};
+pub use routes::auth_response::record_auth_response;

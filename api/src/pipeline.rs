@@ -288,6 +288,14 @@ impl<'a> Next<'a> {
         Box::pin(self.walk(req))
     }
 
+    /// The same to keep: for whoever cannot borrow for as long as the request takes. `None` outside of a route.
+    #[must_use]
+    pub fn detach(self, req: &Req) -> Option<Rest> {
+        let route = req.route.clone()?;
+        let at = route.steps.len().saturating_sub(self.steps.len());
+        Some(Rest { route, at })
+    }
+
     async fn walk(self, req: &mut Req) -> Result<Response> {
         let mut steps = self.steps;
         while let Some((step, rest)) = steps.split_first() {
@@ -318,6 +326,28 @@ impl<'a> Next<'a> {
             Handler::User(handler) => handler(req).await,
         }
     }
+}
+
+/// [`Next`] without a borrow.
+#[derive(Debug, Clone)]
+pub struct Rest {
+    route: Arc<Route>,
+    at: usize,
+}
+
+impl Rest {
+    /// As [`Next::run`].
+    pub fn run(self, req: &mut Req) -> BoxFuture<'_, Result<Response>> {
+        Box::pin(async move {
+            let next = Next { steps: &self.route.steps[self.at..], handler: &self.route.handler };
+            next.walk(req).await
+        })
+    }
+}
+
+/// Compresses an answer as the client likes it, however small it is.
+pub fn compress(req: &Req, response: &mut Response) {
+    compress::apply(compress::Scope::Always, &req.head.headers, response);
 }
 
 /// Runs a routed request to its final answer.

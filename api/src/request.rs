@@ -159,6 +159,8 @@ pub struct Req {
     pub log_error: Option<String>,
     /// `data.meta` of the activity log.
     pub log_meta: Option<Value>,
+    /// Values of the layer above, by type.
+    pub extensions: http::Extensions,
     pub(crate) route: Option<Arc<Route>>,
     pub(crate) spans: Spans,
     pub(crate) standard: Standard,
@@ -193,6 +195,7 @@ impl Req {
             skip_log: false,
             log_error: None,
             log_meta: None,
+            extensions: http::Extensions::new(),
             route: None,
             spans: Spans::default(),
             standard: Standard::default(),
@@ -237,6 +240,15 @@ impl Req {
         idx.and_then(|idx| self.spans.raw(idx, self.head.uri.path()))
             .map(decode)
             .unwrap_or_default()
+    }
+
+    /// All wildcards of the route, percent-decoded, in the order of the pattern.
+    pub fn params(&self) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
+        let names = self.route.as_ref().map_or(&[][..], |route| &route.names[..]);
+        let path = self.head.uri.path();
+        names.iter().enumerate().map(move |(idx, name)| {
+            (&**name, self.spans.raw(idx, path).map(decode).unwrap_or_default())
+        })
     }
 
     /// The caller's address, trusted proxies considered.

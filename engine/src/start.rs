@@ -1,6 +1,6 @@
 //! How an app is put together, started and stopped (spec server-settings §1.3): the one room that knows all others.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use crate::{
     App, Error, Result,
@@ -44,7 +44,8 @@ impl App {
     ///
     /// # Errors
     /// A directory or database that cannot be opened, a failed migration, undecryptable settings, a hook's error.
-    pub async fn bootstrap(config: Config, hooks: Hooks) -> Result<Self> {
+    pub async fn bootstrap(config: Config, hooks: impl Into<Arc<Hooks>>) -> Result<Self> {
+        let hooks = hooks.into();
         let dir = config.data_dir.clone();
         let is_final = database::is_committed(&config, swap::interrupted(&dir)).await?;
         let mut recovery = swap::begin(&dir, is_final)?;

@@ -83,6 +83,21 @@ pub(crate) async fn answer(req: &Req, ctx: &Ctx, login: Login) -> Result<Respons
     Ok(exchange.take())
 }
 
+/// What a login with this record answers: hooks, second factor (unless `method` is empty), record and token.
+///
+/// # Errors
+/// 403 when the auth rule refuses; what hooks report.
+pub async fn record_auth_response(
+    req: &Req,
+    record: Record,
+    method: &'static str,
+    meta: Value,
+) -> Result<Response> {
+    let token = engine::auth::new_auth_token(&record, 0, true)?;
+    let ctx = req.ctx(serde_json::Map::new());
+    answer(req, &ctx, Login { record, token, method, meta }).await
+}
+
 /// A login after its hooks.
 struct SignedIn {
     record: RecordRef,

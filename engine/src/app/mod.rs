@@ -68,7 +68,7 @@ struct Inner {
     store: Store,
     snapshot: ArcSwap<Snapshot>,
     settings: ArcSwap<Settings>,
-    hooks: Hooks,
+    hooks: Arc<Hooks>,
     passwords: Lane,
     files: Files,
     thumbs: Thumbs,
@@ -93,7 +93,7 @@ impl App {
         config: Config,
         (store, snapshot): (Store, Snapshot),
         log: Log,
-        hooks: Hooks,
+        hooks: Arc<Hooks>,
         parts: Parts,
     ) -> Self {
         Self(Arc::new(Inner {
@@ -316,7 +316,7 @@ impl App {
         self.0.auth.forget(collection_id, id);
     }
     /// Anything may have been written (raw SQL).
-    pub(crate) fn forget_all_auth(&self) {
+    pub fn forget_all_auth(&self) {
         self.0.auth.clear();
     }
 }

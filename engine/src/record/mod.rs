@@ -21,6 +21,7 @@ pub mod read;
 mod recheck;
 pub mod refs;
 pub mod save;
+pub mod search;
 mod spread;
 mod storable;
 

@@ -18,11 +18,13 @@ mod holding;
 mod job;
 pub mod logs;
 pub mod postgres;
+pub mod query;
 pub mod raw;
 pub mod retry;
 mod rows;
 mod sqlite;
 pub mod system;
+pub mod tables;
 #[cfg(test)]
 mod tests;
 mod tx;

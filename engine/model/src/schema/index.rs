@@ -6,6 +6,14 @@ use dialects::Dialect;
 
 use super::{Collection, view_tree::table_of};
 
+/// The canonical text of an index; `columns` is a list as in SQL, `condition` may be empty.
+#[must_use]
+pub fn canonical(table: &str, name: &str, unique: bool, columns: &str, condition: &str) -> String {
+    let kind = if unique { "UNIQUE INDEX" } else { "INDEX" };
+    let condition = if condition.is_empty() { "" } else { &format!(" WHERE {condition}") };
+    Index::parse(&format!("CREATE {kind} `{name}` ON `{table}` ({columns}){condition}")).build()
+}
+
 /// The statement that makes an index of a collection.
 #[must_use]
 pub fn statement(d: Dialect, index: &Index, collection: &Collection) -> String {

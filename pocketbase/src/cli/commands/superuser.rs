@@ -4,10 +4,8 @@ use clap::{Arg, ArgMatches, Command};
 use engine::{Ctx, superusers};
 
 use crate::{
-    commands::Failure,
-    flags::Config,
-    print,
-    wire,
+    app::App,
+    cli::{commands::Failure, flags::Config, print, wire},
 };
 
 pub(super) fn command() -> Command {
@@ -31,21 +29,19 @@ pub(super) fn command() -> Command {
         )
 }
 
-pub(super) fn run(matches: &ArgMatches, config: &Config) -> Result<(), Failure> {
+pub(super) async fn run(app: &App, matches: &ArgMatches, config: &Config) -> Result<(), Failure> {
     let Some((name, sub)) = matches.subcommand() else {
-        wire::touch(config)?;
+        wire::touch(app).await?;
         print::raw(&command().bin_name(format!("{} superuser", config.exe)).render_help().to_string());
         return Ok(());
     };
     let arguments: Vec<String> = sub.get_many::<String>("args").into_iter().flatten().cloned().collect();
     check(name, &arguments)?;
-    wire::runtime()?.block_on(async {
-        let app = wire::app(config).await?;
-        let said = change(&app, name, &arguments).await;
-        app.shutdown(false).await?;
-        print::line(&said?);
-        Ok(())
-    })
+    let engine = wire::open(app).await?;
+    let said = change(&engine, name, &arguments).await;
+    app.shutdown().await?;
+    print::line(&said?);
+    Ok(())
 }
 
 /// The arguments, before a directory is touched.
@@ -60,7 +56,7 @@ fn check(name: &str, arguments: &[String]) -> Result<(), Failure> {
     refused.map_or(Ok(()), |text| Err(Failure(text.into())))
 }
 
-async fn change(app: &pocketbase::App, name: &str, arguments: &[String]) -> Result<String, Failure> {
+async fn change(app: &engine::App, name: &str, arguments: &[String]) -> Result<String, Failure> {
     let ctx = Ctx::system(app);
     let argument = |idx: usize| arguments.get(idx).map_or("", String::as_str);
     let (email, password) = (argument(0), argument(1));

@@ -1,40 +1,63 @@
 //! Which parts make up the product, and how they start.
 
-use engine::store::postgres::{ClusterMode, Dsn, PostgresConfig};
-use pocketbase::App;
+use clap::ArgMatches;
+use engine::{
+    auth::password::Scheme,
+    store::{
+        Durability,
+        postgres::{ClusterMode, Dsn, PostgresConfig},
+    },
+};
 
-use crate::{commands::Failure, flags::Config, print};
+use super::{
+    commands::Failure,
+    flags::{self, Config},
+    print,
+};
+use crate::app::App;
 
-/// The async runtime: one worker per core.
-pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    let n_workers = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-    Ok(tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(n_workers)
-        .enable_all()
-        .build()?)
-}
-
-/// Opens the data directory with every part of the product.
-pub(crate) async fn app(config: &Config) -> Result<App, Failure> {
+/// Flags and environment decide how the app starts.
+pub(super) fn configure(app: &App, config: &Config, matches: &ArgMatches) -> Result<(), Failure> {
     if config.dev {
         log_to_terminal();
     }
-    App::builder()
-        .data_dir(&config.dir)
-        .dev(config.dev)
-        .encryption(&config.encryption_env, config.encryption_key.clone())
-        .query_timeout(config.query_timeout)
-        .postgres(postgres(config)?)
-        .full_durability(config.durability == "full")
-        .bcrypt(config.password_hash == "bcrypt")
-        .thumbs(config.thumb_workers, config.thumb_wait)
-        .trace(config.dev.then(print_sql))
-        .ca_file(config.ca_file.clone())
-        .outbound(config.outbound.clone(), config.id_token_leeway)
-        .release_memory(crate::allocator::release)
-        .build()
-        .await
-        .map_err(|error| Failure(explain(&error)))
+    app.shared.commands.matched(matches);
+    let postgres = postgres(config)?;
+    app.shared.settings.change(|given| {
+        let engine = &mut given.engine;
+        engine.data_dir.clone_from(&config.dir);
+        engine.dev = config.dev;
+        if !given.decided.contains("encryptionEnv") || !config.encryption_env.is_empty() {
+            engine.encryption_env.clone_from(&config.encryption_env);
+            engine.encryption_key.clone_from(&config.encryption_key);
+        }
+        engine.query_timeout = config.query_timeout;
+        engine.postgres = postgres;
+        given.dsn = None;
+        if config.durability == "full" {
+            engine.durability = Durability::Full;
+        }
+        if config.password_hash == "bcrypt" {
+            engine.password_hash = Scheme::Bcrypt;
+        }
+        let thumbs = &mut engine.thumbs;
+        thumbs.n_workers = config.thumb_workers.unwrap_or(thumbs.n_workers);
+        thumbs.wait = config.thumb_wait.unwrap_or(thumbs.wait);
+        if config.dev && engine.trace.is_none() {
+            engine.trace = Some(print_sql());
+        }
+        engine.ca_file.clone_from(&config.ca_file);
+        engine.outbound = config.outbound.clone();
+        engine.id_token_leeway = config.id_token_leeway.unwrap_or(engine.id_token_leeway);
+        given.migrations_dir = Some(config.migrations_dir.clone());
+    });
+    Ok(())
+}
+
+/// Opens the app for a command.
+pub(super) async fn open(app: &App) -> Result<engine::App, Failure> {
+    app.bootstrap().await?;
+    Ok(app.engine()?)
 }
 
 /// Where PostgreSQL is, if it is to be used.
@@ -43,7 +66,7 @@ fn postgres(config: &Config) -> Result<Option<PostgresConfig>, Failure> {
         // In the environment it may stand for other commands and other directories.
         return Ok(None);
     }
-    let parse = |text: &String| Dsn::parse_with(text, &crate::flags::variable);
+    let parse = |text: &String| Dsn::parse_with(text, &flags::variable);
     let mut postgres =
         PostgresConfig::new(parse(&config.pg).map_err(|error| Failure(error.to_string()))?);
     let replicas: std::result::Result<_, _> = config.pg_replicas.iter().map(parse).collect();
@@ -64,11 +87,10 @@ fn postgres(config: &Config) -> Result<Option<PostgresConfig>, Failure> {
 }
 
 /// Opens and closes the data directory, which makes it when it is missing.
-pub(crate) fn touch(config: &Config) -> Result<(), Failure> {
-    runtime()?.block_on(async {
-        app(config).await?.shutdown(false).await?;
-        Ok(())
-    })
+pub(super) async fn touch(app: &App) -> Result<(), Failure> {
+    app.bootstrap().await?;
+    app.shutdown().await?;
+    Ok(())
 }
 
 /// An engine error as one line: field errors as `field: message.`.

@@ -3,14 +3,15 @@
 //! A failing command prints one line on stderr and exits with 1 (ARCHITECTURE.md: a named difference; the reference
 //! prints to stdout and exits with 0).
 
-use std::{ffi::OsString, process::ExitCode};
+use std::ffi::OsString;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, error::ErrorKind};
 
-use crate::{
+use super::{
     flags::{self, Config},
     print, wire,
 };
+use crate::app::{App, caught};
 
 macro_rules! commands {
     ($($name:ident),* $(,)?) => {
@@ -18,9 +19,14 @@ macro_rules! commands {
         fn all() -> Vec<Command> {
             vec![$($name::command()),*]
         }
-        fn run(name: &str, matches: &ArgMatches, config: &Config) -> Result<(), Failure> {
+        async fn run(
+            app: &App,
+            name: &str,
+            matches: &ArgMatches,
+            config: &Config,
+        ) -> Result<(), Failure> {
             match name {
-                $(stringify!($name) => $name::run(matches, config),)*
+                $(stringify!($name) => Box::pin($name::run(app, matches, config)).await,)*
                 other => Err(Failure(format!("unknown command {other:?} for {:?}", config.exe))),
             }
         }
@@ -30,6 +36,7 @@ macro_rules! commands {
 commands! {
     serve,
     superuser,
+    migrate,
     filter,
     db,
 }
@@ -44,36 +51,57 @@ impl<E: std::error::Error> From<E> for Failure {
     }
 }
 
-/// Parses the arguments and runs a command.
-pub(crate) fn main(arguments: &[OsString]) -> ExitCode {
-    let (_, exe) = flags::names(arguments);
-    let mut root = root(&exe);
-    let matches = match root.try_get_matches_from_mut(arguments) {
-        Ok(matches) => matches,
-        Err(error) => return explain(&error, &exe),
-    };
-    let done = match matches.subcommand() {
-        Some((name, sub)) => run(name, sub, &flags::read(arguments, sub)),
-        // spec server-settings §1.3: the bare executable opens its directory, too
-        None => wire::touch(&flags::read(arguments, &matches)).map(|()| {
-            print::raw(&root.render_help().to_string());
-        }),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(Failure(text)) => {
-            print::error(&text);
-            ExitCode::FAILURE
+impl From<crate::Error> for Failure {
+    fn from(error: crate::Error) -> Self {
+        match error.fields() {
+            Some(fields) => Self(api::error::plain_fields(fields)),
+            None => Self(error.to_string()),
         }
     }
 }
 
-fn root(exe: &str) -> Command {
+/// Parses the arguments and runs a command.
+pub(crate) async fn main(app: &App, arguments: &[OsString]) -> Result<(), Failure> {
+    let (_, exe) = flags::names(arguments);
+    let mut root = root(app, &exe);
+    let matches = match root.try_get_matches_from_mut(arguments) {
+        Ok(matches) => matches,
+        Err(error) => return explain(&error, &exe),
+    };
+    let given = app.shared.settings.get();
+    let Some((name, sub)) = matches.subcommand() else {
+        // spec server-settings §1.3: the bare executable opens its directory, too
+        wire::configure(app, &flags::read(arguments, &matches, &given), &matches)?;
+        wire::touch(app).await?;
+        print::raw(&root.render_help().to_string());
+        return Ok(());
+    };
+    let config = flags::read(arguments, sub, &given);
+    wire::configure(app, &config, sub)?;
+    match app.shared.commands.all().into_iter().find(|own| own.command.get_name() == name) {
+        None => run(app, name, sub, &config).await,
+        Some(own) => {
+            app.bootstrap().await?;
+            let work = (own.run)(app.clone(), sub.clone());
+            let done = caught(&format!("the command {name:?}"), work).await;
+            app.shutdown().await?;
+            Ok(done?)
+        }
+    }
+}
+
+fn root(app: &App, exe: &str) -> Command {
+    let own = app.shared.commands.all();
+    let version = app.shared.settings.get().version;
+    let version = version.unwrap_or_else(|| env!("CARGO_PKG_VERSION").to_owned());
+    let built_in = all()
+        .into_iter()
+        .filter(|one| own.iter().all(|other| other.command.get_name() != one.get_name()));
     let command = Command::new("pocketbase")
         .display_name(exe)
         .bin_name(exe)
         .about(format!("{exe} CLI"))
-        .version(concat!("version ", env!("CARGO_PKG_VERSION")))
+        .version(format!("version {version}"))
         .disable_help_subcommand(true)
         .disable_version_flag(true)
         .arg(
@@ -83,12 +111,14 @@ fn root(exe: &str) -> Command {
                 .action(ArgAction::Version)
                 .help("version of the executable"),
         )
-        .subcommands(all());
+        .subcommands(built_in)
+        .subcommands(own.iter().map(|own| own.command.clone()))
+        .args(app.shared.commands.args());
     flags::global(command)
 }
 
 /// Prints what clap has to say in our words: help on stdout, errors as one line on stderr.
-fn explain(error: &clap::Error, exe: &str) -> ExitCode {
+fn explain(error: &clap::Error, exe: &str) -> Result<(), Failure> {
     use clap::error::{ContextKind, ContextValue};
     let context = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => text.clone(),
@@ -100,7 +130,7 @@ fn explain(error: &clap::Error, exe: &str) -> ExitCode {
         | ErrorKind::DisplayVersion
         | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             print::raw(&error.to_string());
-            return ExitCode::SUCCESS;
+            return Ok(());
         }
         ErrorKind::InvalidSubcommand => format!(
             "unknown command \"{}\" for \"{exe}\". Run '{exe} --help' for usage.",
@@ -133,17 +163,22 @@ fn explain(error: &clap::Error, exe: &str) -> ExitCode {
         }
         _ => {
             let text = error.to_string();
-            text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned()
+            let line = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+            match error.kind() {
+                ErrorKind::MissingRequiredArgument => {
+                    format!("{line} {}", context(ContextKind::InvalidArg))
+                }
+                _ => line.to_owned(),
+            }
         }
     };
-    print::error(&text);
-    ExitCode::FAILURE
+    Err(Failure(text))
 }
 
 #[cfg(test)]
 mod tests {
     #[test]
     fn the_command_table_is_sound() {
-        super::root("pocketbase").debug_assert();
+        super::root(&crate::App::new(), "pocketbase").debug_assert();
     }
 }

@@ -8,7 +8,9 @@ use std::{
     time::Duration,
 };
 
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command, parser::ValueSource, value_parser};
+
+use crate::app::Given;
 
 /// Flags that every command takes, defaults resolved.
 #[derive(Debug, Clone)]
@@ -188,8 +190,8 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok().filter(|n| *n > 0)
 }
 
-/// Reads the global flags.
-pub(crate) fn read(arguments: &[OsString], matches: &ArgMatches) -> Config {
+/// Reads the global flags; what code has decided is their default.
+pub(crate) fn read(arguments: &[OsString], matches: &ArgMatches, given: &Given) -> Config {
     let (argv0, exe) = names(arguments);
     let base = match argv0.rfind(['/', std::path::MAIN_SEPARATOR]) {
         Some(0) => PathBuf::from("/"),
@@ -199,7 +201,12 @@ pub(crate) fn read(arguments: &[OsString], matches: &ArgMatches) -> Config {
     let path = |name: &str| {
         matches.get_one::<String>(name).filter(|text| !text.is_empty()).map(PathBuf::from)
     };
-    let dir = path("dir").unwrap_or_else(|| base.join("pb_data"));
+    // Code has decided, and the command line says nothing else.
+    let is_decided = |name: &'static str| {
+        given.decided.contains(name) && matches.value_source(name) != Some(ValueSource::CommandLine)
+    };
+    let own_dir = is_decided("dir").then(|| given.engine.data_dir.clone());
+    let dir = path("dir").or(own_dir).unwrap_or_else(|| base.join("pb_data"));
     let beside = |name: &str| {
         dir.parent().map_or_else(|| PathBuf::from("..").join(name), |up| up.join(name))
     };
@@ -216,13 +223,25 @@ pub(crate) fn read(arguments: &[OsString], matches: &ArgMatches) -> Config {
     let replicas: Option<Vec<String>> =
         matches.get_many("pgReplica").map(|given| given.cloned().collect());
     Config {
-        public_dir: path("publicDir").unwrap_or_else(|| base.join("pb_public")),
-        hooks_dir: path("hooksDir").unwrap_or_else(|| beside("pb_hooks")),
-        migrations_dir: path("migrationsDir").unwrap_or_else(|| beside("pb_migrations")),
-        index_fallback: on("indexFallback"),
+        public_dir: path("publicDir")
+            .or_else(|| given.public_dir.clone())
+            .unwrap_or_else(|| base.join("pb_public")),
+        hooks_dir: path("hooksDir")
+            .or_else(|| given.hooks_dir.clone())
+            .unwrap_or_else(|| beside("pb_hooks")),
+        migrations_dir: path("migrationsDir")
+            .or_else(|| given.migrations_dir.clone())
+            .unwrap_or_else(|| beside("pb_migrations")),
+        index_fallback: match is_decided("indexFallback") {
+            true => given.index_fallback,
+            false => on("indexFallback"),
+        },
         encryption_key: if key_name.is_empty() { None } else { variable(&key_name) },
         encryption_env: key_name,
-        pg: pg.or_else(|| variable("PB_POSTGRES_DSN")).unwrap_or_default(),
+        pg: match is_decided("pg") {
+            true => given.dsn.clone().unwrap_or_default(),
+            false => pg.or_else(|| variable("PB_POSTGRES_DSN")).unwrap_or_default(),
+        },
         pg_replicas: lines(
             &replicas.unwrap_or_else(|| variable("PB_POSTGRES_REPLICA").into_iter().collect()),
         ),
@@ -230,12 +249,15 @@ pub(crate) fn read(arguments: &[OsString], matches: &ArgMatches) -> Config {
             .is_some_and(|text| text == "1" || text.eq_ignore_ascii_case("true")),
         row_security_claims: fields(&variable("PB_PG_RLS_CLAIMS").unwrap_or_default()),
         pg_cluster: variable("PB_PG_CLUSTER").unwrap_or_default(),
-        max_open_conns: conns("dataMaxOpenConns"),
-        max_idle_conns: conns("dataMaxIdleConns"),
-        dev: on("dev"),
-        query_timeout: Duration::from_secs(
-            matches.get_one::<u64>("queryTimeout").copied().unwrap_or(30),
-        ),
+        max_open_conns: conns("dataMaxOpenConns").or(given.max_open),
+        max_idle_conns: conns("dataMaxIdleConns").or(given.max_idle),
+        dev: if is_decided("dev") { given.engine.dev } else { on("dev") },
+        query_timeout: match is_decided("queryTimeout") {
+            true => given.engine.query_timeout,
+            false => {
+                Duration::from_secs(matches.get_one::<u64>("queryTimeout").copied().unwrap_or(30))
+            }
+        },
         durability: word("durability"),
         password_hash: word("passwordHash"),
         ignore_hooks: on("ignoreHooks"),
@@ -261,7 +283,7 @@ mod tests {
     fn config(arguments: &[&str]) -> Config {
         let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
         let matches = global(Command::new("x")).get_matches_from(&arguments);
-        read(&arguments, &matches)
+        read(&arguments, &matches, &crate::app::Setting::default().get())
     }
 
     #[test]

@@ -11,10 +11,8 @@ use engine::{
 use filter_lang::scope::Scope;
 
 use crate::{
-    commands::Failure,
-    flags::Config,
-    print,
-    wire,
+    app::App,
+    cli::{commands::Failure, flags::Config, print, wire},
 };
 
 pub(super) fn command() -> Command {
@@ -44,19 +42,17 @@ pub(super) fn command() -> Command {
         )
 }
 
-pub(super) fn run(matches: &ArgMatches, config: &Config) -> Result<(), Failure> {
+pub(super) async fn run(app: &App, matches: &ArgMatches, _: &Config) -> Result<(), Failure> {
     let Some((_, sub)) = matches.subcommand() else {
         return Ok(());
     };
     let word = |name: &str| sub.get_one::<String>(name).map_or("", String::as_str);
     let dialect = if word("dialect") == "postgres" { Dialect::Postgres } else { Dialect::Sqlite };
-    wire::runtime()?.block_on(async {
-        let app = wire::app(config).await?;
-        let text = compile(&app, word("collection"), word("expression"), word("sort"), dialect);
-        app.shutdown(false).await?;
-        print::raw(&text?);
-        Ok(())
-    })
+    let engine = wire::open(app).await?;
+    let text = compile(&engine, word("collection"), word("expression"), word("sort"), dialect);
+    app.shutdown().await?;
+    print::raw(&text?);
+    Ok(())
 }
 
 fn compile(

@@ -7,9 +7,12 @@ use engine::{
 };
 
 use crate::{
-    commands::Failure,
-    flags::{self, Config},
-    print, wire,
+    app::App,
+    cli::{
+        commands::Failure,
+        flags::{self, Config},
+        print,
+    },
 };
 
 pub(super) fn command() -> Command {
@@ -28,7 +31,7 @@ pub(super) fn command() -> Command {
         )
 }
 
-pub(super) fn run(matches: &ArgMatches, config: &Config) -> Result<(), Failure> {
+pub(super) async fn run(_: &App, matches: &ArgMatches, config: &Config) -> Result<(), Failure> {
     let Some(("copy", sub)) = matches.subcommand() else {
         let help = command().bin_name(format!("{} db", config.exe)).render_help();
         print::raw(&help.to_string());
@@ -38,10 +41,8 @@ pub(super) fn run(matches: &ArgMatches, config: &Config) -> Result<(), Failure> 
     let overwrite = sub.get_one::<bool>("overwrite").copied().unwrap_or_default();
     let options = Options::new(place(text("from"))?, place(text("to"))?, overwrite);
     print::line(&format!("Copying {} to {}", options.from, options.to));
-    let report = wire::runtime()?.block_on(async {
-        let _locks = [lock(&options.from).await?, lock(&options.to).await?];
-        Ok::<_, Failure>(Box::pin(transfer::copy(&options, &mut |event| show(&event))).await?)
-    })?;
+    let _locks = [lock(&options.from).await?, lock(&options.to).await?];
+    let report = Box::pin(transfer::copy(&options, &mut |event| show(&event))).await?;
     print::line(&format!("Done: {} rows in {} tables.", report.rows, report.tables));
     Ok(())
 }

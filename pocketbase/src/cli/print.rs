@@ -18,3 +18,8 @@ pub(crate) fn raw(text: &str) {
 pub(crate) fn error(text: &str) {
     let _ = writeln!(std::io::stderr(), "Error: {}", text.trim_end());
 }
+
+/// A question, on stderr.
+pub(crate) fn ask(text: &str) {
+    let _ = write!(std::io::stderr(), "{text}");
+}

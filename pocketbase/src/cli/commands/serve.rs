@@ -8,12 +8,15 @@ use api::{
 };
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use engine::installer;
-use pocketbase::{Ended, ServeOptions, Started};
 
 use crate::{
-    commands::Failure,
-    flags::{self, Config},
-    print, wire,
+    app::App,
+    cli::{
+        commands::Failure,
+        flags::{self, Config},
+        print,
+    },
+    serve::{Ended, ServeOptions, Started},
 };
 
 pub(super) fn command() -> Command {
@@ -67,8 +70,8 @@ pub(super) fn command() -> Command {
 }
 
 /// Serves, and again in this process where the process image cannot be replaced.
-pub(super) fn run(matches: &ArgMatches, config: &Config) -> Result<(), Failure> {
-    while serve(matches, config)? == Ended::Restart {
+pub(super) async fn run(app: &App, matches: &ArgMatches, config: &Config) -> Result<(), Failure> {
+    while serve(app, matches, config).await? == Ended::Restart {
         restart();
     }
     Ok(())
@@ -87,25 +90,27 @@ fn restart() {
     }
 }
 
-fn serve(matches: &ArgMatches, config: &Config) -> Result<Ended, Failure> {
+async fn serve(app: &App, matches: &ArgMatches, config: &Config) -> Result<Ended, Failure> {
     if !config.ignore_hooks {
         refuse_scripts(config)?;
     }
     let options = options(matches, config);
-    wire::runtime()?.block_on(async {
-        let app = wire::app(config).await?;
-        if !config.ignore_hooks {
-            refuse_migrations(config, &app.applied_migrations().await?)?;
-        }
-        let ended = app.serve(options, stop(), |started| {
+    app.bootstrap().await?;
+    if !config.ignore_hooks
+        && let Err(refused) = refuse_migrations(config, &app.migrations().applied(app).await?)
+    {
+        app.shutdown().await?;
+        return Err(refused);
+    }
+    let ended = app
+        .serve(options, stop(), |started| {
             print::raw(&banner(&started));
             if let Some(link) = &started.installer {
                 print::raw(&installer::message(link, &config.argv0));
             }
         })
         .await?;
-        Ok(ended)
-    })
+    Ok(ended)
 }
 
 /// Flags and their variables as the server takes them.
@@ -207,7 +212,7 @@ fn refuse_scripts(config: &Config) -> Result<(), Failure> {
     }
 }
 
-fn refuse_migrations(config: &Config, applied: &[String]) -> Result<(), Failure> {
+pub(super) fn refuse_migrations(config: &Config, applied: &[String]) -> Result<(), Failure> {
     let open = scripts(&config.migrations_dir, &[".js", ".ts"])
         .into_iter()
         .find(|name| !applied.contains(name));
@@ -254,7 +259,7 @@ mod tests {
         let root = flags::global(Command::new("pb")).subcommand(command());
         let matches = root.get_matches_from(&line);
         let (_, sub) = matches.subcommand().expect("serve");
-        options(sub, &flags::read(&line, sub))
+        options(sub, &flags::read(&line, sub, &crate::app::Setting::default().get()))
     }
 
     #[test]
