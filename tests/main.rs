@@ -6,6 +6,7 @@ mod acme;
 mod auth;
 mod bad_input;
 mod batch;
+mod bodies;
 mod cli;
 mod cluster;
 mod durability;

@@ -12,7 +12,6 @@ const CRATES: &[&str] = &[
     "filter-lang/src",
     "dialects/src",
     "engine/content-type/src",
-    "engine/content-type/src",
     "engine/primitives/src",
     "engine/sql-text/src",
     "engine/store/src",

@@ -274,6 +274,9 @@ where
                 return Err(broken("the headers of a part are too large"));
             }
             let Some(text) = line.strip_suffix(b"\n") else {
+                if !line.is_empty() {
+                    add_header(&mut fields, &line)?;
+                }
                 self.place = Place::Between;
                 return Ok(None);
             };
@@ -383,6 +386,7 @@ mod tests {
                 ),
                 Some(&["a=bc"]),
             ),
+            ("--X\r\nbroken".to_owned(), None),
             (part("abc"), None),
             (format!("--X\r\n{TITLE}\r\n\r\nabc"), None),
             (part("abc") + "--X", None),

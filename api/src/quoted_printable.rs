@@ -52,7 +52,7 @@ fn decode(line: &[u8], out: &mut Vec<u8>) -> Result<(), Broken> {
     };
     let after = &end[end.iter().take_while(|b| matches!(b, b' ' | b'\t')).count()..];
     let is_end = after.starts_with(b"\n") || after.starts_with(b"\r\n");
-    if goes_on && !is_end && !(after.is_empty() && !text.is_empty()) {
+    if goes_on && !is_end && (text.is_empty() || !after.is_empty()) {
         return Err(Broken);
     }
     while let [byte, rest @ ..] = text {

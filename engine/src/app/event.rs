@@ -297,7 +297,7 @@ pub struct RecordsListEvent {
     pub ctx: Ctx,
     pub collection: Arc<Loaded>,
     pub records: Slot<Vec<RecordRef>>,
-    pub page: u32,
+    pub page: i64,
     pub per_page: u32,
     /// −1 without a count.
     pub total_items: i64,

@@ -33,7 +33,7 @@ pub const MAX_PER_PAGE: u32 = 1000;
 #[derive(Debug, Clone)]
 pub struct ListQuery {
     /// From 1.
-    pub page: u32,
+    pub page: i64,
     /// 1 to [`MAX_PER_PAGE`].
     pub per_page: u32,
     /// Do not count.
@@ -72,7 +72,7 @@ pub enum ListOutcome {
 #[derive(Debug)]
 pub struct ListPage {
     pub records: Vec<RecordRef>,
-    pub page: u32,
+    pub page: i64,
     pub per_page: u32,
     /// −1 without a count.
     pub total_items: i64,
@@ -107,13 +107,13 @@ fn total_pages(total: i64, per_page: u32) -> i64 {
     if total < 0 { -1 } else { (total + per_page - 1) / per_page }
 }
 
-fn close_envelope(out: &mut Vec<u8>, page: u32, per_page: u32, total: i64) {
+fn close_envelope(out: &mut Vec<u8>, page: i64, per_page: u32, total: i64) {
     let mut digits = itoa::Buffer::new();
     let mut put = |key: &[u8], n: i64| {
         out.extend_from_slice(key);
         out.extend_from_slice(digits.format(n).as_bytes());
     };
-    put(b"],\"page\":", page.into());
+    put(b"],\"page\":", page);
     put(b",\"perPage\":", per_page.into());
     put(b",\"totalItems\":", total);
     put(b",\"totalPages\":", total_pages(total, per_page));
@@ -149,7 +149,7 @@ pub async fn list(ctx: &Ctx, collection: &Arc<Loaded>, query: &ListQuery) -> Res
     let (page, per_page) = (query.page.max(1), query.per_page.clamp(1, MAX_PER_PAGE));
     let select = Select {
         limit: Some(per_page),
-        offset: u64::from(page - 1) * u64::from(per_page),
+        offset: u64::try_from((page - 1).saturating_mul(per_page.into())).unwrap_or(0),
         ..Select::all(&collection.select)
     };
     let dialect = ctx.app.dialect();
@@ -377,6 +377,12 @@ mod tests {
     fn envelope() {
         for (page, per_page, total, want) in [
             (1, 30, 0, r#"],"page":1,"perPage":30,"totalItems":0,"totalPages":0}"#),
+            (
+                i64::MAX,
+                2,
+                0,
+                r#"],"page":9223372036854775807,"perPage":2,"totalItems":0,"totalPages":0}"#,
+            ),
             (3, 2, 5, r#"],"page":3,"perPage":2,"totalItems":5,"totalPages":3}"#),
             (1, 1000, -1, r#"],"page":1,"perPage":1000,"totalItems":-1,"totalPages":-1}"#),
         ] {

@@ -145,8 +145,7 @@ impl Collection {
             "id" | "listRule" | "viewRule" | "createRule" | "updateRule" | "deleteRule"
             | "name" | "type" | "viewQuery" => &Shape::Text,
             "indexes" => &Shape::List(&Shape::Text),
-            "system" => &Shape::Bool,
-            "fields" | "created" | "updated" => &Shape::Any,
+            "fields" | "created" | "updated" | "system" | "oauth2" => &Shape::Any,
             _ => return AuthOptions::SHAPE.member(name),
         })
     }

@@ -7,7 +7,7 @@
 use serde::de::Error as _;
 use serde_json::{Map, Value};
 
-use super::read::{Fault, MAX_DEPTH, Twice};
+use super::read::{Fault, Twice};
 
 /// The key. NUL makes it one that nobody uses.
 const MARK: &str = "\0kept";
@@ -67,8 +67,8 @@ impl Arena {
             match byte {
                 b' ' | b'\t' | b'\n' | b'\r' | b',' | b':' => {}
                 b'{' | b'[' => {
-                    if depth + open.len() >= MAX_DEPTH {
-                        return Err(Fault::custom(format_args!("more than {MAX_DEPTH} levels")));
+                    if depth + open.len() >= how.max_depth() {
+                        return Err(Fault::custom("nested too deep"));
                     }
                     let is_list = *byte == b'[';
                     let node =

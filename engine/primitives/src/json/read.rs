@@ -18,6 +18,8 @@ pub type Fault = serde_json::Error;
 
 /// Most levels of arrays and objects.
 pub const MAX_DEPTH: usize = 10_000;
+/// Levels of our own answers around a stored value.
+const ENVELOPE: usize = 1000;
 /// Levels that are kept as a tree. Below serde_json's own limit of 128.
 const TREE: usize = 100;
 
@@ -28,6 +30,16 @@ pub(super) enum Twice {
     Refused,
     /// The one that counts.
     Wins,
+}
+
+impl Twice {
+    /// Most levels in what is read so.
+    pub(super) fn max_depth(self) -> usize {
+        match self {
+            Self::Refused => MAX_DEPTH,
+            Self::Wins => MAX_DEPTH + ENVELOPE,
+        }
+    }
 }
 
 /// The first value of a body; what follows is ignored, as a stream decoder does.
@@ -59,16 +71,22 @@ pub fn until_fault(text: &str) -> (Value, Option<Fault>) {
     (value, read.and_then(|()| source.end()).err())
 }
 
-/// A text of our own making, in which stored JSON may have a key twice: the last one counts.
+/// A text of our own making, which stored JSON stands in: of a key that comes twice the last one counts, and halves of
+/// surrogate pairs are U+FFFD.
 ///
 /// # Errors
 /// When it is not JSON.
 pub fn own(text: &[u8]) -> Result<Value, Fault> {
-    let mut value = Value::Null;
-    let mut source = serde_json::Deserializer::from_slice(text);
-    Slot::new(&mut value, Twice::Wins).deserialize(&mut source)?;
-    source.end()?;
-    Ok(value)
+    let read = |text: &[u8]| {
+        let mut value = Value::Null;
+        let mut source = serde_json::Deserializer::from_slice(text);
+        Slot::new(&mut value, Twice::Wins).deserialize(&mut source)?;
+        source.end().map(|()| value)
+    };
+    read(text).or_else(|fault| match std::str::from_utf8(text).map(super::mend_half_pairs) {
+        Ok(Cow::Owned(mended)) => read(mended.as_bytes()),
+        _ => Err(fault),
+    })
 }
 
 /// True for JSON that may be stored: no key twice, no number beyond doubles, not too deep. Halves of surrogate pairs may
@@ -415,6 +433,7 @@ mod tests {
             assert!(fault.is_some(), "{text}");
         }
         assert_eq!(own(br#"{"a":1,"b":2,"a":{"c":1,"c":2}}"#).unwrap(), json!({"a":{"c":2},"b":2}));
+        assert_eq!(own(br#"["\ud800x"]"#).unwrap(), json!(["\u{fffd}x"]));
     }
 
     fn nested(levels: usize, open: &str, inner: &str, close: &str) -> String {
@@ -435,7 +454,9 @@ mod tests {
                 let value = first(text.as_bytes()).unwrap();
                 // the writer still escapes `<` where the trees do
                 assert_eq!(value_sorted(&value).replace("\\u003c", "<"), text, "{levels}");
-                assert_eq!(value_sorted(&own(text.as_bytes()).unwrap()), value_sorted(&value));
+                let shown = format!("[{text}]");
+                let around = format!("[{}]", value_sorted(&value));
+                assert_eq!(value_sorted(&own(shown.as_bytes()).unwrap()), around);
                 assert!(is_sound(&text) && !is_too_deep(&text), "{levels}");
             }
         }
@@ -457,7 +478,7 @@ mod tests {
                 None,
             ),
             (r#"{"b":{"x":1,"x":2},"a":0}"#, None, Some(r#"{"a":0,"b":{"x":2}}"#)),
-            (r#"["\ud800"]"#, None, None),
+            (r#"["\ud800"]"#, None, Some("[\"\u{fffd}\"]")),
             (r#"{"a\"}":"]","b":"\\"}"#, Some(r#"{"a\"}":"]","b":"\\"}"#), None),
         ] {
             let text = deep(inner);
