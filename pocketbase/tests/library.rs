@@ -278,6 +278,54 @@ async fn two_plugins_with_one_name_are_told_apart() -> Result<()> {
     Ok(())
 }
 
+struct Careful;
+
+impl Plugin for Careful {
+    fn name(&self) -> &'static str {
+        "careful"
+    }
+    fn register(&self, setup: &mut Setup) -> Result<()> {
+        setup.check_settings(|settings| {
+            let mut errors = pocketbase::FieldErrors::default();
+            if settings.meta.app_name == "bad" {
+                errors.set("meta", pocketbase::FieldError::new("validation_bad", "is bad"));
+            }
+            if errors.is_empty() { Ok(()) } else { Err(errors) }
+        });
+        setup.native(pocketbase::Native::new("$x.len").run_sync(|_, args| Ok(args.len().into())))
+    }
+}
+
+#[tokio::test]
+async fn plugins_check_settings_and_commands_panic_by_name() -> Result<()> {
+    let test = TestApp::with(App::builder().plugin(Careful)).await?;
+    let app = test.app();
+    let root = test.superuser("root@example.com").await?;
+    let save = |name: &str| {
+        test.patch("/api/settings").json(&json!({"meta": {"appName": name}})).auth(&root)
+    };
+    assert_eq!(save("good")?.send().await.status, 200);
+    let refused = save("bad")?.send().await;
+    assert_eq!(refused.status, 400, "{}", refused.text());
+    assert_eq!(refused.json()["data"]["meta"]["code"], "validation_bad");
+    assert_eq!(app.settings()?.meta.app_name, "good");
+    assert_eq!(app.natives().call(app, "$x.len", vec![1.into(), 2.into()]).await?, json!(2));
+
+    app.command(pocketbase::clap::Command::new("bad"), |_, _| async {
+        if true {
+            panic!("no")
+        }
+        Ok(())
+    });
+    let dir = tempfile::tempdir()?;
+    let dir = dir.path().join("pb_data").to_string_lossy().into_owned();
+    app.shutdown().await?;
+    let error = app.run(["shop", "bad", "--dir", &dir]).await.expect_err("panicked");
+    assert_eq!(error.to_string(), "the command \"bad\" panicked: no");
+    assert!(!app.is_bootstrapped());
+    Ok(())
+}
+
 #[derive(Deserialize)]
 struct Filled {
     title: String,
