@@ -217,6 +217,11 @@ async fn transactions_nest_and_hooks_wait_for_the_commit() -> Result<()> {
         e.next().await
     });
     app.run_in_transaction(|tx| async move {
+        tx.after_transaction(|app, outcome| async move {
+            app.store().set("ended", outcome.is_ok() && !app.is_transactional());
+            Ok(())
+        })
+        .await?;
         tx.run_in_transaction(|tx| async move { add_post(&tx, "a").await }).await?;
         // the query sees what is not committed yet
         let n: i64 = tx.db().query("SELECT count(*) FROM posts").scalar().await?;
@@ -226,6 +231,7 @@ async fn transactions_nest_and_hooks_wait_for_the_commit() -> Result<()> {
     })
     .await?;
     assert_eq!(app.store().get::<bool>("after"), Some(true));
+    assert_eq!(app.store().get::<bool>("ended"), Some(true));
     assert_eq!(app.find_first_record_by_data("posts", "title", "a").await?.get_int("views"), 3);
 
     let undone = app.run_in_transaction(|tx| async move {
@@ -382,6 +388,8 @@ async fn routes_middlewares_and_answers() -> Result<()> {
         e.set("n", e.get("n").as_i64().unwrap_or(0) + 1);
         e.next().await
     }));
+    const SITE: &[(&str, &[u8])] = &[("index.html", b"<h1>home</h1>"), ("js/app.js", b"let a = 1")];
+    router.get("/site/{path...}", middleware::embedded_files(SITE, true));
     let group = router.group("/g").group("/h");
     group.bind(Middleware::new(|e| async move {
         let answer = e.next().await;
@@ -407,6 +415,14 @@ async fn routes_middlewares_and_answers() -> Result<()> {
     let large = test.get("/large").header("accept-encoding", "gzip").send().await;
     assert!(large.header("content-encoding") == "gzip" && large.body.len() < 200);
     assert_eq!(test.get("/picked?fields=b").send().await.text().trim(), "{\"b\":2}");
+    for (path, status, kind) in [
+        ("/site/", 200, "text/html; charset=utf-8"),
+        ("/site/js/app.js", 200, "text/javascript; charset=utf-8"),
+        ("/site/some/page", 200, "text/html; charset=utf-8"),
+    ] {
+        let answer = test.get(path).send().await;
+        assert_eq!((answer.status, answer.header("content-type")), (status, kind), "{path}");
+    }
     // built-in routes run global middlewares, too, and unknown paths stay unknown
     assert_eq!(test.get("/api/health").send().await.status, 200);
     assert_eq!(test.get("/nowhere").send().await.status, 404);
