@@ -80,7 +80,8 @@ fn examples_run_on_postgres() {
             "1234567890",
         ])
         .await?;
-        app.serve(ServeOptions::at("127.0.0.1:0"), std::future::ready(()), |_| ()).await?;
+        let served = app.serve(ServeOptions::at("127.0.0.1:0"), std::future::ready(()), |_| ());
+        assert_eq!(served.await?, pocketbase::Ended::Stopped);
         Ok(())
     });
 }

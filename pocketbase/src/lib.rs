@@ -64,6 +64,11 @@ mod store;
 pub mod testing;
 pub mod web;
 
+/// Realtime clients and what is sent to them; see [`App::subscriptions_broker`].
+pub mod realtime {
+    pub use engine::realtime::{Broker, Client, Message};
+}
+
 pub use api::{ApiError, Body, Response};
 pub use app::{
     App, Builder, FileSystem, FilterQuery, IntoCollection, LogAttrs, Logger, MailClient, Model,

@@ -275,6 +275,19 @@ impl Native {
         self.call = Arc::new(move |app, args| Box::pin(run(app, args)));
         self
     }
+    /// What it does, where nothing has to be waited for.
+    #[must_use]
+    pub fn run_sync<F>(mut self, run: F) -> Self
+    where
+        F: Fn(&App, &[Value]) -> Result<Value> + Send + Sync + 'static,
+    {
+        let run = Arc::new(run);
+        self.call = Arc::new(move |app, args| {
+            let run = run.clone();
+            Box::pin(async move { run(&app, &args) })
+        });
+        self
+    }
 }
 
 /// The functions that are offered to scripts. See [`App::natives`].

@@ -217,6 +217,11 @@ async fn transactions_nest_and_hooks_wait_for_the_commit() -> Result<()> {
         e.next().await
     });
     app.run_in_transaction(|tx| async move {
+        tx.after_transaction(|app, outcome| async move {
+            app.store().set("ended", outcome.is_ok() && !app.is_transactional());
+            Ok(())
+        })
+        .await?;
         tx.run_in_transaction(|tx| async move { add_post(&tx, "a").await }).await?;
         // the query sees what is not committed yet
         let n: i64 = tx.db().query("SELECT count(*) FROM posts").scalar().await?;
@@ -226,6 +231,7 @@ async fn transactions_nest_and_hooks_wait_for_the_commit() -> Result<()> {
     })
     .await?;
     assert_eq!(app.store().get::<bool>("after"), Some(true));
+    assert_eq!(app.store().get::<bool>("ended"), Some(true));
     assert_eq!(app.find_first_record_by_data("posts", "title", "a").await?.get_int("views"), 3);
 
     let undone = app.run_in_transaction(|tx| async move {
@@ -275,6 +281,54 @@ async fn two_plugins_with_one_name_are_told_apart() -> Result<()> {
         (answer.status, answer.text().as_str()),
         (0, r#"plugin "a" and plugin "quiet" both have the route "GET /twin""#)
     );
+    Ok(())
+}
+
+struct Careful;
+
+impl Plugin for Careful {
+    fn name(&self) -> &'static str {
+        "careful"
+    }
+    fn register(&self, setup: &mut Setup) -> Result<()> {
+        setup.check_settings(|settings| {
+            let mut errors = pocketbase::FieldErrors::default();
+            if settings.meta.app_name == "bad" {
+                errors.set("meta", pocketbase::FieldError::new("validation_bad", "is bad"));
+            }
+            if errors.is_empty() { Ok(()) } else { Err(errors) }
+        });
+        setup.native(pocketbase::Native::new("$x.len").run_sync(|_, args| Ok(args.len().into())))
+    }
+}
+
+#[tokio::test]
+async fn plugins_check_settings_and_commands_panic_by_name() -> Result<()> {
+    let test = TestApp::with(App::builder().plugin(Careful)).await?;
+    let app = test.app();
+    let root = test.superuser("root@example.com").await?;
+    let save = |name: &str| {
+        test.patch("/api/settings").json(&json!({"meta": {"appName": name}})).auth(&root)
+    };
+    assert_eq!(save("good")?.send().await.status, 200);
+    let refused = save("bad")?.send().await;
+    assert_eq!(refused.status, 400, "{}", refused.text());
+    assert_eq!(refused.json()["data"]["meta"]["code"], "validation_bad");
+    assert_eq!(app.settings()?.meta.app_name, "good");
+    assert_eq!(app.natives().call(app, "$x.len", vec![1.into(), 2.into()]).await?, json!(2));
+
+    app.command(pocketbase::clap::Command::new("bad"), |_, _| async {
+        if true {
+            panic!("no")
+        }
+        Ok(())
+    });
+    let dir = tempfile::tempdir()?;
+    let dir = dir.path().join("pb_data").to_string_lossy().into_owned();
+    app.shutdown().await?;
+    let error = app.run(["shop", "bad", "--dir", &dir]).await.expect_err("panicked");
+    assert_eq!(error.to_string(), "the command \"bad\" panicked: no");
+    assert!(!app.is_bootstrapped());
     Ok(())
 }
 
@@ -334,6 +388,8 @@ async fn routes_middlewares_and_answers() -> Result<()> {
         e.set("n", e.get("n").as_i64().unwrap_or(0) + 1);
         e.next().await
     }));
+    const SITE: &[(&str, &[u8])] = &[("index.html", b"<h1>home</h1>"), ("js/app.js", b"let a = 1")];
+    router.get("/site/{path...}", middleware::embedded_files(SITE, true));
     let group = router.group("/g").group("/h");
     group.bind(Middleware::new(|e| async move {
         let answer = e.next().await;
@@ -359,6 +415,14 @@ async fn routes_middlewares_and_answers() -> Result<()> {
     let large = test.get("/large").header("accept-encoding", "gzip").send().await;
     assert!(large.header("content-encoding") == "gzip" && large.body.len() < 200);
     assert_eq!(test.get("/picked?fields=b").send().await.text().trim(), "{\"b\":2}");
+    for (path, status, kind) in [
+        ("/site/", 200, "text/html; charset=utf-8"),
+        ("/site/js/app.js", 200, "text/javascript; charset=utf-8"),
+        ("/site/some/page", 200, "text/html; charset=utf-8"),
+    ] {
+        let answer = test.get(path).send().await;
+        assert_eq!((answer.status, answer.header("content-type")), (status, kind), "{path}");
+    }
     // built-in routes run global middlewares, too, and unknown paths stay unknown
     assert_eq!(test.get("/api/health").send().await.status, 200);
     assert_eq!(test.get("/nowhere").send().await.status, 404);

@@ -254,6 +254,26 @@ impl App {
         Ok(Box::pin(done).await?)
     }
 
+    /// Runs work when the outermost transaction has ended, with what it ended with; at once outside of one. Work that was
+    /// asked for earlier runs earlier.
+    ///
+    /// # Errors
+    /// Outside of a transaction: what the work returns. Otherwise whoever began the transaction gets it.
+    pub async fn after_transaction<F, Fut>(&self, work: F) -> Result<()>
+    where
+        F: FnOnce(Self, Result<()>) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<()>> + Send + 'static,
+    {
+        let (own, app) = (self.ctx()?, self.clone());
+        let queued = own.after(move |ctx, outcome| async move {
+            let outcome = outcome.map_err(|error| Error::from(error.duplicate()));
+            let work = async move { work(app.acting_in(&ctx), outcome).await };
+            Ok(caught("work after a transaction", work).await?)
+        });
+        queued.await?;
+        Ok(())
+    }
+
     /// Values that live as long as the process, shared by hooks, routes, jobs and scripts.
     #[must_use]
     pub fn store(&self) -> &AppStore {

@@ -5,7 +5,10 @@
 
 use std::{fmt, future::Future, path::PathBuf, sync::Arc};
 
-use api::{ApiError, Response, static_files::StaticFiles};
+use api::{
+    ApiError, Response,
+    static_files::{StaticFiles, by_extension},
+};
 use engine::hook::BoxFuture;
 
 use super::event::RequestEvent;
@@ -206,5 +209,37 @@ pub fn static_files(
     move |e| {
         let files = files.clone();
         Box::pin(async move { Ok(files.serve(&e.path_value("path"), e.path(), e.head()).await?) })
+    }
+}
+
+/// A handler that serves files that are part of the executable, by their paths (`"js/app.js"`), for a route that ends in
+/// `{path...}`. A directory is its `index.html`; with `index_fallback` missing files are the root one.
+///
+/// ```
+/// use pocketbase::{App, middleware::embedded_files};
+///
+/// const SITE: &[(&str, &[u8])] = &[("index.html", b"<h1>Shop</h1>"), ("app.css", b"h1 { color: teal }")];
+/// let app = App::new();
+/// app.router().get("/{path...}", embedded_files(SITE, true));
+/// ```
+pub fn embedded_files(
+    files: &'static [(&'static str, &'static [u8])],
+    index_fallback: bool,
+) -> impl Fn(RequestEvent) -> BoxFuture<Result<Response>> + Clone + Send + Sync + 'static {
+    let find = move |wanted: &str| files.iter().find(|(name, _)| *name == wanted);
+    move |e| {
+        let path = e.path_value("path");
+        let path = path.trim_matches('/');
+        let index =
+            if path.is_empty() { "index.html".to_owned() } else { format!("{path}/index.html") };
+        let root = index_fallback.then_some("index.html");
+        let found = find(path).or_else(|| find(&index)).or_else(|| root.and_then(find));
+        Box::pin(std::future::ready(match found {
+            Some((name, content)) => {
+                let kind = by_extension(name).unwrap_or("application/octet-stream");
+                Ok(Response::text(200, kind, *content))
+            }
+            None => Err(ApiError::not_found("File not found.").into()),
+        }))
     }
 }

@@ -53,8 +53,12 @@ impl<E: std::error::Error> From<E> for Failure {
 
 impl From<crate::Error> for Failure {
     fn from(error: crate::Error) -> Self {
-        match error.fields() {
-            Some(fields) => Self(api::error::plain_fields(fields)),
+        if let Some(fields) = error.fields() {
+            return Self(api::error::plain_fields(fields));
+        }
+        // clients are told a general sentence; the person at the terminal may know
+        match error.api().and_then(|api| api.detail.clone()) {
+            Some(detail) => Self(detail.into()),
             None => Self(error.to_string()),
         }
     }
