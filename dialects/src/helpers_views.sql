@@ -7,6 +7,11 @@ CREATE OR REPLACE FUNCTION pb_plain(v jsonb) RETURNS jsonb LANGUAGE sql IMMUTABL
     WHEN 'null' THEN NULL ELSE v END
 $$;
 
+-- A value as one out of JSON.
+CREATE OR REPLACE FUNCTION pb_value(v anyelement) RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT to_jsonb(v)
+$$;
+
 -- A text as a number, as far as it begins like one.
 CREATE OR REPLACE FUNCTION pb_to_real(v text) RETURNS double precision LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
   SELECT COALESCE(pb_float(substring(v from '^[ \t\n\v\f\r]*([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)')), 0)
@@ -46,6 +51,11 @@ $$;
 -- The present time in UTC, as SQLite's functions read it.
 CREATE OR REPLACE FUNCTION pb_now() RETURNS text LANGUAGE sql STABLE PARALLEL SAFE AS $$
   SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.MS')
+$$;
+
+-- Seconds since 1970 as days of the Julian calendar.
+CREATE OR REPLACE FUNCTION pb_julian(seconds text) RETURNS double precision LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT (seconds::numeric * 1000 + 210866760000000)::double precision / 86400000
 $$;
 
 -- The number of elements; 0 for what is no list.

@@ -65,7 +65,7 @@ fn field_of(column: &Output, snapshot: &Snapshot) -> Field {
         Ty::Int => Field::new(name, Number { only_int: true, ..Number::default() }),
         Ty::Real | Ty::Number => Field::new(name, Number::default()),
         Ty::Bool => Field::new(name, Bool::default()),
-        Ty::Json | Ty::Null | Ty::Unknown => view_query::json_field(name),
+        Ty::Json | Ty::Value | Ty::Null | Ty::Unknown => view_query::json_field(name),
     }
 }
 

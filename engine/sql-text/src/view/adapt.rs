@@ -46,7 +46,7 @@ pub(super) fn truth(expr: &mut Expr, ty: Ty) {
     let number = match ty {
         Ty::Int | Ty::Real | Ty::Number => build::operand(build::take(expr)),
         Ty::Text => build::call("pb_to_real", vec![build::take(expr)]),
-        Ty::Json => build::call("pb_real", vec![build::take(expr)]),
+        Ty::Json | Ty::Value => build::call("pb_real", vec![build::take(expr)]),
         Ty::Bool | Ty::Null | Ty::Unknown => return,
     };
     *expr = build::nested(build::binary(number, BinaryOperator::NotEq, build::number("0")));
@@ -57,7 +57,7 @@ pub(super) fn number(expr: &mut Expr, ty: Ty, postgres: bool) -> Ty {
     let (made, ty): (fn(Expr) -> Expr, Ty) = match ty {
         Ty::Bool => (|e| build::cast(e, DataType::Int(None)), Ty::Int),
         Ty::Text => (|e| build::call("pb_to_real", vec![e]), Ty::Number),
-        Ty::Json => (|e| build::call("pb_real", vec![e]), Ty::Number),
+        Ty::Json | Ty::Value => (|e| build::call("pb_real", vec![e]), Ty::Number),
         other => return other,
     };
     if postgres {
@@ -73,7 +73,8 @@ pub(super) fn text(expr: &mut Expr, ty: Ty) {
         Ty::Number => |e| build::call("pb_number_text", vec![double_precision(e)]),
         Ty::Real => |e| build::call("pb_real_text", vec![double_precision(e)]),
         Ty::Bool => |e| build::cast(build::cast(e, DataType::Int(None)), DataType::Text),
-        Ty::Json => |e| build::call("pb_text", vec![e]),
+        Ty::Json => |e| build::call("pb_json", vec![e]),
+        Ty::Value => |e| build::call("pb_text", vec![e]),
         Ty::Text | Ty::Null | Ty::Unknown => return,
     };
     if let Some(digits) = literal_number(expr).filter(|_| ty == Ty::Int) {
@@ -83,15 +84,15 @@ pub(super) fn text(expr: &mut Expr, ty: Ty) {
     build::wrap(expr, made);
 }
 
-/// A value as JSON, for places that may give several types.
+/// A value as one out of JSON, for places that may give several types.
 fn json(expr: &mut Expr, ty: Ty) {
     let made: fn(Expr) -> Expr = match ty {
-        Ty::Text => |e| build::call("to_jsonb", vec![build::cast(e, DataType::Text)]),
-        Ty::Bool => |e| build::call("to_jsonb", vec![build::cast(e, DataType::Int(None))]),
-        Ty::Int | Ty::Real | Ty::Number => |e| build::call("to_jsonb", vec![e]),
-        Ty::Json | Ty::Null | Ty::Unknown => return,
+        Ty::Text => |e| build::cast(e, DataType::Text),
+        Ty::Bool => |e| build::cast(e, DataType::Int(None)),
+        Ty::Int | Ty::Real | Ty::Number => |e| e,
+        Ty::Json | Ty::Value | Ty::Null | Ty::Unknown => return,
     };
-    build::wrap(expr, made);
+    build::wrap(expr, |e| build::call("pb_value", vec![made(e)]));
 }
 
 /// Makes two sides comparable; gives the types that they have then.
@@ -102,20 +103,41 @@ pub(super) fn fit(left: Side<'_>, right: Side<'_>) -> (Ty, Ty) {
     match (left_ty, right_ty) {
         (Ty::Bool, ty) if is_number(ty) => fit_bool(left, right, ty),
         (ty, Ty::Bool) if is_number(ty) => swapped(fit_bool(right, left, ty)),
+        (Ty::Value, Ty::Text) => fit_value_text(left, right),
+        (Ty::Text, Ty::Value) => swapped(fit_value_text(right, left)),
         (Ty::Json, Ty::Text) => fit_json_text(left, right),
         (Ty::Text, Ty::Json) => swapped(fit_json_text(right, left)),
-        (Ty::Json, ty) if is_plain(ty) => {
+        (json_ty @ (Ty::Json | Ty::Value), ty) if is_plain(ty) => {
             json(right, ty);
-            (Ty::Json, Ty::Json)
+            (json_ty, Ty::Value)
         }
-        (ty, Ty::Json) if is_plain(ty) => {
+        (ty, json_ty @ (Ty::Json | Ty::Value)) if is_plain(ty) => {
             json(left, ty);
-            (Ty::Json, Ty::Json)
+            (Ty::Value, json_ty)
         }
         (Ty::Text, ty) if is_plain(ty) => fit_text(left, right, ty),
         (ty, Ty::Text) if is_plain(ty) => swapped(fit_text(right, left, ty)),
         same => same,
     }
+}
+
+/// A document is compared by its text. PostgreSQL reads a literal beside one as JSON, which is the same where it is JSON
+/// as documents are kept.
+fn fit_json_text(document: &mut Expr, other: &mut Expr) -> (Ty, Ty) {
+    if literal_text(other).is_some_and(is_short_json) {
+        return (Ty::Json, Ty::Json);
+    }
+    text(document, Ty::Json);
+    (Ty::Text, Ty::Text)
+}
+
+/// True for the JSON that rows are compared with: nothing, empty containers, numbers, words.
+fn is_short_json(text: &str) -> bool {
+    let is_word = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let quoted = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    matches!(text, "[]" | "{}" | "null" | "true" | "false" | "\"\"")
+        || text.parse::<i64>().is_ok()
+        || quoted.is_some_and(is_word)
 }
 
 fn fit_bool(truth: &mut Expr, number: &mut Expr, ty: Ty) -> (Ty, Ty) {
@@ -128,12 +150,12 @@ fn fit_bool(truth: &mut Expr, number: &mut Expr, ty: Ty) -> (Ty, Ty) {
 }
 
 /// A value out of JSON has no type of its own: beside a column of texts it becomes one, beside a literal it does not.
-fn fit_json_text(value: &mut Expr, other: &mut Expr) -> (Ty, Ty) {
+fn fit_value_text(value: &mut Expr, other: &mut Expr) -> (Ty, Ty) {
     if literal_text(other).is_some() {
         json(other, Ty::Text);
-        return (Ty::Json, Ty::Json);
+        return (Ty::Value, Ty::Value);
     }
-    text(value, Ty::Json);
+    text(value, Ty::Value);
     (Ty::Text, Ty::Text)
 }
 
@@ -153,7 +175,7 @@ pub(super) fn unify(results: &mut [&mut Expr], tys: &[Ty], postgres: bool) -> Ty
     let mut known = tys.iter().copied().filter(|ty| *ty != Ty::Null);
     let Some(first) = known.next() else { return Ty::Null };
     let ty = known.fold(first, either);
-    if postgres && ty == Ty::Json {
+    if postgres && ty == Ty::Value {
         for (result, ty) in results.iter_mut().zip(tys) {
             json(result, *ty);
         }
@@ -167,14 +189,14 @@ fn either(a: Ty, b: Ty) -> Ty {
         (Ty::Unknown, _) | (_, Ty::Unknown) => Ty::Unknown,
         (a, b) if is_number(a) && is_number(b) => Ty::Number,
         (Ty::Null, other) | (other, Ty::Null) => other,
-        _ => Ty::Json,
+        _ => Ty::Value,
     }
 }
 
 /// What may come out of either of two queries that are joined.
 pub(super) fn union(a: Ty, b: Ty) -> Ty {
     match either(a, b) {
-        Ty::Json if a != b => Ty::Unknown,
+        Ty::Value if a != b => Ty::Unknown,
         ty => ty,
     }
 }
@@ -212,13 +234,17 @@ pub(super) fn divide(expr: &mut Expr, left_ty: Ty, right_ty: Ty) {
     *expr = build::call(helper, both.into());
 }
 
-/// `->` and `->>` with a path; PostgreSQL's own have a key.
-pub(super) fn json_arrow(expr: &mut Expr) {
-    let Expr::BinaryOp { left, op, right } = expr else { return };
-    let Some(path) = literal_text(right).and_then(json_path) else { return };
-    let (value, is_plain) = (build::operand(build::take(left)), *op == BinaryOperator::LongArrow);
+/// `->` and `->>` with a path; PostgreSQL's own have a key, and then the second gives a text. Gives the type.
+pub(super) fn json_arrow(expr: &mut Expr) -> Ty {
+    let Expr::BinaryOp { left, op, right } = expr else { return Ty::Unknown };
+    let is_plain = *op == BinaryOperator::LongArrow;
+    let Some(path) = literal_text(right).and_then(json_path) else {
+        return if is_plain { Ty::Text } else { Ty::Json };
+    };
+    let value = build::operand(build::take(left));
     let found = build::binary(value, BinaryOperator::HashArrow, build::text(path));
     *expr = if is_plain { build::call("pb_plain", vec![found]) } else { build::nested(found) };
+    if is_plain { Ty::Value } else { Ty::Json }
 }
 
 /// `$.a[0]."b c"` as the text of an array of keys.
@@ -257,14 +283,14 @@ pub(super) fn cast(inner: Expr, from: Ty, to: Ty) -> Expr {
     let call = |name: &str, e| build::call(name, vec![e]);
     match (to, from) {
         (Ty::Int, Ty::Text) => call("pb_to_int", inner),
-        (Ty::Int, Ty::Json) => call("pb_to_int", build::call("pb_text", vec![inner])),
+        (Ty::Int, Ty::Json | Ty::Value) => call("pb_to_int", build::call("pb_text", vec![inner])),
         (Ty::Int, Ty::Real | Ty::Number) => {
             build::cast(call("trunc", inner), DataType::BigInt(None))
         }
         (Ty::Int, Ty::Bool) => build::cast(inner, DataType::Int(None)),
         (Ty::Int, _) => build::cast(inner, DataType::BigInt(None)),
         (Ty::Real | Ty::Number, Ty::Text) => call("pb_to_real", inner),
-        (Ty::Real | Ty::Number, Ty::Json) => call("pb_real", inner),
+        (Ty::Real | Ty::Number, Ty::Json | Ty::Value) => call("pb_real", inner),
         (Ty::Real | Ty::Number, Ty::Bool) => {
             double_precision(build::cast(inner, DataType::Int(None)))
         }
@@ -281,7 +307,7 @@ pub(super) fn cast(inner: Expr, from: Ty, to: Ty) -> Expr {
             truth(&mut inner, from);
             inner
         }
-        (Ty::Json | Ty::Null | Ty::Unknown, _) => inner,
+        (Ty::Json | Ty::Value | Ty::Null | Ty::Unknown, _) => inner,
     }
 }
 

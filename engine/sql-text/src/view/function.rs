@@ -68,9 +68,9 @@ fn returns(name: &str, tys: &[Ty]) -> Ty {
         | "printf" | "format" | "hex" | "char" | "quote" | "typeof" | "strftime" | "date"
         | "time" | "datetime" | "group_concat" | "string_agg" | "concat" | "concat_ws"
         | "timediff" | "sqlite_version" | "json_type" => Ty::Text,
-        "json" | "json_array" | "json_object" | "json_extract" | "json_group_array"
-        | "json_group_object" | "json_set" | "json_insert" | "json_replace" | "json_remove"
-        | "json_patch" => Ty::Json,
+        "json_extract" => Ty::Value,
+        "json" | "json_array" | "json_object" | "json_group_array" | "json_group_object"
+        | "json_set" | "json_insert" | "json_replace" | "json_remove" | "json_patch" => Ty::Json,
         "min" | "max" if tys.len() == 1 => {
             if first == Ty::Bool {
                 Ty::Int
@@ -334,8 +334,9 @@ fn moment(expr: &mut Expr, name: &str, tys: &[Ty]) {
         "date" => Some("%Y-%m-%d"),
         "time" => Some("%H:%M:%S"),
         "datetime" => Some("%Y-%m-%d %H:%M:%S"),
-        "julianday" => Some("%J"),
-        _ => Some("%s"),
+        // Of seconds with their fraction.
+        "julianday" | "unixepoch" => Some("%s"),
+        _ => return,
     };
     let at = usize::from(format.is_none());
     // What is neither a text nor a number is one of PostgreSQL's own.
@@ -355,9 +356,12 @@ fn moment(expr: &mut Expr, name: &str, tys: &[Ty]) {
     if let Some(format) = format {
         args.insert(0, build::text(format));
     }
+    if name == "julianday" {
+        args.push(build::text("subsec"));
+    }
     let made = build::call("pb_strftime", args);
     *expr = match name {
-        "julianday" => build::cast(made, DataType::DoublePrecision),
+        "julianday" => build::call("pb_julian", vec![made]),
         "unixepoch" => build::cast(made, DataType::BigInt(None)),
         _ => made,
     };

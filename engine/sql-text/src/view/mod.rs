@@ -54,8 +54,10 @@ pub enum Ty {
     Number,
     /// True or false.
     Bool,
-    /// JSON; also a value taken out of JSON, whatever it is.
+    /// A JSON document.
     Json,
+    /// A value out of JSON, whatever it is.
+    Value,
     /// Nothing.
     Null,
     /// Not known.

@@ -266,10 +266,8 @@ impl<'c> Pass<'c> {
             Op::Arrow | Op::LongArrow => {
                 self.expr(left);
                 self.expr(right);
-                if self.postgres {
-                    adapt::json_arrow(expr);
-                }
-                Ty::Json
+                let ty = if *op == Op::Arrow { Ty::Json } else { Ty::Value };
+                if self.postgres { adapt::json_arrow(expr) } else { ty }
             }
             Op::BitwiseAnd | Op::BitwiseOr | Op::PGBitwiseShiftLeft | Op::PGBitwiseShiftRight => {
                 self.expr(left);

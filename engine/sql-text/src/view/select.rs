@@ -17,10 +17,10 @@ const WILDCARD: &str = "wildcard columns (*) are not supported - manually type t
 
 /// The columns of SQLite's `json_each`.
 const JSON_EACH: [(&str, Ty); 8] = [
-    ("key", Ty::Json),
-    ("value", Ty::Json),
+    ("key", Ty::Value),
+    ("value", Ty::Value),
     ("type", Ty::Text),
-    ("atom", Ty::Json),
+    ("atom", Ty::Value),
     ("id", Ty::Int),
     ("parent", Ty::Int),
     ("fullkey", Ty::Text),
@@ -200,7 +200,14 @@ impl Pass<'_> {
 
     fn column(&mut self, expr: &mut Expr, alias: Option<&str>) -> Known {
         let meaning = self.meaning(expr);
-        let written = alias.map_or_else(|| expr.to_string(), str::to_owned);
+        let written = match (alias, &*expr) {
+            (Some(alias), _) => alias.to_owned(),
+            (None, Expr::Identifier(name)) => name.value.clone(),
+            (None, Expr::CompoundIdentifier(parts)) => {
+                parts.last().map(|part| part.value.clone()).unwrap_or_default()
+            }
+            (None, expr) => expr.to_string(),
+        };
         let is_computed =
             !matches!(expr, Expr::Cast { .. }) && !matches!(meaning, names::Meaning::Unknown);
         let ty = self.expr(expr);

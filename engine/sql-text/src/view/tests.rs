@@ -86,7 +86,7 @@ fn columns_have_types_and_sources() {
         ),
         (
             "SELECT id, CASE WHEN num THEN 'a' ELSE 'b' END a, iif(flag, 1, 2.5) b, IFNULL(num, '') c, coalesce(NULL, title) d FROM items",
-            "id:Text=items.id a:Text* b:Number* c:Json* d:Text*",
+            "id:Text=items.id a:Text* b:Number* c:Value* d:Text*",
         ),
         (
             "SELECT id, CAST (num AS INTEGER) a, cast(num as real) b, cast(num as text) c, cast(num as bool) d, cast(num as blob) e FROM items",
@@ -98,12 +98,12 @@ fn columns_have_types_and_sources() {
         ),
         (
             "SELECT id, json_extract(js,'$.k') a, js->>'k' b, strftime('%Y', date) c, length(title) d FROM items",
-            "id:Text=items.id a:Json* b:Json* c:Text* d:Int*",
+            "id:Text=items.id a:Value* b:Value* c:Text* d:Int*",
         ),
-        ("SELECT j.value id, j.key FROM items, json_each(kinds) j", "id:Json* key:Json*"),
+        ("SELECT j.value id, j.key FROM items, json_each(kinds) j", "id:Value* key:Value*"),
         (
             "SELECT what, nope.x, \"text\" t FROM seen",
-            "what:Unknown=seen.what nope.x:Unknown* t:Text*",
+            "what:Unknown=seen.what x:Unknown* t:Text*",
         ),
         ("SELECT x.a, b FROM nowhere x", "a:Unknown b:Unknown"),
         (
@@ -210,7 +210,7 @@ fn in_words_of_postgres() {
         // functions
         (
             "SELECT id, IFNULL(title,'x') a, iif(num, 'y', 'n') b, coalesce(num, 'none') c FROM items",
-            r#"SELECT "id", coalesce("title", 'x') AS "a", CASE WHEN ("num" <> 0) THEN 'y' ELSE 'n' END AS "b", coalesce(to_jsonb("num"), to_jsonb(CAST('none' AS TEXT))) AS "c" FROM "items""#,
+            r#"SELECT "id", coalesce("title", 'x') AS "a", CASE WHEN ("num" <> 0) THEN 'y' ELSE 'n' END AS "b", coalesce(pb_value("num"), pb_value(CAST('none' AS TEXT))) AS "c" FROM "items""#,
         ),
         (
             "SELECT id, json_extract(js,'$.a[0]') a, json_array_length(kinds) b, json_extract(title, '$.x') c FROM items",
@@ -218,7 +218,7 @@ fn in_words_of_postgres() {
         ),
         (
             "SELECT id FROM items WHERE json_extract(js,'$.k') = 'x' OR js->>'$.k' > 3 OR who = js->>'$.k'",
-            r#"SELECT "id" FROM "items" WHERE pb_plain("js" #> '{k}') = to_jsonb(CAST('x' AS TEXT)) OR pb_plain("js" #> '{k}') > to_jsonb(3) OR "who" = pb_text(pb_plain("js" #> '{k}'))"#,
+            r#"SELECT "id" FROM "items" WHERE pb_plain("js" #> '{k}') = pb_value(CAST('x' AS TEXT)) OR pb_plain("js" #> '{k}') > pb_value(3) OR "who" = pb_text(pb_plain("js" #> '{k}'))"#,
         ),
         (
             "SELECT id, strftime('%Y', date) a, date('now', '-7 days') b, unixepoch() c, date(x::timestamp) d FROM items",
