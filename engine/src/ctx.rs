@@ -503,6 +503,9 @@ impl Error {
             Self::Filter(text) => Self::Filter(text.clone()),
             Self::Busy => Self::Busy,
             Self::Message(text) => Self::Message(text.clone()),
+            Self::Unexpanded { path, cause } => {
+                Self::Unexpanded { path: path.clone(), cause: Box::new(cause.duplicate()) }
+            }
             Self::Store(_) | Self::Stopped(_) | Self::Io(_) => Self::Message(self.to_string()),
         }
     }

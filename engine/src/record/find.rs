@@ -116,5 +116,5 @@ fn next(collection: &Arc<Loaded>, rows: &mut Rows<'_>) -> Result<Option<Record>>
 
 /// A stored value that cannot be read fails the statement.
 pub(crate) fn corrupt(error: &crate::field::Corrupt) -> Error {
-    Error::Store(store::Error::Driver(error.to_string()))
+    Error::Store(store::Error::Unreadable(error.to_string()))
 }

@@ -29,8 +29,8 @@ mod storable;
 
 pub use auth_form::Access;
 pub use body::Submission;
-pub use enrich::enrich;
 pub(crate) use enrich::is_enriched as has_enrich_hooks;
+pub use enrich::{enrich, enrich_done};
 pub use record::{Expanded, Record, RecordRef, Show};
 pub use save::Draft;
 
