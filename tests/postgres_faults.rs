@@ -231,15 +231,24 @@ fn an_outage_makes_nobody_a_guest() {
 fn an_exhausted_pool_says_so() {
     let Some(postgres) = Postgres::start(&[], &[]) else { return };
     let server = served(&postgres, "exhausted", &["--dataMaxOpenConns", "2"], 13.0);
+    let one = format!("{RECORDS}/000000000000001");
     std::thread::scope(|scope| {
         let slow: Vec<_> = (0..2).map(|_| scope.spawn(|| create(&server, "slow"))).collect();
         let busy = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
         eventually("all are busy", || {
             Some(()).filter(|()| postgres.value("exhausted", busy) == "2")
         });
-        let answer = server.send("GET", RECORDS, "", &Value::Null);
-        assert_eq!(answer.status, 429, "{}", answer.json());
-        assert_eq!(answer.header("retry-after"), Some("1"));
+        let asks =
+            [("GET", RECORDS), ("POST", RECORDS), ("GET", &one), ("PATCH", &one), ("DELETE", &one)];
+        let answers = asks.map(|(method, path)| {
+            let server = &server;
+            (method, scope.spawn(move || server.send(method, path, "", &json!({}))))
+        });
+        for (method, answer) in answers {
+            let answer = answer.join().expect("an answer");
+            assert_eq!(answer.status, 429, "{method}: {}", String::from_utf8_lossy(&answer.body));
+            assert_eq!(answer.header("retry-after"), Some("1"));
+        }
         for slow in slow {
             assert_eq!(slow.join().expect("an answer").status, 200);
         }
@@ -518,4 +527,134 @@ fn huge_values_are_refused() {
     let grown = peak_memory_kib(&server).saturating_sub(before);
     assert!(grown < 100 << 10, "{grown} KiB");
     assert_eq!(create(&server, "after").status, 200);
+}
+
+#[test]
+fn an_update_writes_what_changes() {
+    let Some(postgres) = Postgres::start(&[], &[]) else { return };
+    let server = served(&postgres, "changes", &[], 0.0);
+    let made = create(&server, "x").json();
+    let path = format!("{RECORDS}/{}", made["id"].as_str().expect("an id"));
+    let update = |body: &Value| server.send("PATCH", &path, "", body);
+    let row = || postgres.value("changes", "SELECT xmin FROM items");
+    postgres.execute(
+        "changes",
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'a key was written'; END $$; \
+         CREATE TRIGGER refuse BEFORE UPDATE OF id ON items FOR EACH ROW EXECUTE FUNCTION refuse()",
+    );
+    let before = row();
+    for body in
+        [json!({}), json!({ "title": "x" }), json!({ "id": made["id"] }), json!({ "n+": 0 })]
+    {
+        let answer = update(&body);
+        assert_eq!((answer.status, answer.json()), (200, made.clone()), "{body}");
+    }
+    assert_eq!(row(), before, "no new version of the row");
+    let answer = update(&json!({ "id": made["id"], "title": "y" }));
+    assert_eq!((answer.status, &answer.json()["title"]), (200, &json!("y")));
+    assert_ne!(row(), before);
+}
+
+#[test]
+fn the_part_of_a_table_that_refuses_a_value_is_no_name() {
+    let Some(postgres) = Postgres::start(&[], &[]) else { return };
+    let server = served(&postgres, "parts", &[], 0.0);
+    // As servers say it that keep a table in parts.
+    postgres.execute(
+        "parts",
+        "CREATE UNIQUE INDEX items_title ON items (title); \
+         CREATE FUNCTION part() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+         RAISE unique_violation USING CONSTRAINT = NEW.link, TABLE = 'items_102025'; END $$; \
+         CREATE TRIGGER part BEFORE INSERT ON items FOR EACH ROW EXECUTE FUNCTION part()",
+    );
+    for (constraint, field) in [("items_pkey_102025", "id"), ("items_title_7", "title")] {
+        postgres.execute(
+            "parts",
+            &format!(
+                "CREATE OR REPLACE FUNCTION part() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+         RAISE unique_violation USING CONSTRAINT = '{constraint}', TABLE = 'items_102025'; END $$"
+            ),
+        );
+        let answer = create(&server, "x");
+        assert_eq!(answer.status, 400);
+        assert_eq!(
+            answer.json()["data"][field]["code"],
+            "validation_not_unique",
+            "{}",
+            answer.json()
+        );
+    }
+}
+
+#[test]
+fn a_relation_that_the_database_refuses_is_no_empty_one() {
+    let Some(postgres) = Postgres::start(&[], &[]) else { return };
+    let server = served(&postgres, "refused", &[], 0.0);
+    let token = server.superuser();
+    let items = server.send("GET", "/api/collections/items", &token, &Value::Null).json();
+    let body = json!({ "name": "notes", "type": "base", "listRule": "", "viewRule": "", "createRule": "",
+        "fields": [{ "name": "item", "type": "relation", "collectionId": items["id"], "maxSelect": 1 },
+            { "name": "items", "type": "relation", "collectionId": items["id"], "maxSelect": 5 }] });
+    assert_eq!(server.send("POST", "/api/collections", &token, &body).status, 200);
+    let item = create(&server, "x").json()["id"].clone();
+    let notes = "/api/collections/notes/records";
+    let note = json!({ "item": item, "items": [item] });
+    let made = server.send("POST", notes, "", &note);
+    assert_eq!(made.status, 200, "{}", made.json());
+    let note_path = format!("{notes}/{}", made.json()["id"].as_str().expect("an id"));
+    let asks = [
+        (format!("{RECORDS}?expand=notes_via_item"), "notes_via_item"),
+        (
+            format!("{RECORDS}/{}?expand=notes_via_items", item.as_str().expect("an id")),
+            "notes_via_items",
+        ),
+        (format!("{notes}?expand=item.notes_via_item"), "item.notes_via_item"),
+        (format!("{note_path}?expand=items"), "items"),
+    ];
+    for (path, _) in &asks {
+        assert_eq!(server.send("GET", path, "", &Value::Null).status, 200, "{path}");
+    }
+    // What a rule or a path does not allow stays left out.
+    let locked = json!({ "viewRule": null });
+    assert_eq!(server.send("PATCH", "/api/collections/notes", &token, &locked).status, 200);
+    for path in [&asks[0].0, &format!("{RECORDS}?expand=nothing_via_item")] {
+        let answer = server.send("GET", path, "", &Value::Null);
+        assert!(
+            answer.status == 200 && answer.json()["items"][0]["expand"].is_null(),
+            "{}",
+            answer.json()
+        );
+    }
+    assert_eq!(
+        server.send("PATCH", "/api/collections/notes", &token, &json!({ "viewRule": "" })).status,
+        200
+    );
+    // A view that cannot be read in one kind of query stands for what a server cannot do.
+    postgres.execute(
+        "refused",
+        "CREATE FUNCTION fails(id text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN \
+         IF current_query() LIKE '%jsonb_array_elements_text%' THEN RAISE feature_not_supported; END IF; RETURN true; END $$; \
+         ALTER TABLE notes RENAME TO notes_kept; CREATE VIEW notes AS SELECT * FROM notes_kept WHERE fails(id)",
+    );
+    for (path, relation) in &asks[..2] {
+        let answer = server.send("GET", path, "", &Value::Null);
+        assert_eq!(answer.status, 400, "{path}: {}", answer.json());
+        assert_eq!(
+            answer.json()["message"],
+            format!("Failed to expand {relation}."),
+            "{}",
+            answer.json()
+        );
+    }
+    let answer = server.send("GET", &asks[2].0, "", &Value::Null);
+    assert_eq!(
+        answer.json()["message"],
+        "Failed to expand item.notes_via_item.",
+        "{}",
+        answer.json()
+    );
+    // What was written stays written.
+    let path = format!("{RECORDS}/{}?expand=notes_via_item", item.as_str().expect("an id"));
+    let answer = server.send("PATCH", &path, "", &json!({ "title": "z" }));
+    assert_eq!((answer.status, &answer.json()["title"]), (200, &json!("z")));
 }

@@ -102,6 +102,15 @@ impl ApiError {
         Self { retry_after_s: Some(1), ..Self::new(503, message) }
     }
 
+    /// A relation that the database refused to follow.
+    fn unexpanded(status: u16, path: &str, cause: Error) -> Self {
+        let error = Self::wrap(status, "", cause);
+        if error.retry_after_s.is_some() {
+            return error;
+        }
+        Self { message: format!("Failed to expand {path}.").into(), ..error }
+    }
+
     /// 500.
     #[must_use]
     pub fn internal(detail: impl Into<Box<str>>) -> Self {
@@ -137,6 +146,7 @@ impl ApiError {
             },
             Error::Busy | Error::Store(store::Error::Busy) => Self::busy(),
             Error::Store(store::Error::Unreachable) => Self::unreachable(),
+            Error::Unexpanded { path, cause } => Self::unexpanded(status, &path, *cause),
             other => Self::new(status, message).with_detail(other.to_string()),
         }
     }

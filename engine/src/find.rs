@@ -117,7 +117,7 @@ fn next(collection: &Arc<Loaded>, rows: &mut Rows<'_>) -> Result<Option<Record>>
 
 /// A stored value that cannot be read fails the statement.
 pub(crate) fn corrupt(error: &Corrupt) -> Error {
-    Error::Store(store::Error::Driver(error.to_string()))
+    Error::Store(store::Error::Unreadable(error.to_string()))
 }
 
 /// The values of a row in field order, starting at column `from`.

@@ -115,7 +115,7 @@ async fn finish(ctx: &Ctx, login: &SignedIn, place: &Place, expand: &Paths) -> R
         return Ok(challenge);
     }
     let own = ctx.with_caller(Caller::of(Some(Arc::new(snapshot))));
-    record::enrich(&own, &record.collection(), std::slice::from_ref(record), expand).await?;
+    record::enrich_done(&own, &record.collection(), record, expand).await?;
     record.lock().show.email = true;
     let mut out = Vec::with_capacity(1024);
     out.push(b'{');

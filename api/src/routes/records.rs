@@ -171,10 +171,11 @@ async fn view(req: &mut Req) -> Result<Response> {
     }
 }
 
-/// Whatever stops a view is a 404.
+/// Whatever stops a view is a 404, but for what says nothing of the record.
 pub(crate) fn not_found(error: Error) -> ApiError {
     match error {
-        error @ Error::Stopped(_) => ApiError::from(error),
+        error @ (Error::Stopped(_) | Error::Unexpanded { .. }) => ApiError::from(error),
+        error if error.is_outage() => ApiError::from(error),
         other => ApiError::not_found("").with_detail(other.to_string()),
     }
 }
@@ -318,7 +319,8 @@ async fn finish(ctx: &Ctx, collection: &Arc<Loaded>, step: Step, what: &Write, e
     match step {
         Step::Save(draft) => {
             draft.commit(ctx).await.map_err(failed)?;
-            render(ctx, collection, &draft.record, expand).await
+            record::enrich_done(ctx, collection, &draft.record, expand).await?;
+            Ok(written(&draft.record))
         }
         Step::Delete(record) => {
             delete::delete_record(ctx, &record).await.map_err(failed)?;
@@ -330,7 +332,11 @@ async fn finish(ctx: &Ctx, collection: &Arc<Loaded>, step: Step, what: &Write, e
 /// One record as its reader may see it.
 pub(crate) async fn render(ctx: &Ctx, collection: &Arc<Loaded>, record: &RecordRef, expand: &Paths) -> Result<Response> {
     record::enrich(ctx, collection, std::slice::from_ref(record), expand).await?;
+    Ok(written(record))
+}
+
+fn written(record: &RecordRef) -> Response {
     let mut out = Vec::with_capacity(512);
     record::export::write_json(record, &mut out);
-    Ok(Response::json(200, out))
+    Response::json(200, out)
 }

@@ -28,6 +28,9 @@ pub enum Error {
     /// The database said no.
     #[error("{0}")]
     Store(#[source] store::Error),
+    /// The database said no while a relation was followed, which is not the same as that there is nothing to show.
+    #[error("failed to expand {path}: {cause}")]
+    Unexpanded { path: String, cause: Box<Error> },
     /// Refused with a message of the wire contract (`You can't delete the only existing superuser`).
     #[error("{0}")]
     Message(String),
@@ -68,6 +71,9 @@ impl Error {
             Self::Filter(text) => Self::Filter(text.clone()),
             Self::Busy => Self::Busy,
             Self::Message(text) => Self::Message(text.clone()),
+            Self::Unexpanded { path, cause } => {
+                Self::Unexpanded { path: path.clone(), cause: Box::new(cause.duplicate()) }
+            }
             Self::Store(_) | Self::Stopped(_) | Self::Io(_) => Self::Message(self.to_string()),
         }
     }
@@ -75,6 +81,22 @@ impl Error {
     #[must_use]
     pub fn is_outage(&self) -> bool {
         matches!(self, Self::Busy | Self::Store(store::Error::Busy | store::Error::Unreachable))
+    }
+    /// The error of a relation that could not be followed, if that is because of the database: rules and paths that lead
+    /// nowhere, and stored values that cannot be read, are not.
+    pub fn unexpanded(self, segment: &str) -> Result<Self, Self> {
+        match self {
+            Self::Unexpanded { path, cause } => {
+                Ok(Self::Unexpanded { path: format!("{segment}.{path}"), cause })
+            }
+            error @ (Self::Busy | Self::Store(_)) if !error.is_unreadable() => {
+                Ok(Self::Unexpanded { path: segment.to_owned(), cause: Box::new(error) })
+            }
+            other => Err(other),
+        }
+    }
+    fn is_unreadable(&self) -> bool {
+        matches!(self, Self::Store(store::Error::Unreadable(_)))
     }
     /// `other`, unless this is an outage, which nothing may be concluded from.
     #[must_use]

@@ -15,7 +15,7 @@ use crate::{
     App, Result,
     ctx::{Caller, Ctx, RequestInfo},
     event::Action,
-    record::{Record, RecordRef, enrich, expand::Paths, export, find, has_enrich_hooks},
+    record::{Record, RecordRef, enrich_done, expand::Paths, export, find, has_enrich_hooks},
     rule::{self, Parts, RowState},
 };
 
@@ -264,7 +264,7 @@ impl<'g> Group<'g> {
         let collection = self.event.record.collection();
         let paths = Paths::parse(self.options().query("expand"));
         let record = RecordRef::from(self.event.record.fresh());
-        enrich(ctx, collection, std::slice::from_ref(&record), &paths).await?;
+        enrich_done(ctx, collection, &record, &paths).await?;
         let mut data = br#"{"record":"#.to_vec();
         let start = data.len();
         export::write_json(&record, &mut data);

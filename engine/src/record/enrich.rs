@@ -7,7 +7,9 @@ use super::{
     RecordRef,
     expand::{self, Paths},
 };
-use crate::{App, Result, ctx::Ctx, event::EnrichEvent, hook::BoxFuture, rule, schema::Loaded};
+use crate::{
+    App, Error, Result, ctx::Ctx, event::EnrichEvent, hook::BoxFuture, rule, schema::Loaded,
+};
 
 /// Runs the enrich hooks around visibility flags and expand. After this the records can be written as JSON.
 ///
@@ -25,11 +27,30 @@ pub async fn enrich(
     if !has_hooks(ctx, collection) {
         flags(ctx, collection, records).await?;
         if !paths.is_empty() {
-            expand::expand(ctx, collection, records, paths).await;
+            expand::expand(ctx, collection, records, paths).await?;
         }
         return Ok(());
     }
     nested(ctx.clone(), collection.clone(), records.to_vec(), 0, paths.clone()).await
+}
+
+/// [`enrich`] for the answer to something that was done: it is not taken back because a relation cannot be shown.
+///
+/// # Errors
+/// What a hook reports, or database errors; a failed relation is logged only, unless a transaction can still end.
+pub async fn enrich_done(
+    ctx: &Ctx,
+    collection: &Arc<Loaded>,
+    record: &RecordRef,
+    paths: &Paths,
+) -> Result<()> {
+    match enrich(ctx, collection, std::slice::from_ref(record), paths).await {
+        Err(error @ Error::Unexpanded { .. }) if !ctx.in_transaction() => {
+            tracing::error!(collection = %collection.name, %error, "an answer lacks a relation");
+            Ok(())
+        }
+        result => result,
+    }
 }
 
 /// Flags and hooks of expanded records; their relations follow separately.
@@ -62,8 +83,7 @@ fn nested(
     Box::pin(async move {
         let Some(record) = records.get(at).cloned() else {
             flags(&ctx, &collection, &records).await?;
-            expand::expand(&ctx, &collection, &records, &paths).await;
-            return Ok(());
+            return expand::expand(&ctx, &collection, &records, &paths).await;
         };
         let event = EnrichEvent { ctx: ctx.clone(), collection: collection.clone(), record };
         let app = ctx.app.clone();

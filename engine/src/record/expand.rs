@@ -1,7 +1,8 @@
 //! Loading relations into records (spec records-files §1.7): six levels, back relations, view rules, one read per
 //! distinct set of ids.
 //!
-//! Paths form a tree, so a shared beginning is read once. A failing path is left out as a whole, silently but for a log line.
+//! Paths form a tree, so a shared beginning is read once. A failing path is left out as a whole, silently but for a log
+//! line, unless it is the database that failed.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -49,11 +50,22 @@ impl Paths {
     }
 }
 
-/// Expands records of one collection in place. Failing paths are left out.
-pub async fn expand(ctx: &Ctx, collection: &Arc<Loaded>, records: &[RecordRef], paths: &Paths) {
+/// Expands records of one collection in place. Paths that rules or the schema do not allow are left out.
+///
+/// # Errors
+/// [`Error::Unexpanded`]
+pub async fn expand(
+    ctx: &Ctx,
+    collection: &Arc<Loaded>,
+    records: &[RecordRef],
+    paths: &Paths,
+) -> Result<()> {
     let ctx = ctx.in_context("expand");
-    // Errors concern single paths and are logged where they happen.
-    let _ = level(&ctx, collection.clone(), records.to_vec(), paths.clone()).await;
+    match level(&ctx, collection.clone(), records.to_vec(), paths.clone()).await {
+        Err(error @ Error::Unexpanded { .. }) => Err(error),
+        // Others concern single paths and are logged where they happen.
+        _ => Ok(()),
+    }
 }
 
 /// Expands one level; fails if no path could be processed.
@@ -74,6 +86,11 @@ fn level(
             match one(&ctx, &collection, &records, &segment, below).await {
                 Ok(()) => any = true,
                 Err(error) => {
+                    // DIFFERENCE: what the database refuses is no relation without records: the request fails.
+                    let error = match error.unexpanded(&segment) {
+                        Ok(unexpanded) => return Err(unexpanded),
+                        Err(error) => error,
+                    };
                     tracing::warn!(collection = %collection.name, path = %segment, %error, "failed to expand");
                     last = Err(error);
                 }

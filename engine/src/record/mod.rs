@@ -31,8 +31,8 @@ pub use crate::{
 };
 pub use auth_form::Access;
 pub use body::Submission;
-pub use enrich::enrich;
 pub(crate) use enrich::is_enriched as has_enrich_hooks;
+pub use enrich::{enrich, enrich_done};
 pub use save::Draft;
 
 #[cfg(test)]

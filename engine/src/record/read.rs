@@ -174,7 +174,7 @@ pub async fn list(ctx: &Ctx, collection: &Arc<Loaded>, query: &ListQuery) -> Res
             let n_items = sheet.len();
             let mut body = Vec::with_capacity(16 << 10);
             body.extend_from_slice(OPEN);
-            spread::write(ctx, sheet, wishes, &mut body).await;
+            spread::write(ctx, sheet, wishes, &mut body).await?;
             close_envelope(&mut body, page, per_page, total);
             return Ok(ListOutcome::Json { body, n_items });
         }
@@ -323,7 +323,7 @@ pub async fn view(
                 return Err(Error::NotFound);
             }
             let mut body = Vec::with_capacity(2 << 10);
-            spread::write(ctx, sheet, wishes, &mut body).await;
+            spread::write(ctx, sheet, wishes, &mut body).await?;
             return Ok(ViewOutcome::Json(body));
         }
         let viewer = Viewer::of(&ctx.caller, collection);

@@ -583,7 +583,8 @@ async fn write_row(ctx: &Ctx, record: &RecordRef, held: &[Step]) -> Result<()> {
         let record = record.lock();
         // DIFFERENCE: an update names changed columns only. SQLite then leaves the indexes of all others alone, and two
         // clients that change different fields of one record at the same time both keep what they wrote.
-        let all = record.is_new() || record.values() == record.originals();
+        // What changes nothing writes nothing; a key that stays is not written either, which distributed tables refuse.
+        let all = record.is_new();
         let columns: Vec<(&str, dialects::Value)> = collection
             .fields
             .iter()
@@ -595,6 +596,8 @@ async fn write_row(ctx: &Ctx, record: &RecordRef, held: &[Step]) -> Result<()> {
         let (dialect, table) = (ctx.app.dialect(), &collection.name);
         if record.is_new() {
             (Job::from(statement::insert(dialect, table, &columns)), Action::Create)
+        } else if columns.is_empty() {
+            (Job::new(), Action::Update)
         } else if held.is_empty() {
             let sql = statement::update(dialect, table, record.stored_id(), &columns);
             (Job::from(sql), Action::Update)

@@ -151,18 +151,31 @@ struct Written {
     by_parent: HashMap<String, Vec<usize>>,
 }
 
-/// Adds the rows of a list to `out`, comma separated, with their relations. Failing paths are left out.
-pub(super) async fn write(ctx: &Ctx, sheet: Sheet, wishes: Wishes, out: &mut Vec<u8>) {
+/// Adds the rows of a list to `out`, comma separated, with their relations. Paths that rules or the schema do not allow are
+/// left out.
+///
+/// # Errors
+/// [`Error::Unexpanded`]
+pub(super) async fn write(
+    ctx: &Ctx,
+    sheet: Sheet,
+    wishes: Wishes,
+    out: &mut Vec<u8>,
+) -> Result<()> {
     let ctx = ctx.in_context("expand");
     let (sheet, branches) = branches(&ctx, sheet, wishes).await;
-    // Errors concern single paths and were logged where they happened.
-    let branches = branches.unwrap_or_default();
+    let branches = match branches {
+        Err(error @ Error::Unexpanded { .. }) => return Err(error),
+        // Others concern single paths and were logged where they happened.
+        branches => branches.unwrap_or_default(),
+    };
     for at in 0..sheet.lines.len() {
         if at > 0 {
             out.push(b',');
         }
         join(&sheet, at, &branches, out);
     }
+    Ok(())
 }
 
 /// The relations of one level; fails if no path could be processed.
@@ -182,6 +195,10 @@ fn branches(ctx: &Ctx, sheet: Sheet, wishes: Wishes) -> BoxFuture<(Sheet, Result
             match branch(&ctx, &sheet, wish, nth).await {
                 Ok(branch) => done.push(branch),
                 Err(error) => {
+                    let error = match error.unexpanded(&key) {
+                        Ok(unexpanded) => return (sheet, Err(unexpanded)),
+                        Err(error) => error,
+                    };
                     tracing::warn!(path = %key, %error, "failed to expand");
                     failed = Some(error);
                 }

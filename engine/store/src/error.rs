@@ -42,6 +42,9 @@ pub enum Error {
     /// This database cannot do that.
     #[error("not possible with this database")]
     Unsupported,
+    /// A stored value that cannot be read.
+    #[error("{0}")]
+    Unreadable(String),
     /// Anything else; the text is the compatible driver message (spec collections-and-fields §1.2).
     #[error("{0}")]
     Driver(String),

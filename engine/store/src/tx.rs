@@ -71,6 +71,9 @@ impl Tx {
     /// # Errors
     /// Of the first step that failed, or as [`query`](Self::query).
     pub async fn write(&self, job: Job) -> Result<Done> {
+        if job.is_idle(self.dialect() == Dialect::Postgres) {
+            return Ok(Done::default());
+        }
         match &self.kind {
             Kind::Sqlite(tx) => tx.write(job).await,
             Kind::Postgres(tx) => Box::pin(tx.write(job)).await,

@@ -248,14 +248,51 @@ impl Database {
 /// are asked for.
 pub(super) async fn explain(conn: &mut Conn, fail: Fail) -> Error {
     let Some((table, constraint)) = fail.unique() else { return fail.into_error() };
-    let asked = catalog::index_columns(Dialect::Postgres, &constraint);
-    let columns = match conn.query(&asked).await {
+    let columns = columns_of(conn, &constraint).await;
+    // Where a table is spread over servers, the part that refused is named: `posts_pkey_102025`.
+    if columns.is_empty()
+        && let Some(whole) = without_number(&constraint)
+    {
+        let columns = columns_of(conn, whole).await;
+        if !columns.is_empty() {
+            return error::unique(without_number(&table).unwrap_or(&table), whole, columns);
+        }
+    }
+    error::unique(&table, &constraint, columns)
+}
+
+async fn columns_of(conn: &mut Conn, constraint: &str) -> Vec<String> {
+    let asked = catalog::index_columns(Dialect::Postgres, constraint);
+    let rows = match conn.query(&asked).await {
         Ok(answer) => answer.owned().map(|found| found.rows).unwrap_or_default(),
         Err(_) => Vec::new(),
     };
-    let columns = columns
-        .into_iter()
+    rows.into_iter()
         .filter_map(|row| row.into_iter().next()?.text().map(|name| name.into_owned()))
-        .collect();
-    error::unique(&table, &constraint, columns)
+        .collect()
+}
+
+/// A name without `_` and the digits at its end.
+fn without_number(name: &str) -> Option<&str> {
+    let (whole, number) = name.rsplit_once('_')?;
+    let is_number = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+    (is_number && !whole.is_empty()).then_some(whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_parts() {
+        for (name, whole) in [
+            ("posts_pkey_102025", Some("posts_pkey")),
+            ("posts_102025", Some("posts")),
+            ("posts_pkey", None),
+            ("posts_", None),
+            ("_1", None),
+        ] {
+            assert_eq!(without_number(name), whole);
+        }
+    }
 }

@@ -13,6 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use dialects::Dialect;
 use futures_util::future::join;
 use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 
@@ -182,7 +183,9 @@ impl Conn {
             let table = dialects::ident(&keep.table);
             text.push_str(&format!(" FROM {table} AS b WHERE b.\"id\" = $1 RETURNING \"id\""));
             let mut params = vec![Value::Text(note.record.as_str().into())];
-            params.extend(keep.without.iter().map(|name| Value::Text(name.as_str().into())));
+            let stored =
+                |name: &String| dialects::names::stored(Dialect::Postgres, name).into_owned();
+            params.extend(keep.without.iter().map(|name| Value::Text(stored(name).into())));
             let kept = self.query(&Sql { text, params }).await?.rows().scalar_i64()?;
             if kept > 0 {
                 changes.push((note.channel, Change::of(note, Some(kept))));
