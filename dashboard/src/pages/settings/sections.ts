@@ -1,0 +1,1 @@
+export const sections: { id: string; title: string }[] = [];
