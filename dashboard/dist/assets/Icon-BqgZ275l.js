@@ -1,1 +1,0 @@
-import{I as e,O as t,T as n,V as r,c as i,f as a}from"./index-BPjM1vJE.js";var o=new URL(`icons-Do642Kgv.svg`,import.meta.url).href,s=t(`<svg class="icon svelte-123hemx" aria-hidden="true"><use></use></svg>`);function c(t,c){let l=i(c,`size`,3,16);var u=s(),d=r(u);e(()=>{a(u,`width`,l()),a(u,`height`,l()),a(d,`href`,`${o??``}#${c.name??``}`)}),n(t,u)}export{c as t};

@@ -1,1 +1,0 @@
-import{D as e,T as t}from"./index-BPjM1vJE.js";var n=e(`<p></p>`);function r(e){var r=n();t(e,r)}export{r as default};
