@@ -17,12 +17,13 @@ const freePort = () => new Promise((go) => { const s = createServer().listen(0, 
 
 export async function startServer({ superuser = true, args = [] } = {}) {
   if (!binary) throw new Error('no server: build it or set PB_BIN');
-  const dir = mkdtempSync(join(tmpdir(), 'dash-'));
+  // the data directory has a parent of its own: migrations are written beside it
+  const home = mkdtempSync(join(tmpdir(), 'dash-')), dir = join(home, 'pb_data');
   if (superuser) execFileSync(binary, ['superuser', 'upsert', email, password, '--dir', dir], { stdio: 'ignore' });
   const port = await freePort();
   let child, log = '';
   const start = async () => {
-    child = spawn(binary, ['serve', '--http', `127.0.0.1:${port}`, '--dir', dir, ...args], { stdio: ['ignore', 'pipe', 'pipe'], cwd: dir });
+    child = spawn(binary, ['serve', '--http', `127.0.0.1:${port}`, '--dir', dir, ...args], { stdio: ['ignore', 'pipe', 'pipe'], cwd: home });
     child.stdout.on('data', (d) => (log += d));
     child.stderr.on('data', (d) => (log += d));
     for (let i = 0; i < 200; i++) {
@@ -33,7 +34,7 @@ export async function startServer({ superuser = true, args = [] } = {}) {
   };
   await start();
   const stopChild = () => new Promise((go) => { if (child.exitCode !== null) return go(); child.once('exit', go); child.kill(); });
-  return { url: `http://127.0.0.1:${port}`, dir, log: () => log, start, stopChild, stop: async () => { await stopChild(); rmSync(dir, { recursive: true, force: true }); } };
+  return { url: `http://127.0.0.1:${port}`, dir, log: () => log, start, stopChild, stop: async () => { await stopChild(); rmSync(home, { recursive: true, force: true }); } };
 }
 
 export const launch = () => chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--js-flags=--expose-gc', '--enable-precise-memory-info'] });
@@ -52,7 +53,7 @@ export class App {
       const who = await api(front, 'POST', '/api/collections/_superusers/auth-with-password', { identity: o.email ?? email, password: o.password ?? password });
       app.auth = who;
       const key = `__pb_superusers__${new URL(front).pathname.replace(/\/$/, '')}/_`;
-      await context.addInitScript(([k, v, f]) => { if (!sessionStorage.getItem('seeded') && !localStorage.getItem(k)) { localStorage.setItem(k, v); sessionStorage.setItem('seeded', '1'); } void f; }, [key, JSON.stringify(who), 0]);
+      await context.addInitScript(([k, v, f]) => { if (location.protocol === 'about:') return; if (!sessionStorage.getItem('seeded') && !localStorage.getItem(k)) { localStorage.setItem(k, v); sessionStorage.setItem('seeded', '1'); } void f; }, [key, JSON.stringify(who), 0]);
     }
     return app;
   }

@@ -1,1 +1,0 @@
-import{F as e,L as t,P as n,Q as r,ct as i,q as a,st as o}from"./index-D0_IzPcP.js";var s=t(`<p> </p>`);function c(t,c){i(c,!0);var l=s(),u=r(l);a(()=>n(u,`${c.collection?.name??``}${c.from?.name??``}`)),e(t,l),o()}export{c as default};

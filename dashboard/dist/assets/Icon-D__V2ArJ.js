@@ -1,1 +1,0 @@
-import{F as e,Q as t,R as n,_ as r,l as i,q as a}from"./index-D0_IzPcP.js";var o=new URL(`icons-Do642Kgv.svg`,import.meta.url).href,s=n(`<svg class="icon svelte-123hemx" aria-hidden="true"><use></use></svg>`);function c(n,c){let l=i(c,`size`,3,16);var u=s(),d=t(u);a(()=>{r(u,`width`,l()),r(u,`height`,l()),r(d,`href`,`${o??``}#${c.name??``}`)}),e(n,u)}export{c as t};

@@ -1,1 +1,0 @@
-import{F as e,L as t}from"./index-D0_IzPcP.js";var n=t(`<p></p>`);function r(t){var r=n();e(t,r)}export{r as default};
