@@ -32,12 +32,12 @@ export class SectionForm {
     this.secrets = {};
     this.ready = true;
   }
-  get changedKeys(): string[] { return this.keys.filter((k) => !equalJson(this.base[k], $state.snapshot(this.values[k])) || Object.keys(this.secrets).some((s) => s.startsWith(`${k}.`))); }
+  get changedKeys(): string[] { return this.keys.filter((k) => !equalJson(this.base[k], $state.snapshot(this.values[k] as unknown)) || Object.keys(this.secrets).some((s) => s.startsWith(`${k}.`))); }
   get dirty(): boolean { return this.ready && this.changedKeys.length > 0; }
   get count(): number {
     let n = Object.keys(this.secrets).length;
     for (const k of this.keys) {
-      const a = this.base[k], b = $state.snapshot(this.values[k]);
+      const a = this.base[k], b = $state.snapshot(this.values[k] as unknown) as JsonObject | string[];
       if (Array.isArray(a) || !a) { if (!equalJson(a, b)) n++; } else for (const x of Object.keys({ ...a, ...(b as object) })) if (!equalJson((a as JsonObject)[x], (b as JsonObject)[x])) n++;
     }
     return n;
@@ -49,7 +49,7 @@ export class SectionForm {
   body(): JsonObject {
     const out: JsonObject = {};
     for (const k of this.changedKeys) {
-      const a = this.base[k], b = $state.snapshot(this.values[k]);
+      const a = this.base[k], b = $state.snapshot(this.values[k] as unknown) as JsonObject | string[];
       if (Array.isArray(b) || !a || Array.isArray(a)) { out[k] = b as JsonObject[string]; continue; }
       const part: JsonObject = {};
       for (const x of Object.keys(b as JsonObject)) if (!equalJson((a as JsonObject)[x], (b as JsonObject)[x])) part[x] = (b as JsonObject)[x]!;

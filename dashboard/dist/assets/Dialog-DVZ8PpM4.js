@@ -1,0 +1,1 @@
+export{o as default}from"./App-QXW5pp54.js";
