@@ -9,6 +9,7 @@ export default defineConfig({
   plugins: [svelte({ compilerOptions: { discloseVersion: false } })],
   build: {
     target: 'es2022',
+    cssTarget: ['chrome123', 'firefox128', 'safari17.5'], // they know light-dark()
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
     reportCompressedSize: false,

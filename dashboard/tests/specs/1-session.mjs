@@ -193,7 +193,7 @@ check('T58 scheme: switch without reload, in all tabs, right at the first paint'
   await other.goto(`${app.front}/_/#/settings/appearance`);
   await other.waitForSelector('select');
   await p.locator('select').first().selectOption('dark');
-  assert.notEqual(await bg(p), light);
+  await p.waitForFunction((l) => getComputedStyle(document.body).backgroundColor !== l, light);
   await other.waitForFunction((l) => getComputedStyle(document.body).backgroundColor !== l, light);
   await p.reload({ waitUntil: 'commit' });
   assert.notEqual(await p.evaluate(() => getComputedStyle(document.documentElement).colorScheme), 'light');

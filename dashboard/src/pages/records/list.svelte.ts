@@ -106,12 +106,14 @@ export class RecordList {
     const next = fresh ? new Map<number, Rec[]>() : new Map(this.pages);
     // rows that came meanwhile push others onto the next page: a page that shares a row is read again
     const ids = new Set(rows.map((r) => r.id));
-    for (const [p, old] of next) if (p !== page && old.some((r) => ids.has(r.id))) next.delete(p);
+    let grown = this.total !== null && rows.length > Math.max(0, this.total - (page - 1) * perPage);
+    for (const [p, old] of next) if (p !== page && old.some((r) => ids.has(r.id))) { next.delete(p); grown = true; }
     next.set(page, rows);
     if (next.size > 30) { const far = [...next.keys()].sort((a, b) => Math.abs(b - page) - Math.abs(a - page))[0]; if (far !== undefined) next.delete(far); }
     this.pages = next;
     this.loadedOnce = true;
     this.keep();
+    if (grown && !fresh) void this.count_(this.epoch);
   }
   private async count_(epoch: number): Promise<void> {
     const q = this.query;

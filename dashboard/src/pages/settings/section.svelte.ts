@@ -42,7 +42,8 @@ export class SectionForm {
     }
     return n;
   }
-  group(key: string): JsonObject { return this.values[key] as JsonObject; }
+  /** Empty until loaded. */
+  group(key: string): JsonObject { return (this.values[key] ?? {}) as JsonObject; }
   reset(): void { this.values = copyJson(this.base); this.secrets = {}; this.issues = {}; this.error = ''; }
 
   /** The body: of each changed group only its changed keys; lists whole. */

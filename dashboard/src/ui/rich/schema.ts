@@ -31,7 +31,7 @@ export const schema = new Schema({ nodes, marks });
 
 export function parseHtml(html: string): Node {
   // a parsed document of its own: nothing of it runs or loads
-  const dom = new DOMParser().parseFromString(html, 'text/html');
+  const dom = new DOMParser().parseFromString(quiet(html), 'text/html');
   return PmParser.fromSchema(schema).parse(dom.body);
 }
 export function printHtml(doc: Node): string {
@@ -55,4 +55,7 @@ function shape(html: string): string {
   };
   return [...dom.head.childNodes, ...dom.body.childNodes].map(walk).join('').replace(/<(P|TBODY) >|<\/>/g, (m, p: string) => (p ? '' : m)).replace(/<\/>/g, '');
 }
-export const representable = (html: string): boolean => shape(html) === shape(printHtml(parseHtml(html)));
+const handlers = /(<[^>]*[\s/"'])on([a-z]+\s*=)/gi;
+/** Event attributes never reach a parser: even an inert document reports them to the CSP. */
+const quiet = (html: string): string => { let out = html; for (let i = 0; i < 20 && out.search(handlers) >= 0; i++) out = out.replace(handlers, '$1data-on$2'); return out; };
+export const representable = (html: string): boolean => html.search(handlers) < 0 && shape(html) === shape(printHtml(parseHtml(html)));

@@ -1,1 +1,0 @@
-export{o as default}from"./App-QXW5pp54.js";
