@@ -5,7 +5,8 @@ import type { Collection, Field, Page, Rec } from '../../lib/api/types';
 import { onUpdateField, presentable, schema } from '../../lib/schema/schema.svelte';
 import { defOf } from '../../fields';
 
-export const perPage = 100;
+/** Three screens of dense rows; small enough for the first list's budget. */
+export const perPage = 50;
 interface Kept { pages: Map<number, Rec[]>; total: number | null }
 const cache = new Map<string, Kept>();
 
@@ -25,7 +26,7 @@ export function selection(c: Collection, columns: Field[]): { fields: string; ex
     if (f.type === 'relation') {
       expand.push(f.name);
       // before the collections are known the usual titles are asked for; unknown names are harmless
-      const shown = target ? presentable(target).map((p) => p.name) : ['title', 'name', 'email', 'username', 'label'];
+      const shown = target?.fields.length ? presentable(target).map((p) => p.name) : ['title', 'name', 'email', 'username', 'label'];
       for (const n of ['id', ...shown]) names.add(`expand.${f.name}.${n}`);
     }
   }
@@ -109,7 +110,7 @@ export class RecordList {
     let grown = this.total !== null && rows.length > Math.max(0, this.total - (page - 1) * perPage);
     for (const [p, old] of next) if (p !== page && old.some((r) => ids.has(r.id))) { next.delete(p); grown = true; }
     next.set(page, rows);
-    if (next.size > 30) { const far = [...next.keys()].sort((a, b) => Math.abs(b - page) - Math.abs(a - page))[0]; if (far !== undefined) next.delete(far); }
+    if (next.size > 60) { const far = [...next.keys()].sort((a, b) => Math.abs(b - page) - Math.abs(a - page))[0]; if (far !== undefined) next.delete(far); }
     this.pages = next;
     this.loadedOnce = true;
     this.keep();

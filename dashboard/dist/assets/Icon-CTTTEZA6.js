@@ -1,1 +1,0 @@
-import{$ as e,I as t,J as n,_ as r,l as i,z as a}from"./index-BRJu200j.js";var o=new URL(`icons-Do642Kgv.svg`,import.meta.url).href,s=a(`<svg class="icon svelte-123hemx" aria-hidden="true"><use></use></svg>`);function c(a,c){let l=i(c,`size`,3,16);var u=s(),d=e(u);n(()=>{r(u,`width`,l()),r(u,`height`,l()),r(d,`href`,`${o??``}#${c.name??``}`)}),t(a,u)}export{c as t};

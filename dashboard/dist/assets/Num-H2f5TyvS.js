@@ -1,1 +1,0 @@
-import{ct as e,d as t,l as n,lt as r,u as i}from"./index-BRJu200j.js";import{t as a}from"./Text-BO_iiulW.js";var o=new Set([`$$slots`,`$$events`,`$$legacy`,`onchange`,`kind`]);function s(s,c){r(c,!0);let l=n(c,`kind`,3,`number`),u=i(c,o);a(s,t(()=>u,{get kind(){return l()},onchange:e=>c.onchange(Number(e))})),e()}export{s as t};
