@@ -665,7 +665,7 @@ impl Event<event::RecordsListEvent> {
     }
     /// The number of the page, from 1.
     #[must_use]
-    pub fn page(&self) -> u32 {
+    pub fn page(&self) -> i64 {
         self.inner.page
     }
     /// Records per page.
