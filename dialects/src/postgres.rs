@@ -287,7 +287,7 @@ impl Spell for Postgres {
 
     fn last_order(&self, w: &mut Walk<'_>, _needed: bool) -> bool {
         // Rows move when they are updated: insertion order must be asked for.
-        w.push("b._rowid_");
+        w.row_id();
         true
     }
 

@@ -163,7 +163,7 @@ impl Spell for Sqlite {
     fn last_order(&self, w: &mut Walk<'_>, needed: bool) -> bool {
         // The reference's plans walk the base table; ours may walk a set of related rows.
         if needed {
-            w.push("b._rowid_");
+            w.row_id();
         }
         needed
     }
@@ -345,27 +345,19 @@ impl Sqlite {
         }
     }
 
-    /// Operation order matters: it decides which identical points give NULL (spec §3.3).
+    /// The registered function of [`crate::SQLITE_DISTANCE`].
     fn distance(&self, w: &mut Walk<'_>, args: &[Expr], half: Half) {
-        let [lon_a, lat_a, lon_b, lat_b] = args else { return w.push("NULL") };
-        let steps = [
-            ("(6371 * acos(cos(radians(", lat_a),
-            (")) * cos(radians(", lat_b),
-            (")) * cos(radians(", lon_b),
-            (") - radians(", lon_a),
-            (")) + sin(radians(", lat_a),
-            (")) * sin(radians(", lat_b),
-        ];
-        for (text, arg) in steps {
-            w.push(text);
-            self.expr(w, arg, half);
-        }
-        w.push("))))");
+        w.push(crate::SQLITE_DISTANCE);
+        self.arguments(w, args, half);
     }
 
     /// The registered function of [`crate::SQLITE_SEARCH`]: the query, then the texts.
     fn search(&self, w: &mut Walk<'_>, args: &[Expr], half: Half) {
         w.push(crate::SQLITE_SEARCH);
+        self.arguments(w, args, half);
+    }
+
+    fn arguments(&self, w: &mut Walk<'_>, args: &[Expr], half: Half) {
         for (at, arg) in args.iter().enumerate() {
             w.push(if at == 0 { "(" } else { ", " });
             self.expr(w, arg, half);

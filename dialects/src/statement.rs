@@ -79,28 +79,39 @@ impl<'a> Select<'a> {
     }
 }
 
+/// How to go about a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// Along its order, as far as an index gives it; related rows are found by this reach.
+    Walk(Reach),
+    /// Through all rows that may match, whatever order they come in; the keys of the page are sorted out of those.
+    Scan,
+}
+
 /// The matching rows in the plan's order.
 ///
-/// Without a sort, tables come in insertion order as far as the reference does so too.
+/// Without a sort, tables come in insertion order as far as the reference does so too, and by their ids where its joins
+/// make it walk those.
 #[must_use]
 pub fn page(d: Dialect, plan: &Plan, select: &Select<'_>) -> Sql {
-    let way = if matches!(select.only, Only::All) { Reach::Many } else { Reach::Few };
-    page_in(d, plan, select, way)
+    let ways = page_ways(d, plan, select);
+    let way = ways.iter().rfind(|way| **way != Way::Scan).or(ways.last());
+    page_in(d, plan, select, way.copied().unwrap_or(Way::Walk(Reach::Many)))
 }
 
 /// How [`page_in`] may go about a page, at least one way; which one is the cheapest depends on the rows.
 ///
-/// The last way is that of [`page`]: it builds the sets of all related rows that qualify and is never far from the best.
-/// The ones before it, likelier first, look related rows up while they walk, which is cheap where the page fills early
-/// and costs more than sets where few rows match: run them within a limit of steps.
+/// The last way looks at every row once at most and is never far from the best where few rows match: it builds the sets of
+/// all related rows that qualify. The ones before it, likelier first, are cheap where the page fills early and may cost
+/// much more than the last one elsewhere: run them within a limit of steps.
 #[must_use]
-pub fn page_ways(d: Dialect, plan: &Plan, select: &Select<'_>) -> &'static [Reach] {
+pub fn page_ways(d: Dialect, plan: &Plan, select: &Select<'_>) -> &'static [Way] {
     emit::page_ways(d, plan, select)
 }
 
 /// [`page`], in one of the [`page_ways`].
 #[must_use]
-pub fn page_in(d: Dialect, plan: &Plan, select: &Select<'_>, way: Reach) -> Sql {
+pub fn page_in(d: Dialect, plan: &Plan, select: &Select<'_>, way: Way) -> Sql {
     emit::page(d, plan, select, way)
 }
 

@@ -125,7 +125,12 @@ fn fresh_directories_have_the_known_tables() {
     assert_eq!(names, ["_mfas", "_otps", "_externalAuths", "_authOrigins", "_superusers", "users"]);
     // A fresh directory validates against itself.
     for collection in snapshot.iter() {
-        let cx = Validation { old: Some(&collection.collection), snapshot: &snapshot, db: &db };
+        let cx = Validation {
+            old: Some(&collection.collection),
+            snapshot: &snapshot,
+            db: &db,
+            is_stored: false,
+        };
         block_on(schema::validate(&collection.collection, &cx)).unwrap();
     }
 }
@@ -184,7 +189,7 @@ async fn save(store: &Store, body: &Value, old: Option<&Collection>) -> Result<C
         return Err("Failed to load the submitted data due to invalid formatting.|{}".into());
     }
     schema::prepare(&db, &snapshot, &mut draft, old).await;
-    let cx = Validation { old, snapshot: &snapshot, db: &db };
+    let cx = Validation { old, snapshot: &snapshot, db: &db, is_stored: false };
     let mut result = schema::validate(&draft, &cx).await;
     if result.is_ok() {
         let tx = store.data().begin().await.unwrap();

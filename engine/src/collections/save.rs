@@ -105,7 +105,8 @@ async fn validate_stage(
         let draft = collection.snapshot();
         let snapshot = ctx.snapshot();
         let old = old.as_deref().map(|l| &l.collection);
-        crate::schema::validate(&draft, &Validation { old, snapshot: &snapshot, db: &ctx.db }).await
+        let cx = Validation { old, snapshot: &snapshot, db: &ctx.db, is_stored: false };
+        crate::schema::validate(&draft, &cx).await
     })
     .await
 }

@@ -16,6 +16,13 @@ pub(crate) struct Aside {
     create: String,
 }
 
+impl Aside {
+    /// With another text.
+    pub(crate) fn edited(self, edit: impl FnOnce(&str) -> String) -> Self {
+        Self { create: edit(&self.create), ..self }
+    }
+}
+
 /// Drops all views; the oldest is the first of the list.
 ///
 /// # Errors

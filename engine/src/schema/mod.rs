@@ -9,6 +9,7 @@ pub mod index;
 pub mod migrate;
 pub mod normalize;
 pub mod options;
+mod row_id;
 pub mod rules;
 pub mod snapshot;
 pub mod sync;
