@@ -206,12 +206,15 @@ fn an_import_names_collections_by_id() {
         assert_eq!(import(&server, &item, false), (400, text), "{item}");
         assert_eq!(names(&server), start);
     }
+    let blank = json!([{"id": "", "name": "a", "type": "base"}]);
     let lost = json!([rest, {"id": "a", "name": "z", "type": "base"}]);
-    let text = import(&server, &lost, true).1;
-    assert!(
-        text.ends_with("failed to retrieve old cached collection: sql: no rows in result set."),
-        "{text}"
-    );
+    for (items, delete_missing) in [(blank, false), (lost, true)] {
+        let text = import(&server, &items, delete_missing).1;
+        assert!(
+            text.ends_with("failed to retrieve old cached collection: sql: no rows in result set."),
+            "{text}"
+        );
+    }
     let system =
         json!([rest, {"id": "pbc_other", "name": "_superusers", "type": "auth", "fields": []}]);
     assert_eq!(import(&server, &system, true), (400, taken("_superusers")));

@@ -128,6 +128,7 @@ pub(crate) fn exists(d: Dialect, plan: &Plan, id: &str) -> Sql {
     w.finish()
 }
 
+/// Of a row that is given as values, submitted or once stored.
 pub(crate) fn exists_draft(d: Dialect, plan: &Plan, columns: &[(&str, Value)]) -> Sql {
     let lowered = semijoin::lower(plan, Reach::Few, false);
     let mut w = Walk::new(d, plan);

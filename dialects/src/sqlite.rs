@@ -5,7 +5,8 @@
 use filter_lang::{
     form::{self, EqForm, LikeForm, Seat, Side},
     func::{Func, fts},
-    plan::{Expr, JsonSeg, Literal, NodeId, NodeKind, Op},
+    plan::{Expr, JsonSeg, Literal, NodeId, NodeKind, Op, RowMode},
+    schema::Class,
     semijoin::{Row, is_list},
     value::{Affinity, Value},
 };
@@ -200,8 +201,17 @@ impl Spell for Sqlite {
         w.push(" LIMIT 1000)");
     }
 
-    fn draft_column(&self, w: &mut Walk<'_>, _column: &str, value: &Value) {
+    fn draft_column(&self, w: &mut Walk<'_>, column: &str, value: &Value) {
+        let field = w.plan.base.field(column).filter(|_| w.plan.row == RowMode::Stored);
+        let ty = match field.map(|field| (field.affinity, field.class, field.multiple)) {
+            Some((Affinity::Text, ..)) => " AS TEXT)",
+            Some((Affinity::Num, Class::Number | Class::Bool, false)) => " AS NUMERIC)",
+            // Anything else is text that is no number.
+            _ => return self.value(w, value),
+        };
+        w.push("CAST(");
         self.value(w, value);
+        w.push(ty);
     }
 
     fn keys_first(&self, _columns: &ColumnList) -> bool {

@@ -142,6 +142,14 @@ pub fn exists_draft(d: Dialect, plan: &Plan, columns: &[(&str, Value)]) -> Sql {
     emit::exists_draft(d, plan, columns)
 }
 
+/// One row if a row that was stored with these values matches, whatever the table holds by now. The plan is one for stored
+/// rows: columns keep their affinity, and others may refer to the row.
+#[must_use]
+pub fn exists_as(d: Dialect, plan: &Plan, columns: &[(&str, Value)]) -> Sql {
+    debug_assert_eq!(plan.row, RowMode::Stored);
+    emit::exists_draft(d, plan, columns)
+}
+
 /// The row of this id.
 #[must_use]
 pub fn select_by_id(d: Dialect, table: &str, columns: &ColumnList, id: &str) -> Sql {
@@ -191,6 +199,21 @@ pub fn ids_all_exist(d: Dialect, table: &str, ids: &[&str]) -> Sql {
     );
     let count = i64::try_from(ids.len()).unwrap_or(i64::MAX);
     Sql { text, params: vec![Value::Text(json_list(ids).into()), Value::Int(count)] }
+}
+
+/// One row if none of these tables has a row of this id.
+#[must_use]
+pub fn id_is_free(d: Dialect, tables: &[&str], id: &str) -> Sql {
+    let mut text = String::from("SELECT 1");
+    for (at, table) in tables.iter().enumerate() {
+        let word = if at == 0 { "WHERE" } else { "AND" };
+        let (table, mark) = (crate::ident(table), mark(d, 1));
+        text.push_str(&format!(
+            " {word} NOT EXISTS (SELECT 1 FROM {table} AS b WHERE b.\"id\" = {mark})"
+        ));
+    }
+    let params = if tables.is_empty() { Vec::new() } else { vec![Value::Text(id.into())] };
+    Sql { text, params }
 }
 
 /// The first row whose `column` is `value`, ignoring case where `nocase` (auth identities).
@@ -462,6 +485,10 @@ mod tests {
         assert_eq!(
             select_by_id(Dialect::Sqlite, "t", &cols, "x").text,
             r#"SELECT b."id",b."a""b" FROM "t" AS b WHERE b."id" = ?1 LIMIT 1"#
+        );
+        assert_eq!(
+            id_is_free(Dialect::Postgres, &["t", "u"], "x").text,
+            r#"SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM "t" AS b WHERE b."id" = $1) AND NOT EXISTS (SELECT 1 FROM "u" AS b WHERE b."id" = $1)"#
         );
         let many = select_by_ids(Dialect::Sqlite, "t", &cols, &["x", "y\""]);
         assert!(many.text.ends_with(r#"b."id" IN (SELECT value FROM json_each(?1))"#));

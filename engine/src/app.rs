@@ -115,13 +115,25 @@ pub trait Observer: Send + Sync {
     fn deleting<'a>(&'a self, ctx: &'a Ctx, record: &'a RecordRef) -> BoxFutureRef<'a, ()>;
     /// A deletion announced by [`Observer::deleting`] did not happen.
     fn delete_failed(&self, record: &RecordRef);
+    /// True if somebody wants to know of records of a collection that an update takes out of sight.
+    fn wants_old(&self, collection: &Loaded) -> bool;
     /// A record was created, updated or deleted.
     fn changed<'a>(
         &'a self,
         ctx: &'a Ctx,
         record: &'a RecordRef,
         action: Action,
+        write: Write,
     ) -> BoxFutureRef<'a, ()>;
+}
+
+/// What there is to know of a write besides the record.
+#[derive(Debug, Clone, Default)]
+pub struct Write {
+    /// What an update found, if that is wanted and was there before the transaction.
+    pub old: Option<Arc<Record>>,
+    /// The transaction wrote the record several times: its row is what the last time left.
+    pub is_one_of_several: bool,
 }
 
 /// The application. Cheap to clone.
@@ -133,6 +145,7 @@ struct Inner {
     store: Store,
     snapshot: ArcSwap<Snapshot>,
     settings: ArcSwap<Settings>,
+    loaded_settings: settings_ops::Loaded,
     hooks: Hooks,
     passwords: Lane,
     files: Files,
@@ -193,6 +206,7 @@ impl App {
             store,
             snapshot: ArcSwap::from_pointee(snapshot),
             settings: ArcSwap::default(),
+            loaded_settings: settings_ops::Loaded::default(),
             hooks,
             passwords: Lane::passwords(),
             log,
@@ -323,6 +337,9 @@ impl App {
     pub(crate) fn set_settings(&self, settings: Settings) {
         self.0.files.configure(&settings);
         self.0.settings.store(Arc::new(settings));
+    }
+    pub(crate) fn loaded_settings(&self) -> &settings_ops::Loaded {
+        &self.0.loaded_settings
     }
     /// All hooks.
     #[must_use]

@@ -160,7 +160,8 @@ fn register_distance(db: &rusqlite::Connection) {
     .unwrap();
 }
 
-fn stored(collection: &Collection, row: &Record, d: Dialect) -> Vec<(String, Value)> {
+/// A row as a table holds it.
+pub(super) fn stored(collection: &Collection, row: &Record, d: Dialect) -> Vec<(String, Value)> {
     collection
         .fields
         .iter()

@@ -90,8 +90,8 @@ async fn save_all(ctx: &Ctx, drafts: Vec<(Collection, Option<Collection>)>) -> R
     let mut saved = Vec::with_capacity(drafts.len());
     for (draft, old) in drafts {
         let (name, is_view) = (draft.name.clone(), draft.is_view());
-        if old.as_ref().is_some_and(|old| ctx.snapshot().by_id(&old.id).is_none()) {
-            // An id that is the name of a collection, which goes as nothing has its id.
+        if old.is_some() && ctx.snapshot().find(&draft.id).is_none() {
+            // No id, or one that is the name of a collection, which has gone as nothing has its id.
             let reason = "failed to retrieve old cached collection: sql: no rows in result set";
             return Err(Error::Message(format!("failed to save collection {name:?}: {reason}")));
         }

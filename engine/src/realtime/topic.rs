@@ -14,6 +14,8 @@ pub struct Options {
     pub query: BTreeMap<String, String>,
     /// By snake-cased name.
     pub headers: BTreeMap<String, String>,
+    /// Wants to hear of records that an update takes out of sight. Not part of the reference.
+    pub leave: bool,
 }
 
 impl Options {
@@ -94,7 +96,10 @@ fn options_of(text: &str) -> Option<Options> {
         Some(_) => None,
     };
     let (query, headers) = (part("query")?, part("headers")?);
+    // Client libraries put what they do not know into the query.
+    let leave = map.get("leave").or_else(|| query.get("leave"));
     Some(Options {
+        leave: leave.is_some_and(|leave| stringify(leave) == "true"),
         query: query.iter().map(|(key, value)| (key.clone(), stringify(value))).collect(),
         headers: headers.iter().map(|(key, value)| (header_key(key), stringify(value))).collect(),
     })

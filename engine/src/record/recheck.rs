@@ -21,8 +21,8 @@ enum Question {
     Statement(Sql),
     /// The rule of the operation, judged in memory the first time; with the request's body in the context.
     Rule(Box<(Ctx, String)>),
-    /// The targets of a relation field.
-    Targets { field: String, sql: Sql, error: FieldError },
+    /// What a field relies on: the targets of a relation, an id that nobody else has.
+    Field { field: String, sql: Sql, error: FieldError },
 }
 
 /// The questions of one save or delete.
@@ -37,9 +37,9 @@ impl Recheck {
     pub(crate) fn begin(&mut self, ctx: &Ctx) {
         self.since.get_or_insert_with(|| ctx.db.database().write_version());
     }
-    /// Validation starts (again): what it asked before about relations does not count.
-    pub(crate) fn forget_targets(&mut self) {
-        self.questions.retain(|q| !matches!(q, Question::Targets { .. }));
+    /// Validation starts (again): what it asked before about fields does not count.
+    pub(crate) fn forget_fields(&mut self) {
+        self.questions.retain(|q| !matches!(q, Question::Field { .. }));
     }
     /// A rule that the stored row satisfied.
     pub(crate) fn rule(&mut self, ctx: &Ctx, text: &str) {
@@ -49,9 +49,9 @@ impl Recheck {
     pub(crate) fn statement(&mut self, sql: Sql) {
         self.questions.push(Question::Statement(sql));
     }
-    /// A statement that returns a row while all targets of a relation exist.
-    pub(crate) fn targets(&mut self, field: &str, sql: Sql, error: FieldError) {
-        self.questions.push(Question::Targets { field: field.to_owned(), sql, error });
+    /// A statement that returns a row while a field may have its value.
+    pub(crate) fn field(&mut self, field: &str, sql: Sql, error: FieldError) {
+        self.questions.push(Question::Field { field: field.to_owned(), sql, error });
     }
 
     /// Does the job that writes a record, after the questions where somebody wrote since they were asked.
@@ -93,7 +93,7 @@ impl Recheck {
         let mut guarded = Job::new();
         for (tag, question) in (0u32..).zip(&self.questions) {
             let sql = match question {
-                Question::Statement(sql) | Question::Targets { sql, .. } => sql.clone(),
+                Question::Statement(sql) | Question::Field { sql, .. } => sql.clone(),
                 Question::Rule(of) => rule::stored_question(&of.0, &of.1, &record.lock())?,
             };
             guarded = guarded.expect_row(sql, tag);
@@ -106,7 +106,7 @@ impl Recheck {
 
     fn refusal(&self, tag: u32) -> Error {
         match self.questions.get(tag as usize) {
-            Some(Question::Targets { field, error, .. }) => {
+            Some(Question::Field { field, error, .. }) => {
                 let mut errors = FieldErrors::default();
                 errors.set(field.clone(), error.clone());
                 Error::Invalid(errors)

@@ -216,7 +216,8 @@ mod tests {
         let snapshot = stored();
         for (item, old, deleted) in [
             (json!({"id":"d1","name":"other"}), Some("d1"), 0),
-            (json!({"id":"","name":"demo"}), Some("d1"), 0),
+            (json!({"name":"demo"}), Some("d1"), 0),
+            (json!({"id":"","name":"demo"}), Some("d1"), 1),
             (json!({"id":"d2","name":"demo"}), None, 1),
             (json!({"id":"demo","name":"x"}), Some("d1"), 1),
             (json!({"id":"D1","name":"demo"}), None, 1),
