@@ -311,7 +311,7 @@ impl<'a> Next<'a> {
                     }
                 }
                 Step::Builtin(Builtin::LoadAuth) => load_auth(req).await?,
-                Step::Builtin(Builtin::SuperuserIps) => superuser_ips(req)?,
+                Step::Builtin(Builtin::SuperuserIps) => superuser_ips(req).await?,
                 Step::Builtin(Builtin::SecurityHeaders) => req.standard.security = true,
                 Step::Builtin(Builtin::RateLimit) => rate_limit::check(req)?,
                 Step::Builtin(Builtin::BodyLimit) => body_limit(req)?,
@@ -535,18 +535,19 @@ fn log_bad_token(app: &App, why: &str) {
     }
 }
 
-fn superuser_ips(req: &Req) -> Result<()> {
+async fn superuser_ips(req: &Req) -> Result<()> {
     if !req.caller.is_superuser() {
         return Ok(());
     }
-    check_superuser_ip(req)
+    check_superuser_ip(req).await
 }
 
-/// 403 when superusers may not call from the request's address.
+/// 403 when superusers may not call from the request's address, by what the command line has just said, too.
 ///
 /// # Errors
-/// 403.
-pub fn check_superuser_ip(req: &Req) -> Result<()> {
+/// 403; when the settings cannot be read.
+pub async fn check_superuser_ip(req: &Req) -> Result<()> {
+    engine::settings_ops::follow(req.app()).await?;
     let settings = req.app().settings();
     if settings.superuser_ips.is_empty()
         || rate_limit::contains_ip(&settings.superuser_ips, req.real_ip())

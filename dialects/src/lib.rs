@@ -39,6 +39,7 @@ pub mod limits;
 pub mod names;
 mod postgres;
 mod quote;
+pub mod row_id;
 mod spell;
 mod sqlite;
 pub mod statement;
@@ -76,6 +77,10 @@ impl Sql {
 /// The scalar function that SQLite texts with `fts` call: [`filter_lang::func::fts::matches`] of the first argument
 /// and the others. Connections register it.
 pub const SQLITE_SEARCH: &str = "pb_fts";
+
+/// The scalar function that SQLite texts with `geoDistance` call: [`filter_lang::func::geo_distance::distance`] of four
+/// numbers, NULL where one is none. Connections register it.
+pub const SQLITE_DISTANCE: &str = "pb_geo_distance";
 
 /// Version of [`POSTGRES_HELPERS`]; reinstall them when the stored mark differs.
 pub const POSTGRES_HELPERS_VERSION: u32 = 3;

@@ -18,10 +18,17 @@ use support::{
 };
 
 fn plan(memory: &Memory, on: &str, filter: &str) -> Plan {
+    sorted_plan(memory, on, filter, "")
+}
+
+fn sorted_plan(memory: &Memory, on: &str, filter: &str, sort: &str) -> Plan {
     let scope = Scope { now_ms: 0, ..Scope::default() };
     let mut resolver = Resolver::new(memory, memory.collection(on).unwrap(), &scope);
     if !filter.is_empty() {
         resolver.filter(&parse(filter).unwrap(), Flags::RULE).unwrap();
+    }
+    if !sort.is_empty() {
+        resolver.sort(sort, Flags::RULE).unwrap();
     }
     resolver.finish()
 }
@@ -244,22 +251,27 @@ fn equal_shapes_share_their_text() {
 
 #[test]
 fn a_page_by_relations_can_be_read_in_several_ways() {
+    use dialects::statement::Way::{Scan, Walk};
     use filter_lang::semijoin::Reach::{Few, Hop, Many, Page};
     let memory = fresh(&fixture());
     let id = ColumnList::new(&["id"]);
     let page = Select { limit: Some(30), ..Select::all(&id) };
-    for (filter, select, ways) in [
-        ("rel_one.rel_one.text != 'x'", page, &[Many][..]),
-        ("rel_one.rel_one.text = 'x'", page, &[Hop, Page, Many]),
-        ("rel_one.text = 'x'", page, &[Page, Many]),
-        ("text = 'x'", page, &[Many]),
-        ("rel_one.rel_one.text = 'x'", Select::all(&id), &[Many]),
-        ("rel_one.rel_one.text = 'x'", Select { only: Only::Id("a"), ..page }, &[Few]),
+    for (filter, sort, select, ways) in [
+        ("rel_one.rel_one.text != 'x'", "", page, &[Walk(Many), Scan][..]),
+        ("rel_one.rel_one.text = 'x'", "", page, &[Walk(Hop), Walk(Many), Scan]),
+        ("rel_one.text = 'x'", "", page, &[Walk(Page), Walk(Many), Scan]),
+        ("rel_one.rel_one.text = 'x'", "id", page, &[Walk(Hop), Walk(Page), Walk(Many)]),
+        ("rel_one.text = 'x'", "-@rowid", page, &[Walk(Page), Walk(Many)]),
+        ("rel_one.text = 'x'", "text", page, &[Walk(Many)]),
+        ("text = 'x'", "", page, &[Walk(Many)]),
+        ("rel_one.rel_one.text = 'x'", "", Select::all(&id), &[Walk(Many)]),
+        ("rel_one.text = 'x' && id > 'b'", "", page, &[Walk(Many), Scan]),
+        ("rel_one.rel_one.text = 'x'", "", Select { only: Only::Id("a"), ..page }, &[Walk(Few)]),
     ] {
-        let plan = plan(&memory, "demo1", filter);
+        let plan = sorted_plan(&memory, "demo1", filter, sort);
         assert_eq!(statement::page_ways(Dialect::Sqlite, &plan, &select), ways, "{filter}");
         let few = matches!(select.only, Only::Id(_));
-        let planned: &[_] = if few { &[Few] } else { &[Many] };
+        let planned: &[_] = if few { &[Walk(Few)] } else { &[Walk(Many)] };
         assert_eq!(statement::page_ways(Dialect::Postgres, &plan, &select), planned, "{filter}");
     }
 }
@@ -275,11 +287,8 @@ fn an_index_gives_the_order_of_a_page_on_postgres() {
     db.batch("ANALYZE; SET enable_seqscan = off");
     let id = ColumnList::new(&["id"]);
     for (sort, sorts) in [("text", false), ("-text", false), ("-number", true)] {
-        let scope = Scope::default();
-        let mut resolver = Resolver::new(&memory, memory.collection("demo1").unwrap(), &scope);
-        resolver.sort(sort, Flags::RULE).unwrap();
         let select = Select { limit: Some(3), ..Select::all(&id) };
-        let sql = statement::page(d, &resolver.finish(), &select);
+        let sql = statement::page(d, &sorted_plan(&memory, "demo1", "", sort), &select);
         let lines = run_postgres(&db, &Sql { text: format!("EXPLAIN {}", sql.text), ..sql });
         let lines = lines.unwrap().join("\n");
         assert_eq!(lines.contains("->  Sort"), sorts, "{sort}\n{lines}");

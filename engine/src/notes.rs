@@ -26,7 +26,12 @@ pub(crate) fn record(app: &App, record: &Record, action: Action) -> Option<Note>
     };
     let id = if action == Action::Create { record.id() } else { record.stored_id() };
     let note = Note::new(RECORDS, event, collection.id.as_str(), id);
-    if action != Action::Delete {
+    let is_kept = match action {
+        Action::Delete => true,
+        Action::Update => app.realtime().wants_old_elsewhere(collection),
+        Action::Create | Action::Validate => false,
+    };
+    if !is_kept {
         return Some(note);
     }
     // what no rule can read does not need to be kept

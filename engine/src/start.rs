@@ -26,6 +26,7 @@ const MAIL_DRAIN: Duration = Duration::from_secs(5);
 fn parts(node: Option<Node>) -> Parts {
     let parts = Parts::default()
         .with(AstCache::default())
+        .with(settings_ops::Loaded::default())
         .with(Crons::default())
         .with(Mailer::default())
         .with(Backups::default())

@@ -137,6 +137,7 @@ fn fresh_directories_have_the_known_tables() {
             snapshot: &snapshot,
             db: &db,
             is_provider: engine::oauth2::is_registered,
+            is_stored: false,
         };
         block_on(schema::validate(&collection.collection, &cx)).unwrap();
     }
@@ -201,6 +202,7 @@ async fn save(store: &Store, body: &Value, old: Option<&Collection>) -> Result<C
         snapshot: &snapshot,
         db: &db,
         is_provider: engine::oauth2::is_registered,
+        is_stored: false,
     };
     let mut result = schema::validate(&draft, &cx).await;
     if result.is_ok() {

@@ -165,6 +165,7 @@ impl App {
         let until = async {
             tokio::select! {
                 () = stop => {}
+                () = engine::settings_ops::watch(&app) => {}
                 () = app.backups().restart_requested() => ended = Ended::Restart,
             }
         };

@@ -42,7 +42,7 @@ pub(crate) struct Login {
 /// Finishes a login: address, auth rule, hooks, second factor, place, answer. `mfaId` comes from the facts of `ctx`.
 pub(crate) async fn answer(req: &Req, ctx: &Ctx, login: Login) -> Result<Response> {
     if login.record.is_superuser() {
-        check_superuser_ip(req)?;
+        check_superuser_ip(req).await?;
     }
     if !login::passes_auth_rule(ctx, &login.record).await? {
         return Err(ApiError::forbidden(

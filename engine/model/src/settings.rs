@@ -294,15 +294,25 @@ impl Settings {
     /// # Errors
     /// See [`LoadError`].
     pub async fn load(db: &Db, current: &Self, key: &Key) -> Result<Option<Self>, LoadError> {
-        let raw = db
-            .query(system::params_value(db.dialect(), PARAMS_ID), |rows| {
-                rows.next().map(|row| row.map(|r| crate::field::cell_text(r.get(0)).into_owned()))
-            })
-            .await??;
-        raw.map(|raw| current.read(&raw, key)).transpose()
+        Self::raw(db).await?.map(|raw| current.read(&raw, key)).transpose()
     }
 
-    fn read(&self, raw: &str, key: &Key) -> Result<Self, LoadError> {
+    /// The stored text, which may be encrypted.
+    ///
+    /// # Errors
+    /// Database errors.
+    pub async fn raw(db: &Db) -> store::Result<Option<String>> {
+        db.query(system::params_value(db.dialect(), PARAMS_ID), |rows| {
+            rows.next().map(|row| row.map(|r| crate::field::cell_text(r.get(0)).into_owned()))
+        })
+        .await?
+    }
+
+    /// What a stored text says over these settings.
+    ///
+    /// # Errors
+    /// When it cannot be decrypted or decoded.
+    pub fn read(&self, raw: &str, key: &Key) -> Result<Self, LoadError> {
         let mut settings = self.clone();
         let json = match serde_json::from_str::<Value>(raw) {
             Ok(json) => json,

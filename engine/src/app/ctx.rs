@@ -4,10 +4,13 @@
 
 use std::{
     borrow::Cow,
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     fmt,
     future::Future,
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
@@ -88,6 +91,8 @@ pub struct SubscriptionOptions {
     pub query: BTreeMap<String, String>,
     /// By snake-cased name.
     pub headers: BTreeMap<String, String>,
+    /// Wants to hear of records that an update takes out of sight. Not part of the reference.
+    pub leave: bool,
 }
 
 impl SubscriptionOptions {
@@ -105,6 +110,10 @@ impl SubscriptionOptions {
             let (part, name): (_, fn(&str) -> String) = match key.as_str() {
                 "query" => (&mut options.query, str::to_owned),
                 "headers" => (&mut options.headers, header_key),
+                "leave" => {
+                    options.leave = stringify(&member) == "true";
+                    continue;
+                }
                 _ => continue,
             };
             match member {
@@ -115,6 +124,8 @@ impl SubscriptionOptions {
                 _ => break,
             }
         }
+        // client libraries put what they do not know into the query
+        options.leave |= options.query("leave") == "true";
         options
     }
 }
@@ -290,9 +301,17 @@ type After = Box<dyn FnOnce(Ctx, Outcome) -> BoxFuture<Result<()>> + Send>;
 /// Longest transaction of work that may take long: imports, schema changes, truncation.
 const LONG: Duration = Duration::from_secs(60 * 60);
 
-/// What the outermost transaction shares: work that waits for its end, and the collections as it sees them.
+/// How often a transaction has written a record.
+pub(crate) type Writes = Arc<AtomicU32>;
+
+/// What the outermost transaction shares: work that waits for its end, the collections as it sees them, and, of records
+/// (by collection) that somebody watches, how often it has written them.
 #[derive(Default)]
-pub struct AfterQueue(Mutex<Vec<After>>, Mutex<Option<Arc<Snapshot>>>);
+pub struct AfterQueue(
+    Mutex<Vec<After>>,
+    Mutex<Option<Arc<Snapshot>>>,
+    Mutex<HashMap<(String, String), Writes>>,
+);
 
 impl fmt::Debug for AfterQueue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -352,10 +371,32 @@ impl Ctx {
         let request = self.request.as_ref().map(|r| Arc::new(r.in_context(context)));
         Self { request, ..self.clone() }
     }
+    /// The same, reading what an open transaction of somebody else sees.
+    #[must_use]
+    pub(crate) fn reading_in(&self, db: &Db) -> Self {
+        Self { db: db.clone(), ..self.clone() }
+    }
     /// True inside a transaction.
     #[must_use]
     pub fn in_transaction(&self) -> bool {
         self.after.is_some()
+    }
+
+    /// How often the open transaction has written a record, this time included; goes on counting. `None`: there is none.
+    pub(crate) fn count_write(&self, collection_id: &str, id: &str) -> Option<Writes> {
+        let open = self.after.as_ref()?;
+        let key = (collection_id.to_owned(), id.to_owned());
+        let writes = open.2.lock().entry(key).or_default().clone();
+        writes.fetch_add(1, Ordering::AcqRel);
+        Some(writes)
+    }
+    /// True if the open transaction has written a record that is watched.
+    pub(crate) fn has_written(&self, collection_id: &str, id: &str) -> bool {
+        let key = || (collection_id.to_owned(), id.to_owned());
+        self.after.as_ref().is_some_and(|open| {
+            let writes = open.2.lock();
+            !writes.is_empty() && writes.contains_key(&key())
+        })
     }
 
     /// The collections as this operation sees them: with the uncommitted changes of its transaction.

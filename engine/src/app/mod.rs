@@ -50,13 +50,25 @@ pub trait Observer: Send + Sync {
     fn deleting<'a>(&'a self, ctx: &'a Ctx, record: &'a RecordRef) -> BoxFutureRef<'a, ()>;
     /// A deletion announced by [`Observer::deleting`] did not happen.
     fn delete_failed(&self, record: &RecordRef);
+    /// True if somebody wants to know of records of a collection that an update takes out of sight.
+    fn wants_old(&self, collection: &Loaded) -> bool;
     /// A record was created, updated or deleted.
     fn changed<'a>(
         &'a self,
         ctx: &'a Ctx,
         record: &'a RecordRef,
         action: Action,
+        write: Write,
     ) -> BoxFutureRef<'a, ()>;
+}
+
+/// What there is to know of a write besides the record.
+#[derive(Debug, Clone, Default)]
+pub struct Write {
+    /// What an update found, if that is wanted and was there before the transaction.
+    pub old: Option<Arc<Record>>,
+    /// The transaction wrote the record several times: its row is what the last time left.
+    pub is_one_of_several: bool,
 }
 
 /// The application. Cheap to clone.

@@ -9,8 +9,8 @@ pub(crate) enum Question {
     Statement(Sql),
     /// The rule of the operation, judged in memory the first time; with the request's body in the context.
     Rule(Box<(Ctx, String)>),
-    /// The targets of a relation field.
-    Targets { field: String, sql: Sql, error: FieldError },
+    /// What a field relies on: the targets of a relation, an id that nobody else has.
+    Field { field: String, sql: Sql, error: FieldError },
 }
 
 /// The questions of one save or delete.
@@ -25,9 +25,9 @@ impl Recheck {
     pub(crate) fn begin(&mut self, ctx: &Ctx) {
         self.since.get_or_insert_with(|| ctx.db.database().write_version());
     }
-    /// Validation starts (again): what it asked before about relations does not count.
-    pub(crate) fn forget_targets(&mut self) {
-        self.questions.retain(|q| !matches!(q, Question::Targets { .. }));
+    /// Validation starts (again): what it asked before about fields does not count.
+    pub(crate) fn forget_fields(&mut self) {
+        self.questions.retain(|q| !matches!(q, Question::Field { .. }));
     }
     /// A rule that the stored row satisfied.
     pub(crate) fn rule(&mut self, ctx: &Ctx, text: &str) {
@@ -37,8 +37,8 @@ impl Recheck {
     pub(crate) fn statement(&mut self, sql: Sql) {
         self.questions.push(Question::Statement(sql));
     }
-    /// A statement that returns a row while all targets of a relation exist.
-    pub(crate) fn targets(&mut self, field: &str, sql: Sql, error: FieldError) {
-        self.questions.push(Question::Targets { field: field.to_owned(), sql, error });
+    /// A statement that returns a row while a field may have its value.
+    pub(crate) fn field(&mut self, field: &str, sql: Sql, error: FieldError) {
+        self.questions.push(Question::Field { field: field.to_owned(), sql, error });
     }
 }

@@ -5,6 +5,7 @@
 //! |---|---|
 //! //! | the life of a node: listen, join, beat, begin again | `life` |
 //! | what arrives: schema, settings, records, other nodes | `inbox` |
+//! | what subscribers of this node want others to keep | `leaves` |
 //!
 //! **Joining.** A node listens first, then writes its row into `_pb_nodes`, then says `join`. Everybody who hears that
 //! announces all writes from then on, waits for those on their way that do not, and answers `ready`. When all who were
@@ -14,6 +15,7 @@
 //! Holds no SQL; connections are the store's.
 
 mod inbox;
+mod leaves;
 mod life;
 
 use std::{

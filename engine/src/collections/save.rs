@@ -112,6 +112,7 @@ async fn validate_stage(
                 snapshot: &snapshot,
                 db: &ctx.db,
                 is_provider: oauth2::is_registered,
+                is_stored: false,
             },
         )
         .await

@@ -8,6 +8,7 @@
 //! | clients by id, topic and auth record | `broker`, `index` |
 //! | events in commit order, off the request path | `deliver` |
 //! | who may see an event, and its message | `judge` |
+//! | who wants to know of records that leave | `leaving` |
 //!
 //! Must not know HTTP: how messages reach a socket is the layer above.
 
@@ -16,6 +17,7 @@ mod client;
 mod deliver;
 mod index;
 mod judge;
+mod leaving;
 mod topic;
 
 use crate::App;

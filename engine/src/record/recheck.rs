@@ -52,7 +52,7 @@ impl Recheck {
         let mut guarded = Job::new();
         for (tag, question) in (0u32..).zip(&self.questions) {
             let sql = match question {
-                Question::Statement(sql) | Question::Targets { sql, .. } => sql.clone(),
+                Question::Statement(sql) | Question::Field { sql, .. } => sql.clone(),
                 Question::Rule(of) => rule::stored_question(&of.0, &of.1, &record.lock())?,
             };
             guarded = guarded.expect_row(sql, tag);
@@ -65,7 +65,7 @@ impl Recheck {
 
     fn refusal(&self, tag: u32) -> Error {
         match self.questions.get(tag as usize) {
-            Some(Question::Targets { field, error, .. }) => {
+            Some(Question::Field { field, error, .. }) => {
                 let mut errors = FieldErrors::default();
                 errors.set(field.clone(), error.clone());
                 Error::Invalid(errors)

@@ -2,7 +2,7 @@
 //!
 //! Without a bound hook no event, boxed future or interactive transaction is made: checks, then one write job.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use dialects::{
     Dialect, names,
@@ -18,8 +18,11 @@ use super::{
 };
 use crate::{
     Error, FieldError, FieldErrors, Result,
-    app::record::{Recheck, Step},
-    ctx::{Ctx, Outcome},
+    app::{
+        Write,
+        record::{Recheck, Step},
+    },
+    ctx::{Ctx, Outcome, Writes},
     event::Action,
     field::{DbCheck, Fill, Modifier, Moment, RecordCheck, Val, password::Password},
     files::Upload,
@@ -275,7 +278,8 @@ async fn run(ctx: &Ctx, record: &RecordRef, validated: bool) -> Result<()> {
     match result {
         Ok(()) => succeeded(ctx, record, action, before).await,
         Err(error) => {
-            chain::after(ctx, record, action, Err(Arc::new(error.duplicate()))).await?;
+            chain::after(ctx, record, action, Err(Arc::new(error.duplicate())), Write::default())
+                .await?;
             Err(error)
         }
     }
@@ -312,7 +316,7 @@ async fn validate_fields(ctx: &Ctx, record: &RecordRef) -> Result<()> {
     let (errors, checks) = {
         let mut record = record.lock();
         record.recheck.begin(ctx);
-        record.recheck.forget_targets();
+        record.recheck.forget_fields();
         fill(&mut record, Moment::Validate);
         if record.is_superuser() {
             record.set_val("verified", Val::Bool(true));
@@ -384,7 +388,7 @@ async fn run_check(
             if !asked.and_then(|found| found).map_err(Error::Store)? {
                 return Ok(Some(check.error()));
             }
-            record.lock().recheck.targets(field, sql, check.error());
+            record.lock().recheck.field(field, sql, check.error());
             Ok(None)
         }
         DbCheck::FreshKey { id } => {
@@ -521,21 +525,21 @@ async fn auth_interceptors(
     if !is_new {
         return Ok(());
     }
-    let id = record.id();
-    for other in ctx.snapshot().iter().filter(|c| c.is_auth() && c.id != collection.id) {
-        if find::by_id(ctx, other, &id).await?.is_some() {
-            let mut errors = FieldErrors::default();
-            errors.set(
-                "id",
-                FieldError::new(
-                    "validation_invalid_auth_id",
-                    "Invalid or duplicated auth record id",
-                ),
-            );
-            return Err(Error::Invalid(errors));
-        }
+    let (id, snapshot) = (record.id(), ctx.snapshot());
+    let others = snapshot.iter().filter(|c| c.is_auth() && c.id != collection.id);
+    let others: Vec<&str> = others.map(|other| other.name.as_str()).collect();
+    let error =
+        FieldError::new("validation_invalid_auth_id", "Invalid or duplicated auth record id");
+    record.lock().recheck.begin(ctx);
+    let sql = statement::id_is_free(ctx.app.dialect(), &others, &id);
+    let asked = ctx.db.query_now(sql.clone(), |rows| Ok(rows.next()?.is_some())).await;
+    if asked.and_then(|is_free| is_free).map_err(Error::Store)? {
+        record.lock().recheck.field("id", sql, error);
+        return Ok(());
     }
-    Ok(())
+    let mut errors = FieldErrors::default();
+    errors.set("id", error);
+    Err(Error::Invalid(errors))
 }
 
 /// Gives a record a new token key: all its tokens become invalid with the save.
@@ -680,6 +684,8 @@ async fn succeeded(
     {
         return Ok(());
     }
+    let mut write = Write::default();
+    let writes = watched(ctx, record, action, &before, &mut write);
     let record = record.clone();
     ctx.after(move |ctx, outcome: Outcome| async move {
         match &outcome {
@@ -705,9 +711,29 @@ async fn succeeded(
                 }
             }
         }
-        chain::after(&ctx, &record, action, outcome).await
+        write.is_one_of_several = writes.is_some_and(|writes| writes.load(Ordering::Acquire) > 1);
+        chain::after(&ctx, &record, action, outcome, write).await
     })
     .await
+}
+
+/// For records that somebody watches: how often the transaction writes this one, and what it was before, if that is wanted.
+fn watched(
+    ctx: &Ctx,
+    record: &RecordRef,
+    action: Action,
+    before: &Arc<Vec<Val>>,
+    write: &mut Write,
+) -> Option<Writes> {
+    let collection = record.collection();
+    let observer = ctx.app.observer().filter(|o| o.wants(&collection))?;
+    let writes = ctx.count_write(&collection.id, &record.id());
+    // What is in the middle of a transaction was never seen.
+    let is_first = writes.as_ref().is_none_or(|writes| writes.load(Ordering::Acquire) == 1);
+    if is_first && action == Action::Update && observer.wants_old(&collection) {
+        write.old = Some(Arc::new(Record::stored(&collection, before.to_vec())));
+    }
+    writes
 }
 
 /// Names in file fields before that are not there now.

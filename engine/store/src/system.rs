@@ -46,6 +46,13 @@ pub fn collections(d: Dialect) -> Sql {
     )
 }
 
+/// How many collections there are and when one was changed last, as one text.
+#[must_use]
+pub fn collections_state(d: Dialect) -> Sql {
+    let state = r#"SELECT COUNT(*) || ' ' || COALESCE(MAX("updated"), '') FROM "_collections""#;
+    by(d, state, state, Vec::new())
+}
+
 /// The settings row: `value`, JSON or an encrypted text.
 #[must_use]
 pub fn params_value(d: Dialect, id: &str) -> Sql {

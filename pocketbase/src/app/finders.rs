@@ -398,7 +398,7 @@ impl App {
         let handles: Vec<_> = records.iter().map(|record| record.handle().clone()).collect();
         // whoever asks as a superuser is shown everything
         let ctx = trusted(&self.ctx()?, &collection);
-        engine_record::expand::expand(&ctx, &collection, &handles, &Paths::parse(&list)).await;
+        engine_record::expand::expand(&ctx, &collection, &handles, &Paths::parse(&list)).await?;
         Ok(())
     }
     /// True if a rule of a collection (`Some("")` for everybody, `None` for superusers) lets a request at a record.

@@ -16,6 +16,14 @@ pub struct Aside {
     create: String,
 }
 
+impl Aside {
+    /// With another text.
+    #[must_use]
+    pub fn edited(self, edit: impl FnOnce(&str) -> String) -> Self {
+        Self { create: edit(&self.create), ..self }
+    }
+}
+
 /// Drops the views that a change of a table must not see; the oldest is the first of the list. On PostgreSQL those that read
 /// the table: others, such as those of extensions, are none of its business.
 ///

@@ -2,6 +2,8 @@
 //!
 //! The order of the changes is the order they are applied in (spec collections-and-fields §4.7).
 
+use dialects::row_id::is_row_id;
+
 use super::{Collection, index::Index};
 use crate::{field::ColumnType, wire::Audience};
 
@@ -57,7 +59,9 @@ pub fn diff(old: Option<&Collection>, new: &Collection) -> Vec<Change> {
     }
     // It follows renames by itself.
     let searched = |c: &Collection| c.full_text().map(|f| f.id.clone()).collect::<Vec<_>>();
-    let search_again = searched(old) != searched(new);
+    // Tables with such columns are made anew when one changes, and their triggers with them.
+    let made_anew = old.fields.iter().chain(&new.fields).any(|f| is_row_id(&f.name));
+    let search_again = searched(old) != searched(new) || made_anew && !searched(new).is_empty();
     if search_again {
         changes.push(Change::DropFullText);
     }

@@ -40,9 +40,7 @@ pub fn plan(
         import.save.push(pair);
     }
     if delete_missing {
-        let kept = |c: &Collection| {
-            import.save.iter().any(|(_, old)| old.as_ref().is_some_and(|old| old.id == c.id))
-        };
+        let kept = |c: &Collection| import.save.iter().any(|(draft, _)| draft.id == c.id);
         import.delete = snapshot
             .iter()
             .map(|c| &c.collection)
@@ -63,11 +61,9 @@ fn plan_item(
     snapshot: &Snapshot,
 ) -> Result<(Collection, Option<Collection>), DecodeError> {
     let text = |key| item.get(key).and_then(Value::as_str).unwrap_or_default();
-    let stored = [text("id"), text("name")]
-        .into_iter()
-        .filter(|key| !key.is_empty())
-        .find_map(|key| snapshot.find(key));
-    let Some(stored) = stored else {
+    // An item with an id is about nothing else, whatever its name is.
+    let key = if text("id").is_empty() { text("name") } else { text("id") };
+    let Some(stored) = snapshot.find(key).filter(|_| !key.is_empty()) else {
         let mut fresh = import_scaffold(Kind::parse(text("type")));
         fresh.decode_over(item)?;
         return Ok((fresh, None));
@@ -215,6 +211,23 @@ mod tests {
         assert!(strict.delete.is_empty());
         let other = plan(&[json!({"name":"else"})], true, &snapshot).unwrap();
         assert_eq!(other.delete.len(), 1);
+    }
+
+    #[test]
+    fn an_id_names_the_stored_collection() {
+        let snapshot = stored();
+        for (item, old, deleted) in [
+            (json!({"id":"d1","name":"other"}), Some("d1"), 0),
+            (json!({"name":"demo"}), Some("d1"), 0),
+            (json!({"id":"","name":"demo"}), Some("d1"), 1),
+            (json!({"id":"d2","name":"demo"}), None, 1),
+            (json!({"id":"demo","name":"x"}), Some("d1"), 1),
+            (json!({"id":"D1","name":"demo"}), None, 1),
+        ] {
+            let import = plan(std::slice::from_ref(&item), true, &snapshot).unwrap();
+            let found = import.save[0].1.as_ref().map(|old| old.id.as_str());
+            assert_eq!((found, import.delete.len()), (old, deleted), "{item}");
+        }
     }
 
     #[test]

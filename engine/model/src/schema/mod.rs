@@ -11,6 +11,7 @@ pub mod long_names;
 pub mod migrate;
 pub mod normalize;
 pub mod options;
+mod row_id;
 pub mod rules;
 pub mod snapshot;
 pub mod sync;

@@ -5,23 +5,40 @@
 
 use std::sync::Arc;
 
-use filter_lang::{schema, scope::Scope};
+use filter_lang::{
+    schema::{self, Schema},
+    scope::Scope,
+};
 
 use super::{Collection, Snapshot, snapshot::to_plan};
 use crate::{check::Check, error::FieldError};
 
 /// Checks the rules of one draft.
 #[derive(Debug)]
-pub struct RuleCheck<'a> {
+pub struct RuleCheck<'a>(Seen<'a>);
+
+/// The stored collections, and the draft in the place of what is stored of it: relations may lead back to it.
+#[derive(Debug)]
+struct Seen<'a> {
     snapshot: &'a Snapshot,
-    base: Arc<schema::Collection>,
+    draft: Arc<schema::Collection>,
+}
+
+impl Schema for Seen<'_> {
+    fn collection(&self, name_or_id: &str) -> Option<Arc<schema::Collection>> {
+        let draft = &self.draft;
+        if draft.id == name_or_id || draft.name.eq_ignore_ascii_case(name_or_id) {
+            return Some(draft.clone());
+        }
+        self.snapshot.collection(name_or_id)
+    }
 }
 
 impl<'a> RuleCheck<'a> {
     /// For the rules of `draft`, seen beside the stored collections.
     #[must_use]
     pub fn new(snapshot: &'a Snapshot, draft: &Collection) -> Self {
-        Self { snapshot, base: Arc::new(to_plan(draft)) }
+        Self(Seen { snapshot, draft: Arc::new(to_plan(draft)) })
     }
 
     /// Null and empty rules pass.
@@ -43,6 +60,6 @@ impl<'a> RuleCheck<'a> {
             ..Scope::default()
         };
         let ast = filter_lang::parse(text)?;
-        filter_lang::resolve(self.snapshot, self.base.clone(), &ast, &scope).map(|_| ())
+        filter_lang::resolve(&self.0, self.0.draft.clone(), &ast, &scope).map(|_| ())
     }
 }

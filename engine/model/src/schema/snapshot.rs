@@ -193,6 +193,12 @@ impl Snapshot {
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Loaded>> {
         self.collections.iter()
     }
+    /// What [`crate::store::system::collections_state`] gives for these.
+    #[must_use]
+    pub fn state(&self) -> String {
+        let updated = self.collections.iter().map(|c| c.updated.as_str()).max();
+        format!("{} {}", self.collections.len(), updated.unwrap_or_default())
+    }
     /// A snapshot in which one collection is added or replaced (by id).
     #[must_use]
     pub fn with(&self, collection: &Collection) -> Self {

@@ -11,6 +11,7 @@ use super::{
     full_text,
     index::{self, Index},
     options::fresh_secret,
+    row_id::StandIns,
     system::SUPERUSERS,
     validate::invalid_index,
     view,
@@ -117,16 +118,34 @@ pub async fn sync_table(tx: &Tx, new: &Collection, old: Option<&Collection>) -> 
         _ => None,
     };
     let changes = diff(old, new);
-    let mut temporary: Vec<(String, String)> = Vec::new();
+    let mut names = Names { temporary: Vec::new(), row_id: StandIns::of(tx.dialect(), &changes) };
+    let mut is_begun = false;
     for change in &changes {
-        if !temporary.is_empty()
-            && !matches!(change, Change::AddColumn { .. } | Change::RenameColumn { .. })
+        if !is_begun
+            && !matches!(
+                change,
+                Change::DropFullText | Change::DropIndexes(_) | Change::Rename { .. }
+            )
         {
-            settle_names(tx, new, &mut temporary).await?;
+            names.row_id.begin(tx, table_name(tx.dialect(), new, old)).await?;
+            is_begun = true;
         }
-        apply_change(tx, new, old, change, &mut temporary).await?;
+        if !matches!(change, Change::AddColumn { .. } | Change::RenameColumn { .. }) {
+            settle_names(tx, new, &mut names).await?;
+        }
+        if *change == Change::CreateIndexes {
+            names.row_id.end(tx, table_name(tx.dialect(), new, old)).await?;
+        }
+        apply_change(tx, new, old, change, &mut names).await?;
     }
     Ok(())
+}
+
+/// What columns are called while they change.
+struct Names {
+    /// Added and renamed ones, and the names they get.
+    temporary: Vec<(String, String)>,
+    row_id: StandIns,
 }
 
 async fn has_table(tx: &Tx, name: &str) -> store::Result<bool> {
@@ -147,7 +166,7 @@ async fn apply_change(
     new: &Collection,
     old: Option<&Collection>,
     change: &Change,
-    temporary: &mut Vec<(String, String)>,
+    names: &mut Names,
 ) -> crate::Result<()> {
     let dialect = tx.dialect();
     let table = table_name(dialect, new, old);
@@ -172,7 +191,7 @@ async fn apply_change(
             run(tx, ddl::rename_table(dialect, from, to, &json)).await?;
         }
         Change::DropColumn(name) => {
-            run(tx, vec![ddl::drop_column(dialect, table, name)])
+            run(tx, vec![ddl::drop_column(dialect, table, names.row_id.now(name))])
                 .await
                 .map_err(|e| prefixed(&format!("failed to drop column {name}"), e))?;
         }
@@ -181,21 +200,21 @@ async fn apply_change(
             run(tx, ddl::add_column(dialect, table, &temp, *ty))
                 .await
                 .map_err(|e| prefixed(&format!("failed to add column {name}"), e))?;
-            temporary.push((temp, name.clone()));
+            names.temporary.push((temp, name.clone()));
         }
         Change::RenameColumn { from, to } => {
             let temp = temp(to);
-            run(tx, ddl::rename_column(dialect, table, from, &temp))
+            run(tx, ddl::rename_column(dialect, table, names.row_id.now(from), &temp))
                 .await
                 .map_err(|e| prefixed(&format!("failed to rename column {to}"), e))?;
-            temporary.push((temp, to.clone()));
+            names.temporary.push((temp, to.clone()));
         }
         Change::ToMultiple(name) => {
-            let temp = temp(&format!("_{name}"));
+            let (name, temp) = (names.row_id.meanwhile(name), temp(&format!("_{name}")));
             convert(tx, table, ddl::single_to_multiple(dialect, table, name, &temp)).await?;
         }
         Change::ToSingle(name) => {
-            let temp = temp(&format!("_{name}"));
+            let (name, temp) = (names.row_id.meanwhile(name), temp(&format!("_{name}")));
             convert(tx, table, ddl::multiple_to_single(dialect, table, name, &temp)).await?;
         }
         Change::CreateIndexes => create_indexes(tx, new).await?,
@@ -206,13 +225,12 @@ async fn apply_change(
 }
 
 /// Gives added and renamed columns their final names.
-async fn settle_names(
-    tx: &Tx,
-    new: &Collection,
-    temporary: &mut Vec<(String, String)>,
-) -> store::Result<()> {
+async fn settle_names(tx: &Tx, new: &Collection, names: &mut Names) -> store::Result<()> {
     // By now the table has its final name, up to letter case.
-    for (temp, name) in temporary.drain(..) {
+    for (temp, name) in names.temporary.drain(..) {
+        if names.row_id.postpone(tx.dialect(), &temp, &name) {
+            continue;
+        }
         run(tx, ddl::rename_column(tx.dialect(), &new.name, &temp, &name))
             .await
             .map_err(|e| prefixed(&format!("failed to rename column {name}"), e))?;

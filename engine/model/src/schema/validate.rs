@@ -26,6 +26,8 @@ pub struct Validation<'a> {
     pub db: &'a Db,
     /// Whether an OAuth2 provider of this name exists.
     pub is_provider: fn(&str) -> bool,
+    /// The draft is stored by now, in an import: a table of its name is its own.
+    pub is_stored: bool,
 }
 
 impl Validation<'_> {
@@ -116,7 +118,8 @@ fn check_name(draft: &Collection, cx: &Validation<'_>) -> Check {
             if renamed { fail("validation_collection_system_name_change", message) } else { None }
         })
         .or_else(|| {
-            let taken = cx.snapshot.by_name(name).is_some_and(|other| other.id != draft.id);
+            let own = cx.old.map(|old| old.id.as_str());
+            let taken = cx.snapshot.by_name(name).is_some_and(|other| own != Some(&*other.id));
             let message = "Collection name must be unique (case insensitive).";
             if taken { fail("validation_collection_name_exists", message) } else { None }
         })
@@ -129,7 +132,8 @@ fn check_name(draft: &Collection, cx: &Validation<'_>) -> Check {
 
 /// A changed name must not be that of a table or view outside of the collections.
 async fn check_free_table(draft: &Collection, cx: &Validation<'_>) -> crate::Result<Check> {
-    if cx.old.is_some_and(|old| old.name.eq_ignore_ascii_case(&draft.name)) {
+    let kept = cx.old.is_some_and(|old| old.name.eq_ignore_ascii_case(&draft.name));
+    if kept || cx.is_stored {
         return Ok(None);
     }
     let sql = catalog::has_table(cx.db.dialect(), &draft.name);

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use filter_lang::func::fts;
+use filter_lang::func::{fts, geo_distance};
 use filter_lang::value::real_text;
 use rusqlite::config::DbConfig;
 use rusqlite::ffi;
@@ -162,6 +162,7 @@ impl Conn {
             raw.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(())).map_err(explain)?;
         }
         register_search(&raw).map_err(explain)?;
+        register_distance(&raw).map_err(explain)?;
         if lacks_math(&raw) {
             register_math(&raw).map_err(explain)?;
         }
@@ -358,6 +359,24 @@ fn register_search(conn: &Connection) -> rusqlite::Result<()> {
     })
 }
 
+/// Registers the function that distances call.
+fn register_distance(conn: &Connection) -> rusqlite::Result<()> {
+    use rusqlite::types::ValueRef as Raw;
+    let flags = FunctionFlags::SQLITE_UTF8
+        | FunctionFlags::SQLITE_DETERMINISTIC
+        | FunctionFlags::SQLITE_INNOCUOUS;
+    conn.create_scalar_function(dialects::SQLITE_DISTANCE, 4, flags, |ctx| {
+        let degrees = |at: usize| match ctx.get_raw(at) {
+            Raw::Null | Raw::Blob(_) => None,
+            Raw::Integer(n) => Value::Int(n).number(),
+            Raw::Real(n) => Some(n),
+            Raw::Text(bytes) => Value::from(&*String::from_utf8_lossy(bytes)).number(),
+        };
+        let point = |at: usize| degrees(at).zip(degrees(at + 1));
+        Ok(point(0).zip(point(2)).and_then(|(a, b)| geo_distance::distance(a, b)))
+    })
+}
+
 /// True when SQLite was built without `SQLITE_ENABLE_MATH_FUNCTIONS` (`.cargo/config.toml` not in force).
 fn lacks_math(conn: &Connection) -> bool {
     static LACKS: OnceLock<bool> = OnceLock::new();
@@ -369,7 +388,7 @@ type Unary = (&'static str, fn(f64) -> f64);
 /// A function of two numbers, by name.
 type Binary = (&'static str, fn(f64, f64) -> f64);
 
-/// Registers the math functions geoDistance and view queries rely on.
+/// Registers the math functions view queries rely on.
 fn register_math(conn: &Connection) -> rusqlite::Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8
         | FunctionFlags::SQLITE_DETERMINISTIC

@@ -240,6 +240,45 @@ impl Database {
         T: Send + 'static,
         F: FnOnce(&mut Rows<'_>) -> T + Send + 'static,
     {
+        let inner = self.0.clone();
+        self.on_any_lane(0, move |conn| {
+            let started = Instant::now();
+            let ran = conn.query(&sql, visit);
+            if mark != 0 && is_quick(conn.guard.ticks(), started.elapsed()) {
+                inner.heavy.forget(mark);
+            }
+            match ran {
+                Ran::Done(result) => result,
+                Ran::Deferred(_) => Err(Error::Timeout),
+            }
+        })
+        .await
+    }
+
+    /// As [`within`](Self::within), on the reader lane.
+    pub(super) async fn within_on_lane<T, F>(
+        &self,
+        sql: Sql,
+        ticks: u32,
+        visit: F,
+    ) -> Result<Tried<T>>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Rows<'_>) -> T + Send + 'static,
+    {
+        self.on_any_lane(ticks, move |conn| match conn.query_within(&sql, visit) {
+            Some(result) => result.map(Tried::Done),
+            None => Ok(Tried::Stopped),
+        })
+        .await
+    }
+
+    /// Runs `work` on a reader connection of the lane; it ends early when the caller goes away. `ticks`: 0 = no trial.
+    async fn on_any_lane<R, F>(&self, ticks: u32, work: F) -> Result<R>
+    where
+        R: Send + 'static,
+        F: FnOnce(&mut Conn) -> Result<R> + Send + 'static,
+    {
         let running = Cancel::default();
         let (inner, flag) = (self.0.clone(), running.0.clone());
         inner.count.lane.fetch_add(1, Relaxed);
@@ -249,19 +288,10 @@ impl Database {
             if !flag.start(conn.raw.get_interrupt_handle()) {
                 return Err(Error::Timeout);
             }
-            let started = Instant::now();
-            conn.guard.arm(0, Some(started + inner.timeout));
-            let ran = conn.query(&sql, visit);
+            conn.guard.arm(ticks, Some(Instant::now() + inner.timeout));
+            let result = work(conn);
             flag.finish();
-            let quick = is_quick(conn.guard.ticks(), started.elapsed());
-            drop(slot);
-            if mark != 0 && quick {
-                inner.heavy.forget(mark);
-            }
-            match ran {
-                Ran::Done(result) => result,
-                Ran::Deferred(_) => Err(Error::Timeout),
-            }
+            result
         });
         // The guard's deadline ends nearly every statement; this one ends also single long steps and waiting in the queue.
         // Dropping `running` (timeout, or a caller that went away) interrupts what still runs.

@@ -2,7 +2,8 @@
 //!
 //! Which statement is the best for a page depends on how many rows match and how large the related tables are, which
 //! nobody has counted. So all are tried, within limits, and their times are remembered by the first one's text and by
-//! the order of magnitude of the rows the page is away.
+//! the order of magnitude of the rows the page is away. What takes longer than the calling thread may is tried on the
+//! reader lane, by and by within larger limits, as long as nothing cheaper is known.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
@@ -56,7 +57,12 @@ impl Database {
                 None => (ways.sql)(choice.way),
             };
             let started = Instant::now();
-            match self.within(&sql, choice.ticks, visit.clone())? {
+            let tried = if choice.ticks > LIMIT {
+                self.within_on_lane(sql, choice.ticks, visit.clone()).await?
+            } else {
+                self.within(&sql, choice.ticks, visit.clone())?
+            };
+            match tried {
                 Tried::Done(shown) => {
                     costs.learn(mark, choice.way, micros(started), true);
                     return Ok(shown);
@@ -90,7 +96,7 @@ struct Choice {
     way: usize,
     /// What it cost lately in microseconds; 0 = not known.
     cost: u64,
-    /// Its limit.
+    /// Its limit; beyond [`LIMIT`] it is for the reader lane.
     ticks: u32,
 }
 
@@ -134,6 +140,7 @@ impl Costs {
             Some(best) if cost != best => {
                 u32::try_from(2 * best / TICK).unwrap_or(LIMIT).clamp(LIMIT / 8, LIMIT)
             }
+            _ if cost > LONG => u32::try_from(2 * cost / TICK).unwrap_or(LIMIT).max(LIMIT + 1),
             _ => LIMIT,
         };
         Some(Choice { way, cost, ticks })
@@ -238,6 +245,20 @@ mod tests {
             runs += 1;
             assert!(runs < 20, "{:?}", costs.of(7));
         }
+    }
+
+    #[test]
+    fn what_takes_long_gets_larger_limits_while_it_may_be_the_cheapest() {
+        let costs = Costs::default();
+        // The first way takes 12 ms, the last one 60.
+        costs.learn(7, 0, 2_000, false);
+        costs.learn(7, 1, 60_000, true);
+        let choose = || costs.choose(7, 2, ALL).expect("a way");
+        assert_eq!(choose(), Choice { way: 0, cost: 4_000, ticks: LIMIT });
+        costs.learn(7, 0, 2_000, false);
+        assert_eq!(choose(), Choice { way: 0, cost: 8_000, ticks: 250 });
+        costs.learn(7, 0, 12_000, true);
+        assert_eq!(choose(), Choice { way: 0, cost: 9_001, ticks: 281 });
     }
 
     #[test]
