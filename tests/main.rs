@@ -28,3 +28,4 @@ mod sdk;
 mod support;
 mod tidy;
 mod transfer;
+mod users_sql;

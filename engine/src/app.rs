@@ -31,7 +31,7 @@ use crate::{
     mail::Mailer,
     oauth2, outbound,
     realtime::Broker,
-    record::{Record, RecordRef},
+    record::{Record, RecordRef, unread::Unread},
     rule::AstCache,
     schema::{Loaded, Snapshot, full_text, migrate},
     settings::Settings,
@@ -138,6 +138,7 @@ struct Inner {
     files: Files,
     thumbs: Thumbs,
     log: Log,
+    unread: Unread,
     crons: Crons,
     mailer: Mailer,
     outbound: outbound::Client,
@@ -196,6 +197,7 @@ impl App {
             hooks,
             passwords: Lane::passwords(),
             log,
+            unread: Unread::default(),
             crons: Crons::default(),
             mailer: Mailer::default(),
             backups: Backups::default(),
@@ -343,6 +345,10 @@ impl App {
     #[must_use]
     pub fn log(&self) -> &Log {
         &self.0.log
+    }
+    /// Submitted values that were not understood.
+    pub(crate) fn unread(&self) -> &Unread {
+        &self.0.unread
     }
     /// The jobs that run at times.
     #[must_use]

@@ -3,7 +3,7 @@
 //! | step | file |
 //! |---|---|
 //! | what a client sends | `body`, `auth_form` |
-//! | saving and deleting, with hooks | `save`, `delete`, `chain`, `refs`, `recheck` |
+//! | saving and deleting, with hooks | `save`, `delete`, `chain`, `refs`, `recheck`, `unread` |
 //! | reading | `read` (under rules), `find` (without) |
 //! | showing | `enrich`, `expand`, `export`; without records: `spread` |
 
@@ -25,6 +25,7 @@ pub mod refs;
 pub mod save;
 mod spread;
 mod storable;
+pub(crate) mod unread;
 
 pub use auth_form::Access;
 pub use body::Submission;

@@ -13,7 +13,7 @@ use super::{
     chain, enrich, find, modify,
     recheck::Recheck,
     record::{Record, RecordRef},
-    refs, storable,
+    refs, storable, unread,
 };
 use crate::{
     Error, FieldError, FieldErrors, Result,
@@ -83,6 +83,7 @@ pub async fn prepare_create(
             access = Access::Manager;
         }
     }
+    unread::note(&ctx.app, collection, submission, &prepared);
     Ok(Draft { form: form_of(collection, &prepared), record: record.into(), access })
 }
 
@@ -122,6 +123,7 @@ pub async fn prepare_update(
         }
     }
     prepared.load(&mut record);
+    unread::note(&ctx.app, collection, submission, &prepared);
     Ok(Draft { form: form_of(collection, &prepared), record: record.into(), access })
 }
 

@@ -101,10 +101,7 @@ fn columns_have_types_and_sources() {
             "id:Text=items.id a:Value* b:Value* c:Text* d:Int*",
         ),
         ("SELECT j.value id, j.key FROM items, json_each(kinds) j", "id:Value* key:Value*"),
-        (
-            "SELECT what, nope.x, \"text\" t FROM seen",
-            "what:Unknown=seen.what x:Unknown* t:Text*",
-        ),
+        ("SELECT what, nope.x, \"text\" t FROM seen", "what:Unknown=seen.what x:Unknown* t:Text*"),
         ("SELECT x.a, b FROM nowhere x", "a:Unknown b:Unknown"),
         (
             "SELECT [[id]], {{items}}.[[title]] FROM {{items}}",
