@@ -34,3 +34,4 @@ mod structure;
 mod support;
 mod tidy;
 mod transfer;
+mod users_sql;

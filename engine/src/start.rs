@@ -15,6 +15,7 @@ use crate::{
     mail::Mailer,
     oauth2, open,
     realtime::{self, Broker},
+    record::unread::Unread,
     rule::AstCache,
     settings_ops,
 };
@@ -26,6 +27,7 @@ const MAIL_DRAIN: Duration = Duration::from_secs(5);
 fn parts(node: Option<Node>) -> Parts {
     let parts = Parts::default()
         .with(AstCache::default())
+        .with(Unread::default())
         .with(settings_ops::Loaded::default())
         .with(Crons::default())
         .with(Mailer::default())

@@ -49,15 +49,16 @@ async fn run(req: &mut Req) -> Result<Response> {
 }
 
 async fn execute(app: &engine::App, query: String) -> engine::store::Result<Answer> {
-    let (query, statements) = raw::console(app.dialect(), &query);
+    let (sql, statements) = raw::console(app.dialect(), &query);
     if statements.first_writes {
         let started = Instant::now();
-        let affected_rows = raw::write(&app.db(), query, LIMIT).await?;
+        let affected_rows = raw::write(&app.db(), sql, LIMIT).await?;
         let exec_time = millis(started.elapsed());
         engine::cluster::anything_changed(app).await;
         return Ok(Answer { affected_rows, exec_time, ..Answer::default() });
     }
-    let found = raw::read(&app.db(), query, MAX_ROWS, LIMIT).await?;
+    let mut found = raw::read(&app.db(), sql, MAX_ROWS, LIMIT).await?;
+    raw::name_columns(&query, &mut found);
     if statements.any_writes {
         engine::cluster::anything_changed(app).await;
     }

@@ -15,7 +15,7 @@ use sqlparser::tokenizer::Token;
 use crate::{
     marks, quote, tick,
     tokens::{self, Piece},
-    view::{Table, expression},
+    view::{Table, Ty, expression},
 };
 
 /// A parsed `CREATE INDEX` statement.
@@ -221,7 +221,10 @@ impl Index {
 /// The statement without others behind it, as collections keep it.
 #[must_use]
 pub fn first_statement(text: &str) -> &str {
-    let Some((_, body)) = find_head(text) else { return text };
+    // What stands behind the columns makes no index of it.
+    let Some((_, body)) = find_head(text).filter(|_| Index::parse(text).is_valid()) else {
+        return text;
+    };
     let (pieces, _) = tokens::read(body);
     let Some(end) = pieces.iter().position(|piece| piece.is(&Token::SemiColon)) else {
         return text;
@@ -426,12 +429,13 @@ impl IndexColumn {
     }
 
     fn postgres(&self, table: &Table) -> String {
-        let mut out = match self.is_expression {
-            true => expression::for_postgres(&self.name, table),
+        let (mut out, ty) = match (self.is_expression, table.column(&self.name)) {
+            (true, _) => expression::for_postgres(&self.name, table),
             // The table's own letters: names in quotes keep theirs.
-            false => quote(table.column(&self.name).map_or(&self.name, |column| &column.name)),
+            (false, Some(column)) => (quote(&column.name), column.ty),
+            (false, None) => (quote(&self.name), Ty::Unknown),
         };
-        if self.collate.eq_ignore_ascii_case("nocase") {
+        if self.collate.eq_ignore_ascii_case("nocase") && matches!(ty, Ty::Text | Ty::Unknown) {
             out = format!("lower({out})");
         }
         for part in [&self.class, &self.sort] {
@@ -451,7 +455,7 @@ fn ends_operand(piece: &Piece) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::view::{Column, Ty};
+    use crate::view::Column;
 
     #[test]
     fn canonical_forms() {
@@ -588,6 +592,7 @@ mod tests {
                 "create index i on t (a) where n > ';' -- ; x",
             ),
             ("bad; worse", "bad; worse"),
+            ("create index i on t (a); drop table t", "create index i on t (a); drop table t"),
         ] {
             assert_eq!(first_statement(text), want);
         }
@@ -629,8 +634,8 @@ mod tests {
                 r#"CREATE INDEX "i" ON "ix" ("title", "num" DESC)"#,
             ),
             (
-                "create unique index if not exists i on ix (title collate nocase, id collate rtrim asc)",
-                r#"CREATE UNIQUE INDEX IF NOT EXISTS "i" ON "ix" (lower("title"), "id" ASC)"#,
+                "create unique index if not exists i on ix (title collate nocase, flag collate nocase, id collate rtrim asc)",
+                r#"CREATE UNIQUE INDEX IF NOT EXISTS "i" ON "ix" (lower("title"), "flag", "id" ASC)"#,
             ),
             (
                 "create index i on ix using gin (title gin_trgm_ops)",

@@ -10,6 +10,16 @@ use std::borrow::Cow;
 /// ```
 #[must_use]
 pub fn quoted(text: &str) -> Cow<'_, str> {
+    quoted_by(text, crate::tick)
+}
+
+/// The same with PostgreSQL's quotes.
+#[must_use]
+pub fn double_quoted(text: &str) -> Cow<'_, str> {
+    quoted_by(text, crate::quote)
+}
+
+fn quoted_by(text: &str, quote: fn(&str) -> String) -> Cow<'_, str> {
     if !text.contains("[[") && !text.contains("{{") {
         return Cow::Borrowed(text);
     }
@@ -17,7 +27,7 @@ pub fn quoted(text: &str) -> Cow<'_, str> {
     while let Some(c) = text[at..].chars().next() {
         let rest = &text[at..];
         if let Some((name, length)) = mark(rest).filter(|_| !is_subscript(&text[..at])) {
-            out.push_str(&crate::tick(name));
+            out.push_str(&quote(name));
             at += length;
             continue;
         }

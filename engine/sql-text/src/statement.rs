@@ -3,7 +3,7 @@
 //! What sqlparser does not know is judged by its first word, as the reference judges everything.
 
 use sqlparser::{
-    ast::{Query, SetExpr, Statement},
+    ast::{Query, SelectItem, SetExpr, Statement},
     dialect::{Dialect, PostgreSqlDialect, SQLiteDialect},
     parser::Parser,
 };
@@ -29,7 +29,7 @@ const READS: [&str; 4] = ["SELECT", "EXPLAIN", "VALUES", "SHOW"];
 #[must_use]
 pub fn read(text: &str, postgres: bool) -> Statements {
     crate::with_stack(STACK, || {
-        let text = crate::marks::quoted(text);
+        let text = crate::marks::double_quoted(text);
         let dialect: &dyn Dialect =
             if postgres { &PostgreSqlDialect {} } else { &SQLiteDialect {} };
         match Parser::parse_sql(dialect, &text) {
@@ -41,6 +41,28 @@ pub fn read(text: &str, postgres: bool) -> Statements {
             },
             Err(_) => by_first_word(&text),
         }
+    })
+}
+
+/// The names that SQLite gives the columns of a text's last statement: aliases, columns, else the expression as written
+/// again. Empty where they cannot be known.
+#[must_use]
+pub fn columns(text: &str) -> Vec<String> {
+    crate::with_stack(STACK, || {
+        let text = crate::marks::double_quoted(text);
+        let statements = Parser::parse_sql(&PostgreSqlDialect {}, &text).unwrap_or_default();
+        let Some(Statement::Query(query)) = statements.last() else { return Vec::new() };
+        let mut body = &*query.body;
+        while let SetExpr::SetOperation { left, .. } = body {
+            body = left;
+        }
+        let SetExpr::Select(select) = body else { return Vec::new() };
+        let names = select.projection.iter().map(|item| match item {
+            SelectItem::UnnamedExpr(expr) => Some(expr.to_string()),
+            SelectItem::ExprWithAlias { alias, .. } => Some(alias.value.clone()),
+            _ => None,
+        });
+        names.collect::<Option<_>>().unwrap_or_default()
     })
 }
 
@@ -97,7 +119,19 @@ fn of_query(query: &Query) -> Effect {
 
 #[cfg(test)]
 mod tests {
-    use super::{Statements, read};
+    use super::{Statements, columns, read};
+
+    #[test]
+    fn names_of_columns() {
+        for (text, want) in [
+            ("select 1; select 1+1, a b, 'x' from t union select 2", &["1 + 1", "b", "'x'"][..]),
+            ("select *, 1 from t", &[]),
+            ("delete from t", &[]),
+            ("selec", &[]),
+        ] {
+            assert_eq!(columns(text), want, "{text}");
+        }
+    }
 
     #[test]
     fn reading_and_writing() {

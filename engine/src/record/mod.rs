@@ -3,7 +3,7 @@
 //! | step | file |
 //! |---|---|
 //! | what a client sends | `body`, `auth_form` |
-//! | saving and deleting, with hooks | `save`, `delete`, `chain`, `refs`, `recheck` |
+//! | saving and deleting, with hooks | `save`, `delete`, `chain`, `refs`, `recheck`, `unread` |
 //! | reading | `read` (under rules), `find` (without) |
 //! | showing | `enrich`, `expand`, `export`; without records: `spread` |
 
@@ -24,6 +24,7 @@ pub mod save;
 pub mod search;
 mod spread;
 mod storable;
+pub(crate) mod unread;
 
 pub use crate::{
     app::record::{Expanded, Record, RecordRef, Show},

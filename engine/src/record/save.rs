@@ -14,7 +14,7 @@ use super::{
     Record, RecordRef,
     auth_form::{Access, AuthForm, Facts},
     body::{self, Submission},
-    chain, enrich, find, modify, refs, storable,
+    chain, enrich, find, modify, refs, storable, unread,
 };
 use crate::{
     Error, FieldError, FieldErrors, Result,
@@ -87,6 +87,7 @@ pub async fn prepare_create(
             access = Access::Manager;
         }
     }
+    unread::note(&ctx.app, collection, submission, &prepared);
     Ok(Draft { form: form_of(collection, &prepared), record: record.into(), access })
 }
 
@@ -126,6 +127,7 @@ pub async fn prepare_update(
         }
     }
     prepared.load(&mut record);
+    unread::note(&ctx.app, collection, submission, &prepared);
     Ok(Draft { form: form_of(collection, &prepared), record: record.into(), access })
 }
 

@@ -9,6 +9,9 @@ pub use sql_text::statement::Statements;
 
 use super::{Database, Db, Result, Sql, database::Backend, sqlite, tx};
 
+/// PostgreSQL's name of a column that has none.
+const UNNAMED: &str = "?column?";
+
 /// A result column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
@@ -34,7 +37,23 @@ pub struct TextRows {
 /// The console's text as the database gets it, and what its statements do.
 #[must_use]
 pub fn console(d: Dialect, text: &str) -> (Sql, Statements) {
-    (Sql::plain(marks::quoted(text)), statement::read(text, d == Dialect::Postgres))
+    let quoted = match d {
+        Dialect::Sqlite => marks::quoted(text),
+        Dialect::Postgres => marks::double_quoted(text),
+    };
+    (Sql::plain(quoted), statement::read(text, d == Dialect::Postgres))
+}
+
+/// Gives columns that PostgreSQL has no name for that of SQLite: what was asked for.
+pub fn name_columns(text: &str, found: &mut TextRows) {
+    if found.columns.iter().any(|column| column.name == UNNAMED) {
+        let names = statement::columns(text);
+        for (column, name) in found.columns.iter_mut().zip(names) {
+            if column.name == UNNAMED {
+                column.name = name;
+            }
+        }
+    }
 }
 
 /// Runs one or more statements; the rows of the last one, at most `max_rows`.

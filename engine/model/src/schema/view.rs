@@ -86,7 +86,10 @@ async fn try_columns(
     query: &str,
     (names, mut known): Columns,
 ) -> Result<Inferred, String> {
-    let mut reason = None;
+    let mut reason = match db.dialect() {
+        Dialect::Sqlite => None,
+        Dialect::Postgres => view_tree::refusal(query, snapshot),
+    };
     for text in view_tree::texts(db.dialect(), query, snapshot, &known) {
         let columns = match result_columns(db, &text).await {
             Ok(mut columns) => {

@@ -113,6 +113,23 @@ pub(super) fn texts(
     texts
 }
 
+/// What SQLite says of a text that is no query, in whatever words PostgreSQL would refuse it.
+pub(super) fn refusal(query: &str, snapshot: &Snapshot) -> Option<String> {
+    let is_name = |c: char| c.is_alphanumeric() || c == '_';
+    let word = &query[..query.find(|c| !is_name(c)).unwrap_or(query.len())];
+    let is_query =
+        ["select", "with", "values"].iter().any(|start| word.eq_ignore_ascii_case(start));
+    if word.is_empty() || is_query {
+        return None;
+    }
+    if word.len() < query.len() {
+        return Some(format!("SQL logic error: near \"{word}\": syntax error (1)"));
+    }
+    // One word is a table.
+    let is_table = snapshot.by_name(word).is_some();
+    (!is_table).then(|| format!("SQL logic error: no such table: main.{word} (1)"))
+}
+
 /// [`texts`] of a view collection.
 #[must_use]
 pub fn texts_of(d: Dialect, snapshot: &Snapshot, view: &Collection) -> Vec<String> {

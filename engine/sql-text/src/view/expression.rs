@@ -3,7 +3,7 @@
 use sqlparser::ast::Expr;
 
 use super::{
-    Catalog, Table, adapt,
+    Catalog, Table, Ty, adapt,
     names::{Level, Source},
     pass::Pass,
 };
@@ -55,15 +55,15 @@ pub fn reads(text: &str, table: &Table) -> Vec<String> {
     })
 }
 
-/// An indexed expression in PostgreSQL's words, between parentheses where it wants them.
+/// An indexed expression in PostgreSQL's words, between parentheses where it wants them, and its type.
 #[must_use]
-pub fn for_postgres(text: &str, table: &Table) -> String {
+pub fn for_postgres(text: &str, table: &Table) -> (String, Ty) {
     let made = walk(text, table, true, |pass, expr| {
-        pass.expr(expr);
+        let ty = pass.expr(expr);
         let needs_none = matches!(expr, Expr::Function(_) | Expr::Nested(_));
-        if needs_none { expr.to_string() } else { format!("({expr})") }
+        (if needs_none { expr.to_string() } else { format!("({expr})") }, ty)
     });
-    made.unwrap_or_else(|| text.replace('`', "\""))
+    made.unwrap_or_else(|| (text.replace('`', "\""), Ty::Unknown))
 }
 
 /// The condition of a partial index in PostgreSQL's words.
