@@ -658,3 +658,56 @@ fn a_relation_that_the_database_refuses_is_no_empty_one() {
     let answer = server.send("PATCH", &path, "", &json!({ "title": "z" }));
     assert_eq!((answer.status, &answer.json()["title"]), (200, &json!("z")));
 }
+
+#[test]
+fn a_locked_table_leaves_connections_for_others() {
+    let Some(postgres) = Postgres::start(&[], &[]) else { return };
+    let server = served(&postgres, "shared_out", &["--dataMaxOpenConns", "12"], 0.0);
+    let token = server.superuser();
+    let body = json!({ "name": "others", "type": "base", "listRule": "", "createRule": "", "updateRule": "",
+        "fields": [{ "name": "n", "type": "number" }] });
+    assert_eq!(server.send("POST", "/api/collections", &token, &body).status, 200);
+    let path = "/api/collections/others/records";
+    let id = server.send("POST", path, "", &json!({ "n": 1 })).json()["id"].clone();
+    let one = format!("{path}/{}", id.as_str().expect("an id"));
+    let held = postgres.hold("shared_out", "LOCK TABLE items");
+    let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'shared_out' AND wait_event_type = 'Lock'";
+    std::thread::scope(|scope| {
+        let stuck: Vec<_> = (0..60)
+            .map(|n| {
+                let server = &server;
+                let batch = json!({ "requests": [{ "method": "POST", "url": RECORDS, "body": { "n": n } }] });
+                scope.spawn(move || match n % 3 {
+                    0 => server.send("GET", RECORDS, "", &Value::Null).status,
+                    1 => create(server, "x").status,
+                    _ => server.send("POST", "/api/batch", "", &batch).status,
+                })
+            })
+            .collect();
+        eventually("many wait for the table", || {
+            let n: u32 = postgres.value("shared_out", waits).parse().ok()?;
+            (n >= 8).then_some(())
+        });
+        let started = Instant::now();
+        for n in 0..30 {
+            let add = json!({ "n+": 1 });
+            let batch = json!({ "requests": [{ "method": "PATCH", "url": one, "body": add }] });
+            for (method, path, body) in [
+                ("GET", path, &Value::Null),
+                ("PATCH", &one, &add),
+                ("POST", path, &json!({ "n": n })),
+                ("POST", "/api/batch", &batch),
+                ("GET", "/api/collections/_superusers/auth-methods", &Value::Null),
+            ] {
+                let answer = server.send(method, path, "", body);
+                assert_eq!(answer.status, 200, "{method} {path}: {}", answer.json());
+            }
+        }
+        assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
+        assert!(postgres.value("shared_out", waits).parse::<u32>().expect("a number") >= 8);
+        drop(held);
+        let answers: HashSet<u16> =
+            stuck.into_iter().map(|s| s.join().expect("an answer")).collect();
+        assert!(answers.is_subset(&HashSet::from([200, 429])), "{answers:?}");
+    });
+}

@@ -308,7 +308,12 @@ impl Req {
     pub fn ctx(&self, body: Map<String, Value>) -> Ctx {
         let head = self.head.clone();
         let info = RequestInfo::lazy(move || head.facts(body.clone()));
-        Ctx::new(self.app(), self.caller.clone(), Some(Arc::new(info)))
+        let ctx = Ctx::new(self.app(), self.caller.clone(), Some(Arc::new(info)));
+        let named = self.param("collection");
+        match self.app().snapshot().find(&named) {
+            Some(collection) if !named.is_empty() => ctx.about(&collection.id),
+            _ => ctx,
+        }
     }
 
     /// What hooks see of this request.

@@ -65,6 +65,7 @@ async fn run(req: &mut Req) -> Result<Response> {
     check(&items, batch.max_requests)?;
     let limit = Duration::from_secs(if batch.timeout > 0 { batch.timeout.unsigned_abs() } else { 3 });
     let ctx = req.ctx(Map::new()).in_context("batch");
+    let ctx = about(ctx, &items);
     let exchange = req.exchange();
     let shared = Shared { api: req.api.clone(), head: req.head.clone(), caller: req.caller.clone(), files, limit };
     let hook = &ctx.app.hooks().batch_request;
@@ -79,6 +80,15 @@ async fn run(req: &mut Req) -> Result<Response> {
     })
     .await?;
     Ok(exchange.take())
+}
+
+/// A batch counts for the collection that it begins with.
+fn about(ctx: Ctx, items: &[BatchItem]) -> Ctx {
+    let first = items.first().and_then(|item| wanted(&item.method, &item.url));
+    match first.and_then(|(name, _)| ctx.app.snapshot().find(name).map(|c| c.id.clone())) {
+        Some(id) => ctx.about(&id),
+        None => ctx,
+    }
 }
 
 /// What a batch is sent as.

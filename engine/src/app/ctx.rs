@@ -14,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+use dialects::Dialect;
 use filter_lang::scope::{self, Datum};
 use parking_lot::Mutex;
 use serde_json::{Map, Value};
@@ -349,13 +350,30 @@ impl Ctx {
     pub fn system(app: &App) -> Self {
         Self::new(app, Caller::Guest, None)
     }
+    /// The same for work about a collection: see [`Database::about`](crate::store::Database::about).
+    #[must_use]
+    pub fn about(&self, collection_id: &str) -> Self {
+        match &self.db {
+            Db::Pool(database) if database.dialect() == Dialect::Postgres => {
+                let database = database.about(Some(collection_id.into()));
+                Self { db: Db::Pool(database), ..self.clone() }
+            }
+            _ => self.clone(),
+        }
+    }
     /// The same with another caller.
     #[must_use]
     pub fn with_caller(&self, caller: Caller) -> Self {
         // Made facts carry the caller: derive a request that makes its own.
         let request = self.request.as_ref().map(|r| Arc::new(r.derive()));
         match &self.db {
-            Db::Pool(_) => Self::new(&self.app, caller, request),
+            Db::Pool(database) => {
+                let ctx = Self::new(&self.app, caller, request);
+                match database.subject() {
+                    Some(subject) => ctx.about(&subject),
+                    None => ctx,
+                }
+            }
             // The variables of an open transaction stay as they are.
             Db::Tx(_) => Self { caller, request, ..self.clone() },
         }

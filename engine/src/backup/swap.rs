@@ -268,6 +268,7 @@ mod tests {
             ("storage/f", "old"),
             ("only_old", "old"),
             ("backups/b.zip", "zip"),
+            (".data.db-litestream/generation", "old"),
             (".pb_temp_to_delete/new/data.db", "new"),
             (".pb_temp_to_delete/new/storage/g", "new"),
             (".pb_temp_to_delete/new/only_new", "new"),
@@ -290,8 +291,8 @@ mod tests {
         format!("{} {}", fs::read_to_string(dir.join("data.db")).unwrap(), names.join(" "))
     }
 
-    const OLD: &str = "old backups data.db only_old storage";
-    const NEW: &str = "new backups data.db only_new storage";
+    const OLD: &str = "old .data.db-litestream backups data.db only_old storage";
+    const NEW: &str = "new .data.db-litestream backups data.db only_new storage";
 
     #[test]
     fn a_start_makes_it_final() {

@@ -50,10 +50,7 @@ impl Unread {
         let key = (collection.to_owned(), field.to_owned());
         let mut tallies = self.0.lock();
         let delay = if tallies.contains_key(&key) { NEXT } else { FIRST };
-        let tally = tallies.entry(key.clone()).or_insert_with(|| Tally {
-            count: 0,
-            waits: false,
-        });
+        let tally = tallies.entry(key.clone()).or_insert_with(|| Tally { count: 0, waits: false });
         tally.count += 1;
         if std::mem::replace(&mut tally.waits, true) {
             return;

@@ -72,6 +72,23 @@ impl Database {
             Backend::Postgres(db) => Self(Backend::Postgres(db.for_claims(claims))),
         }
     }
+    /// The same database for work about something (the id of a collection). Where connections are few, nothing may keep so
+    /// many of them busy that work about anything else gets none.
+    #[must_use]
+    pub fn about(&self, subject: Option<std::sync::Arc<str>>) -> Self {
+        match &self.0 {
+            Backend::Sqlite(_) => self.clone(),
+            Backend::Postgres(db) => Self(Backend::Postgres(db.about(subject))),
+        }
+    }
+    /// What [`about`](Self::about) said.
+    #[must_use]
+    pub fn subject(&self) -> Option<std::sync::Arc<str>> {
+        match &self.0 {
+            Backend::Sqlite(_) => None,
+            Backend::Postgres(db) => db.subject(),
+        }
+    }
     /// The same database for what is only shown: a read replica may answer that has every write this node knows of.
     /// Nothing changes where there are none.
     #[must_use]

@@ -491,6 +491,27 @@ async fn upkeep() {
     }
 }
 
+/// As a program does that replicates the file: it reads all the time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_foreign_reader_stalls_nothing() {
+    let f = Fixture::new(|_| ()).await;
+    f.db().write(insert("a", 1).into()).await.unwrap();
+    let reader = rusqlite::Connection::open(f.dir.path().join("data.db")).unwrap();
+    reader.execute_batch("BEGIN").unwrap();
+    let count = || reader.query_row("SELECT count(*) FROM t", [], |r| r.get::<_, i64>(0)).unwrap();
+    let seen = count();
+    f.db().write(insert("b", 2).into()).await.unwrap();
+    let started = Instant::now();
+    f.db().checkpoint_truncate().await.unwrap();
+    f.db().write(insert("c", 3).into()).await.unwrap();
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+    assert_eq!(count(), seen);
+    assert_eq!(f.db().writer_pragma("busy_timeout").await.unwrap(), "10000");
+    reader.execute_batch("COMMIT").unwrap();
+    f.db().checkpoint_truncate().await.unwrap();
+    assert_eq!(std::fs::metadata(f.dir.path().join("data.db-wal")).unwrap().len(), 0);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn readers_and_writers_together() {
     let f = Fixture::new(|_| ()).await;

@@ -20,6 +20,7 @@ use super::{
     pool::{Lent, Pool},
     publish::Publisher,
     replica::Replicas,
+    shares::Subject,
 };
 use crate::{Claims, Done, Error, Job, Result, Rows, Sql, Stats, holding, retry};
 
@@ -38,6 +39,8 @@ pub(crate) struct Database {
     pub(super) somebody: Option<Claims>,
     /// Replicas may answer.
     pub(super) anywhere: bool,
+    /// What it is about: nothing keeps so many connections busy that nothing else gets one.
+    pub(super) subject: Subject,
 }
 
 #[derive(Debug)]
@@ -78,7 +81,7 @@ impl Database {
             commits: AtomicU64::new(0),
             jobs: AtomicU64::new(0),
         };
-        Self { inner: Arc::new(inner), somebody: None, anywhere: false }
+        Self { inner: Arc::new(inner), somebody: None, anywhere: false, subject: None }
     }
 
     pub(crate) fn id(&self) -> u64 {
@@ -93,6 +96,13 @@ impl Database {
     /// The same database for reads that a replica may answer.
     pub(crate) fn anywhere(&self) -> Self {
         Self { anywhere: true, ..self.clone() }
+    }
+    /// The same database for something about a subject.
+    pub(crate) fn about(&self, subject: Option<Arc<str>>) -> Self {
+        Self { subject, ..self.clone() }
+    }
+    pub(crate) fn subject(&self) -> Option<Arc<str>> {
+        self.subject.clone()
     }
     /// Something was, or may have been, written; to be called before anybody else hears of it.
     pub(super) fn wrote(&self) {
@@ -121,12 +131,12 @@ impl Database {
         if self.anywhere
             && let Some(replicas) = &self.inner.replicas
             // Type-erased, or the compiler's proof that requests are `Send` exceeds its limit.
-            && let Some(answer) = replicas.fetch(claims.as_ref(), sql).boxed().await
+            && let Some(answer) = replicas.fetch(&self.subject, claims.as_ref(), sql).boxed().await
         {
             return answer;
         }
         loop {
-            let mut lent = self.inner.pool.get().await?;
+            let mut lent = self.inner.pool.get(self.subject.clone()).await?;
             let conn = lent.conn()?;
             left -= 1;
             let known = conn.knows(&sql.text);
@@ -161,7 +171,7 @@ impl Database {
         let (mut waits, mut replanned, claims) = (retry::waits(), false, self.claims());
         let told = self.decide(&job.notes).await;
         loop {
-            let mut lent = self.inner.pool.get().await?;
+            let mut lent = self.inner.pool.get(self.subject.clone()).await?;
             let conn = lent.conn()?;
             let fail = match conn.job_for(claims.as_ref(), job, told.node()).await {
                 Ok(done) => {
@@ -223,7 +233,7 @@ impl Database {
     /// `VACUUM` of a table, without a time limit.
     pub(crate) async fn vacuum(&self, table: &str) -> Result<()> {
         let vacuum = format!("VACUUM {}", dialects::ident(table));
-        let mut lent = self.inner.pool.get().await?;
+        let mut lent = self.inner.pool.get(self.subject.clone()).await?;
         let conn = lent.conn()?;
         conn.batch("SET statement_timeout = 0").await.map_err(Fail::into_error)?;
         let done = conn.batch(&vacuum).await.map_err(Fail::into_error);
@@ -233,7 +243,7 @@ impl Database {
     }
 
     pub(super) async fn lend(&self) -> Result<Lent> {
-        self.inner.pool.get().await
+        self.inner.pool.get(self.subject.clone()).await
     }
 
     pub(crate) fn close(&self) {

@@ -5,7 +5,7 @@
 //! | `dsn`, `connect`, `tls` | where it is, how to get there |
 //! | `boot` | first contact: version, helper functions, the lock of migrations |
 //! | `backup_lock` | one copy of the whole database at a time |
-//! | `pool`, `conn` | connections, prepared statements, what happens when nobody waits any more |
+//! | `pool`, `shares`, `conn` | connections, who gets one, prepared statements, what happens when nobody waits any more |
 //! | `db`, `tx`, `raw` | the doors of the store |
 //! | `replica` | which read replicas know everything, and reads on those |
 //! | `row_security` | telling policies who asks |
@@ -28,6 +28,7 @@ mod raw;
 mod replica;
 mod row_security;
 mod rows;
+mod shares;
 mod tls;
 mod tx;
 

@@ -9,11 +9,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use parking_lot::Mutex;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
-use super::{Dsn, conn::Conn, connect, row_security};
+use super::{
+    Dsn,
+    conn::Conn,
+    connect, row_security,
+    shares::{Permit, Shares, Subject},
+};
 use crate::{Error, Result, Trace};
+use parking_lot::Mutex;
 
 /// Connections that nobody used for so long are closed.
 const IDLE: Duration = Duration::from_secs(180);
@@ -31,7 +34,7 @@ pub(super) struct Pool(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     settings: Settings,
-    permits: Arc<Semaphore>,
+    permits: Shares,
     idle: Mutex<VecDeque<(Conn, Instant)>>,
     waiting: AtomicUsize,
     generation: AtomicU64,
@@ -78,7 +81,7 @@ impl std::fmt::Debug for Settings {
 pub(super) struct Lent {
     conn: Option<Conn>,
     pool: Pool,
-    _permit: OwnedSemaphorePermit,
+    _permit: Permit,
 }
 
 impl Lent {
@@ -106,7 +109,7 @@ impl Drop for Waiting<'_> {
 impl Pool {
     pub(super) fn new(settings: Settings) -> Self {
         let inner = Arc::new(Inner {
-            permits: Arc::new(Semaphore::new(settings.max_open)),
+            permits: Shares::new(settings.max_open),
             idle: Mutex::default(),
             waiting: AtomicUsize::new(0),
             generation: AtomicU64::new(0),
@@ -149,7 +152,7 @@ impl Pool {
         {
             runtime.spawn(async move {
                 // Without a connection the next one that is made looks.
-                if let Ok(mut lent) = pool.get().await
+                if let Ok(mut lent) = pool.get(None).await
                     && let Ok(conn) = lent.conn()
                 {
                     pool.look_for_row_security(conn.client()).await;
@@ -164,17 +167,17 @@ impl Pool {
         self.0.idle.lock().clear();
     }
 
-    /// A connection, kept or new.
+    /// A connection, kept or new, for something about `subject`.
     ///
     /// # Errors
     /// [`Error::Busy`] when all are in use for too long or the pool is closed, [`Error::Unreachable`].
-    pub(super) async fn get(&self) -> Result<Lent> {
+    pub(super) async fn get(&self, subject: Subject) -> Result<Lent> {
         let inner = &self.0;
         inner.waiting.fetch_add(1, Relaxed);
         let waiting = Waiting(&inner.waiting);
-        let permit = tokio::time::timeout(self.wait(), inner.permits.clone().acquire_owned()).await;
+        let permit = tokio::time::timeout(self.wait(), inner.permits.take(subject)).await;
         drop(waiting);
-        let permit = permit.ok().and_then(std::result::Result::ok).ok_or(Error::Busy)?;
+        let permit = permit.ok().flatten().ok_or(Error::Busy)?;
         let mut conn = match self.kept() {
             Some(conn) => conn,
             None => self.connect().await?,

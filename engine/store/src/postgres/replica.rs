@@ -31,6 +31,7 @@ use super::{
     connect::{self, check_server},
     error::{self, Fail},
     pool::{Pool, Settings},
+    shares::Subject,
 };
 use crate::{Claims, Error, Result, Sql};
 
@@ -159,11 +160,16 @@ impl Replicas {
     ///
     /// # Errors
     /// [`Error::Timeout`] only: there is no time left for the primary then.
-    pub(super) async fn fetch(&self, claims: Option<&Claims>, sql: &Sql) -> Option<Result<Answer>> {
+    pub(super) async fn fetch(
+        &self,
+        subject: &Subject,
+        claims: Option<&Claims>,
+        sql: &Sql,
+    ) -> Option<Result<Answer>> {
         let replica = self.pick()?;
         let mut failures = replica.failures.subscribe();
         tokio::select! {
-            done = replica.fetch(claims, sql) => match done {
+            done = replica.fetch(subject, claims, sql) => match done {
                 Ok(answer) => Some(Ok(answer)),
                 Err(Error::Timeout) => Some(Err(Error::Timeout)),
                 // Whatever it was (lost, stopped by a conflict with the replay, something that only the primary can do): the
@@ -196,8 +202,8 @@ impl Replica {
             .is_some_and(|(reached, asked)| reached >= count && asked.elapsed() < MAX_LAG)
     }
 
-    async fn fetch(&self, claims: Option<&Claims>, sql: &Sql) -> Result<Answer> {
-        let mut lent = match self.pool.get().await {
+    async fn fetch(&self, subject: &Subject, claims: Option<&Claims>, sql: &Sql) -> Result<Answer> {
+        let mut lent = match self.pool.get(subject.clone()).await {
             Ok(lent) => lent,
             Err(error) => {
                 // All its connections being in use is no failure.

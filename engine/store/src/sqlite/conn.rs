@@ -294,6 +294,9 @@ impl Conn {
     }
 }
 
+/// How long a connection waits for other processes.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+
 fn pragmas(role: Role, durability: Durability) -> String {
     let synchronous = match durability {
         Durability::Normal => "NORMAL",
@@ -301,9 +304,10 @@ fn pragmas(role: Role, durability: Durability) -> String {
     };
     let query_only = if role == Role::Reader { "PRAGMA query_only=1;" } else { "" };
     format!(
-        "PRAGMA busy_timeout=10000;PRAGMA journal_mode=WAL;PRAGMA journal_size_limit=200000000;\
+        "PRAGMA busy_timeout={};PRAGMA journal_mode=WAL;PRAGMA journal_size_limit=200000000;\
          PRAGMA synchronous={synchronous};PRAGMA foreign_keys=ON;PRAGMA temp_store=MEMORY;\
-         PRAGMA cache_size=-32000;{query_only}"
+         PRAGMA cache_size=-32000;{query_only}",
+        PATIENCE.as_millis()
     )
 }
 

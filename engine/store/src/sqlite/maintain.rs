@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::conn::{Conn, Role};
+use super::conn::{Conn, PATIENCE, Role};
 use super::read::Database;
 use super::{Error, Result, Value};
 use primitives::lanes::Lane;
@@ -115,7 +115,8 @@ impl Database {
         self.alone(|conn| Ok(conn.raw.execute_batch("PRAGMA optimize")?)).await
     }
 
-    /// `wal_checkpoint(TRUNCATE)` (daily, spec §1.2).
+    /// `wal_checkpoint(TRUNCATE)` (daily, spec §1.2). Where others keep the WAL from being cut (a program that replicates
+    /// it reads all the time), what can be copied is copied and the rest is left: waiting for them would stop all writes.
     ///
     /// # Errors
     /// What the driver says.
@@ -124,7 +125,14 @@ impl Database {
         self.alone(move |conn| {
             // SQLite does not wait for a checkpoint that is already running.
             let _background = database.0.checkpoint.conn.lock();
-            Ok(conn.raw.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
+            conn.patience(Duration::ZERO);
+            let is_busy =
+                conn.raw.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
+            conn.patience(PATIENCE);
+            if is_busy? {
+                tracing::debug!("the WAL is being read and was not cut");
+            }
+            Ok(())
         })
         .await
     }
