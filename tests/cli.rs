@@ -1,10 +1,15 @@
 //! Commands as people type them: exit codes, streams, one clear line when something is wrong.
 
-use std::{fs, net::TcpListener, path::Path, process::Output};
+use std::{
+    fs,
+    net::TcpListener,
+    path::Path,
+    process::{Command, Output},
+};
 
 use serde_json::{Value, json};
 
-use crate::support::{EMAIL, PASSWORD, Server, eventually, run};
+use crate::support::{EMAIL, PASSWORD, Server, binary, eventually, run};
 
 fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).trim().to_owned()
@@ -157,16 +162,93 @@ fn hooks_are_not_ignored_silently() {
     );
 }
 
+/// The reference's sentences, without the time in front.
 #[test]
-fn unknown_flags_and_commands() {
+fn failures_are_one_line_on_stderr() {
     let dir = tempfile::tempdir().expect("a directory");
-    for args in
-        [&["serve", "--bogus"][..], &["bogus"], &["superuser", "create", "only@example.com"]]
-    {
+    assert!(
+        run(dir.path(), &["superuser", "create", "a@example.com", "1234567890"]).status.success()
+    );
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let taken = taken.local_addr().expect("an address").to_string();
+    let in_use = format!("listen tcp {taken}: bind: address already in use");
+    let parse = "invalid argument \"abc\" for \"--queryTimeout\" flag: strconv.ParseInt: parsing \"abc\": invalid syntax";
+    let huge = "invalid argument \"99999999999999999999\" for \"--queryTimeout\" flag: strconv.ParseInt: parsing \"99999999999999999999\": value out of range";
+    let switch = "invalid argument \"maybe\" for \"--dev\" flag: strconv.ParseBool: parsing \"maybe\": invalid syntax";
+    for (args, said) in [
+        (
+            &["superuser", "create", "a@example.com", "1234567890"][..],
+            "failed to create new superuser account: email: Value must be unique.",
+        ),
+        (&["superuser", "create", "nope", "1234567890"], "missing or invalid email address"),
+        (
+            &["superuser", "create", "b@example.com", "123"],
+            "failed to create new superuser account: password: Must be at least 8 character(s).",
+        ),
+        (&["superuser", "create"], "missing email and password arguments"),
+        (&["superuser", "create", "a", "b", "c"], "missing email and password arguments"),
+        (
+            &["superuser", "update", "zz@example.com", "1234567890"],
+            "superuser with email \"zz@example.com\" doesn't exist",
+        ),
+        (
+            &["superuser", "otp", "zz@example.com"],
+            "superuser with email \"zz@example.com\" doesn't exist",
+        ),
+        (
+            &["superuser", "delete", "a@example.com"],
+            "failed to delete superuser \"a@example.com\": You can't delete the only existing superuser.",
+        ),
+        (&["superuser", "ips", "nope"], "superuserIPs: (0: invalid IP or CIDR subnet.)."),
+        (&["nope"], "unknown command \"nope\" for \"pocketbase\""),
+        (&["nope", "x"], "unknown command \"nope\" for \"pocketbase\""),
+        (&["serve", "--nope"], "unknown flag: --nope"),
+        (&["serve", "-x"], "unknown shorthand flag: 'x' in -x"),
+        (&["serve", "--dir"], "flag needs an argument: --dir"),
+        (&["serve", "--queryTimeout=abc"], parse),
+        (&["serve", "--queryTimeout=99999999999999999999"], huge),
+        (&["serve", "--dev=maybe"], switch),
+        (&["serve", "--durability=x"], "invalid argument \"x\" for \"--durability\" flag"),
+        (&["serve", "--http", &taken], &in_use),
+        (&["db", "copy"], "missing arguments: --from <DIR|DSN>, --to <DIR|DSN>"),
+    ] {
         let output = run(dir.path(), args);
-        assert_eq!(output.status.code(), Some(1), "{args:?}");
-        assert!(!stderr(&output).is_empty(), "{args:?}");
+        assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(1), ""), "{args:?}");
+        assert_eq!(stderr(&output), said, "{args:?}");
     }
+    for (args, said) in [
+        (
+            &["superuser", "delete", "zz@example.com"][..],
+            "superuser \"zz@example.com\" is missing or already deleted",
+        ),
+        (&["superuser", "nope"], "Manage superusers"),
+        (&["superuser"], "Manage superusers"),
+        (&["--help"], "pocketbase CLI"),
+    ] {
+        let output = run(dir.path(), args);
+        assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(0), ""), "{args:?}");
+        assert_eq!(stdout(&output).lines().next(), Some(said), "{args:?}");
+    }
+}
+
+/// `cargo clean` must not delete data; anywhere else it lies beside the executable, as the reference has it.
+#[test]
+fn where_data_lies() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (work, bin) = (dir.path().join("work"), dir.path().join("bin"));
+    fs::create_dir(&work).expect("a directory");
+    fs::create_dir(&bin).expect("a directory");
+    let create = ["superuser", "create", "a@example.com", "1234567890"];
+    assert!(run(&work, &create).status.success());
+    assert!(work.join("pb_data/data.db").exists(), "Cargo has built it: the working directory");
+    fs::remove_dir_all(work.join("pb_data")).expect("removed");
+    let installed = bin.join("pb");
+    if fs::hard_link(binary(), &installed).is_err() {
+        fs::copy(binary(), &installed).expect("a copy");
+    }
+    let output = Command::new(&installed).args(create).current_dir(&work).output().expect("starts");
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(bin.join("pb_data/data.db").exists() && !work.join("pb_data").exists());
 }
 
 #[test]

@@ -219,7 +219,11 @@ fn nothing_that_users_write_becomes_a_header() {
 
 #[test]
 fn failures_have_reasons_and_hold_nobody_up() {
-    let locked = Sink::with(Manner { auth: "AHVzZXIAcGFzcw==".into(), ..Manner::default() });
+    let locked = Sink::with(Manner {
+        auth: "AHVzZXIAcGFzcw==".into(),
+        named: "PLAIN LOGIN",
+        ..Manner::default()
+    });
     let (server, _) = served(&locked);
     let root = server.superuser();
     let try_with = |smtp: Value| {
@@ -248,4 +252,44 @@ fn failures_have_reasons_and_hold_nobody_up() {
     let asked = post(&server, "/request-verification", "", &json!({"email": USER}));
     assert_eq!(asked.status, 204, "the mail is not waited for");
     assert_eq!(server.send("GET", "/api/health", "", &Value::Null).status, 200);
+}
+
+/// Servers that know no extensions, or do not name the way to sign in that they take.
+#[test]
+fn old_and_silent_mail_servers() {
+    let server = Server::fresh(&[]);
+    let root = server.superuser();
+    for (ehlo, named, login, said) in [
+        (0, "", false, &["EHLO", "MAIL BODY"][..]),
+        (502, "", false, &["EHLO", "HELO", "MAIL"]),
+        (550, "", false, &["EHLO", "HELO", "MAIL"]),
+        (502, "", true, &["EHLO", "HELO", "AUTH", "MAIL"]),
+        (0, "", true, &["EHLO", "AUTH", "MAIL BODY"]),
+        (0, "PLAIN", true, &["EHLO", "AUTH", "MAIL BODY"]),
+        (0, "CRAM-MD5", true, &["EHLO", "AUTH", "MAIL BODY"]),
+    ] {
+        for mechanism in ["PLAIN", "LOGIN"] {
+            let auth = if login { "AHVzZXIAcGFzcw==".into() } else { String::new() };
+            let sink = Sink::with(Manner { auth, ehlo, named, ..Manner::default() });
+            let mut smtp = sink.settings();
+            let (user, password) = if login { ("user", "pass") } else { ("", "") };
+            (smtp["username"], smtp["password"]) = (user.into(), password.into());
+            smtp["authMethod"] = mechanism.into();
+            patch(&server, "/api/settings", &json!({"smtp": smtp}));
+            let body = json!({"email": "to@example.com", "template": "otp"});
+            let answer = server.send("POST", "/api/settings/test/email", &root, &body);
+            let case = format!("{ehlo} {named:?} {mechanism}");
+            assert_eq!(answer.status, 204, "{case}: {}", String::from_utf8_lossy(&answer.body));
+            assert_eq!(sink.last(1).to, ["to@example.com"]);
+            let heard: Vec<String> = sink
+                .commands()
+                .iter()
+                .take(said.len())
+                .map(|line| {
+                    line[..4].to_owned() + if line.contains(" BODY=") { " BODY" } else { "" }
+                })
+                .collect();
+            assert_eq!(heard, said, "{case}");
+        }
+    }
 }

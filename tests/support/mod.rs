@@ -52,7 +52,7 @@ impl Answer {
     }
 }
 
-fn binary() -> &'static str {
+pub(crate) fn binary() -> &'static str {
     env!("CARGO_BIN_EXE_pocketbase")
 }
 

@@ -1,6 +1,7 @@
 //! A small real SMTP server that keeps what it is sent; for every test that waits for a mail.
 //!
-//! Understands EHLO, AUTH PLAIN and LOGIN, MAIL, RCPT, DATA, RSET, NOOP and QUIT. Blocking, one thread per connection.
+//! Understands EHLO and HELO, AUTH PLAIN and LOGIN, MAIL, RCPT, DATA, RSET, NOOP and QUIT. Blocking, one thread per
+//! connection.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -9,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
 /// How long a test waits for a mail.
@@ -32,10 +34,26 @@ pub(crate) struct Manner {
     pub(crate) mute: bool,
     /// Refuses every recipient.
     pub(crate) refuses: bool,
+    /// Answers EHLO with this code, if it is not 0.
+    pub(crate) ehlo: u16,
+    /// The ways to sign in that it names.
+    pub(crate) named: &'static str,
+}
+
+impl Manner {
+    /// The accepted credentials as `AUTH LOGIN` sends them.
+    fn login(&self) -> String {
+        let both = STANDARD.decode(&self.auth).expect("base64");
+        let parts: Vec<String> =
+            both.split(|byte| *byte == 0).skip(1).map(|part| STANDARD.encode(part)).collect();
+        parts.join(" ")
+    }
 }
 
 #[derive(Debug, Default)]
 struct Inbox {
+    /// The commands that were understood, all but those of hellos and farewells with their arguments.
+    commands: Mutex<Vec<String>>,
     mails: Mutex<Vec<Mail>>,
     arrived: Condvar,
 }
@@ -95,6 +113,11 @@ impl Sink {
         mails.last().cloned().expect("n is not 0")
     }
 
+    /// What was said so far, the text of mails apart; forgotten then.
+    pub(crate) fn commands(&self) -> Vec<String> {
+        std::mem::take(&mut self.inner.commands.lock().expect("no panics inside"))
+    }
+
     fn serve(&self, stream: TcpStream, manner: &Manner) {
         // A client that goes away ends the conversation.
         let _ = self.converse(stream, manner);
@@ -105,6 +128,7 @@ impl Sink {
         let mut lines = BufReader::new(stream);
         let mut say = |line: &str| out.write_all(format!("{line}\r\n").as_bytes());
         let mut mail = Mail::default();
+        let mut is_login = false;
         say("220 sink ready")?;
         loop {
             let mut line = String::new();
@@ -113,11 +137,32 @@ impl Sink {
             }
             let line = line.trim_end();
             let verb = line.get(..4).unwrap_or(line).to_ascii_uppercase();
+            if !is_login {
+                self.inner.commands.lock().expect("no panics inside").push(line.to_owned());
+            }
             match verb.as_str() {
-                "EHLO" if manner.auth.is_empty() => say("250-sink\r\n250 8BITMIME")?,
-                "EHLO" => say("250-sink\r\n250-AUTH PLAIN LOGIN\r\n250 8BITMIME")?,
+                "EHLO" if manner.ehlo != 0 => say(&format!("{} unknown", manner.ehlo))?,
+                "EHLO" if manner.named.is_empty() => say("250-sink\r\n250 8BITMIME")?,
+                "EHLO" => say(&format!("250-sink\r\n250-AUTH {}\r\n250 8BITMIME", manner.named))?,
+                "AUTH" if manner.auth.is_empty() => say("502 unknown")?,
+                "AUTH" if line == "AUTH LOGIN" => {
+                    is_login = true;
+                    say("334 VXNlcm5hbWU6")?;
+                }
                 "AUTH" if line.split(' ').nth(2) == Some(&manner.auth) => say("235 welcome")?,
                 "AUTH" => say("535 5.7.8 bad credentials")?,
+                _ if is_login => {
+                    let mut password = String::new();
+                    say("334 UGFzc3dvcmQ6")?;
+                    lines.read_line(&mut password)?;
+                    is_login = false;
+                    let both = format!("{line} {}", password.trim_end());
+                    say(if both == manner.login() {
+                        "235 welcome"
+                    } else {
+                        "535 5.7.8 bad credentials"
+                    })?;
+                }
                 "MAIL" => {
                     mail.from = between(line);
                     say("250 ok")?;

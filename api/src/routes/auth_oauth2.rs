@@ -164,10 +164,7 @@ async fn fetch(app: &App, client: &Client, form: &Form) -> Result<User> {
     let user = tokio::time::timeout(left, client.user(&token))
         .await
         .map_err(|late| failed(no_user, &late))?;
-    let mut user = user.map_err(|error| match error {
-        oauth2::Error::NoIdToken => ApiError::internal(error.to_string()),
-        other => failed(no_user, &other),
-    })?;
+    let mut user = user.map_err(|error| failed(no_user, &error))?;
     if client.provider().name == "apple" && user.name.is_empty() {
         user.name = app.oauth2_names().take(&form.code, Instant::now()).unwrap_or_default();
     }

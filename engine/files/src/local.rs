@@ -39,16 +39,30 @@ impl Local {
     }
 
     /// Where a key's bytes are.
-    #[must_use]
-    pub fn path(&self, key: &str) -> PathBuf {
-        self.root.join(escape(key))
+    ///
+    /// # Errors
+    /// For keys that mean the root or a place outside of it.
+    pub fn path(&self, key: &str) -> io::Result<PathBuf> {
+        if depth(key) == Depth::Root {
+            return Err(escapes(&format!("key {key:?} escapes bucket root")));
+        }
+        Ok(self.root.join(escape(key)))
+    }
+
+    /// Where the files are whose keys begin with a directory.
+    fn directory(&self, dir: &str) -> io::Result<PathBuf> {
+        match depth(dir) {
+            Depth::Below => Ok(self.root.join(escape(dir))),
+            Depth::Root if dir.is_empty() => Ok(self.root.to_path_buf()),
+            _ => Err(escapes(&format!("{:?} prefix escapes bucket root", format!("{dir}/")))),
+        }
     }
 
     fn write(&self, key: &str, labels: &Labels, from: &mut dyn Read) -> io::Result<()> {
         if key.ends_with(".attrs") {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "keys cannot end in .attrs"));
         }
-        let path = self.path(key);
+        let path = self.path(key)?;
         if let Some(dir) = path.parent() {
             fs::create_dir_all(dir)?;
         }
@@ -76,19 +90,21 @@ impl Local {
     }
 
     fn remove(&self, key: &str) -> io::Result<()> {
-        let path = self.path(key);
+        let path = self.path(key)?;
         absent_ok(fs::remove_file(with_suffix(&path, ".attrs")))?;
         absent_ok(fs::remove_file(&path))
     }
 
     fn remove_tree(&self, dir: &str) -> io::Result<()> {
-        absent_ok(fs::remove_dir_all(self.path(named(dir)?)))
+        absent_ok(fs::remove_dir_all(self.path(named(dir)?)?))
     }
 
     fn entries(&self, dir: &str) -> io::Result<Vec<Entry>> {
         let dir = dir.trim_matches('/');
-        let root = if dir.is_empty() { self.root.to_path_buf() } else { self.path(dir) };
-        let mut open = vec![(root, if dir.is_empty() { String::new() } else { format!("{dir}/") })];
+        let mut open = vec![(
+            self.directory(dir)?,
+            if dir.is_empty() { String::new() } else { format!("{dir}/") },
+        )];
         let mut out = Vec::new();
         while let Some((path, prefix)) = open.pop() {
             let items = match fs::read_dir(&path) {
@@ -117,7 +133,7 @@ impl Local {
     }
 
     fn attributes(&self, key: &str) -> io::Result<Option<Attributes>> {
-        let path = self.path(key);
+        let path = self.path(key)?;
         let stat = match fs::metadata(&path) {
             Ok(stat) if stat.is_file() => stat,
             Ok(_) => return Ok(None),
@@ -176,7 +192,7 @@ impl Storage for Local {
     ) -> BoxFutureRef<'a, io::Result<ByteStream>> {
         let path = self.path(key);
         Box::pin(async move {
-            let mut file = tokio::fs::File::open(path).await.map_err(missing)?;
+            let mut file = tokio::fs::File::open(path?).await.map_err(missing)?;
             let stat = file.metadata().await?;
             if !stat.is_file() {
                 return Err(io::ErrorKind::NotFound.into());
@@ -219,12 +235,14 @@ impl Storage for Local {
         let path = self.path(dir.trim_matches('/'));
         Box::pin(async move {
             // Not empty, not there: both mean that there is nothing to do.
-            let _ = tokio::fs::remove_dir(path).await;
+            if let Ok(path) = path {
+                let _ = tokio::fs::remove_dir(path).await;
+            }
         })
     }
 
     fn local_path(&self, key: &str) -> Option<PathBuf> {
-        Some(self.path(key))
+        self.path(key).ok()
     }
 }
 
@@ -322,6 +340,30 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
+/// Where a key leads, its parts taken as those of a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    Below,
+    /// Nothing is left of it, or less.
+    Root,
+}
+
+fn depth(key: &str) -> Depth {
+    let mut parts = 0usize;
+    for part in key.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => parts = parts.saturating_sub(1),
+            _ => parts += 1,
+        }
+    }
+    if parts == 0 { Depth::Root } else { Depth::Below }
+}
+
+fn escapes(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, format!("fileblob: {what}"))
+}
+
 /// Control characters and the slashes of `../`, `//` and at the end become `__0x<hex>__`: a key never leaves the root.
 fn escape(key: &str) -> String {
     let mut out = String::with_capacity(key.len());
@@ -416,6 +458,34 @@ mod tests {
         assert_eq!(error, io::ErrorKind::NotFound);
         local.delete_prefix("a").await.expect("delete");
         assert!(local.list("").await.expect("list").is_empty());
+        let _ = fs::remove_dir_all(dir);
+    }
+
+    #[tokio::test]
+    async fn keys_that_mean_the_root_are_refused() {
+        let (local, dir) = scratch("escape");
+        let file = || Source::Bytes(Bytes::from_static(b"x"));
+        local.put("c/r/f", Labels::default(), file()).await.expect("put");
+        for key in ["", ".", "..", "./", "a/..", "a/../..", "/", "//", "../.."] {
+            let refused = format!("fileblob: key {key:?} escapes bucket root");
+            let said = |result: io::Result<()>| result.expect_err("refused").to_string();
+            assert_eq!(said(local.put(key, Labels::default(), file()).await), refused);
+            assert_eq!(said(local.get(key, None).await.map(drop)), refused);
+            assert_eq!(said(local.head(key).await.map(drop)), refused);
+            assert_eq!(said(local.delete(key).await), refused);
+            assert!(local.delete_prefix(key).await.is_err(), "{key:?}");
+            assert!(local.local_path(key).is_none());
+        }
+        for prefix in ["..", "../", "a/.."] {
+            assert!(local.list(prefix).await.is_err(), "{prefix:?}");
+        }
+        local.put("../x", Labels::default(), file()).await.expect("a harmless name");
+        local.put("c/./r/g", Labels::default(), file()).await.expect("put");
+        let found: Vec<String> =
+            local.list("").await.expect("list").into_iter().map(|entry| entry.key).collect();
+        assert_eq!(found, ["..__0x2f__x", "c/r/f", "c/r/g"]);
+        let beside = dir.parent().expect("a parent");
+        assert!(!beside.join("x").exists());
         let _ = fs::remove_dir_all(dir);
     }
 

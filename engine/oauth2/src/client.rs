@@ -210,16 +210,13 @@ impl Client {
     /// The user behind a token.
     ///
     /// # Errors
-    /// As [`Client::exchange`]; when the service does not vouch for the account; [`Error::NoIdToken`].
+    /// As [`Client::exchange`]; when the service does not vouch for the account.
     pub async fn user(&self, token: &Token) -> Result<User, Error> {
         let mut raw = match &self.provider.ask {
             Ask::Get => self.get(token, self.user_info_url()).await?,
             Ask::Graphql(query) => self.graphql(token, query).await?,
             Ask::IdToken(rules) => self.id_claims(token, &rules(&self.config)).await?,
             Ask::GetOrIdToken(rules) if self.user_info_url().is_empty() => {
-                if !token.raw.contains_key("id_token") {
-                    return Err(Error::NoIdToken);
-                }
                 self.id_claims(token, &rules(&self.config)).await?
             }
             Ask::GetOrIdToken(_) => self.get(token, self.user_info_url()).await?,

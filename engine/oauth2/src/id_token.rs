@@ -19,9 +19,14 @@ pub(super) struct Rules {
     pub(super) jwks_url: String,
 }
 
-/// Reads the claims if they are in time.
+/// Reads the claims if they are in time. A signature must be there, right or not.
 pub(super) fn claims_in_time(text: &str, leeway: f64) -> Result<Claims, Error> {
-    let claims = token::read(text).ok_or(Error::Answer("the id_token is malformed"))?;
+    let malformed = Error::Answer("the id_token is malformed");
+    let signature = text.rsplit('.').next().unwrap_or_default();
+    let Some(claims) = token::read(text).filter(|_| URL_SAFE_NO_PAD.decode(signature).is_ok())
+    else {
+        return Err(malformed);
+    };
     let now = now();
     let late = |name: &str| number(&claims, name).map(|at| at.is_some_and(|at| now >= at + leeway));
     let early = |name: &str| number(&claims, name).map(|at| at.is_some_and(|at| now < at - leeway));
@@ -33,11 +38,11 @@ pub(super) fn claims_in_time(text: &str, leeway: f64) -> Result<Claims, Error> {
 
 fn number(claims: &Claims, name: &str) -> Result<Option<f64>, Error> {
     match claims.0.get(name) {
-        None | Some(Value::Null) => Ok(None),
+        None => Ok(None),
         Some(value) => match value.as_f64() {
             Some(0.0) => Ok(None),
-            Some(number) => Ok(Some(number)),
-            None => Err(Error::Answer("the id_token has a date that is no number")),
+            Some(number) if number.abs() < i64::MAX as f64 => Ok(Some(number)),
+            _ => Err(Error::Answer("the id_token has a date that is none")),
         },
     }
 }
@@ -60,7 +65,10 @@ pub(super) fn check(
     }
     let is_meant = match claims.0.get("aud") {
         Some(Value::String(one)) => one == audience,
-        Some(Value::Array(many)) => many.iter().any(|one| one.as_str() == Some(audience)),
+        Some(Value::Array(many)) => {
+            many.iter().all(Value::is_string)
+                && many.iter().any(|one| one.as_str() == Some(audience))
+        }
         _ => false,
     };
     if !is_meant {
@@ -165,6 +173,12 @@ mod tests {
             (json!({"iss":"me","aud":"you","exp":time - 99.0}), false),
             (json!({"iss":"me","aud":"you","exp":"soon"}), false),
             (json!({"iss":"me","aud":"you"}), false),
+            (json!({"iss":"me","aud":"you","exp":null}), false),
+            (json!({"iss":"me","aud":"you","exp":time + 9.0,"iat":null}), false),
+            (json!({"iss":"me","aud":"you","exp":time + 9.0,"nbf":null}), false),
+            (json!({"iss":"me","aud":"you","exp":1e300}), false),
+            (json!({"iss":"me","aud":["you",5],"exp":time + 9.0}), false),
+            (json!({"iss":"me","aud":null,"exp":time + 9.0}), false),
             (json!({"iss":"me","aud":"him","exp":time + 9.0}), false),
             (json!({"iss":"me","exp":time + 9.0}), false),
             (json!({"iss":"he","aud":"you","exp":time + 9.0}), false),
@@ -176,6 +190,17 @@ mod tests {
         }
         let text = signed(&key, &json!({"alg":"none"}), &json!({"aud":"you"}));
         assert!(check(&text, &Rules::default(), "you", 0.0).is_ok());
+        for broken in [text.clone() + "=", text.clone() + "!", text.replace('.', "")] {
+            assert!(check(&broken, &Rules::default(), "you", 0.0).is_err(), "{broken}");
+        }
+        for (claims, ok) in [
+            (json!({"aud":"you","exp":0}), true),
+            (json!({"aud":"you","exp":null}), false),
+            (json!({"aud":"you","exp":-5}), false),
+        ] {
+            let text = signed(&key, &json!({"alg":"none"}), &claims);
+            assert_eq!(check(&text, &Rules::default(), "you", 0.0).is_ok(), ok, "{claims}");
+        }
         let text = signed(&key, &json!({"alg":"HS1"}), &json!({"aud":"you"}));
         assert!(check(&text, &Rules::default(), "you", 0.0).is_err());
     }

@@ -51,9 +51,6 @@ pub enum Error {
     /// The `error` member of the answer.
     #[error("the provider refused: {0}")]
     Refused(String),
-    /// No id token although it is the only source: the reference fails without a message.
-    #[error("the provider sent no id_token")]
-    NoIdToken,
 }
 
 impl From<view::Mismatch> for Error {

@@ -56,7 +56,12 @@ impl Token {
     }
 
     fn of(raw: Map<String, Value>) -> Result<Self, Error> {
-        let text = |key: &str| match raw.get(key) {
+        // the last one in any case, as decoders with typed members read it
+        let member = |name: &str| {
+            let is_it = |(key, _): &(&String, &Value)| key.eq_ignore_ascii_case(name);
+            raw.iter().filter(is_it).last().map(|(_, value)| value)
+        };
+        let text = |key: &str| match member(key) {
             None | Some(Value::Null) => Ok(String::new()),
             Some(Value::String(text)) => Ok(text.clone()),
             Some(_) => Err(Error::Answer("the token answer has another shape")),
@@ -65,7 +70,7 @@ impl Token {
         if access_token.is_empty() {
             return Err(Error::Answer("the token answer has no access_token"));
         }
-        let seconds = match raw.get("expires_in") {
+        let seconds = match member("expires_in") {
             None | Some(Value::Null) => Some(0),
             Some(Value::Number(n)) => n.as_i64(),
             Some(Value::String(text)) if text.is_empty() => Some(0),
@@ -118,6 +123,10 @@ mod tests {
             (200, json, r#"{"access_token":"a","token_type":"bearer"}"#, Some("Bearer a")),
             (200, json, r#"{"access_token":"a","expires_in":"60"}"#, Some("Bearer a")),
             (200, json, r#"{"access_token":"a","token_type":"x"}"#, Some("x a")),
+            (200, json, r#"{"Access_Token":"a"}"#, Some("Bearer a")),
+            (200, json, r#"{"access_token":"a","Access_token":"b"}"#, Some("Bearer b")),
+            (200, json, r#"{"accesstoken":"a"}"#, None),
+            (200, json, r#"{"access_token":"a","Expires_In":"soon"}"#, None),
             (200, "text/plain", "access_token=a&token_type=mac&expires_in=5", Some("MAC a")),
             (200, "application/x-www-form-urlencoded", "error=denied&access_token=a", None),
             (200, json, r#"{"access_token":""}"#, None),

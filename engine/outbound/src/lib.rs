@@ -339,7 +339,7 @@ fn describe(error: &hyper_util::client::legacy::Error) -> Error {
 }
 
 fn pools(options: &Options) -> [Inner; 2] {
-    let tls = tls_config(options);
+    let tls = tls_config(options.root_file.as_deref());
     let pool = |open: bool| {
         let mut tcp = HttpConnector::new_with_resolver(Resolver { open });
         tcp.enforce_http(false);
@@ -362,19 +362,21 @@ fn pools(options: &Options) -> [Inner; 2] {
     [pool(false), pool(true)]
 }
 
-fn tls_config(options: &Options) -> ClientConfig {
+/// How TLS is spoken to others, for those that do not speak HTTP. `root_file` as in [`Options`].
+#[must_use]
+pub fn tls_config(root_file: Option<&Path>) -> ClientConfig {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .expect("ring knows the default TLS versions")
-        .with_root_certificates(roots(options))
+        .with_root_certificates(roots(root_file))
         .with_no_client_auth()
 }
 
 /// The trusted roots: those of the configured file, else the built-in and the system's.
-fn roots(options: &Options) -> RootCertStore {
+fn roots(root_file: Option<&Path>) -> RootCertStore {
     let mut store = RootCertStore::empty();
-    if let Some(file) = &options.root_file {
+    if let Some(file) = root_file {
         add_roots(&mut store, file);
         if !store.is_empty() {
             return store;
@@ -390,7 +392,7 @@ fn roots(options: &Options) -> RootCertStore {
 
 /// The built-in roots and those of the system.
 pub fn trusted_roots() -> RootCertStore {
-    roots(&Options::default())
+    roots(None)
 }
 
 fn add_roots(store: &mut RootCertStore, file: &Path) {

@@ -32,7 +32,7 @@ impl Content<'_> {
         self.exclude.iter().any(|out| out.trim_matches('/') == name)
     }
 
-    // DIFFERENCE: the reference copies the live `-wal` and `-shm` files too; our copies of the databases need none.
+    /// What belongs to a live database: its copy needs none of it.
     fn is_beside_a_copy(&self, name: &str) -> bool {
         let base = name.strip_suffix("-wal").or_else(|| name.strip_suffix("-shm"));
         base.is_some_and(|base| self.replaced.iter().any(|(name, _)| name == base))

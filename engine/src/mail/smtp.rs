@@ -2,23 +2,24 @@
 //!
 //! Credentials only travel encrypted, or to this machine. Errors carry the server's words, never ours.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
-use lettre::transport::smtp::{
-    Error as SmtpError,
-    authentication::{Credentials, Mechanism},
-    client::{AsyncSmtpConnection, Certificate, CertificateStore, TlsParameters},
-    extension::ClientId,
+use rustls::{ClientConfig, pki_types::ServerName};
+use tokio::{
+    net::{TcpStream, lookup_host},
+    time::timeout,
 };
-use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
 
 use super::{
-    Limits, Mail, failed,
+    Limits, Mail,
+    conversation::{Conversation, Mechanism, Wire},
+    failed,
     message::{self, Ready, Shape},
 };
-use crate::{Error, Result, settings::Smtp};
+use crate::{Result, outbound, settings::Smtp};
 
-/// How long the farewell may take once the mail is accepted.
+/// How long the farewell may take.
 const QUIT: Duration = Duration::from_secs(2);
 
 pub(super) async fn deliver(
@@ -28,79 +29,92 @@ pub(super) async fn deliver(
     limits: Limits,
 ) -> Result<()> {
     let message = message::build(mail, Shape::Full)?;
-    let tls = tls(&smtp.host, ca_file)?;
-    let mut connection = timeout(limits.overall, Box::pin(hand_over(smtp, tls, &message, limits)))
+    let tls = tls(ca_file)?;
+    let talk = async {
+        let mut conversation = introduced(smtp, tls, limits).await?;
+        let done = hand_over(&mut conversation, smtp, &message).await;
+        Ok((conversation, done))
+    };
+    let (mut conversation, done) = timeout(limits.overall, Box::pin(talk))
         .await
         .unwrap_or_else(|_| Err(failed("the mail server did not answer in time")))?;
-    // The mail is accepted; how the conversation ends does not matter.
-    let _ = timeout(QUIT, connection.quit()).await;
-    Ok(())
+    // The mail is accepted or refused; how the conversation ends does not matter.
+    let _ = timeout(QUIT, conversation.quit()).await;
+    done
 }
 
-async fn hand_over(
-    smtp: &Smtp,
-    tls: TlsParameters,
-    message: &Ready,
-    limits: Limits,
-) -> Result<AsyncSmtpConnection> {
-    let port = u16::try_from(smtp.port).map_err(|_| failed("invalid port"))?;
+/// A conversation as secret as it gets.
+async fn introduced(smtp: &Smtp, tls: ClientConfig, limits: Limits) -> Result<Talk> {
     let name = if smtp.local_name.is_empty() { "localhost" } else { &smtp.local_name };
-    let hello = ClientId::Domain(name.to_owned());
-    let implicit = smtp.tls.then(|| tls.clone());
-    let server = (smtp.host.as_str(), port);
-    let mut connection =
-        AsyncSmtpConnection::connect_tokio1(server, Some(limits.connect), &hello, implicit, None)
-            .await
-            .map_err(|e| reason(&e))?;
-    if connection.can_starttls() {
-        connection.starttls(tls, &hello).await.map_err(|e| reason(&e))?;
+    let wire = connect(smtp, limits).await?;
+    if smtp.tls {
+        let wire = encrypted(Box::new(wire), &smtp.host, tls).await?;
+        let mut conversation = Conversation::begin(wire).await?;
+        conversation.hello(name).await?;
+        return Ok(Talk { conversation, is_secret: true });
     }
-    if let Err(error) = sign_in(&mut connection, smtp).await {
-        connection.abort().await;
-        return Err(error);
+    let mut conversation = Conversation::begin(Box::new(wire)).await?;
+    conversation.hello(name).await?;
+    if !conversation.offers("STARTTLS") {
+        return Ok(Talk { conversation, is_secret: false });
     }
-    connection.send(&message.envelope, &message.bytes).await.map_err(|e| reason(&e))?;
-    Ok(connection)
+    let wire = encrypted(conversation.into_plain_wire().await?, &smtp.host, tls).await?;
+    let mut conversation = Conversation::resume(wire);
+    conversation.hello(name).await?;
+    Ok(Talk { conversation, is_secret: true })
 }
 
-async fn sign_in(connection: &mut AsyncSmtpConnection, smtp: &Smtp) -> Result<()> {
-    if smtp.username.is_empty() && smtp.password.is_empty() {
-        return Ok(());
-    }
-    let local = ["localhost", "127.0.0.1", "::1"].contains(&smtp.host.as_str());
-    if !connection.is_encrypted() && !local {
-        return Err(failed("unencrypted connection"));
-    }
-    let mechanism = if smtp.auth_method == "LOGIN" { Mechanism::Login } else { Mechanism::Plain };
-    let credentials = Credentials::new(smtp.username.clone(), smtp.password.clone());
-    connection.auth(&[mechanism], &credentials).await.map_err(|e| reason(&e))?;
-    Ok(())
+/// A conversation, and whether others can listen.
+struct Talk {
+    conversation: Conversation,
+    is_secret: bool,
 }
 
-/// Whom to trust: the certificates of `SSL_CERT_FILE` if there is one, else Mozilla's.
-fn tls(host: &str, ca_file: Option<&Path>) -> Result<TlsParameters> {
-    let mut builder = TlsParameters::builder(host.to_owned());
-    builder = match ca_file {
-        None => builder.certificate_store(CertificateStore::WebpkiRoots),
-        Some(path) => {
-            let unreadable = || failed("the file of SSL_CERT_FILE cannot be read");
-            let pem = std::fs::read(path).map_err(|_| unreadable())?;
-            let roots = Certificate::from_pem(&pem).map_err(|_| unreadable())?;
-            builder.certificate_store(CertificateStore::None).add_root_certificate(roots)
+impl Talk {
+    async fn quit(&mut self) {
+        self.conversation.quit().await;
+    }
+}
+
+async fn hand_over(talk: &mut Talk, smtp: &Smtp, message: &Ready) -> Result<()> {
+    if !smtp.username.is_empty() || !smtp.password.is_empty() {
+        let local = ["localhost", "127.0.0.1", "::1"].contains(&smtp.host.as_str());
+        if !talk.is_secret && !local {
+            return Err(failed("unencrypted connection"));
         }
-    };
-    builder.build().map_err(|e| reason(&e))
+        let is_login = smtp.auth_method == "LOGIN";
+        let mechanism = if is_login { Mechanism::Login } else { Mechanism::Plain };
+        talk.conversation.sign_in(mechanism, &smtp.username, &smtp.password).await?;
+    }
+    talk.conversation.send(&message.envelope, &message.bytes).await
 }
 
-/// What went wrong: `CODE "words of the server"`, or the cause on our side.
-fn reason(error: &SmtpError) -> Error {
-    let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
-    match error.status() {
-        Some(code) => failed(format!("{code} {cause:?}")),
-        None if error.is_timeout() => failed("the mail server cannot be reached in time"),
-        None if cause.is_empty() => failed(error),
-        None => failed(cause),
+/// The first address of the server that answers.
+async fn connect(smtp: &Smtp, limits: Limits) -> Result<TcpStream> {
+    let port = u16::try_from(smtp.port).map_err(|_| failed("invalid port"))?;
+    let mut reason = failed("the mail server has no address");
+    for address in lookup_host((smtp.host.as_str(), port)).await.map_err(failed)? {
+        match timeout(limits.connect, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => reason = failed(error),
+            Err(_) => reason = failed("the mail server cannot be reached in time"),
+        }
     }
+    Err(reason)
+}
+
+async fn encrypted(wire: Box<dyn Wire>, host: &str, tls: ClientConfig) -> Result<Box<dyn Wire>> {
+    let name = ServerName::try_from(host.to_owned()).map_err(failed)?;
+    let stream = TlsConnector::from(Arc::new(tls)).connect(name, wire).await.map_err(failed)?;
+    Ok(Box::new(stream))
+}
+
+/// Whom to trust: the certificates of `SSL_CERT_FILE` if there is one, else the usual ones.
+fn tls(ca_file: Option<&Path>) -> Result<ClientConfig> {
+    if ca_file.is_some_and(|file| std::fs::File::open(file).is_err()) {
+        return Err(failed("the file of SSL_CERT_FILE cannot be read"));
+    }
+    Ok(outbound::tls_config(ca_file))
 }
 
 #[cfg(test)]

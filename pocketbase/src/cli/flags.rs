@@ -81,7 +81,10 @@ pub(crate) fn names(arguments: &[OsString]) -> (String, String) {
 /// Adds the global flags.
 pub(crate) fn global(command: Command) -> Command {
     command
-        .arg(text("dir", "the PocketBase data directory (default: pb_data beside the executable)"))
+        .arg(text(
+            "dir",
+            "the PocketBase data directory (default: pb_data beside the executable; in the working directory for one that Cargo built)",
+        ))
         .arg(
             text("pg", "the PostgreSQL connection string (default: PB_POSTGRES_DSN; \"\": SQLite)")
                 .value_name("DSN"),
@@ -190,14 +193,37 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok().filter(|n| *n > 0)
 }
 
-/// Reads the global flags; what code has decided is their default.
-pub(crate) fn read(arguments: &[OsString], matches: &ArgMatches, given: &Given) -> Config {
-    let (argv0, exe) = names(arguments);
-    let base = match argv0.rfind(['/', std::path::MAIN_SEPARATOR]) {
+/// Where the directories are that no flag names: beside the executable, as it was called. One that Cargo has built
+/// lies among things that `cargo clean` deletes: then it is the working directory.
+fn home(argv0: &str, executable: &Path) -> PathBuf {
+    match argv0.rfind(['/', std::path::MAIN_SEPARATOR]) {
+        _ if is_built_here(executable) => PathBuf::new(),
         Some(0) => PathBuf::from("/"),
         Some(at) => PathBuf::from(&argv0[..at]),
         None => PathBuf::new(),
+    }
+}
+
+/// True if one of the folders around an executable is a target folder of Cargo, whatever its name.
+fn is_built_here(executable: &Path) -> bool {
+    let is_target = |folder: &Path| {
+        let tag = || std::fs::read_to_string(folder.join("CACHEDIR.TAG"));
+        folder.join(".rustc_info.json").exists()
+            || folder.join(".cargo-lock").exists()
+            || tag().is_ok_and(|tag| tag.contains("created by cargo"))
     };
+    // target, perhaps a platform, a profile, perhaps `examples`
+    executable.ancestors().skip(1).take(4).any(is_target)
+}
+
+/// Reads the global flags; what code has decided is their default.
+pub(crate) fn read(arguments: &[OsString], matches: &ArgMatches, given: &Given) -> Config {
+    let (argv0, _) = names(arguments);
+    read_at(&home(&argv0, &executable(arguments)), arguments, matches, given)
+}
+
+fn read_at(base: &Path, arguments: &[OsString], matches: &ArgMatches, given: &Given) -> Config {
+    let (argv0, exe) = names(arguments);
     let path = |name: &str| {
         matches.get_one::<String>(name).filter(|text| !text.is_empty()).map(PathBuf::from)
     };
@@ -283,7 +309,38 @@ mod tests {
     fn config(arguments: &[&str]) -> Config {
         let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
         let matches = global(Command::new("x")).get_matches_from(&arguments);
-        read(&arguments, &matches, &crate::app::Setting::default().get())
+        let (argv0, _) = names(&arguments);
+        let given = crate::app::Setting::default().get();
+        read_at(&home(&argv0, Path::new("/nowhere/pb")), &arguments, &matches, &given)
+    }
+
+    #[test]
+    fn what_cargo_builds_keeps_its_data_elsewhere() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let at = |path: &str| dir.path().join(path);
+        for folder in
+            ["my-target/release/examples", "tagged/x/release", "plain/release", "target/release"]
+        {
+            std::fs::create_dir_all(at(folder)).expect("a folder");
+        }
+        std::fs::write(at("my-target/.rustc_info.json"), "{}").expect("a file");
+        let tag = "Signature: 8a477f597d28d172789f06886806bc55\n# This file is a cache directory tag created by cargo.\n";
+        std::fs::write(at("tagged/CACHEDIR.TAG"), tag).expect("a file");
+        std::fs::write(at("plain/CACHEDIR.TAG"), "of somebody else").expect("a file");
+        for (executable, is_built) in [
+            ("my-target/release/pb", true),
+            ("my-target/release/examples/pb", true),
+            ("tagged/x/release/pb", true),
+            ("plain/release/pb", false),
+            ("target/release/pb", false),
+            ("pb", false),
+        ] {
+            assert_eq!(is_built_here(&at(executable)), is_built, "{executable}");
+            let argv0 = at(executable).display().to_string();
+            let home = home(&argv0, &at(executable));
+            let beside = at(executable).parent().expect("a folder").to_owned();
+            assert_eq!(home, if is_built { PathBuf::new() } else { beside }, "{executable}");
+        }
     }
 
     #[test]

@@ -13,10 +13,10 @@ pub(crate) fn raw(text: &str) {
     let _ = write!(std::io::stdout(), "{text}");
 }
 
-// DIFFERENCE: the reference prints failures on stdout and exits with 0 (spec server-settings §1.1).
+// DIFFERENCE: the reference puts the time in front (spec upstream-0.40 §8).
 /// The one line of a failed command, on stderr.
 pub(crate) fn error(text: &str) {
-    let _ = writeln!(std::io::stderr(), "Error: {}", text.trim_end());
+    let _ = writeln!(std::io::stderr(), "{}", text.trim_end());
 }
 
 /// A question, on stderr.

@@ -1,7 +1,6 @@
 //! The commands, one file each. To add one: a file with `command()` and `run()`, one line in `commands!`.
 //!
-//! A failing command prints one line on stderr and exits with 1 (ARCHITECTURE.md: a named difference; the reference
-//! prints to stdout and exits with 0).
+//! A failing command prints one line on stderr and exits with 1 (spec upstream-0.40 §8).
 
 use std::ffi::OsString;
 
@@ -136,35 +135,28 @@ fn explain(error: &clap::Error, exe: &str) -> Result<(), Failure> {
             print::raw(&error.to_string());
             return Ok(());
         }
-        ErrorKind::InvalidSubcommand => format!(
-            "unknown command \"{}\" for \"{exe}\". Run '{exe} --help' for usage.",
-            context(ContextKind::InvalidSubcommand)
-        ),
+        ErrorKind::InvalidSubcommand => {
+            format!("unknown command {:?} for {exe:?}", context(ContextKind::InvalidSubcommand))
+        }
         ErrorKind::UnknownArgument => {
             let flag = context(ContextKind::InvalidArg);
-            if flag.starts_with('-') {
-                format!("unknown flag: {flag}")
-            } else {
-                format!("unknown command \"{flag}\" for \"{exe}\". Run '{exe} --help' for usage.")
+            match flag.strip_prefix('-') {
+                Some(name) if name.starts_with('-') => format!("unknown flag: {flag}"),
+                Some(name) => {
+                    let first: String = name.chars().take(1).collect();
+                    format!("unknown shorthand flag: '{first}' in {flag}")
+                }
+                None => format!("unknown command {flag:?} for {exe:?}"),
             }
         }
-        ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
-            let (value, flag) =
-                (context(ContextKind::InvalidValue), context(ContextKind::InvalidArg));
-            // clap adds the name of the value
-            let flag = flag.split([' ', '[', '=']).next().unwrap_or_default();
-            let why = match error.kind() {
-                ErrorKind::InvalidValue if flags::is_switch(flag) => "ParseBool",
-                ErrorKind::ValueValidation => "ParseInt",
-                _ => "",
-            };
-            let why = if why.is_empty() {
-                String::new()
-            } else {
-                format!(": strconv.{why}: parsing \"{value}\": invalid syntax")
-            };
-            format!("invalid argument \"{value}\" for \"{flag}\" flag{why}")
+        ErrorKind::MissingRequiredArgument => {
+            format!("missing arguments: {}", context(ContextKind::InvalidArg))
         }
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation => invalid_value(
+            error.kind(),
+            &context(ContextKind::InvalidArg),
+            &context(ContextKind::InvalidValue),
+        ),
         _ => {
             let text = error.to_string();
             let line = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
@@ -177,6 +169,25 @@ fn explain(error: &clap::Error, exe: &str) -> Result<(), Failure> {
         }
     };
     Err(Failure(text))
+}
+
+/// A flag without its value, or with one that it does not take.
+fn invalid_value(kind: ErrorKind, flag: &str, value: &str) -> String {
+    // clap adds the name of the value
+    let flag = flag.split([' ', '[', '=']).next().unwrap_or_default();
+    if kind == ErrorKind::InvalidValue && value.is_empty() {
+        return format!("flag needs an argument: {flag}");
+    }
+    let is_integer = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
+    let (parser, fault) = match kind {
+        ErrorKind::InvalidValue if flags::is_switch(flag) => ("ParseBool", "invalid syntax"),
+        ErrorKind::ValueValidation if is_integer => ("ParseInt", "value out of range"),
+        ErrorKind::ValueValidation => ("ParseInt", "invalid syntax"),
+        _ => return format!("invalid argument {value:?} for {flag:?} flag"),
+    };
+    format!(
+        "invalid argument {value:?} for {flag:?} flag: strconv.{parser}: parsing {value:?}: {fault}"
+    )
 }
 
 #[cfg(test)]

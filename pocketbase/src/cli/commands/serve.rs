@@ -104,7 +104,7 @@ async fn serve(app: &App, matches: &ArgMatches, config: &Config) -> Result<Ended
     }
     let ended = app
         .serve(options, stop(), |started| {
-            print::raw(&banner(&started));
+            print::raw(&banner(&started, &config.dir));
             if let Some(link) = &started.installer {
                 print::raw(&installer::message(link, &config.argv0));
             }
@@ -157,12 +157,16 @@ fn options(matches: &ArgMatches, config: &Config) -> ServeOptions {
     }
 }
 
-/// The lines after a successful start.
-fn banner(started: &Started) -> String {
+/// The lines after a successful start: who must be able to reach the data should know where it lies.
+fn banner(started: &Started, dir: &Path) -> String {
     let url = &started.base_url;
+    let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
     let now = engine::time::now().to_string();
     let (date, time) = (now[..10].replace('-', "/"), &now[11..19]);
-    format!("{date} {time} Server started at {url}\n└─ REST API:  {url}/api/\n")
+    format!(
+        "{date} {time} Server started at {url}\n├─ REST API:  {url}/api/\n└─ Data:      {}\n",
+        dir.display()
+    )
 }
 
 /// Waits for SIGINT or SIGTERM.
@@ -246,11 +250,15 @@ mod tests {
             local: "127.0.0.1:18105".parse().expect("address"),
             installer: None,
         };
-        let text = banner(&started);
+        let text = banner(&started, Path::new("pb_data"));
+        let dir = std::env::current_dir().expect("a directory").join("pb_data");
         assert_eq!(&text[4..5], "/");
         assert_eq!(
-            &text[19..],
-            " Server started at http://127.0.0.1:18105\n└─ REST API:  http://127.0.0.1:18105/api/\n"
+            text[19..],
+            format!(
+                " Server started at http://127.0.0.1:18105\n├─ REST API:  http://127.0.0.1:18105/api/\n└─ Data:      {}\n",
+                dir.display()
+            )
         );
     }
     fn served(arguments: &[&str]) -> ServeOptions {

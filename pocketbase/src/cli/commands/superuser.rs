@@ -13,6 +13,8 @@ pub(super) fn command() -> Command {
     Command::new("superuser")
         .about("Manage superusers")
         .disable_help_subcommand(true)
+        // an unknown one shows the help, as in the reference
+        .allow_external_subcommands(true)
         .subcommand(
             Command::new("upsert")
                 .about("Creates, or updates if email exists, a single superuser")
@@ -30,7 +32,8 @@ pub(super) fn command() -> Command {
 }
 
 pub(super) async fn run(app: &App, matches: &ArgMatches, config: &Config) -> Result<(), Failure> {
-    let Some((name, sub)) = matches.subcommand() else {
+    let known = matches.subcommand().filter(|(name, _)| command().find_subcommand(name).is_some());
+    let Some((name, sub)) = known else {
         wire::touch(app).await?;
         print::raw(&command().bin_name(format!("{} superuser", config.exe)).render_help().to_string());
         return Ok(());
