@@ -1,0 +1,139 @@
+//! What built statements look like.
+
+use super::*;
+
+fn text(value: &str) -> Value {
+    Value::Text(value.into())
+}
+
+#[test]
+fn raw_texts() {
+    let params = vec![("id".to_owned(), Value::Int(1)), ("t".to_owned(), text("x"))];
+    for (given, want, n_params) in [
+        ("a = {:id}", "a = ?1", 1),
+        ("{:t} {:id} {:t}", "?1 ?2 ?3", 3),
+        ("[[u.name]] = {{users}}", r#""u"."name" = "users""#, 0),
+        ("'{:id}' \"{:id}\" `[[x]]`", "'{:id}' \"{:id}\" `[[x]]`", 0),
+        ("1 -- {:id}\n{:id}", "1 -- {:id}\n?1", 1),
+        ("/* [[a]] */ a[1] - b / c", "/* [[a]] */ a[1] - b / c", 0),
+        ("{:missing}", "{:missing}", 0),
+        ("'it''s {:id}' {:id}", "'it''s {:id}' ?1", 1),
+    ] {
+        let sql = raw(Dialect::Sqlite, given, &params);
+        assert_eq!((sql.text.as_str(), sql.params.len()), (want, n_params), "{given}");
+    }
+    assert_eq!(raw(Dialect::Postgres, "{:id}", &params).text, "$1");
+}
+
+#[test]
+fn queries() {
+    let query = Select {
+        columns: vec!["u.id".into(), "count(*) AS n".into(), "u.name title".into()],
+        distinct: true,
+        from: vec!["users u".into()],
+        joins: vec![(
+            "LEFT JOIN",
+            "profiles AS p".into(),
+            Some(Expr::Raw("p.user = u.id".into(), Params::new())),
+        )],
+        filter: Some(Expr::Join(
+            Joined::And,
+            vec![
+                Expr::Hash(vec![
+                    ("status".into(), Hashed::One(text("a"))),
+                    ("gone".into(), Hashed::One(Value::Null)),
+                    ("kind".into(), Hashed::Any(vec![Value::Int(1), Value::Int(2)])),
+                ]),
+                Expr::Empty,
+                Expr::Between("age".into(), Value::Int(1), Value::Int(9), true),
+            ],
+        )),
+        group_by: vec!["u.id".into()],
+        having: Some(Expr::Raw("count(*) > {:n}".into(), vec![("n".into(), Value::Int(3))])),
+        order_by: vec!["u.created desc".into(), "random()".into()],
+        offset: Some(5),
+        ..Select::default()
+    };
+    let sql = select(Dialect::Sqlite, &query);
+    assert_eq!(
+        sql.text,
+        r#"SELECT DISTINCT "u"."id", count(*) AS n, "u"."name" AS "title" FROM "users" AS "u" LEFT JOIN "profiles" AS "p" ON p.user = u.id WHERE (("status" = ?1) AND ("gone" IS NULL) AND ("kind" IN (?2, ?3))) AND ("age" NOT BETWEEN ?4 AND ?5) GROUP BY "u"."id" HAVING count(*) > ?6 ORDER BY "u"."created" DESC, random() LIMIT -1 OFFSET 5"#
+    );
+    assert_eq!(sql.params.len(), 6);
+    assert!(!select(Dialect::Postgres, &query).text.contains("LIMIT"));
+}
+
+#[test]
+fn conditions() {
+    let like = |negated, any| {
+        Expr::Like(Like {
+            column: "title".into(),
+            texts: vec!["50%".into(), "b".into()],
+            open: (true, false),
+            negated,
+            any,
+        })
+    };
+    for (expr, want) in [
+        (like(false, false), r#""title" LIKE ?1 ESCAPE '\' AND "title" LIKE ?2 ESCAPE '\'"#),
+        (like(true, true), r#""title" NOT LIKE ?1 ESCAPE '\' OR "title" NOT LIKE ?2 ESCAPE '\'"#),
+        (Expr::In("a".into(), vec![], false), "0=1"),
+        (Expr::In("a".into(), vec![], true), "1=1"),
+        (
+            Expr::Not(Box::new(Expr::In("a".into(), vec![Value::Int(1)], true))),
+            r#"NOT ("a" NOT IN (?1))"#,
+        ),
+        (
+            Expr::Exists(Box::new(Expr::Raw("SELECT 1".into(), Params::new())), true),
+            "NOT EXISTS (SELECT 1)",
+        ),
+        (Expr::Join(Joined::Or, vec![]), "1=1"),
+    ] {
+        let mut writer = Writer::new(Dialect::Sqlite);
+        writer.expr(&expr);
+        assert_eq!(writer.text, want);
+    }
+    let mut writer = Writer::new(Dialect::Sqlite);
+    writer.expr(&like(false, false));
+    assert_eq!(writer.params[0], text("%50\\%"));
+}
+
+#[test]
+fn writing() {
+    let columns = [("id".to_owned(), text("a")), ("n".to_owned(), Value::Int(1))];
+    for (sql, want) in [
+        (
+            insert(Dialect::Sqlite, "t", &columns, &[]),
+            r#"INSERT INTO "t" ("id", "n") VALUES (?1, ?2)"#,
+        ),
+        (
+            insert(Dialect::Postgres, "t", &columns, &["id".into()]),
+            r#"INSERT INTO "t" ("id", "n") VALUES ($1, $2) ON CONFLICT ("id") DO UPDATE SET "n" = excluded."n""#,
+        ),
+        (
+            update(
+                Dialect::Sqlite,
+                "t",
+                &columns[1..],
+                &Expr::Raw("id = {:i}".into(), vec![("i".into(), text("a"))]),
+            ),
+            r#"UPDATE "t" SET "n" = ?1 WHERE id = ?2"#,
+        ),
+        (delete(Dialect::Sqlite, "t", &Expr::Empty), r#"DELETE FROM "t""#),
+    ] {
+        assert_eq!(sql.text, want);
+    }
+}
+
+#[test]
+fn what_only_reads() {
+    for (text, want) in [
+        (" select 1", true),
+        ("WITH x AS (SELECT 1) SELECT * FROM x", true),
+        ("WITH x AS (SELECT 1) DELETE FROM y", false),
+        ("INSERT INTO x DEFAULT VALUES RETURNING id", false),
+        ("PRAGMA user_version", true),
+    ] {
+        assert_eq!(reads(text), want, "{text}");
+    }
+}
