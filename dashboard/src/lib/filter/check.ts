@@ -101,6 +101,7 @@ function walk(path: string, from: Collection, tok: Token, offset: number, scope:
   let c: Collection | undefined = from;
   let at = offset;
   for (let i = 0; i < parts.length; i++) {
+    if (c && !c.fields.length) return null; // known by name only, so far
     const [part, ...mods] = parts[i]!.split(':');
     if (!part) return { start: tok.start + at, end: tok.end, message: 'a name is missing here' };
     if (part.startsWith('@')) return null; // @rowid, @random
@@ -108,6 +109,7 @@ function walk(path: string, from: Collection, tok: Token, offset: number, scope:
     if (via) {
       const target: Collection | undefined = scope.find(via[1]!);
       const field = target?.fields.find((f) => f.name === via[2] && f.type === 'relation');
+      if (target && !target.fields.length) return null;
       if (!target || !field) return wrong(part, at, backRelations(c, scope.all).map((b) => b.name));
       c = target;
     } else {

@@ -29,6 +29,8 @@ class Schema {
   }
   /** All definitions are here, not only names. */
   complete = $state(false);
+  /** For whoever needs the fields of other collections. */
+  whole(): Promise<void> { return this.complete ? Promise.resolve() : this.load(); }
   load(): Promise<void> {
     this.running ??= this.fetch().finally(() => { this.running = null; });
     return this.running;

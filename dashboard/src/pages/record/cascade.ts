@@ -7,6 +7,7 @@ import { quote } from '../../lib/filter/tokens';
 import { schema } from '../../lib/schema/schema.svelte';
 
 export async function countRefs(c: Collection, ids: string[]): Promise<{ collection: Collection; field: string; cascade: boolean; required: boolean; count: number }[]> {
+  await schema.whole();
   const back = backRelations(c, schema.list).filter((b) => b.collection.type !== 'view');
   return Promise.all(back.map(async ({ collection, field }) => {
     const filter = ids.map((id) => `${field.name} ?= ${quote(id)}`).map((x) => (Number(field.maxSelect ?? 1) > 1 ? x.replace(`${field.name} ?=`, `${field.name}.id ?=`) : x)).join(' || ');
@@ -15,6 +16,7 @@ export async function countRefs(c: Collection, ids: string[]): Promise<{ collect
   }));
 }
 export async function cascadeText(c: Collection, ids: string[]): Promise<string[]> {
+  await schema.whole();
   if (ids.length > 20) return backRelations(c, schema.list).length ? [t('References to so many records are not counted beforehand.')] : [];
   const refs = await countRefs(c, ids);
   return refs.filter((r) => r.count).map((r) => {

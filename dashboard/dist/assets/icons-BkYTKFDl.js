@@ -1,1 +1,0 @@
-var e=new URL(`icons-Do642Kgv.svg`,import.meta.url).href;export{e as t};
