@@ -169,11 +169,7 @@ impl Pass<'_> {
             "abs" | "sqrt" | "ceil" | "ceiling" | "floor" => numbers(function, tys),
             "json_extract" => extract(expr, first),
             "json_array_length" => json_length(expr, first),
-            "json" => {
-                if first == Ty::Text {
-                    rename(function, "pb_parse");
-                }
-            }
+            "json" if first == Ty::Text => rename(function, "pb_parse"),
             "json_object" => rename(function, "jsonb_build_object"),
             "json_array" => rename(function, "jsonb_build_array"),
             "json_group_object" => rename(function, "jsonb_object_agg"),

@@ -69,7 +69,7 @@ pub(super) enum Meaning {
     /// A column: of the source of that number, of the SELECT so many levels up.
     Column { known: Known, alias: String, source: usize, up: usize },
     /// An alias of this SELECT.
-    Alias(Alias),
+    Alias(Box<Alias>),
     /// A table that is not known may have it.
     Unknown,
     /// Nothing.
@@ -98,7 +98,7 @@ pub(super) fn bare(levels: &[Level], name: &str) -> Meaning {
         }
         let alias = level.aliases.iter().find(|alias| alias.name.eq_ignore_ascii_case(name));
         if let Some(alias) = alias.filter(|_| up == 0 && !unknown) {
-            return Meaning::Alias(alias.clone());
+            return Meaning::Alias(Box::new(alias.clone()));
         }
     }
     if unknown { Meaning::Unknown } else { Meaning::Nothing }

@@ -151,6 +151,7 @@ impl<'c> Pass<'c> {
                 known.ty
             }
             Meaning::Alias(alias) => {
+                let alias = *alias;
                 if self.postgres {
                     *expr = build::operand(alias.expr);
                 }
