@@ -1,13 +1,10 @@
-//! The executable: flags, wiring, commands.
-
-use std::process::ExitCode;
+//! The executable: the allocator, and an app that reads the command line.
 
 mod allocator;
-mod commands;
-mod flags;
-mod print;
-mod wire;
 
-fn main() -> ExitCode {
-    commands::main(&flags::arguments())
+use pocketbase::App;
+
+#[tokio::main]
+async fn main() -> pocketbase::Result<()> {
+    App::builder().release_memory(allocator::release).build()?.start().await
 }

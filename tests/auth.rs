@@ -322,6 +322,31 @@ fn too_many_logins_at_once() {
     ok(&log_in(&server, &json!({"identity": "u@example.com", "password": PASSWORD})));
 }
 
+/// No two auth records have one id, in whichever collections; two are asked for at the same moment.
+#[test]
+fn ids_of_auth_records_are_nobody_elses() {
+    let server = Server::fresh(&[]);
+    let root = server.superuser();
+    let body = json!({"name": "staff", "type": "auth", "createRule": ""});
+    ok(&server.send("POST", "/api/collections", &root, &body));
+    ok(&server.send("PATCH", "/api/collections/users", &root, &json!({"createRule": ""})));
+    for round in 0..12 {
+        let id = format!("{round:0>15}");
+        let create = |collection: &str| {
+            let body = json!({"id": id, "email": format!("u{round}@example.com"), "password": PASSWORD,
+                "passwordConfirm": PASSWORD});
+            server.send("POST", &format!("/api/collections/{collection}/records"), "", &body)
+        };
+        let answers = std::thread::scope(|scope| {
+            let made = ["users", "staff"].map(|name| scope.spawn(move || create(name)));
+            made.map(|made| made.join().expect("an answer"))
+        });
+        let refused = answers.iter().find(|answer| answer.status != 200).expect("one is refused");
+        assert_eq!(refused.json()["data"]["id"]["code"], "validation_invalid_auth_id");
+        assert!(answers.iter().any(|answer| answer.status == 200), "one is made");
+    }
+}
+
 #[test]
 fn another_process_ends_a_session_at_once() {
     let (server, root, _) = with_otp();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pocketbase::{Ctx, ServeOptions};
+use pocketbase::{App, Record, ServeOptions};
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Client, EMAIL, PASSWORD, Server, free_port};
@@ -86,20 +86,18 @@ fn many_items_inside_hooks() {
     let server = std::thread::spawn(move || {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
         runtime.block_on(async move {
-            let app = pocketbase::App::builder().data_dir(data).build().await.expect("an app");
-            engine::superusers::create(&Ctx::system(&app), EMAIL, PASSWORD)
-                .await
-                .expect("a superuser");
-            let hooks = app.hooks();
-            hooks.record_create_request.bind(|event| async move {
-                let n = event.record.with(|record| record.lock().get_float("n"));
-                if n < 0.0 {
+            let app = App::builder().data_dir(data).build().expect("an app");
+            app.bootstrap().await.expect("opened");
+            let superusers = app.find_collection("_superusers").await.expect("superusers");
+            let root = Record::new(&superusers);
+            app.save(root.set_email(EMAIL).set_password(PASSWORD)).await.expect("a superuser");
+            app.on_record_create_request(()).bind(|event| async move {
+                if event.record().get_float("n") < 0.0 {
                     tokio::time::sleep(Duration::from_secs(600)).await;
                 }
                 event.next().await
             });
-            let address = format!("127.0.0.1:{port}");
-            let options = ServeOptions { address, ..ServeOptions::default() };
+            let options = ServeOptions::at(format!("127.0.0.1:{port}"));
             let until = async {
                 // a test that ends early ends the server, too
                 let _ = stopped.await;

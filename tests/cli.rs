@@ -2,7 +2,9 @@
 
 use std::{fs, net::TcpListener, path::Path, process::Output};
 
-use crate::support::{EMAIL, PASSWORD, Server, run};
+use serde_json::{Value, json};
+
+use crate::support::{EMAIL, PASSWORD, Server, eventually, run};
 
 fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).trim().to_owned()
@@ -63,6 +65,55 @@ fn superuser_commands() {
         said(&["superuser", "delete", EMAIL, "--dir", "d"]),
         format!("Successfully deleted superuser \"{EMAIL}\"!")
     );
+}
+
+#[test]
+fn what_another_process_changes_holds_at_once() {
+    let server = Server::fresh(&[]);
+    let root = server.superuser();
+    let dir = server.data_dir();
+    let home = dir.parent().expect("a parent");
+    let ips = |addresses: &[&str]| {
+        let mut args = vec!["superuser", "ips"];
+        args.extend_from_slice(addresses);
+        args.extend_from_slice(&["--dir", "pb_data"]);
+        assert!(run(home, &args).status.success());
+    };
+    let login = json!({"identity": EMAIL, "password": PASSWORD});
+    let sign_in = || {
+        let path = "/api/collections/_superusers/auth-with-password";
+        server.send("POST", path, "", &login).status
+    };
+    let settings = || server.send("GET", "/api/settings", &root, &Value::Null);
+    for _ in 0..5 {
+        ips(&["9.9.9.9"]);
+        assert_eq!(settings().status, 403);
+        ips(&[]);
+        assert_eq!(settings().status, 200);
+        ips(&["9.9.9.9", "10.0.0.0/8"]);
+        assert_eq!(sign_in(), 403);
+        ips(&["127.0.0.1"]);
+        assert_eq!(sign_in(), 200);
+    }
+    // whatever writes
+    let db = rusqlite::Connection::open(dir.join("data.db")).expect("the database");
+    db.busy_timeout(std::time::Duration::from_secs(10)).expect("a timeout");
+    let set = |path: &str, value: &str| {
+        let text =
+            "UPDATE _params SET value = CAST(json_set(CAST(value AS TEXT), ?1, json(?2)) AS BLOB)";
+        assert_eq!(db.execute(text, [path, value]).expect("an update"), 1);
+    };
+    set("$.meta.appName", "\"another\"");
+    assert_eq!(settings().json()["meta"]["appName"], "another");
+    // without a superuser's request, a moment later
+    let list = || server.send("GET", "/api/collections/users/records", "", &Value::Null).status;
+    db.execute("UPDATE _collections SET listRule = NULL, updated = '2099-01-01 00:00:00.000Z' WHERE name = 'users'", [])
+        .expect("an update");
+    eventually("the rule is gone", || (list() == 403).then_some(()));
+    let rule = r#"[{"label":"GET /api/health","duration":3600,"maxRequests":1}]"#;
+    set("$.rateLimits", &format!(r#"{{"enabled":true,"rules":{rule}}}"#));
+    let health = || server.send("GET", "/api/health", "", &Value::Null).status;
+    eventually("the limit holds", || (health() == 429).then_some(()));
 }
 
 #[test]

@@ -20,7 +20,7 @@ use engine::{
 use serde_json::{Value, json};
 
 use crate::{
-    realtime::Stream,
+    realtime::{Stream, encoded},
     support::{Answer, Client, EMAIL, PASSWORD, Server, postgres::Postgres, run},
 };
 
@@ -231,6 +231,82 @@ fn record_events_travel() {
         assert_eq!(seen, all);
     }
     println!("300 records over two nodes, seen by both, in {:?}", start.elapsed());
+}
+
+#[test]
+fn records_leave_on_every_node() {
+    let Some(nodes) = Nodes::start(2) else { return };
+    let fields = json!([{"name": "title", "type": "text"}, {"name": "n", "type": "number"}]);
+    nodes.collection("posts", "n > 0", &fields);
+    nodes.settle("posts");
+    let there = &nodes.nodes[1];
+    let (mut asks, mut silent) = (Stream::open(there), Stream::open(there));
+    let leave = encoded(&json!({"query": {"filter": "title != 'x'"}, "leave": true}));
+    asks.subscribe(there, "", &[&format!("posts/*{leave}")]);
+    silent.subscribe(there, "", &["posts/*"]);
+    let kept = || nodes.postgres.value("postgres", "SELECT count(*)::text FROM \"_pb_events\"");
+    // Until the first node has heard of it, nobody keeps what it overwrites.
+    let mut last = String::new();
+    wait_until("the other node keeps rows", SEEN, || {
+        let id = nodes.create(0, "posts", &json!({"title": "one", "n": 1}));
+        let before = kept();
+        let path = format!("/api/collections/posts/records/{id}");
+        ok(&nodes.send(0, "PATCH", &path, &json!({"n": 0})));
+        last = id;
+        kept() != before
+    });
+    loop {
+        let event = asks.next().expect("an event");
+        if event.data["action"] == "leave" {
+            assert_eq!(event.data, json!({"action": "leave", "record": {"id": last}}));
+            break;
+        }
+        assert_eq!(event.data["action"], "create");
+    }
+    // made and taken away in one transaction, hidden all the time, out of the filter
+    let id = "b".repeat(15);
+    let change = |method: &str, path: &str, body: Value| json!({"method": method, "url": format!("/api/collections/posts/records{path}"), "body": body});
+    let path = format!("/{id}");
+    let settings = json!({"batch": {"enabled": true, "maxRequests": 50, "timeout": 10}});
+    ok(&nodes.send(0, "PATCH", "/api/settings", &settings));
+    let requests = json!([
+        change("POST", "", json!({"id": id, "n": 1})),
+        change("PATCH", &path, json!({"n": 0}))
+    ]);
+    ok(&nodes.send(0, "POST", "/api/batch", &json!({"requests": requests})));
+    ok(&nodes.send(
+        0,
+        "PATCH",
+        &format!("/api/collections/posts/records/{id}"),
+        &json!({"title": "y"}),
+    ));
+    ok(&nodes.send(0, "PATCH", &format!("/api/collections/posts/records/{id}"), &json!({"n": 5})));
+    ok(&nodes.send(
+        0,
+        "PATCH",
+        &format!("/api/collections/posts/records/{id}"),
+        &json!({"title": "x"}),
+    ));
+    assert_eq!(brief(&mut asks), "update y");
+    let event = asks.next().expect("an event");
+    assert_eq!(event.data, json!({"action": "leave", "record": {"id": id}}));
+    // who does not ask hears as ever
+    while brief(&mut silent) != "update y" {}
+    assert_eq!(brief(&mut silent), "update x");
+    // nobody asks any more: nothing is kept
+    drop(asks);
+    let (id, mut n) = (nodes.create(0, "posts", &json!({"title": "z", "n": 1})), 1);
+    wait_until("nothing is kept any more", 6 * SEEN, || {
+        n += 1;
+        let before = kept();
+        ok(&nodes.send(
+            0,
+            "PATCH",
+            &format!("/api/collections/posts/records/{id}"),
+            &json!({"n": n}),
+        ));
+        kept() == before
+    });
 }
 
 #[test]

@@ -66,7 +66,8 @@ impl House {
         let sizes = ["70x50", "70x50t", "70x50b", "70x50f", "0x50", "70x0"];
         let body = json!({"name": "docs", "type": "base", "createRule": "", "updateRule": "",
             "deleteRule": "", "listRule": "", "viewRule": "@request.auth.id != ''",
-            "fields": [file("open", json!({"thumbs": sizes})), file("closed", json!({"protected": true}))]});
+            "fields": [file("open", json!({"thumbs": sizes})), file("closed", json!({"protected": true})),
+                file("papers", json!({"mimeTypes": ["text/csv; charset=x", "Application/x-PDF"]}))]});
         let made = house.server.send("POST", "/api/collections", &house.root, &body);
         assert_eq!(made.status, 200, "{}", made.json());
         house
@@ -111,9 +112,9 @@ fn the_story(house: &House) {
     let whole = house.file(&png, "");
     assert_eq!((whole.status, whole.body == source), (200, true));
     assert_eq!(whole.header("content-type"), Some("image/png"));
-    let name = format!("inline; filename={}", png.1);
+    let name = format!("inline; filename=\"{}\"", png.1);
     assert_eq!(whole.header("content-disposition"), Some(name.as_str()));
-    let name = format!("attachment; filename={}", png.1);
+    let name = format!("attachment; filename=\"{}\"", png.1);
     assert_eq!(house.file(&png, "?download=1").header("content-disposition"), Some(name.as_str()));
 
     // in parts
@@ -363,6 +364,26 @@ fn a_bucket_that_hangs() {
     house.doc("open", "c.txt", b"after");
     drop(house);
     waiting.into_iter().for_each(|thread| thread.join().expect("no answer, or a refusal"));
+}
+
+/// The content decides, whatever the client calls it; other names and parameters of a type do not matter.
+#[test]
+fn types_that_a_field_accepts() {
+    let house = House::new(None);
+    for (content, extension) in
+        [(&b"id,name\n1,a\n2,b\n"[..], ".csv"), (b"\xEF\xBB\xBF\n%PDF-1.4", ".pdf")]
+    {
+        let (_, name) = house.doc("papers", "x", content);
+        assert!(name.ends_with(extension), "{name}");
+    }
+    let refused = house.upload("POST", DOCS, "papers", "x.csv", b"id,name\n");
+    let error = &refused.json()["data"]["papers"];
+    assert_eq!((refused.status, &error["code"]), (400, &json!("validation_invalid_mime_type")));
+    let message = error["message"].as_str().expect("a message");
+    assert!(
+        message.ends_with("mime type must be one of: text/csv; charset=x, Application/x-PDF."),
+        "{message}"
+    );
 }
 
 #[test]

@@ -107,7 +107,12 @@ fn ok(answer: &Answer) -> Value {
 }
 
 fn options(query: &Value) -> String {
-    let text = json!({"query": query, "headers": {"X-Token": "t1"}}).to_string();
+    encoded(&json!({"query": query, "headers": {"X-Token": "t1"}}))
+}
+
+/// Options as a query.
+pub(crate) fn encoded(options: &Value) -> String {
+    let text = options.to_string();
     let encoded: String =
         text.bytes()
             .map(|b| {
@@ -186,6 +191,13 @@ impl House {
 
     fn create(&self, collection: &str, body: &Value) -> String {
         self.write("POST", &format!("{collection}/records"), body)
+    }
+
+    fn batch(&self, requests: &Value) {
+        let settings = json!({"batch": {"enabled": true, "maxRequests": 50, "timeout": 10}});
+        ok(&self.server.send("PATCH", "/api/settings", &self.root, &settings));
+        let body = json!({"requests": requests});
+        ok(&self.server.send("POST", "/api/batch", &self.root, &body));
     }
 
     fn mark(&self, title: &str) {
@@ -399,9 +411,30 @@ fn deletions_are_judged_before_the_row_is_gone() {
     stream.subscribe(&house.server, "", &[&expanded, "rooms", "marks"]);
     house.write("DELETE", &format!("rooms/records/{room}"), &Value::Null);
     let first = stream.next().expect("the cascade first");
-    assert_eq!(first.brief(), "delete s1");
-    assert_eq!(first.data["record"]["expand"]["room"]["title"], "red");
+    assert_eq!(first.brief(), "delete s1", "judged by what was there");
+    assert_eq!(first.data["record"]["expand"], json!({}), "the room has gone");
     assert_eq!(stream.next().expect("then the room").brief(), "delete red");
+    let room = house.create("rooms", &json!({"title": "red"}));
+    let seats =
+        ["s2", "s3"].map(|title| house.create("seats", &json!({"title": title, "room": room})));
+    for brief in ["create red", "create s2", "create s3"] {
+        assert_eq!(stream.next().expect("an event").brief(), brief);
+    }
+    house.write("DELETE", &format!("seats/records/{}", seats[0]), &Value::Null);
+    let second = stream.next().expect("a seat");
+    assert_eq!(second.data["record"]["expand"]["room"]["title"], "red");
+    let change = |method: &str, path: String, body: Value| json!({"method": method, "url": format!("/api/collections/{path}"), "body": body});
+    house.batch(&json!([
+        change("PATCH", format!("rooms/records/{room}"), json!({"title": "blue"})),
+        change("DELETE", format!("seats/records/{}", seats[1]), json!({})),
+    ]));
+    assert_eq!(stream.next().expect("the room").brief(), "update blue");
+    let third = stream.next().expect("a seat of what was a red room");
+    assert_eq!(third.brief(), "delete s3");
+    assert_eq!(
+        third.data["record"]["expand"]["room"]["title"], "blue",
+        "as the transaction sees it"
+    );
     // what is rolled back is not announced
     let fields = json!([{"name": "need", "type": "relation", "collectionId": rooms, "maxSelect": 1, "required": true}]);
     house.collection("needs", "", &fields);
@@ -411,6 +444,242 @@ fn deletions_are_judged_before_the_row_is_gone() {
     assert_eq!(house.server.send("DELETE", &path, &house.root, &Value::Null).status, 400);
     house.mark("end");
     assert_eq!(stream.until("end"), ["create kept"]);
+}
+
+/// What came before the mark: briefly, and only the id of what has left.
+fn news(stream: &mut Stream, mark: &str) -> Vec<String> {
+    let mut seen = Vec::new();
+    loop {
+        let event = stream.next().expect("an event");
+        if event.brief().ends_with(&format!(" {mark}")) {
+            return seen;
+        }
+        if event.data["action"] == "leave" {
+            let id = event.data["record"]["id"].clone();
+            assert_eq!(
+                event.data,
+                json!({"action": "leave", "record": {"id": id}}),
+                "no more than the id"
+            );
+            seen.push(format!("leave {}", id.as_str().expect("an id")));
+        } else {
+            seen.push(event.brief());
+        }
+    }
+}
+
+#[test]
+fn records_that_leave_are_told_to_those_who_saw_them_and_ask() {
+    let house = House::new();
+    let (ann_id, ann) = house.user("ann");
+    let (bob_id, bob) = house.user("bob");
+    house.posts(&json!(""), &json!(""));
+    let room = house.create("rooms", &json!({"title": "red"}));
+    let other = house.create("rooms", &json!({"title": "blue"}));
+    let asking =
+        |query: &Value| format!("posts/*{}", encoded(&json!({"query": query, "leave": true})));
+    let by_query = format!("posts/*{}", encoded(&json!({"query": {"leave": true}})));
+    let no = json!({});
+    let mut mark = 0;
+    for (rule, topic, change, [guest, of_ann, of_bob, of_root]) in [
+        // the rule
+        (json!("n > 0"), asking(&no), json!({"n": 0}), ["leave", "leave", "leave", "update p"]),
+        (json!("n > 0"), by_query, json!({"n": 0}), ["leave", "leave", "leave", "update p"]),
+        (json!("n > 0"), "posts/*".into(), json!({"n": 0}), ["", "", "", "update p"]),
+        (
+            json!("n > 0"),
+            asking(&no),
+            json!({"n": 7}),
+            ["update p", "update p", "update p", "update p"],
+        ),
+        (json!("n > 5"), asking(&no), json!({"n": 0}), ["", "", "", "update p"]),
+        (json!("n = '1'"), asking(&no), json!({"n": 0}), ["leave", "leave", "leave", "update p"]),
+        (json!("n > '9'"), asking(&no), json!({"title": "q"}), ["", "", "", "update q"]),
+        (json!(null), asking(&no), json!({"n": 0}), ["", "", "", "update p"]),
+        // who asks
+        (
+            json!("owner = @request.auth.id"),
+            asking(&no),
+            json!({"owner": bob_id}),
+            ["", "leave", "update p", "update p"],
+        ),
+        (
+            json!("owner.name = @request.auth.name"),
+            asking(&no),
+            json!({"owner": bob_id}),
+            ["", "leave", "update p", "update p"],
+        ),
+        (
+            json!("owner = @request.auth.id"),
+            asking(&no),
+            json!({"owner": ""}),
+            ["update p", "leave", "", "update p"],
+        ),
+        // other rows
+        (
+            json!("room.title = 'red'"),
+            asking(&no),
+            json!({"room": other}),
+            ["leave", "leave", "leave", "update p"],
+        ),
+        (
+            json!("room.title = 'blue'"),
+            asking(&no),
+            json!({"room": other}),
+            ["update p", "update p", "update p", "update p"],
+        ),
+        (
+            json!("room.title = 'green' || n = 3"),
+            asking(&no),
+            json!({"room": other}),
+            ["", "", "", "update p"],
+        ),
+        (
+            json!("n = 1 && room.posts_via_room.id ?!= ''"),
+            asking(&no),
+            json!({"n": 2}),
+            ["leave", "leave", "leave", "update p"],
+        ),
+        (
+            json!("n = '1' && room.title = 'red'"),
+            asking(&no),
+            json!({"n": 2}),
+            ["leave", "leave", "leave", "update p"],
+        ),
+        (
+            json!("n > '9' && room.title = 'red'"),
+            asking(&no),
+            json!({"n": 2}),
+            ["", "", "", "update p"],
+        ),
+        // the filter
+        (
+            json!(""),
+            asking(&json!({"filter": "title = 'p'"})),
+            json!({"title": "q"}),
+            ["leave", "leave", "leave", "leave"],
+        ),
+        (
+            json!(""),
+            asking(&json!({"filter": "title = 'p'"})),
+            json!({"n": 4}),
+            ["update p", "update p", "update p", "update p"],
+        ),
+        (
+            json!(""),
+            asking(&json!({"filter": "title = 'z'"})),
+            json!({"title": "q"}),
+            ["", "", "", ""],
+        ),
+        (
+            json!(""),
+            asking(&json!({"filter": "secret = ''"})),
+            json!({"title": "q"}),
+            ["", "", "", ""],
+        ),
+        (
+            json!(""),
+            asking(&json!({"filter": "not a filter"})),
+            json!({"title": "q"}),
+            ["", "", "", ""],
+        ),
+        (
+            json!("owner = @request.auth.id"),
+            asking(&json!({"filter": "title = 'p'"})),
+            json!({"title": "q"}),
+            ["", "leave", "", "leave"],
+        ),
+        (
+            json!(""),
+            asking(&json!({"filter": "title = 'p'", "fields": "title", "expand": "room"})),
+            json!({"title": "q"}),
+            ["leave", "leave", "leave", "leave"],
+        ),
+    ] {
+        house.write("PATCH", "posts", &json!({"listRule": rule}));
+        mark += 1;
+        let title = format!("mark{mark}");
+        let mut streams = ["", &ann, &bob, &house.root].map(|token| {
+            let stream = Stream::open(&house.server);
+            stream.subscribe(&house.server, token, &["marks", &topic]);
+            stream
+        });
+        let id =
+            house.create("posts", &json!({"title": "p", "n": 1, "owner": ann_id, "room": room}));
+        house.mark("made");
+        house.write("PATCH", &format!("posts/records/{id}"), &change);
+        house.mark(&title);
+        for (stream, want) in streams.iter_mut().zip([guest, of_ann, of_bob, of_root]) {
+            news(stream, "made");
+            let want = match want {
+                "" => vec![],
+                "leave" => vec![format!("leave {id}")],
+                update => vec![update.to_owned()],
+            };
+            assert_eq!(news(stream, &title), want, "{rule} {topic} {change}");
+        }
+        house.write("DELETE", &format!("posts/records/{id}"), &Value::Null);
+    }
+}
+
+/// What nobody but the transaction saw does not leave.
+#[test]
+fn records_leave_with_the_transaction_that_takes_them() {
+    let house = House::new();
+    house.posts(&json!("n > 0"), &json!("n > 0"));
+    let id = house.create("posts", &json!({"title": "p", "n": 1}));
+    let leave = encoded(&json!({"leave": true}));
+    let mut stream = Stream::open(&house.server);
+    stream.subscribe(&house.server, "", &["marks", &format!("posts{leave}")]);
+    let mut one = Stream::open(&house.server);
+    one.subscribe(&house.server, "", &["marks", &format!("posts/{id}{leave}")]);
+    let change = |method: &str, id: &str, body: Value| json!({"method": method, "url": format!("/api/collections/posts/records{id}"), "body": body});
+    let path = format!("/{id}");
+    let new = "a".repeat(15);
+    let new_path = format!("/{new}");
+    for (requests, want) in [
+        (
+            json!([
+                change("PATCH", &path, json!({"n": 0})),
+                change("PATCH", &path, json!({"n": 2}))
+            ]),
+            vec!["update p"; 2],
+        ),
+        (
+            json!([
+                change("POST", "", json!({"id": new, "n": 1})),
+                change("PATCH", &new_path, json!({"n": 0}))
+            ]),
+            vec![],
+        ),
+        // seen for a moment inside
+        (
+            json!([
+                change("PATCH", &new_path, json!({"n": 1})),
+                change("PATCH", &new_path, json!({"n": 0}))
+            ]),
+            vec![],
+        ),
+        (
+            json!([
+                change("PATCH", &path, json!({"n": 3})),
+                change("PATCH", &path, json!({"n": 0}))
+            ]),
+            vec!["leave"],
+        ),
+        (json!([change("PATCH", &path, json!({"n": 3}))]), vec!["update p"]),
+        (
+            json!([change("PATCH", &path, json!({"n": 0})), change("DELETE", &path, json!({}))]),
+            vec!["leave", "delete p"],
+        ),
+    ] {
+        house.batch(&requests);
+        house.mark("end");
+        let want: Vec<String> =
+            want.iter().map(|w| w.replace("leave", &format!("leave {id}"))).collect();
+        assert_eq!(news(&mut stream, "end"), want, "{requests}");
+        assert_eq!(news(&mut one, "end"), want, "{requests}");
+    }
 }
 
 #[test]

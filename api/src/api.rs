@@ -64,6 +64,7 @@ pub struct Options {
 pub struct Routes {
     routes: Vec<UserRoute>,
     global: Vec<Middleware>,
+    unbound: Vec<String>,
 }
 
 #[derive(Clone)]
@@ -95,6 +96,12 @@ impl Routes {
     /// Adds a middleware to every route, built-in ones included.
     pub fn bind(&mut self, middleware: Middleware) -> &mut Self {
         self.global.push(middleware);
+        self
+    }
+
+    /// Leaves out a middleware by id on every route, built-in ones included.
+    pub fn unbind(&mut self, id: &str) -> &mut Self {
+        self.unbound.push(id.to_owned());
         self
     }
 }
@@ -214,7 +221,7 @@ impl Api {
 
 /// `fields` of realtime subscriptions; a picker that fails leaves the record whole.
 fn pick_fields(fields: &str, record: &[u8]) -> Option<Vec<u8>> {
-    Picker::parse(fields).and_then(|picker| picker.apply(record)).ok().flatten()
+    Picker::parse(fields).ok()?.apply(record)
 }
 
 /// User routes come first: whoever owns the static pattern keeps it.
@@ -229,13 +236,14 @@ fn build(
         let middlewares: Vec<Middleware> =
             routes.global.iter().chain(&user.middlewares).cloned().collect();
         let handler = Handler::User(user.handler.clone());
-        let parts = (handler, &middlewares[..], &user.unbound[..]);
+        let unbound: Vec<String> = routes.unbound.iter().chain(&user.unbound).cloned().collect();
+        let parts = (handler, &middlewares[..], &unbound[..]);
         add(&mut router, &user.pattern, row, parts, metrics)?;
     }
     let owned = |pattern: &str| routes.routes.iter().any(|user| user.pattern == pattern);
     for row in routes::all(public).filter(|row| !(routes::is_catch_all(row) && owned(row.pattern)))
     {
-        let parts = (Handler::Builtin(row.handler), &routes.global[..], &[][..]);
+        let parts = (Handler::Builtin(row.handler), &routes.global[..], &routes.unbound[..]);
         add(&mut router, row.pattern, row, parts, metrics)?;
     }
     Ok(router)

@@ -3,10 +3,11 @@
 //! Knows no form of any endpoint. Record bodies do not come here: their values are inferred ([`Payload::data`]).
 //! Source: spec records-files-realtime-batch §1.4, §1.5; auth §0.
 
+use engine::wire::{self, DecodeError, Shape};
 use serde_json::{Map, Value};
 
 use crate::{
-    body::Payload,
+    body::{Fault, Payload},
     error::{ApiError, Result},
     request::Req,
     routes::UNREADABLE,
@@ -22,6 +23,8 @@ pub(crate) struct Members {
     map: Map<String, Value>,
     /// Form values as sent, without those that a `@jsonPayload` replaces.
     texts: Vec<(String, Vec<String>)>,
+    /// Names of forms, and of JSON inside them, match exactly; in JSON case, `_` and `-` do not count.
+    form: bool,
 }
 
 enum Found<'a> {
@@ -30,17 +33,37 @@ enum Found<'a> {
     Texts(&'a [String]),
 }
 
+impl Found<'_> {
+    fn text(self, name: &str) -> Result<String> {
+        match self {
+            Self::Nothing | Self::Json(Value::Null) => Ok(String::new()),
+            Self::Texts(texts) => Ok(texts.first().cloned().unwrap_or_default()),
+            Self::Json(value) => {
+                text_of(value).ok_or_else(|| unreadable(format!("{name} must be a string")))
+            }
+        }
+    }
+}
+
 impl Members {
     /// Reads a request's body; an empty one has no members.
     ///
     /// # Errors
     /// 400 for what cannot be decoded or is no object; 413 beyond the limit.
     pub(crate) async fn of(req: &mut Req) -> Result<Self> {
-        let refused = |error: ApiError| match error.message.starts_with("Unsupported") {
-            true => error,
-            false => unreadable(error.to_string()),
-        };
-        Self::of_payload(req.payload().await.map_err(refused)?).map_err(refused)
+        let payload = req.payload().await.map_err(|fault| match fault {
+            Fault::Malformed(detail) => unreadable(detail),
+            other => other.into(),
+        })?;
+        Self::of_payload(payload)
+    }
+
+    /// The same for endpoints that say of every body they cannot read that they cannot, also of one beyond the limit.
+    ///
+    /// # Errors
+    /// 400.
+    pub(crate) async fn or_unreadable(req: &mut Req) -> Result<Self> {
+        Self::of_payload(req.payload().await.map_err(|fault| unreadable(fault.to_string()))?)
     }
 
     /// The members of a decoded body.
@@ -49,7 +72,9 @@ impl Members {
     /// 400 for arrays and scalars.
     pub(crate) fn of_payload(mut payload: Payload) -> Result<Self> {
         let texts = std::mem::take(&mut payload.texts);
-        Ok(Self { map: payload.into_map()?, texts })
+        let form = payload.form;
+        let map = payload.into_map().map_err(|fault| unreadable(fault.to_string()))?;
+        Ok(Self { map, texts, form })
     }
 
     /// What `@request.body.*` and hooks see.
@@ -57,32 +82,40 @@ impl Members {
         self.map
     }
 
-    /// Names of JSON match ignoring case, those of forms as they are.
-    fn find(&self, name: &str) -> Found<'_> {
-        if let Some((_, texts)) = self.texts.iter().find(|(key, _)| key == name) {
-            return Found::Texts(texts);
+    fn exact(&self, name: &str) -> Found<'_> {
+        match self.texts.iter().find(|(key, _)| key == name) {
+            Some((_, texts)) => Found::Texts(texts),
+            None => self.map.get(name).map_or(Found::Nothing, Found::Json),
         }
-        let of_form = |key: &str| self.texts.iter().any(|(text, _)| text == key);
-        let same = |key: &str| key.eq_ignore_ascii_case(name) && !of_form(key);
-        // of two spellings the later one counts, as if decoded one after the other
-        match self.map.iter().rev().find(|(key, _)| same(key)) {
-            Some((_, value)) => Found::Json(value),
-            None => Found::Nothing,
+    }
+
+    fn find(&self, name: &str) -> Result<Found<'_>> {
+        if self.form {
+            return Ok(self.exact(name));
         }
+        let found = wire::member(&self.map, name).map_err(|e| unreadable(e.to_string()))?;
+        Ok(found.map_or(Found::Nothing, Found::Json))
     }
 
     /// A text; absent and null are empty.
     ///
     /// # Errors
-    /// 400 for JSON that is no string.
+    /// 400 for JSON that is no string, and for two members that mean this one.
     pub(crate) fn text(&self, name: &str) -> Result<String> {
-        match self.find(name) {
-            Found::Nothing | Found::Json(Value::Null) => Ok(String::new()),
-            Found::Texts(texts) => Ok(texts.first().cloned().unwrap_or_default()),
-            Found::Json(value) => {
-                text_of(value).ok_or_else(|| unreadable(format!("{name} must be a string")))
-            }
+        self.find(name)?.text(name)
+    }
+
+    /// A text of either of two members whose names differ in case only; the first one counts.
+    ///
+    /// # Errors
+    /// 400 for JSON that is no string, and for names that could mean both.
+    pub(crate) fn twin_text(&self, twins: [&str; 2]) -> Result<String> {
+        let means_both = |key: &String| wire::is_name(twins[0], key) && !twins.contains(&&**key);
+        if !self.form && self.map.keys().any(means_both) {
+            return Err(unreadable(format!("{} or {}", twins[0], twins[1])));
         }
+        let first = self.exact(twins[0]).text(twins[0])?;
+        if first.is_empty() { self.exact(twins[1]).text(twins[1]) } else { Ok(first) }
     }
 
     /// A whole number; absent, null and empty text are 0.
@@ -90,7 +123,7 @@ impl Members {
     /// # Errors
     /// 400 for anything else.
     pub(crate) fn integer(&self, name: &str) -> Result<i64> {
-        let found = match self.find(name) {
+        let found = match self.find(name)? {
             Found::Nothing | Found::Json(Value::Null) => Some(0),
             Found::Json(value) => value.as_i64(),
             Found::Texts(texts) => integer_of(texts),
@@ -104,7 +137,7 @@ impl Members {
     /// 400 for JSON that is no list of strings.
     pub(crate) fn texts(&self, name: &str) -> Result<Vec<String>> {
         let refused = || unreadable(format!("{name} must be a list of strings"));
-        match self.find(name) {
+        match self.find(name)? {
             Found::Nothing | Found::Json(Value::Null) => Ok(Vec::new()),
             Found::Texts(texts) => Ok(texts.to_vec()),
             Found::Json(Value::Array(items)) => {
@@ -119,7 +152,7 @@ impl Members {
     /// # Errors
     /// 400 for other JSON.
     pub(crate) fn object(&self, name: &str) -> Result<Map<String, Value>> {
-        match self.find(name) {
+        match self.find(name)? {
             Found::Nothing | Found::Json(Value::Null) | Found::Texts(_) => Ok(Map::new()),
             Found::Json(Value::Object(map)) => Ok(map.clone()),
             Found::Json(_) => Err(unreadable(format!("{name} must be an object"))),
@@ -152,24 +185,38 @@ fn flag_of(texts: &[String]) -> Option<bool> {
     }
 }
 
-/// A body for a nested structure, of which `shape` is a complete value: JSON as it is; texts of forms reach members
-/// through dotted keys and become what the member is. Texts for objects and lists of objects say nothing.
+/// A body of a known shape. Names in JSON match as those of [`Members`] do.
+///
+/// # Errors
+/// 400 for two members that mean one, and as [`nested`].
+pub(crate) fn shaped(payload: Payload, shape: &Shape) -> Result<Value> {
+    if payload.form {
+        return nested(payload, |name| shape.member(name));
+    }
+    wire::fold(payload.data, shape).map_err(|e: DecodeError| unreadable(e.to_string()))
+}
+
+/// A body for a nested structure: JSON as it is; texts of forms reach members through dotted keys and become what the
+/// member is, which `member` knows. Texts for objects and lists of objects say nothing; nor do members of other names.
 ///
 /// # Errors
 /// 400 for a text that is no number or bool where one is needed.
-pub(crate) fn nested(mut payload: Payload, shape: &Value) -> Result<Value> {
+pub(crate) fn nested(
+    mut payload: Payload,
+    member: impl Fn(&str) -> Option<&'static Shape>,
+) -> Result<Value> {
     let texts = std::mem::take(&mut payload.texts);
+    let Value::Object(mut out) = payload.data else { return Ok(payload.data) };
     if !payload.form {
-        return Ok(payload.data);
+        return Ok(Value::Object(out));
     }
-    let mut out = payload.into_map()?;
-    for (key, _) in &texts {
-        out.remove(key);
-    }
+    out.retain(|key, _| member(key).is_some() && !texts.iter().any(|(text, _)| text == key));
     for (key, texts) in &texts {
         let path: Vec<&str> = key.split('.').collect();
-        let member = path.iter().try_fold(shape, |at, part| at.get(part));
-        let Some(value) = member.map(|member| typed(member, texts)).transpose()?.flatten() else {
+        let mut parts = path.iter();
+        let first = parts.next().and_then(|part| member(part));
+        let shape = parts.try_fold(first, |at, part| Some(at?.member(part))).flatten();
+        let Some(value) = shape.map(|shape| typed(shape, texts)).transpose()?.flatten() else {
             continue;
         };
         put(&mut out, &path, value);
@@ -177,17 +224,20 @@ pub(crate) fn nested(mut payload: Payload, shape: &Value) -> Result<Value> {
     Ok(Value::Object(out))
 }
 
-/// The texts as a value like `member`.
-fn typed(member: &Value, texts: &[String]) -> Result<Option<Value>> {
-    let strings = || texts.iter().map(|text| Value::from(text.as_str())).collect();
-    Ok(match member {
-        Value::Object(_) | Value::Null => None,
-        Value::Array(items) => items.iter().all(Value::is_string).then(|| Value::Array(strings())),
-        Value::String(_) => Some(Value::from(texts.first().map_or("", String::as_str))),
-        Value::Bool(_) => {
+/// The texts as a value of a shape.
+fn typed(shape: &Shape, texts: &[String]) -> Result<Option<Value>> {
+    let first = || texts.first().map_or("", String::as_str);
+    Ok(match shape {
+        Shape::Object(_) | Shape::Any => None,
+        Shape::List(Shape::Text) => {
+            Some(texts.iter().map(|text| Value::from(text.as_str())).collect())
+        }
+        Shape::List(_) => None,
+        Shape::Text => Some(Value::from(first())),
+        Shape::Bool => {
             Some(flag_of(texts).ok_or_else(|| unreadable("a bool was expected"))?.into())
         }
-        Value::Number(_) => {
+        Shape::Integer => {
             Some(integer_of(texts).ok_or_else(|| unreadable("a number was expected"))?.into())
         }
     })
@@ -232,8 +282,20 @@ mod tests {
         let of = |payload| Members::of_payload(payload).expect("an object");
         let json = |data| of(Payload { data, ..Payload::default() });
         assert_eq!(json(json!({"A": "x"})).text("a").ok().as_deref(), Some("x"));
+        assert_eq!(json(json!({"new_email": "x"})).text("newEmail").ok().as_deref(), Some("x"));
+        assert!(json(json!({"a": "x", "A": "x"})).text("a").is_err());
+        assert!(json(json!({"a": "x", "b": 1, "B": 2})).text("a").is_ok());
         assert_eq!(json(json!({"a": null})).text("a").ok().as_deref(), Some(""));
         assert!(json(json!({"a": 1})).text("a").is_err());
+        for (body, want) in [
+            (json!({"xURL": "a", "xUrl": "b"}), Some("a")),
+            (json!({"xURL": "", "xUrl": "b"}), Some("b")),
+            (json!({}), Some("")),
+            (json!({"xurl": "a"}), None),
+            (json!({"xURL": 1}), None),
+        ] {
+            assert_eq!(json(body).twin_text(["xURL", "xUrl"]).ok().as_deref(), want);
+        }
         assert_eq!(json(json!({"a": 5})).integer("a").ok(), Some(5));
         for refused in [json!({"a": "5"}), json!({"a": 1.5}), json!({"a": true})] {
             assert!(json(refused.clone()).integer("a").is_err(), "{refused}");
@@ -255,13 +317,21 @@ mod tests {
         assert_eq!(members.text("b").ok().as_deref(), Some("1"));
         assert_eq!(members.texts("b").ok(), Some(vec!["1".to_owned(), "2".to_owned()]));
         assert!(members.text("n").is_err(), "a payload inside a form is JSON");
+        assert_eq!(members.text("N").ok().as_deref(), Some(""), "of exact names");
     }
+
+    const SHAPE: &Shape = &Shape::Object(&[
+        (
+            "meta",
+            &Shape::Object(&[("name", &Shape::Text), ("n", &Shape::Integer), ("on", &Shape::Bool)]),
+        ),
+        ("ips", &Shape::List(&Shape::Text)),
+        ("rules", &Shape::List(&Shape::Object(&[("a", &Shape::Integer)]))),
+    ]);
 
     #[test]
     fn dotted_keys_become_what_the_member_is() {
-        let shape =
-            json!({"meta": {"name": "", "n": 1, "on": false}, "ips": [], "rules": [{"a": 1}]});
-        let read = |json, texts: &[(&str, &[&str])]| nested(form(json, texts), &shape);
+        let read = |json, texts: &[(&str, &[&str])]| shaped(form(json, texts), SHAPE);
         for (texts, want) in [
             (&[("meta.name", &["12"][..])][..], json!({"meta": {"name": "12"}})),
             (
@@ -270,11 +340,28 @@ mod tests {
             ),
             (&[("ips", &["a", "b"])], json!({"ips": ["a", "b"]})),
             (&[("meta", &["x"]), ("rules", &["x"]), ("no.such", &["x"])], json!({})),
+            (&[("Meta.name", &["x"]), ("meta.na_me", &["x"]), ("rules.0.a", &["1"])], json!({})),
         ] {
             assert_eq!(read(json!({}), texts).ok(), Some(want), "{texts:?}");
         }
         assert!(read(json!({}), &[("meta.n", &["x"])]).is_err());
         let said = read(json!({"meta": {"name": "json"}}), &[("meta.name", &["text"])]);
         assert_eq!(said.ok(), Some(json!({"meta": {"name": "json"}})));
+        let said = read(json!({"Meta": {"name": "json"}, "no": 1}), &[]);
+        assert_eq!(said.ok(), Some(json!({})), "names of JSON inside a form are exact");
+        assert_eq!(read(Value::Null, &[]).ok(), Some(Value::Null));
+    }
+
+    #[test]
+    fn names_in_json() {
+        let read = |data| shaped(Payload { data, ..Payload::default() }, SHAPE).ok();
+        let want = json!({"meta": {"name": "x"}, "rules": [{"a": 1}]});
+        assert_eq!(
+            read(json!({"ME_TA": {"Name": "x"}, "rules": [{"A": 1}], "x": 1, "X": 2})),
+            Some(want)
+        );
+        assert_eq!(read(json!({"meta": {"n": 1, "N": 1}})), None);
+        assert_eq!(read(json!([])), Some(json!([])));
+        assert_eq!(read(Value::Null), Some(Value::Null));
     }
 }

@@ -6,9 +6,8 @@
 use std::{collections::HashSet, sync::Arc};
 
 use bytes::Bytes;
-use engine::files::Upload;
-use futures_util::StreamExt as _;
-use http::header;
+use engine::{files::Upload, json::read};
+use futures_util::{Stream, StreamExt as _};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use indexmap::IndexMap;
@@ -17,10 +16,28 @@ use tokio::io::AsyncWriteExt as _;
 
 use crate::{
     disposition::Disposition,
-    error::{ApiError, Result},
-    json,
+    multipart::{self, Parts},
     query::{Query, is_well_formed},
 };
+
+/// Why a body cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// Longer than it may be.
+    #[error("the body is too large")]
+    TooLarge,
+    /// Of a type that nobody reads.
+    #[error("the content type is not supported")]
+    Unsupported,
+    /// Not what its type says, cut off, or too slow.
+    #[error("{0}")]
+    Malformed(Box<str>),
+    /// The server could not keep it.
+    #[error("{0}")]
+    Io(Box<str>),
+}
+
+type Result<T, E = Fault> = std::result::Result<T, E>;
 
 /// Most bytes of an urlencoded form.
 const MAX_URLENCODED: usize = 10 << 20;
@@ -82,7 +99,7 @@ impl Payload {
     /// The values as a map; `null` is empty.
     ///
     /// # Errors
-    /// 400 for arrays and scalars.
+    /// For arrays and scalars.
     pub fn into_map(self) -> Result<Map<String, Value>> {
         match self.data {
             Value::Object(map) => Ok(map),
@@ -92,8 +109,12 @@ impl Payload {
     }
 }
 
-fn invalid(detail: impl Into<Box<str>>) -> ApiError {
-    ApiError::bad_request("").with_detail(detail)
+fn invalid(detail: impl Into<Box<str>>) -> Fault {
+    Fault::Malformed(detail.into())
+}
+
+fn io_fault(error: impl std::fmt::Display) -> Fault {
+    Fault::Io(error.to_string().into())
 }
 
 impl Source {
@@ -109,13 +130,13 @@ impl Source {
     /// Reads everything into memory; later calls return the same bytes.
     ///
     /// # Errors
-    /// 413 beyond the limit, 400 when the client breaks off or is too slow.
+    /// Beyond the limit, and when the client breaks off or is too slow.
     pub async fn bytes(&mut self, limit: u64) -> Result<Bytes> {
         match std::mem::take(self) {
             Self::Bytes(bytes) => {
                 *self = Self::Bytes(bytes.clone());
                 if bytes.len() as u64 > limit {
-                    return Err(ApiError::too_large());
+                    return Err(Fault::TooLarge);
                 }
                 Ok(bytes)
             }
@@ -143,7 +164,7 @@ async fn read_all(mut body: Incoming, limit: u64) -> Result<Bytes> {
         let Ok(piece) = frame.into_data() else { continue };
         n_read += piece.len() as u64;
         if n_read > limit {
-            return Err(ApiError::too_large());
+            return Err(Fault::TooLarge);
         }
         match (&first, all.is_empty()) {
             (None, true) => first = Some(piece),
@@ -161,7 +182,7 @@ async fn read_all(mut body: Incoming, limit: u64) -> Result<Bytes> {
 /// Decodes a body by the prefix of its content type. `query` is merged into forms.
 ///
 /// # Errors
-/// 400 when it cannot be decoded, 413 beyond the limit.
+/// See [`Fault`].
 pub async fn decode(
     source: &mut Source,
     content_type: &str,
@@ -174,7 +195,7 @@ pub async fn decode(
     if content_type.starts_with("application/json") {
         // DIFFERENCE: files do not come as JSON, so the room for them does not count; memory must not grow with it.
         let bytes = source.bytes(limits.values).await?;
-        let data = json::first_value(&bytes).map_err(|e| invalid(e.to_string()))?;
+        let data = read::first(&bytes).map_err(|e| invalid(e.to_string()))?;
         return Ok(Payload { data, ..Payload::default() });
     }
     let mut form = Form::default();
@@ -188,13 +209,13 @@ pub async fn decode(
         if !is_well_formed(&bytes) {
             return Err(invalid("invalid URL escape or semicolon"));
         }
-        for (key, value) in Query::new(&String::from_utf8_lossy(&bytes)).pairs() {
+        for (key, value) in Query::new(&engine::json::lossy(&bytes)).pairs() {
             form.value(&key, value.into_owned());
         }
     } else if content_type.starts_with("text/xml") || content_type.starts_with("application/xml") {
         return Err(invalid("XML bodies cannot be decoded into a map"));
     } else {
-        return Err(ApiError::bad_request("Unsupported Content-Type."));
+        return Err(Fault::Unsupported);
     }
     if !query.is_well_formed() {
         return Err(invalid(
@@ -206,6 +227,11 @@ pub async fn decode(
     }
     form.finish()
 }
+
+/// Where a form comes from, piece by piece.
+trait Pieces: Stream<Item = Result<Bytes, hyper::Error>> + Unpin {}
+
+impl<S: Stream<Item = Result<Bytes, hyper::Error>> + Unpin> Pieces for S {}
 
 /// Values and files of a form before inference.
 #[derive(Debug, Default)]
@@ -231,50 +257,41 @@ impl Form {
         content_type: &str,
         limit: u64,
     ) -> Result<()> {
-        let boundary = multer::parse_boundary(content_type).map_err(|e| invalid(e.to_string()))?;
+        let boundary =
+            multipart::boundary(content_type).ok_or_else(|| invalid("no valid boundary"))?;
         let stream = match std::mem::take(source) {
             Source::Bytes(bytes) => {
                 *source = Source::Bytes(bytes.clone());
-                if bytes.len() as u64 > limit {
-                    return Err(ApiError::too_large());
-                }
                 futures_util::stream::once(async { Ok::<_, hyper::Error>(bytes) }).boxed()
             }
             Source::Wire(body) => body.into_data_stream().boxed(),
         };
-        let whole = multer::SizeLimit::new().whole_stream(limit);
-        let parts = multer::Multipart::with_constraints(
-            stream,
-            boundary,
-            multer::Constraints::new().size_limit(whole),
-        );
-        timed(self.read_parts(parts)).await
+        timed(self.read_parts(Parts::new(stream, &boundary, limit))).await
     }
 
-    async fn read_parts(&mut self, mut parts: multer::Multipart<'_>) -> Result<()> {
+    async fn read_parts(&mut self, mut parts: Parts<impl Pieces>) -> Result<()> {
         let (mut n_parts, mut n_values, mut n_memory) = (0, 0, 0);
-        while let Some(mut part) = parts.next_field().await.map_err(multipart_error)? {
+        while let Some(head) = parts.next().await? {
             n_parts += 1;
             if n_parts > MAX_PARTS {
                 return Err(invalid("multipart: message too large"));
             }
-            let header = part.headers().get(header::CONTENT_DISPOSITION);
-            let said = header.and_then(|value| Disposition::parse(value.as_bytes()));
+            let said = Disposition::parse(&head.disposition);
             let Some(Disposition { name: key, file_name }) = said else { continue };
             let Some(name) = file_name else {
                 let mut value = Vec::new();
                 n_values += key.len();
-                while let Some(piece) = part.chunk().await.map_err(multipart_error)? {
+                while let Some(piece) = parts.chunk().await? {
                     n_values += piece.len();
                     if n_values > MAX_VALUES {
                         return Err(invalid("multipart: message too large"));
                     }
                     value.extend_from_slice(&piece);
                 }
-                self.value(&key, String::from_utf8_lossy(&value).into_owned());
+                self.value(&key, engine::json::lossy(&value).into_owned());
                 continue;
             };
-            let upload = read_file(part, &name, &mut n_memory).await?;
+            let upload = read_file(&mut parts, &name, &mut n_memory).await?;
             self.files.push((key, Arc::new(upload)));
         }
         Ok(())
@@ -283,7 +300,7 @@ impl Form {
     /// Infers scalars and decodes `@jsonPayload`.
     ///
     /// # Errors
-    /// 400 when a payload is no JSON object.
+    /// When a payload is no JSON object.
     fn finish(self) -> Result<Payload> {
         let mut texts = self.values;
         let payloads = texts.shift_remove("@jsonPayload").unwrap_or_default();
@@ -297,7 +314,7 @@ impl Form {
         let mut data = Value::Object(map.collect());
         let mut replaced = HashSet::new();
         for payload in payloads {
-            match serde_json::from_str::<Value>(&payload).map_err(|e| invalid(e.to_string()))? {
+            match read::whole(&payload).map_err(|e| invalid(e.to_string()))? {
                 Value::Null => {
                     data = Value::Null;
                     texts.clear();
@@ -318,13 +335,13 @@ impl Form {
 }
 
 async fn read_file(
-    mut part: multer::Field<'_>,
+    parts: &mut Parts<impl Pieces>,
     name: &str,
     n_memory: &mut usize,
 ) -> Result<Upload> {
     let mut head: Vec<u8> = Vec::new();
     loop {
-        match part.chunk().await.map_err(multipart_error)? {
+        match parts.chunk().await? {
             None => {
                 *n_memory += head.len();
                 return Ok(Upload::from_bytes(name, head.into()));
@@ -338,27 +355,17 @@ async fn read_file(
     let spooled =
         tokio::task::spawn_blocking(|| tempfile::Builder::new().prefix("pb_upload_").tempfile())
             .await
-            .map_err(|e| ApiError::internal(e.to_string()))?
-            .map_err(|e| ApiError::internal(e.to_string()))?;
-    let io_error = |e: std::io::Error| ApiError::internal(e.to_string());
-    let mut file = tokio::fs::File::from_std(spooled.as_file().try_clone().map_err(io_error)?);
-    file.write_all(&head).await.map_err(io_error)?;
+            .map_err(io_fault)?
+            .map_err(io_fault)?;
+    let mut file = tokio::fs::File::from_std(spooled.as_file().try_clone().map_err(io_fault)?);
+    file.write_all(&head).await.map_err(io_fault)?;
     drop(head);
-    while let Some(piece) = part.chunk().await.map_err(multipart_error)? {
-        file.write_all(&piece).await.map_err(io_error)?;
+    while let Some(piece) = parts.chunk().await? {
+        file.write_all(&piece).await.map_err(io_fault)?;
     }
-    file.flush().await.map_err(io_error)?;
-    let (_, path) = spooled.keep().map_err(|e| io_error(e.error))?;
-    Upload::from_spooled(name, path).map_err(io_error)
-}
-
-fn multipart_error(error: multer::Error) -> ApiError {
-    match error {
-        multer::Error::StreamSizeExceeded { .. } | multer::Error::FieldSizeExceeded { .. } => {
-            ApiError::too_large()
-        }
-        other => invalid(other.to_string()),
-    }
+    file.flush().await.map_err(io_fault)?;
+    let (_, path) = spooled.keep().map_err(io_fault)?;
+    Upload::from_spooled(name, path).map_err(io_fault)
 }
 
 /// The value a form text stands for: `true`, `false`, a plainly written number, or itself.
@@ -389,12 +396,12 @@ mod tests {
 
     use super::*;
 
-    async fn run(content_type: &str, body: &str, query: &str) -> std::result::Result<Value, u16> {
+    async fn run(content_type: &str, body: &str, query: &str) -> Result<Value, ()> {
         let mut source = Source::Bytes(Bytes::copy_from_slice(body.as_bytes()));
         decode(&mut source, content_type, Query::new(query), Limits::of(1 << 20))
             .await
             .map(|p| p.data)
-            .map_err(|e| e.status)
+            .map_err(drop)
     }
 
     #[tokio::test]
@@ -402,20 +409,25 @@ mod tests {
         const FORM: &str = "application/x-www-form-urlencoded";
         for (content_type, body, query, want) in [
             ("", "", "a=1", Ok(json!({}))),
-            ("application/json; x", "{\"a\":1,\"a\":2} trailing", "", Ok(json!({"a":2}))),
+            ("application/json; x", "{\"a\":1,\"b\":2} trailing", "", Ok(json!({"a":1,"b":2}))),
+            ("application/json", "{\"a\":1,\"a\":2}", "", Err(())),
+            ("application/json", "{\"a\":\"\\ud800\"}", "", Err(())),
             ("application/json", "null", "", Ok(Value::Null)),
             ("application/json", "[1]", "", Ok(json!([1]))),
-            ("application/json", "\u{feff}{}", "", Err(400)),
-            ("APPLICATION/JSON", "{}", "", Err(400)),
+            ("application/json", "\u{feff}{}", "", Err(())),
+            ("APPLICATION/JSON", "{}", "", Err(())),
             (FORM, "a=1&b=x&a=true", "b=0.5", Ok(json!({"a":[1,true],"b":["x",0.5]}))),
             (FORM, "a=1&@jsonPayload={\"a\":null,\"c\":[]}", "", Ok(json!({"a":null,"c":[]}))),
             (FORM, "a=1&@jsonPayload=null", "", Ok(Value::Null)),
-            (FORM, "@jsonPayload=x", "", Err(400)),
-            (FORM, "a=%zz", "", Err(400)),
-            (FORM, "a=1;b=2", "", Err(400)),
-            (FORM, "a=1", "b=%zz", Err(400)),
+            (FORM, "@jsonPayload={\"a\":1}&@jsonPayload={\"a\":2}", "", Ok(json!({"a":2}))),
+            (FORM, "@jsonPayload={\"a\":1,\"a\":2}", "", Err(())),
+            (FORM, "@jsonPayload={} x", "", Err(())),
+            (FORM, "@jsonPayload=x", "", Err(())),
+            (FORM, "a=%zz", "", Err(())),
+            (FORM, "a=1;b=2", "", Err(())),
+            (FORM, "a=1", "b=%zz", Err(())),
             ("application/json", "{}", "b=%zz", Ok(json!({}))),
-            ("text/xml", "<a/>", "", Err(400)),
+            ("text/xml", "<a/>", "", Err(())),
         ] {
             assert_eq!(run(content_type, body, query).await, want, "{content_type} {body}");
         }
@@ -448,7 +460,7 @@ mod tests {
         )
         .await
         .expect_err("limit");
-        assert_eq!(error.status, 413);
+        assert_eq!(error, Fault::TooLarge);
     }
 
     /// Room for files is no room for anything else, and many keys cost no more than they are.
@@ -457,21 +469,22 @@ mod tests {
         let limits = Limits { whole: u64::MAX, values: 1 << 10 };
         let read = async |content_type: &str, body: String| {
             let mut source = Source::Bytes(body.into());
-            decode(&mut source, content_type, Query::default(), limits).await.map_err(|e| e.status)
+            decode(&mut source, content_type, Query::default(), limits).await
         };
         let text = "x".repeat(2 << 10);
         assert_eq!(
             read("application/json", format!("{{\"a\":\"{text}\"}}")).await.err(),
-            Some(413)
+            Some(Fault::TooLarge)
         );
         const FORM: &str = "application/x-www-form-urlencoded";
-        assert_eq!(read(FORM, format!("a={text}")).await.err(), Some(413));
+        assert_eq!(read(FORM, format!("a={text}")).await.err(), Some(Fault::TooLarge));
         const PARTS: &str = "multipart/form-data; boundary=X";
         let part = |value: &str| {
             format!("--X\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n{value}\r\n--X--\r\n")
         };
         assert!(read(PARTS, part(&text)).await.is_ok());
-        assert_eq!(read(PARTS, part(&"x".repeat(MAX_VALUES + 1))).await.err(), Some(400));
+        let too_many = read(PARTS, part(&"x".repeat(MAX_VALUES + 1))).await.err();
+        assert!(matches!(too_many, Some(Fault::Malformed(_))));
         let mut form: String = (0..200_000).map(|n| format!("{n}=1&@jsonPayload={{}}&")).collect();
         form.push_str("@jsonPayload={\"7\":2}");
         let mut source = Source::Bytes(form.into());

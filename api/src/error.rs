@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use engine::{Error, FieldError, FieldErrors, store};
 
-use crate::json;
+use crate::{body::Fault, json};
 
 /// The result of a handler.
 pub type Result<T, E = ApiError> = std::result::Result<T, E>;
@@ -199,6 +199,18 @@ impl From<Error> for ApiError {
     }
 }
 
+/// Without a sentence of its own.
+impl From<Fault> for ApiError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::TooLarge => Self::too_large(),
+            Fault::Unsupported => Self::bad_request("Unsupported Content-Type."),
+            Fault::Malformed(detail) => Self::bad_request("").with_detail(detail),
+            Fault::Io(detail) => Self::internal(detail),
+        }
+    }
+}
+
 /// Fired requests travel through engine hooks as engine errors.
 impl From<ApiError> for Error {
     fn from(error: ApiError) -> Self {
@@ -344,7 +356,7 @@ mod tests {
                 ApiError::not_found(""),
                 r#"{"data":{},"message":"The requested resource wasn't found.","status":404}"#,
             ),
-            (ApiError::bad_request("<oops"), r#"{"data":{},"message":"\u003coops.","status":400}"#),
+            (ApiError::bad_request("<oops"), r#"{"data":{},"message":"<oops.","status":400}"#),
             (ApiError::new(503, ""), r#"{"data":{},"message":"Service Unavailable","status":503}"#),
             (
                 ApiError::bad_request("failed").with_fields(fields),

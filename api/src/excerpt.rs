@@ -1,7 +1,16 @@
 //! `:excerpt(max, ellipsis)`: the first characters of the text of an HTML document.
 //!
-//! A tolerant tokenizer drives the walk of the spec directly; no tree is kept.
+//! html5ever parses the document as browsers do; here is what the walk over its tree keeps.
 //! Source: spec records-files-realtime-batch §1.6.
+
+use std::{borrow::Cow, cell::RefCell, rc::Rc};
+
+use html5ever::{
+    Attribute, QualName,
+    interface::{ElementFlags, NodeOrText, QuirksMode, TreeSink},
+    parse_document,
+    tendril::{StrTendril, TendrilSink as _},
+};
 
 /// Elements whose content is not text.
 const EXCLUDED: &[&str] = &[
@@ -13,77 +22,12 @@ const INLINE: &[&str] = &[
     "a", "abbr", "acronym", "b", "bdo", "big", "br", "button", "cite", "code", "em", "i", "label",
     "q", "small", "span", "strong", "strike", "sub", "sup", "time",
 ];
-const VOID: &[&str] = &[
-    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source",
-    "track", "wbr",
-];
-/// Elements whose content is text up to their end tag.
-const RAW: &[&str] = &[
-    "script",
-    "style",
-    "iframe",
-    "noembed",
-    "noframes",
-    "noscript",
-    "xmp",
-    "textarea",
-    "title",
-    "plaintext",
-];
-/// Elements that belong to the head while the body has not begun.
-const HEAD: &[&str] = &[
-    "base", "basefont", "bgsound", "link", "meta", "title", "noscript", "noframes", "style",
-    "script", "template",
-];
-/// Start tags that end an open paragraph.
-const ENDS_P: &[&str] = &[
-    "address",
-    "article",
-    "aside",
-    "blockquote",
-    "center",
-    "details",
-    "dialog",
-    "dir",
-    "div",
-    "dl",
-    "fieldset",
-    "figcaption",
-    "figure",
-    "footer",
-    "form",
-    "h1",
-    "h2",
-    "h3",
-    "h4",
-    "h5",
-    "h6",
-    "header",
-    "hgroup",
-    "hr",
-    "main",
-    "menu",
-    "nav",
-    "ol",
-    "p",
-    "pre",
-    "search",
-    "section",
-    "summary",
-    "table",
-    "ul",
-    "li",
-    "dd",
-    "dt",
-];
-
 /// The excerpt of an HTML text.
 #[must_use]
 pub(crate) fn excerpt(html: &str, max: usize, ellipsis: bool) -> String {
-    let mut walk =
-        Walk { out: String::new(), prev_space: false, max, open: Vec::new(), in_body: false };
-    walk.block_edge(); // html and body are blocks
-    walk.run(html);
+    let tree = parse_document(Tree::default(), html5ever::ParseOpts::default()).one(html);
+    let mut walk = Walk { out: String::new(), prev_space: false, max };
+    walk.run(&tree);
     let text = walk.out.trim();
     if text.len() <= max {
         return text.to_owned();
@@ -104,155 +48,42 @@ struct Walk {
     out: String,
     prev_space: bool,
     max: usize,
-    open: Vec<Open>,
-    in_body: bool,
 }
 
-struct Open {
-    name: String,
-    block: bool,
-    /// Its content is not visited.
-    skip: bool,
-    /// It was itself not visited.
-    hidden: bool,
+/// What the walk does next; a stack of them stands for the recursion, which documents could make too deep.
+enum Step {
+    Visit(usize),
+    BlockEdge,
 }
 
 impl Walk {
-    fn run(&mut self, html: &str) {
-        let mut rest = html;
-        while let Some(at) = rest.find('<') {
-            if at > 0 {
-                self.text(&rest[..at]);
+    fn run(&mut self, nodes: &[Node]) {
+        let mut steps = vec![Step::Visit(DOCUMENT)];
+        while let Some(step) = steps.pop() {
+            match step {
+                Step::BlockEdge => self.block_edge(),
+                Step::Visit(id) => self.visit(nodes, id, &mut steps),
             }
-            let tail = &rest[at..];
-            rest = match self.markup(tail) {
-                Some(used) => &tail[used..],
-                None => {
-                    self.text("<");
-                    &tail[1..]
-                }
-            };
-        }
-        self.text(rest);
-        while !self.open.is_empty() {
-            self.pop();
         }
     }
 
-    /// Consumes a tag or comment; `None` when the `<` is text.
-    fn markup(&mut self, tail: &str) -> Option<usize> {
-        let bytes = tail.as_bytes();
-        match bytes.get(1)? {
-            b'!' if tail.starts_with("<!--") => {
-                Some(tail[4..].find("-->").map_or(tail.len(), |n| 4 + n + 3))
-            }
-            b'!' | b'?' => Some(tail.find('>').map_or(tail.len(), |n| n + 1)),
-            b'/' => match bytes.get(2) {
-                Some(c) if c.is_ascii_alphabetic() => {
-                    let (name, used, _) = tag(&tail[2..]);
-                    self.end(&name);
-                    Some(2 + used)
-                }
-                _ => Some(tail.find('>').map_or(tail.len(), |n| n + 1)),
-            },
-            c if c.is_ascii_alphabetic() => {
-                let (name, used, closed) = tag(&tail[1..]);
-                let mut used = 1 + used;
-                self.start(&name, closed);
-                if RAW.contains(&name.as_str()) {
-                    let content = &tail[used..];
-                    let len = raw_len(content, &name);
-                    self.text(&content[..len]);
-                    used += len;
-                }
-                Some(used)
-            }
-            _ => None,
-        }
-    }
-
-    fn skipping(&self) -> bool {
-        self.open.last().is_some_and(|open| open.skip)
-    }
-
-    fn start(&mut self, name: &str, self_closed: bool) {
-        if matches!(name, "html" | "body" | "head") {
-            if name == "head" && !self.in_body {
-                self.push("head", true);
-            } else if name == "body" {
-                self.close_head();
-                self.in_body = true;
-            }
+    fn visit(&mut self, nodes: &[Node], id: usize, steps: &mut Vec<Step>) {
+        let name = match &nodes[id].data {
+            Data::Text(text) => return self.text(text),
+            Data::Silent => return,
+            Data::Document => "",
+            Data::Element(name) => &name.local,
+        };
+        if EXCLUDED.contains(&name) {
             return;
         }
-        if !self.in_body {
-            if HEAD.contains(&name) {
-                self.push(name, true);
-                if VOID.contains(&name) {
-                    self.pop();
-                }
-                return;
-            }
-            self.close_head();
-            self.in_body = true;
-        }
-        if ENDS_P.contains(&name) && self.open.last().is_some_and(|open| open.name == "p") {
-            self.pop();
-        }
-        let closes_same = matches!(name, "li" | "option" | "td" | "th" | "tr" | "dd" | "dt");
-        if closes_same && self.open.last().is_some_and(|open| open.name == name) {
-            self.pop();
-        }
-        self.push(name, EXCLUDED.contains(&name));
-        let foreign = self.open.iter().any(|open| open.name == "svg" || open.name == "math");
-        if VOID.contains(&name) || (self_closed && foreign) {
-            self.pop();
-        }
-    }
-
-    fn push(&mut self, name: &str, excluded: bool) {
-        let hidden = excluded || self.skipping();
-        let block = !INLINE.contains(&name);
-        if !hidden && block {
+        let is_block = id != DOCUMENT && !INLINE.contains(&name);
+        if is_block {
             self.block_edge();
+            steps.push(Step::BlockEdge);
         }
-        let skip = hidden || self.out.len() > self.max + 2;
-        self.open.push(Open { name: name.to_owned(), block, skip, hidden });
-    }
-
-    fn pop(&mut self) {
-        if let Some(open) = self.open.pop()
-            && open.block
-            && !open.hidden
-        {
-            self.block_edge();
-        }
-    }
-
-    fn end(&mut self, name: &str) {
-        match name {
-            "html" | "body" => return,
-            "br" => return self.start("br", false),
-            "head" => return self.close_head(),
-            _ => {}
-        }
-        if self.open.iter().any(|open| open.name == name) {
-            while let Some(open) = self.open.last() {
-                let done = open.name == name;
-                self.pop();
-                if done {
-                    break;
-                }
-            }
-        } else if name == "p" {
-            self.start("p", false);
-            self.pop();
-        }
-    }
-
-    fn close_head(&mut self) {
-        if self.open.first().is_some_and(|open| open.name == "head") {
-            self.open.clear();
+        if self.out.len() <= self.max + 2 {
+            steps.extend(nodes[id].children.iter().rev().map(|child| Step::Visit(*child)));
         }
     }
 
@@ -263,22 +94,11 @@ impl Walk {
         }
     }
 
-    fn text(&mut self, raw: &str) {
-        if raw.is_empty() || self.open.last().is_some_and(|open| open.skip && open.name != "head") {
-            return;
-        }
-        if !self.in_body {
-            if raw.trim_matches(is_space).is_empty() {
-                return;
-            }
-            self.close_head();
-            self.in_body = true;
-        }
-        let text = unescape(raw);
+    fn text(&mut self, text: &str) {
         let before = self.out.len();
         let mut in_space = false;
         for c in text.chars() {
-            if is_space(c) {
+            if matches!(c, '\t' | '\n' | '\x0c' | '\r' | ' ') {
                 in_space = true;
                 continue;
             }
@@ -296,165 +116,156 @@ impl Walk {
     }
 }
 
-fn is_space(c: char) -> bool {
-    matches!(c, '\t' | '\n' | '\x0c' | '\r' | ' ')
+const DOCUMENT: usize = 0;
+
+struct Node {
+    parent: Option<usize>,
+    children: Vec<usize>,
+    data: Data,
 }
 
-/// Reads a tag from its name on: lower-case name, bytes used including `>`, whether it ends in `/>`.
-fn tag(text: &str) -> (String, usize, bool) {
-    let bytes = text.as_bytes();
-    let end = bytes
-        .iter()
-        .position(|b| b.is_ascii_whitespace() || matches!(b, b'/' | b'>'))
-        .unwrap_or(bytes.len());
-    let name = text[..end].to_ascii_lowercase();
-    let (mut at, mut quote, mut before_value) = (end, None, false);
-    while let Some(byte) = bytes.get(at) {
-        match (quote, byte) {
-            (Some(q), b) if q == *b => quote = None,
-            (Some(_), _) => {}
-            (None, b'"' | b'\'') if before_value => quote = Some(*byte),
-            (None, b'>') => return (name, at + 1, at > end && bytes[at - 1] == b'/'),
-            (None, _) => {}
-        }
-        before_value = *byte == b'=' || (before_value && byte.is_ascii_whitespace());
-        at += 1;
-    }
-    (name, bytes.len(), false)
+enum Data {
+    Document,
+    Element(Rc<QualName>),
+    Text(String),
+    /// Comments, and the contents of templates, which are no children.
+    Silent,
 }
 
-fn raw_len(content: &str, name: &str) -> usize {
-    let bytes = content.as_bytes();
-    let mut at = 0;
-    while let Some(n) = content[at..].find("</") {
-        let start = at + n;
-        let after = start + 2;
-        let fits = bytes
-            .get(after..after + name.len())
-            .is_some_and(|s| s.eq_ignore_ascii_case(name.as_bytes()));
-        let ended = bytes
-            .get(after + name.len())
-            .is_none_or(|b| b.is_ascii_whitespace() || matches!(b, b'/' | b'>'));
-        if fits && ended {
-            return start;
-        }
-        at = after;
+/// A node as the parser holds it; elements carry their name.
+#[derive(Clone)]
+struct Handle(usize, Option<Rc<QualName>>);
+
+/// The tree that the parser builds: nodes by number, the document first.
+struct Tree(RefCell<Vec<Node>>);
+
+impl Default for Tree {
+    fn default() -> Self {
+        let document = Node { parent: None, children: Vec::new(), data: Data::Document };
+        Self(RefCell::new(vec![document]))
     }
-    content.len()
 }
 
-/// The entities people write; others stay as they are.
-const ENTITIES: &[(&str, &str)] = &[
-    ("amp", "&"),
-    ("lt", "<"),
-    ("gt", ">"),
-    ("quot", "\""),
-    ("apos", "'"),
-    ("nbsp", "\u{a0}"),
-    ("copy", "©"),
-    ("reg", "®"),
-    ("trade", "™"),
-    ("hellip", "…"),
-    ("mdash", "—"),
-    ("ndash", "–"),
-    ("lsquo", "‘"),
-    ("rsquo", "’"),
-    ("ldquo", "“"),
-    ("rdquo", "”"),
-    ("laquo", "«"),
-    ("raquo", "»"),
-    ("bull", "•"),
-    ("middot", "·"),
-    ("euro", "€"),
-    ("pound", "£"),
-    ("yen", "¥"),
-    ("cent", "¢"),
-    ("sect", "§"),
-    ("para", "¶"),
-    ("deg", "°"),
-    ("plusmn", "±"),
-    ("times", "×"),
-    ("divide", "÷"),
-    ("frac12", "½"),
-    ("frac14", "¼"),
-    ("frac34", "¾"),
-    ("sup2", "²"),
-    ("sup3", "³"),
-    ("auml", "ä"),
-    ("ouml", "ö"),
-    ("uuml", "ü"),
-    ("Auml", "Ä"),
-    ("Ouml", "Ö"),
-    ("Uuml", "Ü"),
-    ("szlig", "ß"),
-    ("eacute", "é"),
-    ("egrave", "è"),
-    ("agrave", "à"),
-    ("aacute", "á"),
-    ("ccedil", "ç"),
-    ("ntilde", "ñ"),
-    ("oacute", "ó"),
-    ("iacute", "í"),
-    ("uacute", "ú"),
-    ("aring", "å"),
-    ("oslash", "ø"),
-    ("aelig", "æ"),
-    ("larr", "←"),
-    ("rarr", "→"),
-    ("uarr", "↑"),
-    ("darr", "↓"),
-    ("infin", "∞"),
-    ("ne", "≠"),
-    ("le", "≤"),
-    ("ge", "≥"),
-    ("shy", "\u{ad}"),
-    ("ensp", "\u{2002}"),
-    ("emsp", "\u{2003}"),
-    ("thinsp", "\u{2009}"),
-    ("zwj", "\u{200d}"),
-];
-
-fn unescape(raw: &str) -> std::borrow::Cow<'_, str> {
-    if !raw.contains('&') {
-        return raw.into();
-    }
-    let mut out = String::with_capacity(raw.len());
-    let mut rest = raw;
-    while let Some(at) = rest.find('&') {
-        out.push_str(&rest[..at]);
-        let tail = &rest[at + 1..];
-        match entity(tail) {
-            Some((text, used)) => {
-                out.push_str(&text);
-                rest = &tail[used..];
-            }
-            None => {
-                out.push('&');
-                rest = tail;
-            }
-        }
-    }
-    out.push_str(rest);
-    out.into()
-}
-
-fn entity(tail: &str) -> Option<(String, usize)> {
-    if let Some(number) = tail.strip_prefix('#') {
-        let (digits, radix, prefix) = match number.strip_prefix(['x', 'X']) {
-            Some(hex) => (hex, 16, 2),
-            None => (number, 10, 1),
+impl Tree {
+    fn add(&self, data: Data) -> Handle {
+        let name = match &data {
+            Data::Element(name) => Some(name.clone()),
+            _ => None,
         };
-        let len = digits.bytes().take_while(|b| (*b as char).is_digit(radix)).count();
-        let code = u32::from_str_radix(&digits[..len], radix).ok()?;
-        let c = char::from_u32(code).filter(|c| *c != '\0').unwrap_or('\u{fffd}');
-        let used = prefix + len + usize::from(digits[len..].starts_with(';'));
-        return Some((c.to_string(), used));
+        let mut nodes = self.0.borrow_mut();
+        nodes.push(Node { parent: None, children: Vec::new(), data });
+        Handle(nodes.len() - 1, name)
     }
-    let len = tail.bytes().take_while(u8::is_ascii_alphanumeric).count();
-    let text = ENTITIES.iter().find(|(name, _)| *name == &tail[..len])?.1;
-    let closed = tail[len..].starts_with(';');
-    let short = matches!(&tail[..len], "amp" | "lt" | "gt" | "quot" | "nbsp" | "copy" | "reg");
-    (closed || short).then(|| (text.to_owned(), len + usize::from(closed)))
+
+    fn detach(&self, id: usize) {
+        let mut nodes = self.0.borrow_mut();
+        if let Some(parent) = nodes[id].parent.take() {
+            nodes[parent].children.retain(|child| *child != id);
+        }
+    }
+
+    /// Puts a node or text among the children of `parent`, before the child at `at`; texts that meet become one.
+    fn insert(&self, parent: usize, at: usize, child: NodeOrText<Handle>) {
+        let id = match child {
+            NodeOrText::AppendNode(Handle(id, _)) => {
+                self.detach(id);
+                id
+            }
+            NodeOrText::AppendText(text) => {
+                let mut nodes = self.0.borrow_mut();
+                let before = at.checked_sub(1).map(|at| nodes[parent].children[at]);
+                if let Some(Data::Text(before)) = before.map(|id| &mut nodes[id].data) {
+                    before.push_str(&text);
+                    return;
+                }
+                drop(nodes);
+                self.add(Data::Text(text.to_string())).0
+            }
+        };
+        let mut nodes = self.0.borrow_mut();
+        nodes[id].parent = Some(parent);
+        let at = at.min(nodes[parent].children.len());
+        nodes[parent].children.insert(at, id);
+    }
+}
+
+impl TreeSink for Tree {
+    type Handle = Handle;
+    type Output = Vec<Node>;
+    type ElemName<'a> = &'a QualName;
+
+    fn finish(self) -> Vec<Node> {
+        self.0.into_inner()
+    }
+    fn parse_error(&self, _: Cow<'static, str>) {}
+    fn get_document(&self) -> Handle {
+        Handle(DOCUMENT, None)
+    }
+    fn elem_name<'a>(&'a self, target: &'a Handle) -> &'a QualName {
+        target.1.as_deref().expect("the parser asks elements only")
+    }
+    fn create_element(&self, name: QualName, _: Vec<Attribute>, _: ElementFlags) -> Handle {
+        self.add(Data::Element(Rc::new(name)))
+    }
+    fn create_comment(&self, _: StrTendril) -> Handle {
+        self.add(Data::Silent)
+    }
+    fn create_pi(&self, _: StrTendril, _: StrTendril) -> Handle {
+        self.add(Data::Silent)
+    }
+    fn append(&self, parent: &Handle, child: NodeOrText<Handle>) {
+        let end = self.0.borrow()[parent.0].children.len();
+        self.insert(parent.0, end, child);
+    }
+    fn append_based_on_parent_node(
+        &self,
+        element: &Handle,
+        prev_element: &Handle,
+        child: NodeOrText<Handle>,
+    ) {
+        let has_parent = self.0.borrow()[element.0].parent.is_some();
+        if has_parent {
+            self.append_before_sibling(element, child);
+        } else {
+            self.append(prev_element, child);
+        }
+    }
+    fn append_doctype_to_document(&self, _: StrTendril, _: StrTendril, _: StrTendril) {}
+    fn get_template_contents(&self, _: &Handle) -> Handle {
+        self.add(Data::Silent)
+    }
+    fn same_node(&self, x: &Handle, y: &Handle) -> bool {
+        x.0 == y.0
+    }
+    fn set_quirks_mode(&self, _: QuirksMode) {}
+    fn append_before_sibling(&self, sibling: &Handle, new_node: NodeOrText<Handle>) {
+        if let NodeOrText::AppendNode(node) = &new_node {
+            self.detach(node.0);
+        }
+        let place = {
+            let nodes = self.0.borrow();
+            let parent = nodes[sibling.0].parent;
+            parent.and_then(|parent| {
+                let at = nodes[parent].children.iter().position(|child| *child == sibling.0)?;
+                Some((parent, at))
+            })
+        };
+        if let Some((parent, at)) = place {
+            self.insert(parent, at, new_node);
+        }
+    }
+    fn add_attrs_if_missing(&self, _: &Handle, _: Vec<Attribute>) {}
+    fn remove_from_parent(&self, target: &Handle) {
+        self.detach(target.0);
+    }
+    fn reparent_children(&self, node: &Handle, new_parent: &Handle) {
+        let mut nodes = self.0.borrow_mut();
+        let children = std::mem::take(&mut nodes[node.0].children);
+        for child in &children {
+            nodes[*child].parent = Some(new_parent.0);
+        }
+        nodes[new_parent.0].children.extend(children);
+    }
 }
 
 #[cfg(test)]
@@ -479,6 +290,10 @@ mod tests {
             ("abcdef", 3, true, "abc..."),
             ("", 3, true, ""),
             ("<a title='>'>x</a", 9, true, "x"),
+            ("&Aacute;&zeta;&#x80;&notit;&nbsp", 9, true, "Áζ€¬it;"),
+            ("<table>a<td>b</table>", 9, true, "a b"),
+            ("<p><b>x<p>y</b>z", 9, true, "x yz"),
+            ("<noscript>n</noscript><template>t</template>o", 9, true, "o"),
             ("<img src=x onerror=y>k<select><option>n</select>m", 9, true, "km"),
         ] {
             assert_eq!(excerpt(html, max, ellipsis), want, "{html} {max}");

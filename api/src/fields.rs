@@ -2,11 +2,12 @@
 //!
 //! Source: spec records-files-realtime-batch §1.6.
 
+use engine::json;
 use serde_json::{Map, Value};
 
-use crate::{excerpt::excerpt, json};
+use crate::excerpt::excerpt;
 
-/// Why a picker could not be applied; the text is for the log.
+/// Why a picker cannot be read; the text is for the log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct PickError(String);
@@ -33,7 +34,7 @@ impl Picker {
     /// Parses the parameter.
     ///
     /// # Errors
-    /// Unbalanced quotes or parentheses, unknown modifiers, bad arguments.
+    /// Quotes and parentheses that do not end, unknown modifiers, bad arguments.
     pub fn parse(raw: &str) -> Result<Self, PickError> {
         let mut picks: Vec<Pick> = Vec::new();
         for token in split(raw)? {
@@ -50,30 +51,25 @@ impl Picker {
     }
 
     /// Applies the picks to JSON text; `None` leaves the text as it is.
-    ///
-    /// # Errors
-    /// When an array begins with an object and holds something else too.
-    pub fn apply(&self, text: &[u8]) -> Result<Option<Vec<u8>>, PickError> {
+    #[must_use]
+    pub fn apply(&self, text: &[u8]) -> Option<Vec<u8>> {
         if self.picks.is_empty() {
-            return Ok(None);
+            return None;
         }
-        let Ok(mut value) = serde_json::from_slice::<Value>(text) else {
-            return Ok(None);
-        };
+        let mut value = json::read::own(text).ok()?;
         let picks: Vec<(&str, Option<Excerpt>)> =
             self.picks.iter().map(|p| (p.path.as_str(), p.modifier)).collect();
         match &mut value {
             Value::Object(map) if is_list(map) => {
                 if let Some(items) = map.get_mut("items") {
-                    pick(items, &picks)?;
+                    pick(items, &picks);
                 }
             }
-            other => pick(other, &picks)?,
+            other => pick(other, &picks),
         }
         let mut out = Vec::with_capacity(text.len());
-        write_sorted(&mut out, &value);
-        out.push(b'\n');
-        Ok(Some(out))
+        json::write_sorted(&mut out, &value);
+        Some(out)
     }
 }
 
@@ -83,30 +79,24 @@ fn is_list(map: &Map<String, Value>) -> bool {
         && ["page", "perPage", "totalItems", "totalPages"].iter().all(|key| map.contains_key(*key))
 }
 
-fn pick(value: &mut Value, picks: &[(&str, Option<Excerpt>)]) -> Result<(), PickError> {
+/// What is no object stays as it is, also among objects.
+fn pick(value: &mut Value, picks: &[(&str, Option<Excerpt>)]) {
     match value {
         Value::Object(map) => pick_object(map, picks),
         Value::Array(items) if items.first().is_some_and(Value::is_object) => {
-            for item in items {
-                match item {
-                    Value::Object(map) => pick_object(map, picks)?,
-                    _ => {
-                        return Err(PickError(
-                            "invalid data type inside an array of objects".into(),
-                        ));
-                    }
-                }
-            }
-            Ok(())
+            items
+                .iter_mut()
+                .filter_map(Value::as_object_mut)
+                .for_each(|map| pick_object(map, picks));
         }
-        _ => Ok(()),
+        _ => {}
     }
 }
 
-fn pick_object(
-    map: &mut Map<String, Value>,
-    picks: &[(&str, Option<Excerpt>)],
-) -> Result<(), PickError> {
+fn pick_object(map: &mut Map<String, Value>, picks: &[(&str, Option<Excerpt>)]) {
+    if json::deep::text_of(map).is_some() {
+        return;
+    }
     let star = picks.iter().find(|(path, _)| *path == "*");
     let old = std::mem::take(map);
     for (key, mut value) in old {
@@ -124,11 +114,10 @@ fn pick_object(
             Some(Some(modifier)) => modifier.apply(&mut value),
             Some(None) => {}
             None if deeper.is_empty() => continue,
-            None => pick(&mut value, &deeper)?,
+            None => pick(&mut value, &deeper),
         }
         map.insert(key, value);
     }
-    Ok(())
 }
 
 impl Excerpt {
@@ -149,11 +138,7 @@ fn split(raw: &str) -> Result<Vec<&str>, PickError> {
             (Some(_), _) => {}
             (None, '\'' | '"' | '`') => quote = Some(c),
             (None, '(') => depth += 1,
-            (None, ')') => {
-                depth = depth
-                    .checked_sub(1)
-                    .ok_or_else(|| PickError("unbalanced parenthesis".into()))?;
-            }
+            (None, ')') => depth = depth.saturating_sub(1),
             (None, ',') if depth == 0 => {
                 out.push(raw[start..at].trim());
                 start = at + 1;
@@ -170,7 +155,8 @@ fn split(raw: &str) -> Result<Vec<&str>, PickError> {
 }
 
 fn modifier(call: &str) -> Result<Excerpt, PickError> {
-    let mut words = call.split(['(', ')', ',', ' ']).map(str::trim).filter(|word| !word.is_empty());
+    let is_between = |c: char| matches!(c, '(' | ')' | ',') || c.is_whitespace();
+    let mut words = call.split(is_between).filter(|word| !word.is_empty());
     match words.next() {
         Some("excerpt") => {}
         Some(other) => return Err(PickError(format!("missing or invalid modifier {other:?}"))),
@@ -180,8 +166,8 @@ fn modifier(call: &str) -> Result<Excerpt, PickError> {
     if args.is_empty() || args.len() > 2 {
         return Err(PickError("excerpt expects 1 or 2 arguments".into()));
     }
-    match args[0].parse::<usize>() {
-        Ok(max) if max > 0 => {
+    match whole_number(args[0]).and_then(|max| usize::try_from(max).ok()) {
+        Some(max) if max > 0 => {
             let ellipsis = args
                 .get(1)
                 .is_some_and(|a| matches!(*a, "1" | "t" | "T" | "true" | "TRUE" | "True"));
@@ -191,36 +177,30 @@ fn modifier(call: &str) -> Result<Excerpt, PickError> {
     }
 }
 
-/// Everything sorted, numbers through a double, as a decode into maps gives.
-fn write_sorted(out: &mut Vec<u8>, value: &Value) {
-    match value {
-        Value::Object(map) => {
-            let mut keys: Vec<&String> = map.keys().collect();
-            keys.sort_unstable();
-            out.push(b'{');
-            for (idx, key) in keys.into_iter().enumerate() {
-                if idx > 0 {
-                    out.push(b',');
-                }
-                json::write_str(out, key);
-                out.push(b':');
-                write_sorted(out, &map[key]);
-            }
-            out.push(b'}');
-        }
-        Value::Array(items) => {
-            out.push(b'[');
-            for (idx, item) in items.iter().enumerate() {
-                if idx > 0 {
-                    out.push(b',');
-                }
-                write_sorted(out, item);
-            }
-            out.push(b']');
-        }
-        Value::Number(number) => json::write_f64(out, number.as_f64().unwrap_or(0.0)),
-        other => json::write_value(out, other),
+/// A whole number as the reference casts text: an optional fraction is cut off; `0x`, `0o`, `0b` and a leading zero choose the
+/// base; single underscores may stand between digits and after the prefix of a base.
+fn whole_number(text: &str) -> Option<u64> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let unsigned = whole.strip_prefix('+').unwrap_or(whole);
+    let are_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.len() < text.len() && !(are_digits(unsigned) && are_digits(fraction)) {
+        return None;
     }
+    let lower = unsigned.to_ascii_lowercase();
+    let prefixes = [("0x", 16), ("0o", 8), ("0b", 2), ("0", 8)];
+    let (digits, base) = prefixes
+        .iter()
+        .find_map(|(prefix, base)| Some((lower.strip_prefix(prefix)?, *base)))
+        .filter(|(digits, _)| !digits.is_empty())
+        .unwrap_or((&lower, 10));
+    let plain = match base {
+        10 => digits,
+        _ => digits.strip_prefix('_').unwrap_or(digits),
+    };
+    if plain.split('_').any(str::is_empty) || plain.starts_with(['+', '-']) {
+        return None;
+    }
+    u64::from_str_radix(&plain.replace('_', ""), base).ok()
 }
 
 #[cfg(test)]
@@ -228,7 +208,7 @@ mod tests {
     use super::*;
 
     fn run(fields: &str, text: &str) -> String {
-        match Picker::parse(fields).and_then(|p| p.apply(text.as_bytes())) {
+        match Picker::parse(fields).map(|p| p.apply(text.as_bytes())) {
             Ok(Some(out)) => String::from_utf8(out).expect("utf-8").trim_end().to_owned(),
             Ok(None) => "same".into(),
             Err(error) => format!("error {error}"),
@@ -251,12 +231,82 @@ mod tests {
                 r#"{"items":[{"id":1}],"page":1,"perPage":1,"totalItems":1,"totalPages":1}"#,
             ),
             ("id", "[1,2]", "[1,2]"),
-            ("id", r#"[{"id":1},2]"#, "error invalid data type inside an array of objects"),
+            ("id", r#"[{"id":1,"x":2},2]"#, r#"[{"id":1},2]"#),
+            ("a", r#"{"a":{"b":1,"c":{"x":1,"x":2},"b":3}}"#, r#"{"a":{"b":3,"c":{"x":2}}}"#),
+            ("b),a.y", record, r#"{"a":{"y":1}}"#),
+            (":excerpt(2)", record, "{}"),
+            ("b:excerpt( 4 , true )", record, r#"{"b":"hell..."}"#),
             ("id:nope", record, "error missing or invalid modifier \"nope\""),
             ("id:excerpt(0)", record, "error excerpt max must be > 0"),
             ("a(", record, "error unbalanced parenthesis or quotes"),
         ] {
             assert_eq!(run(fields, text), want, "{fields}");
         }
+    }
+
+    #[test]
+    fn modifiers() {
+        let text = r#"{"t":"abcdefghijklmnopqrst"}"#;
+        for (call, n) in [
+            ("excerpt(2)", Some(2)),
+            ("excerpt 2", Some(2)),
+            ("excerpt(2)x", Some(2)),
+            (" excerpt(\n2\t)", Some(2)),
+            ("excerpt(2,maybe)", Some(2)),
+            ("excerpt(2,)", Some(2)),
+            ("excerpt(,2)", Some(2)),
+            ("excerpt((2))", Some(2)),
+            ("(excerpt)2", Some(2)),
+            ("excerpt(2):", Some(2)),
+            ("excerpt(1.5)", Some(1)),
+            ("excerpt(1.)", Some(1)),
+            ("excerpt(+2)", Some(2)),
+            ("excerpt(010)", Some(8)),
+            ("excerpt(010.5)", Some(8)),
+            ("excerpt(0x0a)", Some(10)),
+            ("excerpt(0B11)", Some(3)),
+            ("excerpt(0o17)", Some(15)),
+            ("excerpt(0_1)", Some(1)),
+            ("excerpt(1_0)", Some(10)),
+            ("excerpt", None),
+            ("excerpt()", None),
+            ("excerpt(abc)", None),
+            ("excerpt(0)", None),
+            ("excerpt(00)", None),
+            ("excerpt(-1)", None),
+            ("excerpt(.5)", None),
+            ("excerpt(1.x)", None),
+            ("excerpt(1.5.5)", None),
+            ("excerpt(1e1)", None),
+            ("excerpt(08)", None),
+            ("excerpt(0x)", None),
+            ("excerpt(0x1.8)", None),
+            ("excerpt(1__0)", None),
+            ("excerpt(_1)", None),
+            ("excerpt(++1)", None),
+            ("excerpt(99999999999999999999)", None),
+            ("excerpt(2,true,3)", None),
+            ("excerpt(2", None),
+            ("excerpt((2)", None),
+            ("EXCERPT(2)", None),
+            (":excerpt(2)", None),
+            ("excerpt(2):excerpt(1)", None),
+            ("nope", None),
+            ("nope(1)", None),
+            ("", None),
+        ] {
+            let got = run(&format!("t:{call}"), text);
+            let want = n.map(|n| format!(r#"{{"t":"{}"}}"#, &text[6..6 + n]));
+            assert_eq!((!got.starts_with("error")).then_some(got), want, "{call}");
+        }
+    }
+
+    #[test]
+    fn deep_values() {
+        let js = "[".repeat(9_999) + &"]".repeat(9_999);
+        let record = format!(r#"{{"id":"a","js":{js},"x":1}}"#);
+        assert_eq!(run("id", &record), r#"{"id":"a"}"#);
+        assert_eq!(run("id,js", &record), format!(r#"{{"id":"a","js":{js}}}"#));
+        assert_eq!(run("js.a", &record), format!(r#"{{"js":{js}}}"#));
     }
 }

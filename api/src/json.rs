@@ -62,20 +62,10 @@ pub fn write<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) -> Result<(), 
     value.serialize(&mut serializer)
 }
 
-/// serde_json's compact output with the wire's escapes and numbers.
+/// serde_json's compact output with the wire's numbers.
 struct Wire;
 
 impl serde_json::ser::Formatter for Wire {
-    fn write_string_fragment<W: ?Sized + std::io::Write>(
-        &mut self,
-        writer: &mut W,
-        fragment: &str,
-    ) -> std::io::Result<()> {
-        let mut quoted = Vec::with_capacity(fragment.len() + 2);
-        write_str(&mut quoted, fragment);
-        writer.write_all(&quoted[1..quoted.len() - 1])
-    }
-
     fn write_f64<W: ?Sized + std::io::Write>(
         &mut self,
         writer: &mut W,
@@ -87,29 +77,6 @@ impl serde_json::ser::Formatter for Wire {
     }
 }
 
-/// Decodes the first JSON value of a text; what follows is ignored, as a stream decoder does. Halves of surrogate pairs count
-/// as U+FFFD.
-///
-/// # Errors
-/// When there is no valid value at the start.
-pub fn first_value(text: &[u8]) -> Result<Value, serde_json::Error> {
-    decode_first(text).or_else(|error| {
-        let mended = std::str::from_utf8(text).ok().map(engine::json::mend_half_pairs);
-        match mended {
-            Some(std::borrow::Cow::Owned(text)) => decode_first(text.as_bytes()),
-            _ => Err(error),
-        }
-    })
-}
-
-fn decode_first(text: &[u8]) -> Result<Value, serde_json::Error> {
-    let mut stream = serde_json::Deserializer::from_slice(text).into_iter::<Value>();
-    match stream.next() {
-        Some(value) => value,
-        None => serde_json::from_slice(text),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,20 +84,11 @@ mod tests {
     #[test]
     fn values_and_structs_look_alike() {
         let value = serde_json::json!({"b": ["<a>&\u{2028}\"\\\n\u{1}é", 1.0, 1e21, 1e-7, -0.0, 12], "a": 1.5});
-        let want = r#"{"b":["\u003ca\u003e\u0026\u2028\"\\\n\u0001é",1,1e+21,1e-7,-0,12],"a":1.5}"#;
+        let want = "{\"b\":[\"<a>&\u{2028}\\\"\\\\\\n\\u0001é\",1,1e+21,1e-7,-0,12],\"a\":1.5}";
         let (mut by_value, mut by_serde) = (Vec::new(), Vec::new());
         write_value(&mut by_value, &value);
         write(&mut by_serde, &value).expect("json");
         assert_eq!(String::from_utf8(by_value).expect("utf-8"), want);
         assert_eq!(String::from_utf8(by_serde).expect("utf-8"), want);
-    }
-
-    #[test]
-    fn first_value_ignores_the_rest() {
-        assert_eq!(first_value(b" {\"a\":1} x").expect("value"), serde_json::json!({"a":1}));
-        let half = first_value(br#"["\ud800x", "\ud83d\ude00"]"#).expect("value");
-        assert_eq!(half, serde_json::json!(["\u{fffd}x", "\u{1F600}"]));
-        assert!(first_value(b"").is_err());
-        assert!(first_value(b"{\"a\"").is_err());
     }
 }

@@ -14,10 +14,13 @@ mod excerpt;
 pub mod fields;
 pub mod guard;
 pub mod json;
+mod media;
 mod metrics;
+mod multipart;
 pub mod pipeline;
 mod process;
 pub mod query;
+mod quoted_printable;
 pub mod range;
 pub mod rate_limit;
 pub mod request;
@@ -35,3 +38,4 @@ pub mod www;
 
 pub use error::{ApiError, Result};
 pub use response::{Body, Response};
+pub use routes::auth_response::record_auth_response;

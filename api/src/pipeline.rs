@@ -288,6 +288,14 @@ impl<'a> Next<'a> {
         Box::pin(self.walk(req))
     }
 
+    /// The same to keep: for whoever cannot borrow for as long as the request takes. `None` outside of a route.
+    #[must_use]
+    pub fn detach(self, req: &Req) -> Option<Rest> {
+        let route = req.route.clone()?;
+        let at = route.steps.len().saturating_sub(self.steps.len());
+        Some(Rest { route, at })
+    }
+
     async fn walk(self, req: &mut Req) -> Result<Response> {
         let mut steps = self.steps;
         while let Some((step, rest)) = steps.split_first() {
@@ -303,7 +311,7 @@ impl<'a> Next<'a> {
                     }
                 }
                 Step::Builtin(Builtin::LoadAuth) => load_auth(req).await?,
-                Step::Builtin(Builtin::SuperuserIps) => superuser_ips(req)?,
+                Step::Builtin(Builtin::SuperuserIps) => superuser_ips(req).await?,
                 Step::Builtin(Builtin::SecurityHeaders) => req.standard.security = true,
                 Step::Builtin(Builtin::RateLimit) => rate_limit::check(req)?,
                 Step::Builtin(Builtin::BodyLimit) => body_limit(req)?,
@@ -318,6 +326,28 @@ impl<'a> Next<'a> {
             Handler::User(handler) => handler(req).await,
         }
     }
+}
+
+/// [`Next`] without a borrow.
+#[derive(Debug, Clone)]
+pub struct Rest {
+    route: Arc<Route>,
+    at: usize,
+}
+
+impl Rest {
+    /// As [`Next::run`].
+    pub fn run(self, req: &mut Req) -> BoxFuture<'_, Result<Response>> {
+        Box::pin(async move {
+            let next = Next { steps: &self.route.steps[self.at..], handler: &self.route.handler };
+            next.walk(req).await
+        })
+    }
+}
+
+/// Compresses an answer as the client likes it, however small it is.
+pub fn compress(req: &Req, response: &mut Response) {
+    compress::apply(compress::Scope::Always, &req.head.headers, response);
 }
 
 /// Runs a routed request to its final answer.
@@ -369,7 +399,7 @@ fn compressed(req: &Req, route: &Route, mut response: Response) -> Response {
     response
 }
 
-/// Applies `?fields=`; a picker that fails leaves an empty body.
+/// Applies `?fields=`. What the request did stays done when they cannot be read.
 fn pick(req: &Req, mut response: Response) -> Response {
     if !response.pick || !(200..300).contains(&response.status) {
         return response;
@@ -380,13 +410,14 @@ fn pick(req: &Req, mut response: Response) -> Response {
     let Body::Full(bytes) = &response.body else {
         return response;
     };
-    match Picker::parse(&fields).and_then(|picker| picker.apply(bytes)) {
-        Ok(None) => {}
-        Ok(Some(text)) => response.body = Body::Full(text.into()),
+    let picker = match Picker::parse(&fields) {
+        Ok(picker) => picker,
         Err(error) => {
-            tracing::debug!(%error, "fields could not be picked");
-            response.body = Body::Empty;
+            return Response::error(&ApiError::bad_request("").with_detail(error.to_string()));
         }
+    };
+    if let Some(text) = picker.apply(bytes) {
+        response.body = Body::Full(text.into());
     }
     response
 }
@@ -403,6 +434,7 @@ fn finish(req: &mut Req, mut response: Response) -> http::Response<Body> {
     if req.standard.security {
         headers.insert(header::X_XSS_PROTECTION, HeaderValue::from_static("1; mode=block"));
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
         if !req.standard.framable {
             headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("SAMEORIGIN"));
         }
@@ -503,18 +535,19 @@ fn log_bad_token(app: &App, why: &str) {
     }
 }
 
-fn superuser_ips(req: &Req) -> Result<()> {
+async fn superuser_ips(req: &Req) -> Result<()> {
     if !req.caller.is_superuser() {
         return Ok(());
     }
-    check_superuser_ip(req)
+    check_superuser_ip(req).await
 }
 
-/// 403 when superusers may not call from the request's address.
+/// 403 when superusers may not call from the request's address, by what the command line has just said, too.
 ///
 /// # Errors
-/// 403.
-pub fn check_superuser_ip(req: &Req) -> Result<()> {
+/// 403; when the settings cannot be read.
+pub async fn check_superuser_ip(req: &Req) -> Result<()> {
+    engine::settings_ops::follow(req.app()).await?;
     let settings = req.app().settings();
     if settings.superuser_ips.is_empty()
         || rate_limit::contains_ip(&settings.superuser_ips, req.real_ip())

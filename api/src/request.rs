@@ -110,7 +110,7 @@ impl Head {
             if name != header::HOST {
                 headers
                     .entry(header_key(name.as_str()))
-                    .or_insert_with(|| String::from_utf8_lossy(value.as_bytes()).into_owned());
+                    .or_insert_with(|| engine::json::lossy(value.as_bytes()).into_owned());
             }
         }
         RequestFacts { method: self.method.as_str().to_ascii_uppercase(), query, headers, body }
@@ -159,6 +159,8 @@ pub struct Req {
     pub log_error: Option<String>,
     /// `data.meta` of the activity log.
     pub log_meta: Option<Value>,
+    /// Values of the layer above, by type.
+    pub extensions: http::Extensions,
     pub(crate) route: Option<Arc<Route>>,
     pub(crate) spans: Spans,
     pub(crate) standard: Standard,
@@ -193,6 +195,7 @@ impl Req {
             skip_log: false,
             log_error: None,
             log_meta: None,
+            extensions: http::Extensions::new(),
             route: None,
             spans: Spans::default(),
             standard: Standard::default(),
@@ -239,6 +242,15 @@ impl Req {
             .unwrap_or_default()
     }
 
+    /// All wildcards of the route, percent-decoded, in the order of the pattern.
+    pub fn params(&self) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
+        let names = self.route.as_ref().map_or(&[][..], |route| &route.names[..]);
+        let path = self.head.uri.path();
+        names.iter().enumerate().map(move |(idx, name)| {
+            (&**name, self.spans.raw(idx, path).map(decode).unwrap_or_default())
+        })
+    }
+
     /// The caller's address, trusted proxies considered.
     #[must_use]
     pub fn real_ip(&self) -> IpAddr {
@@ -270,14 +282,14 @@ impl Req {
     /// # Errors
     /// 413 beyond the limit, 400 when the client breaks off.
     pub async fn bytes(&mut self) -> Result<bytes::Bytes> {
-        self.source.bytes(self.body_limits.values).await
+        Ok(self.source.bytes(self.body_limits.values).await?)
     }
 
     /// The decoded body; can be asked for again.
     ///
     /// # Errors
     /// As [`body::decode`].
-    pub async fn payload(&mut self) -> Result<Payload> {
+    pub async fn payload(&mut self) -> Result<Payload, body::Fault> {
         if let Some(payload) = &self.payload {
             return Ok(payload.clone());
         }

@@ -143,7 +143,8 @@ fn by_content(start: &[u8]) -> String {
 }
 
 /// The type that the extension of a file stands for.
-fn by_extension(name: &str) -> Option<&'static str> {
+#[must_use]
+pub fn by_extension(name: &str) -> Option<&'static str> {
     let extension = name.rsplit_once('.').map_or("", |(_, ext)| ext).to_ascii_lowercase();
     Some(match extension.as_str() {
         "html" | "htm" => "text/html; charset=utf-8",

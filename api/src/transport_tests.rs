@@ -42,7 +42,12 @@ async fn answers_of_the_transport() {
     for (method, url, want) in [
         ("GET", "/api/health", r#"200 {"message":"API is healthy.","code":200,"data":{}}"#),
         ("GET", "/api/health?fields=code", r#"200 {"code":200}"#),
-        ("GET", "/api/health?fields=code:x", "200 "),
+        (
+            "GET",
+            "/api/health?fields=code:x",
+            r#"400 {"data":{},"message":"Something went wrong while processing your request.","status":400}"#,
+        ),
+        ("GET", "/api/health?fields=code)", r#"200 {}"#),
         ("HEAD", "/nope", "404 "),
         ("POST", "/api/health", not_found),
         ("DELETE", "/nope", not_found),
@@ -72,6 +77,7 @@ async fn headers_of_the_pipeline() {
         ("x-frame-options", "SAMEORIGIN"),
         ("x-content-type-options", "nosniff"),
         ("x-xss-protection", "1; mode=block"),
+        ("cross-origin-opener-policy", "same-origin"),
     ] {
         assert_eq!(health.header(name), want, "{name}");
     }
@@ -87,6 +93,7 @@ async fn headers_of_the_pipeline() {
     assert_eq!(preflight.header("access-control-allow-methods"), "GET,HEAD,PUT,PATCH,POST,DELETE");
     assert_eq!(preflight.headers.get_all("vary").iter().count(), 3);
     assert_eq!(preflight.header("x-frame-options"), "");
+    assert_eq!(preflight.header("cross-origin-opener-policy"), "");
     let redirect = send(&api, "GET", "//", &[], "").await;
     assert_eq!((redirect.header("location"), redirect.header("vary")), ("/", ""));
 }

@@ -293,96 +293,6 @@ pub fn drop_index(d: Dialect, index: &str) -> String {
     format!("DROP INDEX IF EXISTS {}", name(d, index))
 }
 
-/// The text the database gets for a canonical index definition (spec collections-and-fields §4.8).
-///
-/// SQLite takes it as it stands. PostgreSQL gets double quotes, `lower(col)` for `COLLATE NOCASE`, no other
-/// collation, and no schema.
-#[must_use]
-pub fn create_index(d: Dialect, canonical: &str) -> String {
-    match d {
-        Dialect::Sqlite => canonical.to_owned(),
-        Dialect::Postgres => postgres_index(canonical),
-    }
-}
-
-fn postgres_index(canonical: &str) -> String {
-    let Some((head, columns, tail)) = split_index(canonical) else {
-        return canonical.replace('`', "\"");
-    };
-    let mut head = head.replace('`', "\"");
-    // CREATE INDEX "schema"."name": an index lives in the schema of its table.
-    if let Some(on) = head.find(" ON ")
-        && let Some(dot) = head[..on].find("\".\"")
-    {
-        let start = head[..dot].rfind('"').unwrap_or(dot);
-        head.replace_range(start..dot + 2, "");
-    }
-    let columns: Vec<String> =
-        split_top_level(columns).iter().map(|c| postgres_index_column(c)).collect();
-    format!("{head}({}){}", columns.join(", "), tail.replace('`', "\""))
-}
-
-fn postgres_index_column(column: &str) -> String {
-    let column = column.trim();
-    let (body, sort) = match column.rsplit_once(' ') {
-        Some((b, s)) if s.eq_ignore_ascii_case("asc") || s.eq_ignore_ascii_case("desc") => {
-            (b.trim_end(), format!(" {s}"))
-        }
-        _ => (column, String::new()),
-    };
-    let lower = body.to_ascii_lowercase();
-    let (body, nocase) = match lower.rfind(" collate ") {
-        Some(at) => (body[..at].trim_end(), lower[at + 9..].trim() == "nocase"),
-        None => (body, false),
-    };
-    let body = body.replace('`', "\"");
-    if nocase { format!("lower({body}){sort}") } else { format!("{body}{sort}") }
-}
-
-/// Head up to the column list, the list, and what follows it.
-fn split_index(text: &str) -> Option<(&str, &str, &str)> {
-    let open = text.find('(')?;
-    let mut depth = 0usize;
-    let mut quote = None;
-    for (at, c) in text.char_indices().skip_while(|(at, _)| *at < open) {
-        match (quote, c) {
-            (Some(q), c) if q == c => quote = None,
-            (Some(_), _) => {}
-            (None, '`' | '"' | '\'') => quote = Some(c),
-            (None, '(') => depth += 1,
-            (None, ')') => {
-                depth -= 1;
-                if depth == 0 {
-                    return Some((&text[..open], &text[open + 1..at], &text[at + 1..]));
-                }
-            }
-            (None, _) => {}
-        }
-    }
-    None
-}
-
-fn split_top_level(list: &str) -> Vec<&str> {
-    let (mut depth, mut quote, mut start) = (0i32, None, 0);
-    let mut out = Vec::new();
-    for (at, c) in list.char_indices() {
-        match (quote, c) {
-            (Some(q), c) if q == c => quote = None,
-            (Some(_), _) => {}
-            (None, '`' | '"' | '\'') => quote = Some(c),
-            (None, '(') => depth += 1,
-            (None, ')') => depth -= 1,
-            (None, ',') if depth == 0 => {
-                out.push(&list[start..at]);
-                start = at + 1;
-            }
-            (None, _) => {}
-        }
-    }
-    out.push(&list[start..]);
-    out
-}
-
 /// The indexes that columns of documents have by themselves on PostgreSQL: over what they hold, and over the rows whose
 /// numbers that index does not know by their value.
 #[must_use]
@@ -584,27 +494,6 @@ mod tests {
             "CREATE INDEX IF NOT EXISTS \"idx_demo_j_odd\" ON \"demo\" (\"id\") WHERE pb_odd(\"j\") = 1"
         );
         assert_eq!(pg.len(), 4);
-    }
-
-    #[test]
-    fn indexes_are_translated() {
-        for (canonical, want) in [
-            (
-                "CREATE UNIQUE INDEX `i` ON `t` (`a`) WHERE `a` != ''",
-                "CREATE UNIQUE INDEX \"i\" ON \"t\" (\"a\") WHERE \"a\" != ''",
-            ),
-            (
-                "CREATE INDEX IF NOT EXISTS `main`.`i` ON `t` (\n  `a` COLLATE NOCASE DESC,\n  lower(b)\n)",
-                "CREATE INDEX IF NOT EXISTS \"i\" ON \"t\" (lower(\"a\") DESC, lower(b))",
-            ),
-            (
-                "CREATE INDEX `i` ON `t` (`a` COLLATE BINARY, substr(b, 1, 2))",
-                "CREATE INDEX \"i\" ON \"t\" (\"a\", substr(b, 1, 2))",
-            ),
-        ] {
-            assert_eq!(create_index(Dialect::Postgres, canonical), want);
-            assert_eq!(create_index(Dialect::Sqlite, canonical), canonical);
-        }
     }
 
     #[test]

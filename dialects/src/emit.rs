@@ -16,9 +16,10 @@ use crate::{
     Dialect, Sql, Value,
     postgres::Postgres,
     quote::push_ident,
+    row_id,
     spell::{Alias, Half, Part, Spell},
     sqlite::Sqlite,
-    statement::{self, Only, Select},
+    statement::{self, Only, Select, Way},
 };
 
 /// The text so far, and which row stands for which node.
@@ -34,40 +35,52 @@ pub(crate) struct Walk<'p> {
 }
 
 /// How to go about a page, for [`page`].
-pub(crate) fn page_ways(d: Dialect, plan: &Plan, select: &Select<'_>) -> &'static [Reach] {
+pub(crate) fn page_ways(d: Dialect, plan: &Plan, select: &Select<'_>) -> &'static [Way] {
+    use Reach::{Few, Hop, Many, Page};
     if !matches!(select.only, Only::All) {
-        return &[Reach::Few];
+        return &[Way::Walk(Few)];
     }
     // PostgreSQL counts rows and plans by that.
     let fits = d == Dialect::Sqlite
-        && plan.nodes.len() > 1
+        && plan.joined
         && plan.base.kind != CollectionKind::View
         && select.limit.is_some();
     if !fits {
-        return &[Reach::Many];
+        return &[Way::Walk(Many)];
+    }
+    let with_sets = semijoin::lower(plan, Many, true);
+    let by_id = lists_by_id(plan, &with_sets.test);
+    if with_sets.test == Test::Const(true) {
+        return &[Way::Walk(Many)];
     }
     // Look-ups pay in a walk that stops when the page is full.
-    let with_sets = semijoin::lower(plan, Reach::Many, true);
     let walks = !sorts_by_scan(&with_sets) && !index_helps(plan, &with_sets.test);
     if !walks || !semijoin::builds_sets_of_named_rows(plan, &with_sets.test) {
-        return &[Reach::Many];
+        return if by_id { &[Way::Walk(Many), Way::Scan] } else { &[Way::Walk(Many)] };
     }
-    let by_hop = semijoin::lower(plan, Reach::Hop, true);
-    if by_hop.test != with_sets.test && semijoin::builds_sets_of_named_rows(plan, &by_hop.test) {
-        &[Reach::Hop, Reach::Page, Reach::Many]
-    } else {
-        &[Reach::Page, Reach::Many]
+    let by_hop = semijoin::lower(plan, Hop, true);
+    let hops =
+        by_hop.test != with_sets.test && semijoin::builds_sets_of_named_rows(plan, &by_hop.test);
+    match (hops, by_id) {
+        (true, true) => &[Way::Walk(Hop), Way::Walk(Many), Way::Scan],
+        (true, false) => &[Way::Walk(Hop), Way::Walk(Page), Way::Walk(Many)],
+        (false, true) => &[Way::Walk(Page), Way::Walk(Many), Way::Scan],
+        (false, false) => &[Way::Walk(Page), Way::Walk(Many)],
     }
 }
 
-pub(crate) fn page(d: Dialect, plan: &Plan, select: &Select<'_>, way: Reach) -> Sql {
-    let lowered = semijoin::lower(plan, way, true);
+pub(crate) fn page(d: Dialect, plan: &Plan, select: &Select<'_>, way: Way) -> Sql {
+    let reach = match way {
+        Way::Walk(reach) => reach,
+        Way::Scan => Reach::Many,
+    };
+    let lowered = semijoin::lower(plan, reach, true);
     let mut w = Walk::new(d, plan);
-    let late = way == Reach::Many
+    let late = reach == Reach::Many
         && matches!(select.only, Only::All)
         && select.limit.is_some()
         && plan.base.kind != CollectionKind::View
-        && sorts_by_scan(&lowered)
+        && (way == Way::Scan || sorts_by_scan(&lowered))
         && w.spell().keys_first(select.columns);
     if late {
         w.page_by_keys(&lowered, select);
@@ -115,6 +128,7 @@ pub(crate) fn exists(d: Dialect, plan: &Plan, id: &str) -> Sql {
     w.finish()
 }
 
+/// Of a row that is given as values, submitted or once stored.
 pub(crate) fn exists_draft(d: Dialect, plan: &Plan, columns: &[(&str, Value)]) -> Sql {
     let lowered = semijoin::lower(plan, Reach::Few, false);
     let mut w = Walk::new(d, plan);
@@ -143,6 +157,8 @@ enum Last {
     AsTheReference,
     /// Insertion.
     Insertion,
+    /// The id.
+    Id,
 }
 
 /// True if the order surely needs all matching rows first: no index starts with the first sort key.
@@ -154,6 +170,34 @@ fn sorts_by_scan(lowered: &Lowered<'_>) -> bool {
         }
         Some((SortTerm::Value(_) | SortTerm::First { .. } | SortTerm::Random, _)) => true,
         Some((SortTerm::RowId, _)) | None => false,
+    }
+}
+
+/// True if rows that nothing sorts come by their ids: the reference's statement is a DISTINCT once it joins rows, and walks
+/// the ids so that it need not sort for that. Where an index finds the rows, it follows that one (measured on 0.40.6).
+fn lists_by_id(plan: &Plan, test: &Test<'_>) -> bool {
+    plan.joined
+        && plan.sort.is_empty()
+        && plan.base.kind != CollectionKind::View
+        && !index_finds(plan, test)
+}
+
+/// True if an index surely finds the rows that pass, by the value of a column.
+fn index_finds(plan: &Plan, test: &Test<'_>) -> bool {
+    let found = |a: &Expr, b: &Expr| match (a, b) {
+        (Expr::Column { node: NodeId::BASE, column }, Expr::Bound(value)) => {
+            let is_empty = matches!(value, Value::Null) || *value == Value::from("");
+            !is_empty && plan.base.is_indexed(column)
+        }
+        _ => false,
+    };
+    match test {
+        Test::All(parts) => parts.iter().any(|part| index_finds(plan, part)),
+        Test::Cmp(cmp) => {
+            let (left, right) = (&cmp.left.expr, &cmp.right.expr);
+            cmp.op == Op::Eq && (found(left, right) || found(right, left))
+        }
+        _ => false,
     }
 }
 
@@ -261,6 +305,17 @@ impl<'p> Walk<'p> {
         }
         self.ident(column);
         true
+    }
+
+    /// What orders the base rows by insertion.
+    pub(crate) fn row_id(&mut self) {
+        self.push("b.");
+        self.push(self.row_id_of(self.node(NodeId::BASE)));
+    }
+
+    fn row_id_of(&self, node: &Node) -> &'static str {
+        let fields = node.collection.iter().flat_map(|c| &c.fields).map(|f| f.name.as_str());
+        row_id::order_name(self.dialect, fields)
     }
 
     /// `n<number>` or `e<number>`: the name of a joined row or element; nothing if there is none.
@@ -377,6 +432,7 @@ impl<'p> Walk<'p> {
             Only::Id(_) => Last::Any,
             // An index SQLite makes for the statement orders the rows of a parent by whatever else it holds.
             Only::LinkedTo { .. } => Last::Insertion,
+            Only::All if lists_by_id(self.plan, &lowered.test) => Last::Id,
             Only::All | Only::Ids(_) => Last::AsTheReference,
         };
         self.order(lowered, last);
@@ -395,7 +451,9 @@ impl<'p> Walk<'p> {
         self.push(select.columns.as_str());
         self.push(" FROM (SELECT ");
         if backwards {
-            self.push("k.r FROM (SELECT b._rowid_ AS r");
+            self.push("k.r FROM (SELECT ");
+            self.row_id();
+            self.push(" AS r");
             for (at, (term, _)) in lowered.sort.iter().enumerate() {
                 // Joins come later in the text but their aliases are the first ones.
                 let mark = self.mark();
@@ -416,22 +474,32 @@ impl<'p> Walk<'p> {
             self.joins(lowered);
             self.next = self.next.max(next);
             self.filter(&lowered.test, &Only::All);
-            self.push(" ORDER BY b._rowid_ DESC LIMIT -1) AS k ORDER BY ");
+            self.push(" ORDER BY ");
+            self.row_id();
+            self.push(" DESC LIMIT -1) AS k ORDER BY ");
             for (at, (_, desc)) in lowered.sort.iter().enumerate() {
                 let _ = write!(self.text, "k.s{at}{}, ", if *desc { " DESC" } else { "" });
             }
             self.push("k.r");
         } else {
-            self.push("b._rowid_ AS r FROM ");
+            self.row_id();
+            self.push(" AS r FROM ");
             self.base();
             self.joins(lowered);
             self.filter(&lowered.test, &Only::All);
-            self.order(lowered, Last::AsTheReference);
+            if lists_by_id(self.plan, &lowered.test) {
+                // Without the sign SQLite would walk the ids.
+                self.push(" ORDER BY +b.\"id\"");
+            } else {
+                self.order(lowered, Last::AsTheReference);
+            }
         }
         self.window(select);
         self.push(") AS k CROSS JOIN ");
         self.base();
-        self.push(" ON b._rowid_ = k.r");
+        self.push(" ON ");
+        self.row_id();
+        self.push(" = k.r");
     }
 
     /// The value of a sort term, without direction.
@@ -439,7 +507,7 @@ impl<'p> Walk<'p> {
         let spell = self.spell();
         match term {
             SortTerm::Random => spell.random(self),
-            SortTerm::RowId => self.push("b._rowid_"),
+            SortTerm::RowId => self.row_id(),
             SortTerm::Value(expr) => spell.scalar(self, expr, Half::Left),
             SortTerm::First { rows, value, test } => {
                 let mark = self.mark();
@@ -481,7 +549,8 @@ impl<'p> Walk<'p> {
             | NodeKind::Body { .. } => {
                 let named = is_table(node) && self.number('n', alias);
                 if named {
-                    self.push("._rowid_");
+                    self.push(".");
+                    self.push(self.row_id_of(node));
                 }
                 named
             }
@@ -505,15 +574,30 @@ impl<'p> Walk<'p> {
                 }
             }
         }
-        if last != Last::Any && self.plan.base.kind != CollectionKind::View {
+        if last == Last::Id {
+            self.push(word);
+            self.push("b.\"id\"");
+        } else if last != Last::Any && self.plan.base.kind != CollectionKind::View {
             let before = self.text.len();
             self.push(word);
-            let needed =
-                last == Last::Insertion || self.plan.nodes.len() > 1 || walks_index(&lowered.test);
+            let needed = match last {
+                Last::Insertion => true,
+                _ => {
+                    walks_index(&lowered.test)
+                        || self.plan.nodes.len() > 1 && !self.follows_index(lowered)
+                }
+            };
             if !self.spell().last_order(self, needed) {
                 self.text.truncate(before);
             }
         }
+    }
+
+    /// True if an index finds the rows and nothing else could: they come in its order, as in the reference.
+    fn follows_index(&self, lowered: &Lowered<'_>) -> bool {
+        lowered.sort.is_empty()
+            && index_finds(self.plan, &lowered.test)
+            && !builds_sets(&lowered.test)
     }
 
     fn window(&mut self, select: &Select<'_>) {
@@ -720,6 +804,16 @@ impl<'p> Walk<'p> {
     /// The clock of the plan as a time value of `strftime`.
     pub(crate) fn now(&self) -> Value {
         Value::Text(wire_text(self.plan.now_ms).into())
+    }
+}
+
+/// True if some rows are looked for in sets.
+fn builds_sets(test: &Test<'_>) -> bool {
+    match test {
+        Test::All(parts) | Test::Any(parts) => parts.iter().any(builds_sets),
+        Test::Exists(e) | Test::None(e) => e.link != Link::Correlated || builds_sets(&e.test),
+        Test::Holds(holds) => builds_sets(&holds.test),
+        Test::Const(_) | Test::Cmp(_) | Test::Fails(_) | Test::MayMatch { .. } => false,
     }
 }
 

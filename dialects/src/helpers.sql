@@ -211,13 +211,14 @@ CREATE OR REPLACE FUNCTION pb_last(v jsonb) RETURNS text LANGUAGE sql IMMUTABLE 
   SELECT CASE WHEN jsonb_typeof(v) = 'array' THEN COALESCE(v ->> -1, '') ELSE COALESCE(v #>> '{}', '') END
 $$;
 
--- Kilometres; NULL where rounding leaves the domain of acos (spec §3.3).
+-- Kilometres; what rounding leaves outside of the domain of acos is its end (spec §3.3, upstream-0.40 §6.2).
 CREATE OR REPLACE FUNCTION pb_geo_distance(lon_a double precision, lat_a double precision, lon_b double precision, lat_b double precision)
 RETURNS double precision LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 DECLARE c double precision;
 BEGIN
+  IF GREATEST(abs(lon_a), abs(lat_a), abs(lon_b), abs(lat_b)) >= 'Infinity' THEN RETURN NULL; END IF;
   c := cos(radians(lat_a)) * cos(radians(lat_b)) * cos(radians(lon_b) - radians(lon_a)) + sin(radians(lat_a)) * sin(radians(lat_b));
-  RETURN CASE WHEN c BETWEEN -1 AND 1 THEN 6371 * acos(c) END;
+  RETURN CASE WHEN lon_a = lon_b AND lat_a = lat_b THEN 0 ELSE 6371 * acos(LEAST(1, GREATEST(-1, c))) END;
 END $$;
 
 -- Milliseconds of a Julian day count at the start of a proleptic Gregorian date.

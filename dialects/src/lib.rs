@@ -39,6 +39,7 @@ pub mod limits;
 pub mod names;
 mod postgres;
 mod quote;
+pub mod row_id;
 mod spell;
 mod sqlite;
 pub mod statement;
@@ -77,9 +78,14 @@ impl Sql {
 /// and the others. Connections register it.
 pub const SQLITE_SEARCH: &str = "pb_fts";
 
+/// The scalar function that SQLite texts with `geoDistance` call: [`filter_lang::func::geo_distance::distance`] of four
+/// numbers, NULL where one is none. Connections register it.
+pub const SQLITE_DISTANCE: &str = "pb_geo_distance";
+
 /// Version of [`POSTGRES_HELPERS`]; reinstall them when the stored mark differs.
 pub const POSTGRES_HELPERS_VERSION: u32 = 3;
 
 /// `CREATE OR REPLACE FUNCTION` statements that PostgreSQL texts rely on (`pb_…`). Run as one simple query,
 /// in the schema of the tables, before any other statement of this crate.
-pub const POSTGRES_HELPERS: &str = include_str!("helpers.sql");
+pub const POSTGRES_HELPERS: &str =
+    concat!(include_str!("helpers.sql"), include_str!("helpers_views.sql"));

@@ -68,7 +68,7 @@ pub(crate) trait Spell: std::fmt::Debug + Sync {
     fn in_list(&self, w: &mut Walk<'_>, list: Value);
     /// The FROM clause of a page over rows that name one of the parents, `p.value` being the parent.
     fn linked(&self, w: &mut Walk<'_>, column: &str, multiple: bool, parents: Value);
-    /// One column of a draft row.
+    /// One column of a row given as values: of a draft, or of a stored row as it was, with the type of its column.
     fn draft_column(&self, w: &mut Walk<'_>, column: &str, value: &Value);
     /// True where a page of wide rows, sorted without an index, is better read by key first.
     fn keys_first(&self, columns: &ColumnList) -> bool;

@@ -5,7 +5,8 @@
 use filter_lang::{
     form::{self, EqForm, LikeForm, Seat, Side},
     func::{Func, fts},
-    plan::{Expr, JsonSeg, Literal, NodeId, NodeKind, Op},
+    plan::{Expr, JsonSeg, Literal, NodeId, NodeKind, Op, RowMode},
+    schema::Class,
     semijoin::{Holds, Row, What, is_list},
     value::{Affinity, Value},
 };
@@ -167,7 +168,7 @@ impl Spell for Sqlite {
     fn last_order(&self, w: &mut Walk<'_>, needed: bool) -> bool {
         // The reference's plans walk the base table; ours may walk a set of related rows.
         if needed {
-            w.push("b._rowid_");
+            w.row_id();
         }
         needed
     }
@@ -204,8 +205,17 @@ impl Spell for Sqlite {
         w.push(" LIMIT 1000)");
     }
 
-    fn draft_column(&self, w: &mut Walk<'_>, _column: &str, value: &Value) {
+    fn draft_column(&self, w: &mut Walk<'_>, column: &str, value: &Value) {
+        let field = w.plan.base.field(column).filter(|_| w.plan.row == RowMode::Stored);
+        let ty = match field.map(|field| (field.affinity, field.class, field.multiple)) {
+            Some((Affinity::Text, ..)) => " AS TEXT)",
+            Some((Affinity::Num, Class::Number | Class::Bool, false)) => " AS NUMERIC)",
+            // Anything else is text that is no number.
+            _ => return self.value(w, value),
+        };
+        w.push("CAST(");
         self.value(w, value);
+        w.push(ty);
     }
 
     fn keys_first(&self, _columns: &ColumnList) -> bool {
@@ -349,27 +359,19 @@ impl Sqlite {
         }
     }
 
-    /// Operation order matters: it decides which identical points give NULL (spec §3.3).
+    /// The registered function of [`crate::SQLITE_DISTANCE`].
     fn distance(&self, w: &mut Walk<'_>, args: &[Expr], half: Half) {
-        let [lon_a, lat_a, lon_b, lat_b] = args else { return w.push("NULL") };
-        let steps = [
-            ("(6371 * acos(cos(radians(", lat_a),
-            (")) * cos(radians(", lat_b),
-            (")) * cos(radians(", lon_b),
-            (") - radians(", lon_a),
-            (")) + sin(radians(", lat_a),
-            (")) * sin(radians(", lat_b),
-        ];
-        for (text, arg) in steps {
-            w.push(text);
-            self.expr(w, arg, half);
-        }
-        w.push("))))");
+        w.push(crate::SQLITE_DISTANCE);
+        self.arguments(w, args, half);
     }
 
     /// The registered function of [`crate::SQLITE_SEARCH`]: the query, then the texts.
     fn search(&self, w: &mut Walk<'_>, args: &[Expr], half: Half) {
         w.push(crate::SQLITE_SEARCH);
+        self.arguments(w, args, half);
+    }
+
+    fn arguments(&self, w: &mut Walk<'_>, args: &[Expr], half: Half) {
         for (at, arg) in args.iter().enumerate() {
             w.push(if at == 0 { "(" } else { ", " });
             self.expr(w, arg, half);

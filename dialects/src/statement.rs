@@ -79,28 +79,39 @@ impl<'a> Select<'a> {
     }
 }
 
+/// How to go about a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// Along its order, as far as an index gives it; related rows are found by this reach.
+    Walk(Reach),
+    /// Through all rows that may match, whatever order they come in; the keys of the page are sorted out of those.
+    Scan,
+}
+
 /// The matching rows in the plan's order.
 ///
-/// Without a sort, tables come in insertion order as far as the reference does so too.
+/// Without a sort, tables come in insertion order as far as the reference does so too, and by their ids where its joins
+/// make it walk those.
 #[must_use]
 pub fn page(d: Dialect, plan: &Plan, select: &Select<'_>) -> Sql {
-    let way = if matches!(select.only, Only::All) { Reach::Many } else { Reach::Few };
-    page_in(d, plan, select, way)
+    let ways = page_ways(d, plan, select);
+    let way = ways.iter().rfind(|way| **way != Way::Scan).or(ways.last());
+    page_in(d, plan, select, way.copied().unwrap_or(Way::Walk(Reach::Many)))
 }
 
 /// How [`page_in`] may go about a page, at least one way; which one is the cheapest depends on the rows.
 ///
-/// The last way is that of [`page`]: it builds the sets of all related rows that qualify and is never far from the best.
-/// The ones before it, likelier first, look related rows up while they walk, which is cheap where the page fills early
-/// and costs more than sets where few rows match: run them within a limit of steps.
+/// The last way looks at every row once at most and is never far from the best where few rows match: it builds the sets of
+/// all related rows that qualify. The ones before it, likelier first, are cheap where the page fills early and may cost
+/// much more than the last one elsewhere: run them within a limit of steps.
 #[must_use]
-pub fn page_ways(d: Dialect, plan: &Plan, select: &Select<'_>) -> &'static [Reach] {
+pub fn page_ways(d: Dialect, plan: &Plan, select: &Select<'_>) -> &'static [Way] {
     emit::page_ways(d, plan, select)
 }
 
 /// [`page`], in one of the [`page_ways`].
 #[must_use]
-pub fn page_in(d: Dialect, plan: &Plan, select: &Select<'_>, way: Reach) -> Sql {
+pub fn page_in(d: Dialect, plan: &Plan, select: &Select<'_>, way: Way) -> Sql {
     emit::page(d, plan, select, way)
 }
 
@@ -128,6 +139,14 @@ pub fn exists(d: Dialect, plan: &Plan, id: &str) -> Sql {
 #[must_use]
 pub fn exists_draft(d: Dialect, plan: &Plan, columns: &[(&str, Value)]) -> Sql {
     debug_assert_eq!(plan.row, RowMode::Draft);
+    emit::exists_draft(d, plan, columns)
+}
+
+/// One row if a row that was stored with these values matches, whatever the table holds by now. The plan is one for stored
+/// rows: columns keep their affinity, and others may refer to the row.
+#[must_use]
+pub fn exists_as(d: Dialect, plan: &Plan, columns: &[(&str, Value)]) -> Sql {
+    debug_assert_eq!(plan.row, RowMode::Stored);
     emit::exists_draft(d, plan, columns)
 }
 
@@ -193,6 +212,21 @@ pub fn ids_all_exist(d: Dialect, table: &str, ids: &[&str]) -> Sql {
     );
     let count = i64::try_from(ids.len()).unwrap_or(i64::MAX);
     Sql { text, params: vec![Value::Text(json_list(ids).into()), Value::Int(count)] }
+}
+
+/// One row if none of these tables has a row of this id.
+#[must_use]
+pub fn id_is_free(d: Dialect, tables: &[&str], id: &str) -> Sql {
+    let mut text = String::from("SELECT 1");
+    for (at, table) in tables.iter().enumerate() {
+        let word = if at == 0 { "WHERE" } else { "AND" };
+        let (table, mark) = (crate::ident(table), mark(d, 1));
+        text.push_str(&format!(
+            " {word} NOT EXISTS (SELECT 1 FROM {table} AS b WHERE b.\"id\" = {mark})"
+        ));
+    }
+    let params = if tables.is_empty() { Vec::new() } else { vec![Value::Text(id.into())] };
+    Sql { text, params }
 }
 
 /// The first row whose `column` is `value`, ignoring case where `nocase` (auth identities).
@@ -464,6 +498,10 @@ mod tests {
         assert_eq!(
             select_by_id(Dialect::Sqlite, "t", &cols, "x").text,
             r#"SELECT b."id",b."a""b" FROM "t" AS b WHERE b."id" = ?1 LIMIT 1"#
+        );
+        assert_eq!(
+            id_is_free(Dialect::Postgres, &["t", "u"], "x").text,
+            r#"SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM "t" AS b WHERE b."id" = $1) AND NOT EXISTS (SELECT 1 FROM "u" AS b WHERE b."id" = $1)"#
         );
         let many = select_by_ids(Dialect::Sqlite, "t", &cols, &["x", "y\""]);
         assert!(many.text.ends_with(r#"b."id" IN (SELECT value FROM json_each(?1))"#));

@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use crate::{Dialect, ident};
+use crate::{Dialect, ident, row_id};
 
 /// Holds off other nodes that would migrate, until the transaction ends: the lock `pb:migrate` (spec extensions §1.14).
 pub const LOCK_MIGRATIONS: &str = "SELECT pg_advisory_xact_lock(7889383449741116772)";
@@ -76,7 +76,7 @@ pub fn select(
     order: &[&str],
 ) -> String {
     let number = match d {
-        Dialect::Sqlite => row_number(columns),
+        Dialect::Sqlite => row_number(columns.iter().copied().flatten()),
         Dialect::Postgres => "_rowid_",
     };
     let mut list: Vec<String> = Vec::with_capacity(columns.len() + 1);
@@ -95,9 +95,8 @@ pub fn select(
 }
 
 /// A name of SQLite's row id that no column hides.
-fn row_number(columns: &[Option<&str>]) -> &'static str {
-    let taken = |name: &str| columns.iter().flatten().any(|c| c.eq_ignore_ascii_case(name));
-    ["_rowid_", "rowid", "oid"].into_iter().find(|name| !taken(name)).unwrap_or("_rowid_")
+fn row_number<'c>(columns: impl Iterator<Item = &'c str> + Clone) -> &'static str {
+    row_id::visible(columns).unwrap_or("_rowid_")
 }
 
 /// `COPY (…) TO STDOUT` of a [`select`].
@@ -117,8 +116,7 @@ pub fn copy_in(table: &str, columns: &[&str], numbered: bool) -> String {
 /// SQLite's insert of a whole row; the row's number is the first parameter if `numbered`.
 #[must_use]
 pub fn insert(table: &str, columns: &[&str], numbered: bool) -> String {
-    let all: Vec<Option<&str>> = columns.iter().map(|c| Some(*c)).collect();
-    let number = numbered.then(|| ident(row_number(&all)));
+    let number = numbered.then(|| ident(row_number(columns.iter().copied())));
     let list: Vec<String> = number.into_iter().chain(columns.iter().map(|c| ident(c))).collect();
     let marks: Vec<String> = (1..=list.len()).map(|n| format!("?{n}")).collect();
     format!("INSERT INTO {} ({}) VALUES ({})", ident(table), list.join(","), marks.join(","))

@@ -13,10 +13,10 @@ use filter_lang::{Ast, Flags, MAX_FILTER_BYTES, Resolver, eval::Row, plan::Plan,
 use quick_cache::sync::Cache;
 
 use crate::{
-    Error, Result,
+    App, Error, Result,
+    app::record::Record,
     ctx::Ctx,
-    id,
-    record::{Record, find},
+    find, id,
     schema::{Loaded, Snapshot},
     store::{self, Rows},
 };
@@ -24,6 +24,12 @@ use crate::{
 /// Parsed expressions by their text.
 #[derive(Debug)]
 pub struct AstCache(Cache<String, Arc<Ast>>);
+
+impl App {
+    pub(crate) fn asts(&self) -> &AstCache {
+        self.part()
+    }
+}
 
 impl Default for AstCache {
     fn default() -> Self {
@@ -83,6 +89,21 @@ fn filter_error(error: &filter_lang::Error) -> Error {
 pub(crate) fn compile(ctx: &Ctx, collection: &Loaded, parts: &Parts<'_>) -> Result<Plan> {
     let snapshot = ctx.snapshot();
     build(ctx, &snapshot, collection, parts, false)
+}
+
+/// One plan out of a filter and a sort of code: it may use hidden fields, as superusers may.
+///
+/// # Errors
+/// [`Error::Filter`].
+pub(crate) fn compile_trusted(
+    ctx: &Ctx,
+    collection: &Loaded,
+    filter: &str,
+    sort: &str,
+) -> Result<Plan> {
+    let snapshot = ctx.snapshot();
+    let parts = Parts { filter, sort, ..Parts::default() };
+    build_for(ctx, &snapshot, collection, &parts, false, Flags::RULE)
 }
 
 fn build(
@@ -162,7 +183,9 @@ pub async fn row_matches(ctx: &Ctx, rule: &str, record: &Record) -> Result<bool>
 pub(crate) enum RowState {
     /// In its row.
     Stored,
-    /// In the record only: the row is deleted.
+    /// In its row; those of the record are of the middle of a transaction.
+    Rewritten,
+    /// In the record only: the row is deleted, or another by now.
     Gone,
 }
 
@@ -177,10 +200,14 @@ pub(crate) async fn matches(
     record: &Record,
     row: RowState,
 ) -> Result<bool> {
-    let (snapshot, is_gone) = (ctx.snapshot(), row == RowState::Gone);
-    let plan = build_for(ctx, &snapshot, record.collection(), parts, is_gone, Flags::CLIENT)?;
+    let snapshot = ctx.snapshot();
+    let plan = build_for(ctx, &snapshot, record.collection(), parts, false, Flags::CLIENT)?;
     match row {
         RowState::Stored => stored_matches(ctx, &plan, record).await,
+        RowState::Rewritten => {
+            let sql = statement::exists(ctx.app.dialect(), &plan, record.stored_id());
+            exists(ctx, sql).await
+        }
         RowState::Gone => values_match(ctx, &plan, record).await,
     }
 }
@@ -190,10 +217,10 @@ async fn values_match(ctx: &Ctx, plan: &Plan, record: &Record) -> Result<bool> {
     let columns: Vec<(&str, Value)> = fields
         .map(|(index, field)| (field.name.as_str(), field.kind.to_db(record.value(index))))
         .collect();
-    if let Some(matches) = in_memory(plan, &DraftRow(&columns)) {
+    if let Some(matches) = in_memory(plan, &GivenRow(&columns)) {
         return Ok(matches);
     }
-    exists(ctx, statement::exists_draft(ctx.app.dialect(), plan, &columns)).await
+    exists(ctx, statement::exists_as(ctx.app.dialect(), plan, &columns)).await
 }
 
 async fn stored_matches(ctx: &Ctx, plan: &Plan, record: &Record) -> Result<bool> {
@@ -236,7 +263,7 @@ pub async fn judge_draft(
     }
     let plan = build(ctx, &ctx.snapshot(), collection, &Parts::rule(rule), true)?;
     let columns = draft_columns(collection, record);
-    if let Some(matches) = in_memory(&plan, &DraftRow(&columns)) {
+    if let Some(matches) = in_memory(&plan, &GivenRow(&columns)) {
         return Ok(DraftVerdict { matches, asked: None });
     }
     let sql = statement::exists_draft(ctx.app.dialect(), &plan, &columns);
@@ -282,10 +309,10 @@ impl Row for StoredRow<'_> {
     }
 }
 
-/// The would-be row; numbers are reals (spec filter-language §5.4).
-struct DraftRow<'r>(&'r [(&'r str, Value)]);
+/// A row of given values: as a table holds them, or the would-be row, whose numbers are reals (spec filter-language §5.4).
+struct GivenRow<'r>(&'r [(&'r str, Value)]);
 
-impl Row for DraftRow<'_> {
+impl Row for GivenRow<'_> {
     fn get(&self, column: &str) -> Value {
         self.0
             .iter()

@@ -1,26 +1,105 @@
 //! Reading, changing and reloading the settings, with hooks and what follows (spec server-settings §3.3, §3.6, §8.4).
 //!
 //! Whoever holds something that depends on the settings (rate limits, crons, mail) binds to `settings_reload`.
+//! What another process writes (the command line beside a server), collections included, is followed: at once where a
+//! superuser asks, within [`WATCH`] elsewhere. Other nodes over one PostgreSQL tell each other instead.
 
-use std::sync::Arc;
+use std::{
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use dialects::Dialect;
 
 use serde_json::Value;
 
 use crate::{
     Error, Result,
-    app::{App, Config},
-    backup,
-    cluster::notes,
+    app::App,
     cron,
     ctx::{Ctx, Outcome},
     event::{Action, AppEvent, Hooks, Model, ModelEvent},
     hook::Hook,
-    settings::{Key, PARAMS_ID, Settings},
-    store::Db,
+    log::Keep,
+    notes,
+    open::key,
+    settings::{PARAMS_ID, Settings},
+    store::{Rows, system},
     wire::DecodeError,
 };
 
 const TABLE: &str = "_params";
+/// How often somebody looks whether another process has written.
+const WATCH: Duration = Duration::from_millis(500);
+
+/// Which stored settings were loaded last.
+#[derive(Debug, Default)]
+pub(crate) struct Loaded {
+    text: AtomicU64,
+    /// The state of the database in which that was looked at.
+    foreign: AtomicI64,
+    turn: tokio::sync::Mutex<()>,
+}
+
+impl App {
+    fn loaded_settings(&self) -> &Loaded {
+        self.part()
+    }
+}
+
+fn mark(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Loads settings and collections again if another process has changed them; costs some microseconds while none has
+/// written.
+///
+/// # Errors
+/// As [`reload`].
+pub async fn follow(app: &App) -> Result<()> {
+    if app.dialect() != Dialect::Sqlite {
+        return Ok(());
+    }
+    let (loaded, now) = (app.loaded_settings(), app.store().data().foreign_version());
+    if loaded.foreign.load(Ordering::Acquire) == now {
+        return Ok(());
+    }
+    // Who comes meanwhile waits for what this one finds.
+    let _turn = loaded.turn.lock().await;
+    if loaded.foreign.load(Ordering::Acquire) == now {
+        return Ok(());
+    }
+    let text = Settings::raw(&app.db()).await?;
+    if text.is_some_and(|text| mark(&text) != loaded.text.load(Ordering::Acquire)) {
+        tracing::info!("another process has changed the settings");
+        reload(app).await?;
+    }
+    let seen = app.snapshot().state();
+    let read = |rows: &mut Rows<'_>| rows.next().map(|row| row.map(|row| row.text(0).to_owned()));
+    let state = app.db().query(system::collections_state(app.dialect()), read).await??;
+    if state.is_some_and(|state| state != seen) {
+        tracing::info!("another process has changed the collections");
+        app.reload_schema().await?;
+    }
+    loaded.foreign.store(now, Ordering::Release);
+    Ok(())
+}
+
+/// Follows other processes for ever.
+pub async fn watch(app: &App) {
+    loop {
+        tokio::time::sleep(WATCH).await;
+        if let Err(error) = follow(app).await {
+            tracing::warn!(%error, "what another process has changed could not be loaded");
+        }
+    }
+}
 
 /// The settings at this moment.
 #[must_use]
@@ -98,38 +177,25 @@ pub async fn reload(app: &App) -> Result<()> {
         .settings_reload
         .trigger(AppEvent { app: app.clone() }, |e| async move { load(&e.app).await })
         .await?;
-    backup::auto::schedule(app);
+    app.settings_were_read();
     let logs = app.settings().logs.clone();
-    let days = u32::try_from(logs.max_days).unwrap_or(0);
-    app.log().configure(days, logs.min_level).await?;
+    let keep = Keep {
+        max_days: u32::try_from(logs.max_days.max(0)).unwrap_or(u32::MAX),
+        min_level: logs.min_level,
+        max_data: usize::try_from(logs.max_data_size).unwrap_or(0),
+    };
+    app.log().configure(&keep).await?;
     Ok(())
-}
-
-/// Tells whether the stored settings can be read.
-///
-/// # Errors
-/// Why not.
-pub(crate) async fn check(db: &Db, config: &Config) -> Result<()> {
-    let loaded = Settings::load(db, &Settings::default(), &key(config)).await;
-    loaded.map(drop).map_err(|e| Error::Message(e.to_string()))
-}
-
-fn key(config: &Config) -> Key {
-    Key {
-        env_name: config.encryption_env.clone(),
-        secret: config.encryption_key.clone().unwrap_or_default(),
-    }
 }
 
 async fn load(app: &App) -> Result<()> {
     let present = app.settings();
-    let loaded = Settings::load(&app.db(), &present, &key(app.config()))
-        .await
-        .map_err(|e| Error::Message(e.to_string()))?;
-    match loaded {
-        Some(settings) => app.set_settings(settings),
-        None => store(&Ctx::system(app), &present).await?,
-    }
+    let Some(text) = Settings::raw(&app.db()).await? else {
+        return store(&Ctx::system(app), &present).await;
+    };
+    let read = present.read(&text, &key(app.config()));
+    app.set_settings(read.map_err(|e| Error::Message(e.to_string()))?);
+    app.loaded_settings().text.store(mark(&text), Ordering::Release);
     Ok(())
 }
 

@@ -353,12 +353,14 @@ async fn settings_are_saved_and_applied() {
     assert_eq!(rows(&app, "SELECT id, typeof(value) FROM _params").await, ["settings|blob"]);
     let reloads = Arc::new(Mutex::new(Vec::new()));
     app.hooks().settings_reload.bind_handler(note(&reloads, "R"));
-    let body = json!({"meta": {"appName": "Mine"}, "rateLimits": {"rules": [{"label": "posts:create", "maxRequests": 9}]}});
+    let body = json!({"meta": {"appName": "Mine"}, "rateLimits": {"rules": [{"label": "posts:create", "maxRequests": 9, "duration": 3}]}});
     let saved = settings_ops::update(&ctx, &body).await.unwrap();
     assert_eq!(saved.meta.app_name, "Mine");
     assert_eq!(saved.rate_limits.rules.len(), 1);
-    // Merged by index: the duration is that of the rule which stood there.
-    assert_eq!(saved.rate_limits.rules[0].duration, 3);
+    // What is left out is not taken from the rule that stood there.
+    let partial = json!({"rateLimits": {"rules": [{"label": "posts:create", "maxRequests": 9}]}});
+    let error = settings_ops::update(&ctx, &partial).await.unwrap_err();
+    assert_eq!(code(&error, &["rateLimits", "rules", "0", "duration"]), "validation_required");
     assert_eq!(*reloads.lock().unwrap(), ["R>", "<R"]);
     let error =
         settings_ops::update(&ctx, &json!({"backups": {"cron": "nope"}})).await.unwrap_err();

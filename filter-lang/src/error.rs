@@ -177,6 +177,8 @@ pub enum ErrorKind {
     )]
     ListRule { collection: String, cause: Box<ErrorKind> },
     // @request.body.
+    #[error("failed to load collection {} from data field {}", quote(.0), quote(.1))]
+    MissingBodyTarget(String, String),
     #[error("invalid modifier sequence {0}:{1}")]
     ModifierSequence(String, &'static str),
     #[error("field {} doesn't support multivalue operations", quote(.0))]

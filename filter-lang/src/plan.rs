@@ -33,6 +33,9 @@ pub struct Plan {
     pub row: RowMode,
     /// The join tree; `nodes[0]` is the base. Parents come before children.
     pub nodes: Vec<Node>,
+    /// True if the reference joins rows for it, which shows in the order of answers that nothing sorts (spec §9): for all
+    /// but the base of `nodes`, and for columns of the caller that are values here.
+    pub joined: bool,
     /// What must hold for some tuple.
     pub cond: Cond,
     /// Sort keys, first is most significant. A key on a multi-valued path sorts by the first tuple (spec §2.3).

@@ -1,47 +1,107 @@
-//! PocketBase as a library: build an [`App`], bind hooks, add routes, serve.
+//! PocketBase as a library: hooks, routes, records, queries, commands, jobs and migrations of one's own around the server.
 //!
 //! ```no_run
-//! use pocketbase::{App, Response, ServeOptions};
+//! use pocketbase::prelude::*;
 //!
-//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-//! let mut app = App::builder().data_dir("pb_data").build().await?;
+//! #[tokio::main]
+//! async fn main() -> pocketbase::Result<()> {
+//!     let app = App::new();
 //!
-//! app.hooks().record_create.bind(|e| async move {
-//!     // before the record is stored
-//!     e.next().await
-//!     // after it is stored, unless next() failed
-//! });
+//!     app.on_serve().bind(|e| async move {
+//!         e.router().get("/hello/{name}", hello);
+//!         e.next().await
+//!     });
+//!     app.on_record_create_request(["posts"]).bind(|e| async move {
+//!         if !e.has_superuser_auth() {
+//!             e.record().set("status", "pending");
+//!         }
+//!         e.next().await
+//!     });
 //!
-//! app.routes().route(
-//!     "GET /hello/{name}",
-//!     std::sync::Arc::new(|req| {
-//!         Box::pin(async move {
-//!             let text = format!("Hello {}!", req.param("name"));
-//!             Ok(Response::text(200, "text/plain; charset=utf-8", text))
-//!         })
-//!     }),
-//! );
+//!     app.start().await // the whole executable: serve, superuser, migrate, …
+//! }
 //!
-//! let _ended = app.serve(ServeOptions::default(), std::future::pending(), |_| ()).await?;
-//! # Ok(())
-//! # }
+//! async fn hello(Path(name): Path<String>) -> String {
+//!     format!("Hello {name}!")
+//! }
 //! ```
+//!
+//! | to | see |
+//! |---|---|
+//! | start | [`App`], [`Builder`], [`App::start`], [`App::serve`], [`App::service`] |
+//! | take part in what happens | [`App`]`::on_…`, [`TaggedHook`], [`event`] |
+//! | answer requests | [`Router`], [`Handler`](web::Handler), [`Middleware`], [`middleware`], [`RequestEvent`] |
+//! | work with data | [`Record`], [`Collection`], [`Field`], [`App::find_record_by_id`] …, [`App::save`], [`App::run_in_transaction`] |
+//! | write SQL | [`App::db`], [`db`] |
+//! | add commands, jobs, migrations, plugins | [`App::command`], [`App::cron`], [`Migrations`], [`Plugin`] |
+//! | test all that | [`testing`] |
+//!
+//! Everything is `async`, cheap to clone, `Send` and `Sync`. Code of users that panics is caught where it was called: the
+//! request gets a 500, the transaction is rolled back, the log has the name of the handler.
+//!
+//! Must not know how things are done: it is a face over `engine` (data) and `api` (HTTP).
 
-mod builder;
+#![deny(missing_docs)]
+
+mod app;
+mod cli;
+mod collection;
+mod command;
+mod cron;
+pub mod db;
+mod error;
+pub mod event;
+mod field;
+mod files;
+mod hooks;
+mod mail;
+mod migration;
 mod plugin;
+mod record;
+mod serve;
+mod settings;
+mod store;
+pub mod testing;
+pub mod web;
 
-pub use api::{
-    ApiError, Body, Response,
-    api::{RouteRef, Routes},
-    guard,
-    pipeline::{Middleware, Next},
-    request::{Exchange, Req},
+/// Realtime clients and what is sent to them; see [`App::subscriptions_broker`].
+pub mod realtime {
+    pub use engine::realtime::{Broker, Client, Message};
+}
+
+pub use api::{ApiError, Body, Response};
+pub use app::{
+    App, Builder, FileSystem, FilterQuery, IntoCollection, LogAttrs, Logger, MailClient, Model,
 };
-pub use builder::{App, Builder, Ended, ServeError, ServeOptions, Started};
-pub use engine::{
-    Error, FieldError, FieldErrors, Result,
-    ctx::{Caller, Ctx},
-    event,
-    hook::{Event, Handler, Hook},
+pub use clap;
+pub use collection::{AuthOptions, Collection};
+pub use cron::{Cron, Job};
+pub use error::{BoxError, DbError, Error, FieldError, FieldErrors, Result};
+pub use field::{
+    AutodateField, BoolField, DateField, EditorField, EmailField, Field, FileField, GeoPointField,
+    JsonField, NumberField, PasswordField, RelationField, SelectField, TextField, UrlField,
 };
-pub use plugin::{Plugin, Setup};
+pub use files::File;
+pub use hooks::{CustomHook, Handler, Next, Slot, TaggedHook, Tags};
+pub use mail::{Address, Message};
+pub use migration::{Migration, MigrationSource, Migrations, Template};
+pub use plugin::{Column, Native, NativeParam, Natives, Plugin, Setup, Table};
+pub use record::{DateTime, Record, TokenType};
+pub use serve::{Authority, Ended, Limits, ServeOptions, Service, Started, Times};
+pub use settings::Settings;
+pub use store::AppStore;
+pub use web::{
+    AuthRecord, Bytes, Form, FromRequest, Headers, Html, IntoResponse, Json, Middleware, NoContent,
+    Path, Query, Redirect, RequestEvent, RequestInfo, RouteRef, Router, Stream, SuperuserAuth,
+    UploadedFiles, Xml, middleware,
+};
+
+/// What most programs want: `use pocketbase::prelude::*;`.
+pub mod prelude {
+    pub use crate::{
+        ApiError, App, AuthRecord, Collection, DateTime, Error, Field, File, FilterQuery, Form,
+        Handler, Html, IntoResponse, Json, Message, Middleware, Path, Plugin, Query, Record,
+        Redirect, RequestEvent, Response, Setup, SuperuserAuth, TokenType, UploadedFiles,
+        middleware,
+    };
+}

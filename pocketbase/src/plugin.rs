@@ -1,22 +1,341 @@
-//! Plugins: parts that bind hooks and add routes before the app starts.
+//! Plugins: code that sets up an app, and what they may set up, each thing with its owner's name.
+//!
+//! Two plugins with one route, command, table or function are an error that names both. Must not know any plugin.
 
-use api::api::Routes;
-use engine::event::Hooks;
+use std::{collections::BTreeMap, fmt, future::Future, sync::Arc};
 
-/// What a plugin may use while it registers.
-#[derive(Debug)]
-pub struct Setup<'a> {
-    /// Every hook, `bootstrap` included.
-    pub hooks: &'a Hooks,
-    /// Routes and middlewares.
-    pub routes: &'a mut Routes,
-}
+use clap::{ArgMatches, Command};
+use engine::{hook::BoxFuture, store::tables};
+use parking_lot::Mutex;
+use serde_json::Value;
 
-/// A part of the product that uses only the public library.
-pub trait Plugin {
-    /// Binds hooks and adds routes. The app itself comes with the `bootstrap` and `serve` events.
+pub use engine::store::tables::{Column, Table};
+
+use crate::{
+    app::{App, caught},
+    error::{Error, FieldErrors, Result},
+    settings::Settings,
+    web::{Middleware, Router},
+};
+
+/// Code that adds to an app: hooks, routes, commands, jobs, tables, functions for scripts.
+///
+/// ```
+/// use pocketbase::{App, Plugin, Result, Setup};
+///
+/// struct Greeter { greeting: String }
+///
+/// impl Plugin for Greeter {
+///     fn name(&self) -> &str { "greeter" }
+///     fn register(&self, setup: &mut Setup) -> Result<()> {
+///         let greeting = self.greeting.clone();
+///         setup.router().get("/greet", move || {
+///             let greeting = greeting.clone();
+///             async move { greeting }
+///         });
+///         setup.app().on_bootstrap().bind(|e| async move { e.next().await });
+///         setup.cron().add("greet", "@daily", |_| async { Ok(()) })
+///     }
+/// }
+///
+/// # fn main() -> Result<()> {
+/// let app = App::builder().plugin(Greeter { greeting: "Hi".into() }).build()?;
+/// assert_eq!(app.bound_hooks()["Bootstrap"], 1);
+/// # Ok(()) }
+/// ```
+pub trait Plugin: Send + Sync + 'static {
+    /// Its name, for messages.
+    fn name(&self) -> &str;
+    /// Sets up the app. Called once, before anything is opened.
     ///
     /// # Errors
-    /// When the plugin cannot work; the app is then not built.
-    fn register(self, setup: &mut Setup<'_>) -> engine::Result<()>;
+    /// Whatever keeps the app from working; [`Builder::build`](crate::Builder::build) fails with it.
+    fn register(&self, setup: &mut Setup) -> Result<()>;
+}
+
+/// What a plugin sets up. See [`Plugin::register`].
+#[derive(Debug)]
+pub struct Setup {
+    app: App,
+    owner: String,
+}
+
+/// What plugins have declared.
+#[derive(Default)]
+pub(crate) struct Registered {
+    tables: Vec<(String, Table)>,
+    pub(crate) metrics: Vec<Metric>,
+}
+
+#[derive(Clone)]
+pub(crate) struct Metric {
+    pub(crate) name: &'static str,
+    pub(crate) help: &'static str,
+    pub(crate) read: Arc<dyn Fn() -> f64 + Send + Sync>,
+}
+
+impl Setup {
+    pub(crate) fn new(app: &App, owner: &str) -> Self {
+        Self { app: app.clone(), owner: owner.to_owned() }
+    }
+    /// The app: its hooks, store, migrations. It is not opened yet.
+    #[must_use]
+    pub fn app(&self) -> &App {
+        &self.app
+    }
+    /// The router. A route that another plugin has is an error when the server starts.
+    #[must_use]
+    pub fn router(&self) -> Router {
+        self.app.router().owned_by(&self.owner)
+    }
+    /// Adds a middleware to every route, built-in ones included.
+    pub fn middleware(&self, middleware: Middleware) {
+        self.app.router().bind(middleware);
+    }
+    /// The jobs that run at times. An id that another plugin has is an error.
+    #[must_use]
+    pub fn cron(&self) -> crate::cron::Cron<'_> {
+        crate::cron::Cron::owned_by(&self.app, &self.owner)
+    }
+    /// Adds a command; see [`App::command`].
+    ///
+    /// # Errors
+    /// When another plugin has it.
+    pub fn command<F, Fut>(&self, command: Command, run: F) -> Result<()>
+    where
+        F: Fn(App, ArgMatches) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<()>> + Send + 'static,
+    {
+        let run = Arc::new(move |app, args| Box::pin(run(app, args)) as BoxFuture<Result<()>>);
+        self.app.shared.commands.add(&self.owner, command, run)
+    }
+    /// Declares a table that is made when it is missing, on SQLite and PostgreSQL, and gets columns that it lacks.
+    ///
+    /// # Errors
+    /// When another plugin has it.
+    pub fn table(&self, table: Table) -> Result<()> {
+        let mut registered = self.app.shared.registered.lock();
+        if let Some((other, _)) = registered.tables.iter().find(|(_, one)| one.name == table.name) {
+            return Err(Error::other(format!(
+                "{} and {} both have the table {:?}",
+                shown(other),
+                shown(&self.owner),
+                table.name
+            )));
+        }
+        registered.tables.push((self.owner.clone(), table));
+        Ok(())
+    }
+    /// Adds a number to `/api/metrics`, read whenever somebody asks.
+    pub fn metric(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        read: impl Fn() -> f64 + Send + Sync + 'static,
+    ) {
+        let metric = Metric { name, help, read: Arc::new(read) };
+        self.app.shared.registered.lock().metrics.push(metric);
+    }
+    /// Checks the settings before superusers may save them.
+    pub fn check_settings(
+        &self,
+        check: impl Fn(&Settings) -> Result<(), FieldErrors> + Send + Sync + 'static,
+    ) {
+        let check = Arc::new(check);
+        self.app.on_settings_update_request().bind(move |e| {
+            let check = check.clone();
+            async move {
+                check(&e.new_settings()).map_err(Error::Validation)?;
+                e.next().await
+            }
+        });
+    }
+    /// Offers a function to scripts.
+    ///
+    /// # Errors
+    /// When another plugin has it.
+    pub fn native(&self, function: Native) -> Result<()> {
+        self.app.natives().add(&self.owner, function)
+    }
+}
+
+pub(crate) fn shown(owner: &str) -> String {
+    if owner.is_empty() { "the app".to_owned() } else { format!("plugin {owner:?}") }
+}
+
+/// Makes the declared tables.
+pub(crate) async fn make_tables(app: &App) -> Result<()> {
+    let declared: Vec<Table> =
+        app.shared.registered.lock().tables.iter().map(|(_, table)| table.clone()).collect();
+    if declared.is_empty() {
+        return Ok(());
+    }
+    let engine = app.engine()?;
+    for table in &declared {
+        tables::ensure(&engine.db(), table).await?;
+    }
+    Ok(())
+}
+
+type Call = Arc<dyn Fn(App, Vec<Value>) -> BoxFuture<Result<Value>> + Send + Sync>;
+
+/// A function that scripts may call: its name, its parameters and what it does, in no language in particular. Values are
+/// JSON. The script runtime mounts it and describes it to editors.
+///
+/// ```
+/// use pocketbase::{App, Native};
+///
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// let app = App::new();
+/// let add = Native::new("$math.add")
+///     .doc("Adds two numbers.")
+///     .param("a", "number", "the first")
+///     .param("b", "number", "the second")
+///     .returns("number")
+///     .run(|_, args| async move {
+///         let n = |i: usize| args.get(i).and_then(|v| v.as_f64()).unwrap_or_default();
+///         Ok((n(0) + n(1)).into())
+///     });
+/// app.natives().register(add)?;
+/// let sum = app.natives().call(&app, "$math.add", vec![1.into(), 2.into()]).await?;
+/// assert_eq!(sum, serde_json::json!(3.0));
+/// # Ok::<(), pocketbase::Error>(())
+/// # }).unwrap();
+/// ```
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Native {
+    /// `$namespace.name`.
+    pub name: String,
+    /// One sentence.
+    pub doc: String,
+    /// The parameters, in order.
+    pub params: Vec<NativeParam>,
+    /// The type of the result.
+    pub returns: String,
+    call: Call,
+}
+
+/// A parameter of a [`Native`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NativeParam {
+    /// Its name; with a `?` at the end it may be left out.
+    pub name: String,
+    /// Its type, as TypeScript spells it.
+    pub kind: String,
+    /// What it is.
+    pub doc: String,
+}
+
+impl fmt::Debug for Native {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Native").field("name", &self.name).field("params", &self.params).finish()
+    }
+}
+
+impl Native {
+    /// A function that does nothing yet.
+    #[must_use]
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            doc: String::new(),
+            params: Vec::new(),
+            returns: "void".to_owned(),
+            call: Arc::new(|_, _| Box::pin(std::future::ready(Ok(Value::Null)))),
+        }
+    }
+    /// What it does, in one sentence.
+    #[must_use]
+    pub fn doc(mut self, doc: &str) -> Self {
+        doc.clone_into(&mut self.doc);
+        self
+    }
+    /// Adds a parameter.
+    #[must_use]
+    pub fn param(mut self, name: &str, kind: &str, doc: &str) -> Self {
+        let param = NativeParam { name: name.into(), kind: kind.into(), doc: doc.into() };
+        self.params.push(param);
+        self
+    }
+    /// The type of the result.
+    #[must_use]
+    pub fn returns(mut self, kind: &str) -> Self {
+        kind.clone_into(&mut self.returns);
+        self
+    }
+    /// What it does.
+    #[must_use]
+    pub fn run<F, Fut>(mut self, run: F) -> Self
+    where
+        F: Fn(App, Vec<Value>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Value>> + Send + 'static,
+    {
+        self.call = Arc::new(move |app, args| Box::pin(run(app, args)));
+        self
+    }
+    /// What it does, where nothing has to be waited for.
+    #[must_use]
+    pub fn run_sync<F>(mut self, run: F) -> Self
+    where
+        F: Fn(&App, &[Value]) -> Result<Value> + Send + Sync + 'static,
+    {
+        let run = Arc::new(run);
+        self.call = Arc::new(move |app, args| {
+            let run = run.clone();
+            Box::pin(async move { run(&app, &args) })
+        });
+        self
+    }
+}
+
+/// The functions that are offered to scripts. See [`App::natives`].
+#[derive(Default)]
+pub struct Natives(Mutex<BTreeMap<String, (String, Native)>>);
+
+impl fmt::Debug for Natives {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Natives").field("n", &self.0.lock().len()).finish()
+    }
+}
+
+impl Natives {
+    /// Offers a function.
+    ///
+    /// # Errors
+    /// When a plugin has it.
+    pub fn register(&self, function: Native) -> Result<()> {
+        self.add("", function)
+    }
+    fn add(&self, owner: &str, function: Native) -> Result<()> {
+        let mut all = self.0.lock();
+        if let Some((other, _)) = all.get(&function.name)
+            && other != owner
+        {
+            return Err(Error::other(format!(
+                "{} and {} both have the function {:?}",
+                shown(other),
+                shown(owner),
+                function.name
+            )));
+        }
+        all.insert(function.name.clone(), (owner.to_owned(), function));
+        Ok(())
+    }
+    /// All functions, by name.
+    #[must_use]
+    pub fn list(&self) -> Vec<Native> {
+        self.0.lock().values().map(|(_, function)| function.clone()).collect()
+    }
+    /// Calls a function.
+    ///
+    /// # Errors
+    /// When there is none of that name; what it fails with, panics included.
+    pub async fn call(&self, app: &App, name: &str, args: Vec<Value>) -> Result<Value> {
+        let found = self.0.lock().get(name).map(|(_, function)| function.call.clone());
+        let call = found.ok_or_else(|| Error::other(format!("there is no function {name:?}")))?;
+        let app = app.clone();
+        caught(name, async move { call(app, args).await }).await
+    }
 }

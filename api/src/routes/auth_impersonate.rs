@@ -13,7 +13,7 @@ use crate::{
     pipeline::Row,
     request::Req,
     response::Response,
-    routes::{INVALID, UNREADABLE, h},
+    routes::{INVALID, h},
 };
 
 pub(crate) const ROUTES: &[Row] =
@@ -29,9 +29,7 @@ async fn impersonate(req: &mut Req) -> Result<Response> {
     let ctx = req.ctx(Map::new());
     let record = find::by_id_or_404(&ctx, collection, &req.param("id")).await?;
     // spec auth §0: this endpoint masks a wrong content type as an unreadable body
-    let body = Members::of(req)
-        .await
-        .map_err(|e| ApiError::bad_request(UNREADABLE).with_detail(e.to_string()))?;
+    let body = Members::or_unreadable(req).await?;
     let seconds = duration(&body)?;
     let token = auth::new_auth_token(&record, seconds, false)?;
     answer(req, &ctx, Login { record, token, method: "", meta: Value::Null }).await

@@ -57,10 +57,7 @@ struct Form {
 
 impl Form {
     fn read(body: &Members) -> Result<Self> {
-        let mut redirect_url = body.text("redirectURL")?;
-        if redirect_url.is_empty() {
-            redirect_url = body.text("redirectUrl")?;
-        }
+        let redirect_url = body.twin_text(["redirectURL", "redirectUrl"])?;
         let create_data = body.object("createData")?;
         Ok(Self {
             provider: body.text("provider")?,
@@ -75,7 +72,7 @@ impl Form {
     /// The provider that is asked for, if the form is complete.
     fn client(&self, app: &App, collection: &Loaded) -> Result<Client> {
         let name = &self.provider;
-        let configured = collection.auth.oauth2.providers.0.iter().find(|p| p.name == *name);
+        let configured = collection.auth.oauth2.providers.iter().find(|p| p.name == *name);
         let unknown = || {
             let message = "Provider with name {{.name}} is missing or is not enabled.";
             FieldError::new("validation_invalid_provider", message).param("name", name.as_str())
@@ -96,7 +93,7 @@ impl Form {
             return Err(ApiError::bad_request(UNREADABLE).with_fields(errors));
         }
         configured
-            .and_then(|config| Client::new(app, config))
+            .and_then(|config| oauth2::client(app, config))
             .ok_or_else(|| ApiError::internal("the provider is not registered"))
     }
 }

@@ -23,7 +23,7 @@ use crate::{
     pipeline::{Rate, Row},
     request::Req,
     response::Response,
-    routes::{UNREADABLE, h},
+    routes::h,
 };
 
 pub(crate) const ROUTES: &[Row] = &[
@@ -77,9 +77,7 @@ async fn request(req: &mut Req) -> Result<Response> {
 async fn confirm(req: &mut Req) -> Result<Response> {
     let collection = auth_collection(req)?;
     // spec auth §0: this endpoint masks a wrong content type as an unreadable body
-    let body = Members::of(req)
-        .await
-        .map_err(|e| ApiError::bad_request(UNREADABLE).with_detail(e.to_string()))?;
+    let body = Members::or_unreadable(req).await?;
     let (token, password) = (body.text("token")?, body.text("password")?);
     let again = body.text("passwordConfirm")?;
     let ctx = req.ctx(body.into_map());

@@ -42,7 +42,7 @@ pub(crate) struct Login {
 /// Finishes a login: address, auth rule, hooks, second factor, place, answer. `mfaId` comes from the facts of `ctx`.
 pub(crate) async fn answer(req: &Req, ctx: &Ctx, login: Login) -> Result<Response> {
     if login.record.is_superuser() {
-        check_superuser_ip(req)?;
+        check_superuser_ip(req).await?;
     }
     if !login::passes_auth_rule(ctx, &login.record).await? {
         return Err(ApiError::forbidden(
@@ -81,6 +81,21 @@ pub(crate) async fn answer(req: &Req, ctx: &Ctx, login: Login) -> Result<Respons
     })
     .await?;
     Ok(exchange.take())
+}
+
+/// What a login with this record answers: hooks, second factor (unless `method` is empty), record and token.
+///
+/// # Errors
+/// 403 when the auth rule refuses; what hooks report.
+pub async fn record_auth_response(
+    req: &Req,
+    record: Record,
+    method: &'static str,
+    meta: Value,
+) -> Result<Response> {
+    let token = engine::auth::new_auth_token(&record, 0, true)?;
+    let ctx = req.ctx(serde_json::Map::new());
+    answer(req, &ctx, Login { record, token, method, meta }).await
 }
 
 /// A login after its hooks.

@@ -16,13 +16,14 @@ use serde_json::json;
 
 use crate::{
     bind::Members,
+    body::Fault,
     downloads::Download,
     error::{ApiError, Result},
     guard,
     pipeline::{Limit, Row, check_superuser_ip},
     request::Req,
     response::Response,
-    routes::{INVALID, UNREADABLE, h},
+    routes::{INVALID, h},
 };
 
 /// Longest download of an archive.
@@ -92,11 +93,10 @@ async fn refuse_second(req: &Req) -> Result<()> {
 
 /// The submitted name; empty without a body.
 async fn name_of(req: &mut Req) -> Result<String> {
-    let unreadable = |detail: String| ApiError::bad_request(UNREADABLE).with_detail(detail);
     if req.body_len() == Some(0) {
         return Ok(String::new());
     }
-    Members::of(req).await.map_err(|error| unreadable(error.to_string()))?.text("name")
+    Members::or_unreadable(req).await?.text("name")
 }
 
 fn check_name(name: &str) -> Option<FieldError> {
@@ -120,7 +120,7 @@ async fn upload(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;
     let payload = match req.payload().await {
         Ok(payload) => payload,
-        Err(error) if error.status == 413 => return Err(error),
+        Err(fault @ Fault::TooLarge) => return Err(fault.into()),
         // Whatever cannot be decoded has no file.
         Err(_) => crate::body::Payload::default(),
     };
@@ -155,7 +155,7 @@ async fn download(req: &mut Req) -> Result<Response> {
     let ctx = Ctx::system(req.app());
     let found = auth::find_by_token(&ctx, &token, &[TokenType::File]).await;
     let record = found.ok().flatten().map(|found| found.record);
-    if !Caller::of(record).is_superuser() || check_superuser_ip(req).is_err() {
+    if !Caller::of(record).is_superuser() || check_superuser_ip(req).await.is_err() {
         return Err(ApiError::forbidden(NO_PERMISSION));
     }
     let key = req.param("key").into_owned();

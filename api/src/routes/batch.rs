@@ -16,6 +16,7 @@ use engine::{
     hook::{BoxFuture, Slot},
     record::{Submission, find, hold},
     schema::Loaded,
+    wire::Shape,
 };
 use http::{HeaderName, HeaderValue, Method, Uri, header};
 use parking_lot::Mutex;
@@ -24,9 +25,10 @@ use tokio::time::Instant;
 
 use crate::{
     api::Api,
-    body::{Payload, infer},
+    bind,
+    body::infer,
     error::{ApiError, Data, Result},
-    fields::Picker,
+    fields::{PickError, Picker},
     json as text,
     pipeline::{Limit, Row},
     query::Query,
@@ -54,11 +56,12 @@ async fn run(req: &mut Req) -> Result<Response> {
     if !batch.enabled || batch.max_requests <= 0 {
         return Err(ApiError::forbidden("Batch requests are not allowed."));
     }
-    let payload = req.payload().await.map_err(|error| {
-        ApiError::bad_request(UNREADABLE).with_detail(error.detail.unwrap_or_else(|| error.message.into()))
-    })?;
-    let items = items_of(&payload)?;
-    let files = files_of(payload, items.len())?;
+    let unreadable = |detail: Box<str>| ApiError::bad_request(UNREADABLE).with_detail(detail);
+    let mut payload = req.payload().await.map_err(|fault| unreadable(fault.to_string().into()))?;
+    let files = std::mem::take(&mut payload.files);
+    let body = bind::shaped(payload, BODY).map_err(|e| unreadable(e.detail.unwrap_or_default()))?;
+    let items = items_of(body)?;
+    let files = files_of(files, items.len())?;
     check(&items, batch.max_requests)?;
     let limit = Duration::from_secs(if batch.timeout > 0 { batch.timeout.unsigned_abs() } else { 3 });
     let ctx = req.ctx(Map::new()).in_context("batch");
@@ -88,11 +91,22 @@ fn about(ctx: Ctx, items: &[BatchItem]) -> Ctx {
     }
 }
 
-/// The items of a body; keys match ignoring case.
-fn items_of(payload: &Payload) -> Result<Vec<BatchItem>> {
+/// What a batch is sent as.
+const BODY: &Shape = &Shape::Object(&[(
+    "requests",
+    &Shape::List(&Shape::Object(&[
+        ("method", &Shape::Text),
+        ("url", &Shape::Text),
+        ("headers", &Shape::Any),
+        ("body", &Shape::Any),
+    ])),
+)]);
+
+/// The items of a body.
+fn items_of(body: Value) -> Result<Vec<BatchItem>> {
     let unreadable = || ApiError::bad_request(UNREADABLE);
-    let requests = match &payload.data {
-        Value::Object(map) => find(map, "requests").cloned().unwrap_or_default(),
+    let requests = match body {
+        Value::Object(mut map) => map.swap_remove("requests").unwrap_or_default(),
         Value::Null => Value::Null,
         _ => return Err(unreadable()),
     };
@@ -104,7 +118,7 @@ fn items_of(payload: &Payload) -> Result<Vec<BatchItem>> {
     items
         .into_iter()
         .map(|item| match item {
-            Value::Object(map) => item_of(&map).ok_or_else(unreadable),
+            Value::Object(map) => item_of(map).ok_or_else(unreadable),
             // the reference fails on it with a recovered panic
             Value::Null => Err(ApiError::internal("null batch item")),
             _ => Err(unreadable()),
@@ -112,38 +126,31 @@ fn items_of(payload: &Payload) -> Result<Vec<BatchItem>> {
         .collect()
 }
 
-fn find<'m>(map: &'m Map<String, Value>, name: &str) -> Option<&'m Value> {
-    map.get(name).or_else(|| map.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value))
-}
-
-fn item_of(map: &Map<String, Value>) -> Option<BatchItem> {
-    let word = |name| match find(map, name) {
+fn item_of(mut map: Map<String, Value>) -> Option<BatchItem> {
+    let text = |value| match value {
         None | Some(Value::Null) => Some(String::new()),
-        Some(Value::String(text)) => Some(text.clone()),
+        Some(Value::String(text)) => Some(text),
         Some(_) => None,
     };
-    let mut headers = Vec::new();
-    match find(map, "headers") {
-        None | Some(Value::Null) => {}
-        Some(Value::Object(map)) => {
-            for (name, value) in map {
-                headers.push((name.clone(), value.as_str()?.to_owned()));
-            }
-        }
-        Some(_) => return None,
-    }
-    let body = match find(map, "body") {
-        None | Some(Value::Null) => Map::new(),
-        Some(Value::Object(map)) => map.clone(),
-        Some(_) => return None,
+    let object = |value| match value {
+        None | Some(Value::Null) => Some(Map::new()),
+        Some(Value::Object(map)) => Some(map),
+        Some(_) => None,
     };
-    Some(BatchItem { method: word("method")?, url: word("url")?, headers, body })
+    let headers = object(map.swap_remove("headers"))?;
+    let headers = headers.into_iter().map(|(name, value)| Some((name, text(Some(value))?)));
+    Some(BatchItem {
+        method: text(map.swap_remove("method"))?,
+        url: text(map.swap_remove("url"))?,
+        headers: headers.collect::<Option<_>>()?,
+        body: object(map.swap_remove("body"))?,
+    })
 }
 
 /// The files of each item, named anew as a second upload would be.
-fn files_of(payload: Payload, n_items: usize) -> Result<Vec<Files>> {
+fn files_of(uploads: Vec<(String, Arc<Upload>)>, n_items: usize) -> Result<Vec<Files>> {
     let mut files: Vec<Files> = vec![Files::new(); n_items];
-    for (key, upload) in payload.files {
+    for (key, upload) in uploads {
         let Some((idx, field)) = file_key(&key) else { continue };
         let Some(slot) = files.get_mut(idx) else { continue };
         let again = upload.again().map_err(|e| {
@@ -326,7 +333,7 @@ fn wanted<'u>(method: &str, url: &'u str) -> Option<(&'u str, Wanted<'u>)> {
 impl Batch {
     async fn one(&self, at: usize, ctx: &Ctx, then: Then) -> Result<(Response, Inside)> {
         let item = &self.items[at];
-        // as recorded: what is not allowed is a 400 as the first item, and a 500 inside another one's hook
+        // as recorded: some faults are a 400 as the first item, and a 500 inside another one's hook
         let status = if at == 0 { 400 } else { 500 };
         let (name, wanted) = wanted(&item.method, &item.url).ok_or_else(|| ApiError::new(status, ""))?;
         let collection = collection(ctx, name)?;
@@ -360,7 +367,8 @@ impl Batch {
         };
         let (response, unused) = write(call, what, Some(then)).await?;
         let inside = if unused.is_some() { Inside::Nothing } else { Inside::Hook };
-        Ok((pick(response, query)?, inside))
+        let picked = pick(response, query).map_err(|e| ApiError::new(status, "").with_detail(e.to_string()));
+        Ok((picked?, inside))
     }
 
     /// Takes the rows that the items name before any of them is written, whatever the order of the items.
@@ -485,17 +493,15 @@ fn merged(query: Query<'_>, body: &Map<String, Value>) -> Map<String, Value> {
 }
 
 /// Applies an item's own `fields`.
-fn pick(mut response: Response, query: Query<'_>) -> Result<Response> {
+fn pick(mut response: Response, query: Query<'_>) -> Result<Response, PickError> {
     let Some(fields) = query.get("fields").filter(|fields| !fields.is_empty()) else {
         return Ok(response);
     };
     let Body::Full(bytes) = &response.body else {
         return Ok(response);
     };
-    match Picker::parse(&fields).and_then(|picker| picker.apply(bytes)) {
-        Ok(None) => {}
-        Ok(Some(text)) => response.body = Body::Full(text.into()),
-        Err(error) => return Err(ApiError::bad_request("").with_detail(error.to_string())),
+    if let Some(text) = Picker::parse(&fields)?.apply(bytes) {
+        response.body = Body::Full(text.into());
     }
     Ok(response)
 }

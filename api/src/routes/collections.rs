@@ -10,12 +10,13 @@ use engine::{
     ctx::Ctx,
     event::{CollectionRequestEvent, CollectionsImportEvent, CollectionsListEvent},
     hook::{Hook, Slot},
-    schema::{Loaded, import::decode_body, view::dry_run_json},
+    schema::{Collection, Loaded, import, view::dry_run_json},
 };
 use serde_json::{Map, Value};
 
 use crate::{
-    body::Payload,
+    bind,
+    body::Fault,
     error::{ApiError, Result},
     guard,
     pipeline::Row,
@@ -32,7 +33,7 @@ pub(crate) const ROUTES: &[Row] = &[
     Row::new("PATCH /api/collections/{collection}", h!(update)).long_running(),
     Row::new("DELETE /api/collections/{collection}", h!(remove)).long_running(),
     Row::new("DELETE /api/collections/{collection}/truncate", h!(truncate)).long_running(),
-    Row::new("PUT /api/collections/import", h!(import)).long_running(),
+    Row::new("PUT /api/collections/import", h!(import_all)).long_running(),
     Row::new("GET /api/collections/meta/scaffolds", h!(scaffolds)),
     Row::new("POST /api/collections/meta/dry-run-view", h!(dry_run)),
 ];
@@ -136,6 +137,8 @@ impl What {
         };
         match error {
             error @ (Error::Invalid(_) | Error::Stopped(_)) => ApiError::wrap(400, plain, error),
+            // a changed id that is nobody's
+            error @ Error::NotFound => error.into(),
             error if error.is_outage() => ApiError::wrap(400, plain, error),
             other => ApiError::bad_request(format!("{raw}{other}")),
         }
@@ -175,41 +178,13 @@ async fn view(req: &mut Req) -> Result<Response> {
     one(req, What::View, CollectionRef::stored(&collection)).await
 }
 
-/// The body as JSON; dotted keys of forms reach nested fields.
-fn nested(payload: Payload) -> Value {
-    let Value::Object(map) = payload.data else {
-        return payload.data;
-    };
-    if !payload.form {
-        return Value::Object(map);
-    }
-    let mut out = Map::new();
-    for (key, value) in map {
-        let mut parts = key.split('.').collect::<Vec<_>>();
-        let last = parts.pop().unwrap_or_default().to_owned();
-        let mut place = &mut out;
-        for part in parts {
-            let slot = place.entry(part).or_insert_with(|| Value::Object(Map::new()));
-            if !slot.is_object() {
-                *slot = Value::Object(Map::new());
-            }
-            match slot {
-                Value::Object(inner) => place = inner,
-                _ => return Value::Object(out),
-            }
-        }
-        place.insert(last, value);
-    }
-    Value::Object(out)
-}
-
-/// The body as JSON; an empty one is null.
+/// The body as JSON. Names match exactly; dotted keys of forms reach nested members.
 async fn body(req: &mut Req, message: &'static str) -> Result<Value> {
-    if req.body_len() == Some(0) {
-        return Ok(Value::Null);
-    }
     let payload = req.payload().await.map_err(|e| ApiError::bad_request(message).with_detail(e.to_string()))?;
-    Ok(nested(payload))
+    // DIFFERENCE: rules that a form does not name keep being null (superusers only); in the reference any form makes
+    // them empty, which opens the collection to everybody.
+    bind::nested(payload, Collection::member)
+        .map_err(|e| ApiError::bad_request(BAD_DATA).with_detail(e.detail.unwrap_or_default()))
 }
 
 async fn create(req: &mut Req) -> Result<Response> {
@@ -251,11 +226,15 @@ async fn truncate(req: &mut Req) -> Result<Response> {
     Ok(Response::no_content())
 }
 
-async fn import(req: &mut Req) -> Result<Response> {
+async fn import_all(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;
-    let body = body(req, UNREADABLE).await?;
+    let payload = req.payload().await.map_err(|fault| match fault {
+        Fault::Malformed(detail) => ApiError::bad_request(UNREADABLE).with_detail(detail),
+        other => other.into(),
+    })?;
+    let body = bind::shaped(payload, import::BODY)?;
     let (items, delete_missing) =
-        decode_body(&body).map_err(|e| ApiError::bad_request(UNREADABLE).with_detail(e.to_string()))?;
+        import::decode_body(body).map_err(|e| ApiError::bad_request(UNREADABLE).with_detail(e.to_string()))?;
     if items.is_empty() {
         let mut errors = FieldErrors::default();
         errors.set("collections", FieldError::new("validation_required", "cannot be blank"));

@@ -125,7 +125,7 @@ async fn bearer(req: &Req, ctx: &Ctx) -> Caller {
         }
     };
     let caller = Caller::of(found.map(|found| found.record));
-    if caller.is_superuser() && check_superuser_ip(req).is_err() {
+    if caller.is_superuser() && check_superuser_ip(req).await.is_err() {
         return Caller::Guest;
     }
     caller

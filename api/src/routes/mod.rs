@@ -98,8 +98,7 @@ pub(crate) fn collection_of(req: &Req) -> Result<Arc<Loaded>> {
 
 /// The `query` of a superuser's console request: required, at most 5000 characters.
 pub(crate) async fn meta_query(req: &mut Req) -> Result<String> {
-    let unreadable = |detail: String| ApiError::bad_request(UNREADABLE).with_detail(detail);
-    let body = Members::of(req).await.map_err(|error| unreadable(error.to_string()))?;
+    let body = Members::of(req).await?;
     let query = body.text("query")?;
     let mut errors = FieldErrors::default();
     if query.is_empty() {

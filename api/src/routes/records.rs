@@ -125,7 +125,7 @@ async fn list(req: &mut Req) -> Result<Response> {
     let narrow = |n: i64| u32::try_from(n).unwrap_or(u32::MAX);
     let guessing = !superuser && !filter.is_empty();
     let wanted = ListQuery {
-        page: narrow(paging.page),
+        page: paging.page,
         per_page: narrow(paging.per_page),
         skip_total: paging.skip_total,
         filter: filter.into_owned(),

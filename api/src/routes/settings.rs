@@ -5,8 +5,9 @@ use engine::{
     hook::Slot,
     settings::Settings,
     settings_ops,
+    wire::Shaped as _,
 };
-use serde_json::{Map, Value};
+use serde_json::Map;
 
 use crate::{
     bind,
@@ -46,12 +47,12 @@ async fn show(req: &mut Req) -> Result<Response> {
 async fn update(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;
     let unreadable = |detail: String| ApiError::bad_request(UNREADABLE).with_detail(detail);
-    let body = if req.body_len() == Some(0) {
-        Value::Null
-    } else {
-        let payload = req.payload().await.map_err(|error| unreadable(error.to_string()))?;
-        bind::nested(payload, &shape())?
-    };
+    let payload = req.payload().await.map_err(|fault| unreadable(fault.to_string()))?;
+    let body = bind::shaped(payload, Settings::SHAPE)?;
+    if body.is_null() {
+        // the reference fails on it with a recovered panic
+        return Err(ApiError::internal("null settings"));
+    }
     let old = req.app().settings();
     let new = settings_ops::merged(req.app(), &body).map_err(|error| unreadable(error.to_string()))?;
     let failed = ApiError::wrap_400("An error occurred while saving the new settings.");
@@ -72,9 +73,4 @@ async fn update(req: &mut Req) -> Result<Response> {
     .await
     .map_err(failed)?;
     Ok(exchange.take())
-}
-
-/// What the members of settings are.
-fn shape() -> Value {
-    serde_json::from_str(&Settings::default().to_db_json()).unwrap_or_default()
 }

@@ -10,7 +10,7 @@ use crate::{
     pipeline::Row,
     request::Req,
     response::Response,
-    routes::{UNREADABLE, h},
+    routes::h,
 };
 
 pub(crate) const ROUTES: &[Row] =
@@ -18,9 +18,7 @@ pub(crate) const ROUTES: &[Row] =
 
 async fn generate(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;
-    let unreadable =
-        |error: ApiError| ApiError::bad_request(UNREADABLE).with_detail(error.to_string());
-    let body = Members::of(req).await.map_err(unreadable)?;
+    let body = Members::or_unreadable(req).await?;
     let form = Form {
         client_id: body.text("clientId")?,
         team_id: body.text("teamId")?,

@@ -13,7 +13,7 @@ use crate::{
     pipeline::Row,
     request::Req,
     response::Response,
-    routes::{UNREADABLE, h},
+    routes::h,
 };
 
 pub(crate) const ROUTES: &[Row] = &[Row::new("POST /api/settings/test/s3", h!(test))];
@@ -22,8 +22,7 @@ const FAILED: &str = "Failed to test the S3 filesystem.";
 
 async fn test(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;
-    let unreadable = |detail: String| ApiError::bad_request(UNREADABLE).with_detail(detail);
-    let which = Members::of(req).await.map_err(|error| unreadable(error.to_string()))?;
+    let which = Members::or_unreadable(req).await?;
     let which = which.text("filesystem")?;
     let settings = req.app().settings();
     let (chosen, place): (&S3, _) = match which.as_str() {

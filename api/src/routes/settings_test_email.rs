@@ -23,7 +23,7 @@ const DEFAULT_COLLECTION: &str = "_superusers";
 
 async fn send(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;
-    let body = Members::of(req).await?;
+    let body = Members::or_unreadable(req).await?;
     let (email, template) = (body.text("email")?, body.text("template")?);
     let mut name = body.text("collection")?;
     if name.is_empty() {

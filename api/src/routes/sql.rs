@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use engine::store::{Sql, raw};
+use engine::store::raw;
 use serde::Serialize;
 
 use crate::{
@@ -18,8 +18,6 @@ pub(crate) const ROUTES: &[Row] = &[Row::new("POST /api/sql", h!(run))];
 
 const MAX_ROWS: usize = 1000;
 const LIMIT: Duration = Duration::from_secs(180);
-/// First words of what runs as a write, in a transaction of its own.
-const WRITES: [&str; 8] = ["INSERT", "CREATE", "UPDATE", "DELETE", "DROP", "DETACH", "ALTER", "REPLACE"];
 
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -51,17 +49,18 @@ async fn run(req: &mut Req) -> Result<Response> {
 }
 
 async fn execute(app: &engine::App, query: String) -> engine::store::Result<Answer> {
-    let start = query.trim_start().as_bytes();
-    let is_write =
-        WRITES.iter().any(|word| start.get(..word.len()).is_some_and(|s| s.eq_ignore_ascii_case(word.as_bytes())));
-    if is_write {
+    let (query, statements) = raw::console(app.dialect(), &query);
+    if statements.first_writes {
         let started = Instant::now();
-        let affected_rows = raw::write(&app.db(), Sql::plain(query), LIMIT).await?;
+        let affected_rows = raw::write(&app.db(), query, LIMIT).await?;
         let exec_time = millis(started.elapsed());
         engine::cluster::anything_changed(app).await;
         return Ok(Answer { affected_rows, exec_time, ..Answer::default() });
     }
-    let found = raw::read(&app.db(), Sql::plain(query), MAX_ROWS, LIMIT).await?;
+    let found = raw::read(&app.db(), query, MAX_ROWS, LIMIT).await?;
+    if statements.any_writes {
+        engine::cluster::anything_changed(app).await;
+    }
     let columns = found
         .columns
         .into_iter()

@@ -196,6 +196,20 @@ async fn answer(
     dispatch(&mut req).await
 }
 
+/// Answers a request that another server has read: the whole pipeline, without the limits of connections.
+pub async fn call(
+    api: &Api,
+    request: http::Request<Source>,
+    remote: SocketAddr,
+) -> http::Response<Body> {
+    let (parts, source) = request.into_parts();
+    let head = Head { method: parts.method, uri: parts.uri, headers: parts.headers, remote };
+    if let Some(refusal) = protocol::refuse(&head, parts.version) {
+        return plain(refusal);
+    }
+    dispatch(&mut Req::new(api, head, source)).await
+}
+
 /// Routes a request and runs it.
 pub(crate) async fn dispatch(req: &mut Req) -> http::Response<Body> {
     if let Some(to) = req.api.www().target(&req.head) {

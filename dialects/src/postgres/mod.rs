@@ -284,7 +284,7 @@ impl Spell for Postgres {
 
     fn last_order(&self, w: &mut Walk<'_>, _needed: bool) -> bool {
         // Rows move when they are updated: insertion order must be asked for.
-        w.push("b._rowid_");
+        w.row_id();
         true
     }
 
@@ -317,10 +317,15 @@ impl Spell for Postgres {
     }
 
     fn draft_column(&self, w: &mut Walk<'_>, column: &str, value: &Value) {
-        let ty = match kind_of_column(w, NodeId::BASE, column) {
-            Kind::Num | Kind::Real => "::float8",
-            Kind::Int | Kind::Bool => "::int8",
-            Kind::Text | Kind::Dyn | Kind::Null => "::text",
+        let shape = Shape::of(w, NodeId::BASE, column);
+        let is_json = matches!(shape.class, Class::Json | Class::GeoPoint) || shape.multiple;
+        let (ty, stored) = match kind_of_column(w, NodeId::BASE, column) {
+            Kind::Num | Kind::Real => ("::float8", ""),
+            Kind::Int => ("::int8", ""),
+            Kind::Bool => ("::int8", " <> 0"),
+            Kind::Text | Kind::Dyn | Kind::Null if shape.origin == Origin::Draft => ("::text", ""),
+            Kind::Text | Kind::Dyn | Kind::Null if is_json => ("::text", "::jsonb"),
+            Kind::Text | Kind::Dyn | Kind::Null => ("::text", " COLLATE \"C\""),
         };
         match value {
             Value::Null => w.push("NULL"),
@@ -331,6 +336,7 @@ impl Spell for Postgres {
             other => w.param(other.clone()),
         }
         w.push(ty);
+        w.push(stored);
     }
 
     fn keys_first(&self, _columns: &ColumnList) -> bool {

@@ -3,7 +3,7 @@
 use dialects::{Dialect, Value, ddl, ddl::ColumnType, statement};
 use filter_lang::{
     Row,
-    func::fts,
+    func::{fts, geo_distance},
     schema::{Class, Collection, CollectionKind, Field},
     value::Affinity,
 };
@@ -20,6 +20,7 @@ pub(crate) fn sqlite(memory: &Memory) -> rusqlite::Connection {
     let db = rusqlite::Connection::open_in_memory().unwrap();
     db.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).unwrap();
     register_search(&db);
+    register_distance(&db);
     for (collection, rows) in &memory.tables {
         let columns: Vec<String> = collection
             .fields
@@ -141,7 +142,26 @@ fn register_search(db: &rusqlite::Connection) {
     .unwrap();
 }
 
-fn stored(collection: &Collection, row: &Record, d: Dialect) -> Vec<(String, Value)> {
+/// The function that distances call, as a store registers it.
+fn register_distance(db: &rusqlite::Connection) {
+    let flags = rusqlite::functions::FunctionFlags::SQLITE_UTF8;
+    db.create_scalar_function(dialects::SQLITE_DISTANCE, 4, flags, |ctx| {
+        let degrees = |at: usize| match ctx.get_raw(at) {
+            rusqlite::types::ValueRef::Null | rusqlite::types::ValueRef::Blob(_) => None,
+            rusqlite::types::ValueRef::Integer(n) => Value::Int(n).number(),
+            rusqlite::types::ValueRef::Real(n) => Some(n),
+            rusqlite::types::ValueRef::Text(text) => {
+                Value::from(&*String::from_utf8_lossy(text)).number()
+            }
+        };
+        let point = |at: usize| degrees(at).zip(degrees(at + 1));
+        Ok(point(0).zip(point(2)).and_then(|(a, b)| geo_distance::distance(a, b)))
+    })
+    .unwrap();
+}
+
+/// A row as a table holds it.
+pub(super) fn stored(collection: &Collection, row: &Record, d: Dialect) -> Vec<(String, Value)> {
     collection
         .fields
         .iter()

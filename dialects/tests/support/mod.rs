@@ -130,6 +130,16 @@ pub(crate) fn check(
             if got.as_ref().map(|rows| !rows.is_empty()) != Ok(wanted.contains(&id(row))) {
                 return Err(fail(&format!("exists {}", id(row)), &sql, &got));
             }
+            if plan.base.kind == CollectionKind::View {
+                continue;
+            }
+            let cells = fill::stored(&plan.base, row, *d);
+            let cells: Vec<_> = cells.iter().map(|(name, v)| (name.as_str(), v.clone())).collect();
+            let sql = statement::exists_as(*d, plan, &cells);
+            let got = run(&sql);
+            if got.as_ref().map(|rows| !rows.is_empty()) != Ok(wanted.contains(&id(row))) {
+                return Err(fail(&format!("exists as {}", id(row)), &sql, &got));
+            }
         }
     }
     Ok(wanted)

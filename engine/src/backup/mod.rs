@@ -42,20 +42,12 @@ use crate::{App, Error, Result, files, store::postgres::BackupLock};
 pub const BUSY: &str =
     "try again later - another backup/restore operation has already been started";
 
-/// Directory for what may be removed at every start.
-pub(crate) const TEMP: &str = ".pb_temp_to_delete";
+pub(crate) use transfer::TEMP;
 /// What Litestream keeps beside the databases that it replicates.
 const REPLICATION: [&str; 2] = [".data.db-litestream", ".auxiliary.db-litestream"];
 /// Entries of the data directory that no backup holds.
-const NEVER_SAVED: [&str; 7] = [
-    "backups",
-    TEMP,
-    ".notify",
-    ".autocert_cache",
-    "lost+found",
-    REPLICATION[0],
-    REPLICATION[1],
-];
+const NEVER_SAVED: [&str; 7] =
+    ["backups", TEMP, ".notify", ".autocert_cache", "lost+found", REPLICATION[0], REPLICATION[1]];
 /// Entries of the data directory that a restore leaves alone.
 const NEVER_REPLACED: [&str; 6] =
     ["backups", TEMP, ".autocert_cache", "lost+found", REPLICATION[0], REPLICATION[1]];
@@ -69,6 +61,14 @@ pub struct Listed {
     pub size: u64,
     /// Last modification, milliseconds since the epoch.
     pub modified_ms: i64,
+}
+
+impl App {
+    /// What is known about backups: the one in work, the restart that completes a restore.
+    #[must_use]
+    pub fn backups(&self) -> &Backups {
+        self.part()
+    }
 }
 
 /// What the app knows about backups: which one is being worked on, and whether a restart was asked for.

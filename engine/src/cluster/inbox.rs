@@ -17,13 +17,14 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::notes::{INVALIDATE, SETTINGS};
+use super::leaves::{self, LEAVES};
 use crate::{
     App, Result,
-    app::Observer as _,
+    app::{Observer as _, Write},
     ctx::Ctx,
     event::Action,
-    record::find,
+    notes::{INVALIDATE, SETTINGS},
+    record::{Record, find},
     schema::Loaded,
     settings_ops,
     store::{
@@ -42,6 +43,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// Where notices go.
 #[derive(Debug)]
 pub(super) struct Inbox {
+    app: App,
     cluster: Cluster,
     old: Arc<Old>,
     records: mpsc::Sender<Vec<Change>>,
@@ -66,6 +68,7 @@ impl Inbox {
         tokio::spawn(deliver(app.clone(), cluster.clone(), old.clone(), waiting));
         tokio::spawn(refresh(app.clone(), old.clone(), records.downgrade()));
         Arc::new(Self {
+            app: app.clone(),
             cluster: cluster.clone(),
             old,
             records,
@@ -83,6 +86,12 @@ impl Inbox {
                 let _ = self.records.send(notice.changes).await;
             }
             COLLECTIONS => self.old.collections(),
+            _ if notice.data.get(LEAVES).is_some() => {
+                let names = notice.data.get(LEAVES).and_then(|names| names.as_array());
+                let names = names.into_iter().flatten().filter_map(|name| name.as_str());
+                let names = names.map(str::to_owned).collect();
+                self.app.realtime().leaves_elsewhere(notice.from, names);
+            }
             _ if notice.data.get("join").is_some() => self.joined(notice.from),
             _ if notice.data.get("ready").is_some() => {
                 let ready = notice.data.get("ready").and_then(|to| to.as_str());
@@ -106,8 +115,10 @@ impl Inbox {
     fn joined(&self, who: String) {
         self.joins.fetch_add(1, Ordering::AcqRel);
         let cluster = self.cluster.clone();
+        let app = self.app.clone();
         tokio::spawn(async move {
             cluster.announce_all().await;
+            leaves::tell(&app, &cluster).await;
             if let Err(error) = cluster.tell(INVALIDATE, &json!({ "ready": who })).await {
                 tracing::warn!(%error, "cluster: a node that joined got no answer");
             }
@@ -196,17 +207,20 @@ async fn deliver(
     mut waiting: mpsc::Receiver<Vec<Change>>,
 ) {
     while let Some(changes) = waiting.recv().await {
-        for change in changes {
+        for (at, change) in changes.iter().enumerate() {
             // Its collection may have changed just before.
             let _ = old.read_collections(&app).await;
-            if let Err(error) = show(&app, &cluster, &change).await {
+            let same = |c: &&Change| c.collection == change.collection && c.record == change.record;
+            let is_first = change.kept.is_none() || !changes[..at].iter().any(|c| same(&c));
+            if let Err(error) = show(&app, &cluster, change, is_first).await {
                 tracing::warn!(%error, event = change.event, "cluster: a change is not shown to clients");
             }
         }
     }
 }
 
-async fn show(app: &App, cluster: &Cluster, change: &Change) -> Result<()> {
+/// `is_first`: the transaction wrote the record for the first time.
+async fn show(app: &App, cluster: &Cluster, change: &Change, is_first: bool) -> Result<()> {
     let found = app.snapshot().find(&change.collection).cloned();
     let Some(collection) = found else { return Ok(()) };
     if collection.is_auth() {
@@ -224,9 +238,27 @@ async fn show(app: &App, cluster: &Cluster, change: &Change) -> Result<()> {
     };
     // Gone by now: its deletion follows.
     if let Some(record) = find::by_id(&ctx, &collection, &change.record).await? {
-        app.realtime().changed(&ctx, &record.into(), action).await;
+        let old = if is_first && action == Action::Update {
+            kept_row(&ctx, cluster, &collection, change).await?
+        } else {
+            None
+        };
+        let write = Write { old: old.map(Arc::new), ..Write::default() };
+        app.realtime().changed(&ctx, &record.into(), action, write).await;
     }
     Ok(())
+}
+
+/// The row that the other node has kept.
+async fn kept_row(
+    ctx: &Ctx,
+    cluster: &Cluster,
+    collection: &Arc<Loaded>,
+    change: &Change,
+) -> Result<Option<Record>> {
+    let Some(kept) = change.kept else { return Ok(None) };
+    let sql = cluster.kept_row(&collection.name, &collection.select, kept);
+    find::one(ctx, collection, sql).await
 }
 
 async fn show_deleted(
@@ -235,13 +267,7 @@ async fn show_deleted(
     collection: &Arc<Loaded>,
     change: &Change,
 ) -> Result<()> {
-    let row = match change.kept {
-        Some(kept) => {
-            let sql = cluster.kept_row(&collection.name, &collection.select, kept);
-            find::one(ctx, collection, sql).await?
-        }
-        None => None,
-    };
+    let row = kept_row(ctx, cluster, collection, change).await?;
     ctx.app.realtime().deleted_elsewhere(ctx, collection, &change.record, row).await;
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{sync::oneshot, time::sleep};
 
-use super::inbox::Inbox;
+use super::{inbox::Inbox, leaves};
 use crate::{
     App, Error, Result, settings_ops,
     store::{
@@ -69,6 +69,7 @@ impl Life {
             }
         };
         tokio::select! {
+            () = leaves::keep_telling(self.app.clone(), self.cluster.clone()) => Ok(()),
             () = hearing => Err(Error::Store(store::Error::Unreachable)),
             done = self.beat(&heart) => done,
         }

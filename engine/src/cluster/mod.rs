@@ -3,9 +3,9 @@
 //!
 //! | step | file |
 //! |---|---|
-//! | what writes announce | `notes` |
-//! | the life of a node: listen, join, beat, begin again | `life` |
+//! //! | the life of a node: listen, join, beat, begin again | `life` |
 //! | what arrives: schema, settings, records, other nodes | `inbox` |
+//! | what subscribers of this node want others to keep | `leaves` |
 //!
 //! **Joining.** A node listens first, then writes its row into `_pb_nodes`, then says `join`. Everybody who hears that
 //! announces all writes from then on, waits for those on their way that do not, and answers `ready`. When all who were
@@ -15,8 +15,8 @@
 //! Holds no SQL; connections are the store's.
 
 mod inbox;
+mod leaves;
 mod life;
-pub(crate) mod notes;
 
 use std::{
     sync::Arc,
@@ -41,6 +41,13 @@ pub(crate) struct Node {
     cluster: Cluster,
     life: Mutex<Option<AbortHandle>>,
     missed: Mutex<Option<Instant>>,
+}
+
+impl App {
+    /// This node among others; `None` where there cannot be others.
+    pub(crate) fn node(&self) -> Option<&Node> {
+        self.find_part()
+    }
 }
 
 impl Node {
@@ -115,7 +122,8 @@ pub async fn find_unknown(app: &App, name_or_id: &str) -> Result<Option<Arc<Load
 pub async fn anything_changed(app: &App) {
     app.forget_all_auth();
     if let Some(node) = app.node()
-        && let Err(error) = node.cluster.tell(notes::INVALIDATE, &serde_json::json!({})).await
+        && let Err(error) =
+            node.cluster.tell(crate::notes::INVALIDATE, &serde_json::json!({})).await
     {
         tracing::warn!(%error, "cluster: the others do not know of a change");
     }

@@ -89,6 +89,11 @@ async fn save_all(ctx: &Ctx, drafts: Vec<(Collection, Option<Collection>)>) -> R
     let mut saved = Vec::with_capacity(drafts.len());
     for (draft, old) in drafts {
         let (name, is_view) = (draft.name.clone(), draft.is_view());
+        if old.is_some() && ctx.snapshot().find(&draft.id).is_none() {
+            // No id, or one that is the name of a collection, which has gone as nothing has its id.
+            let reason = "failed to retrieve old cached collection: sql: no rows in result set";
+            return Err(Error::Message(format!("failed to save collection {name:?}: {reason}")));
+        }
         if is_view && !saved.is_empty() {
             ctx.reload_schema().await?;
         }
@@ -112,7 +117,13 @@ async fn validate_all(ctx: &Ctx, saved: &[Saved]) -> Result<()> {
     for (handle, old) in saved {
         let draft = handle.snapshot();
         let old = Some(old.as_ref().unwrap_or(&draft));
-        let cx = Validation { old, snapshot: &snapshot, db: &ctx.db };
+        let cx = Validation {
+            old,
+            snapshot: &snapshot,
+            db: &ctx.db,
+            is_provider: oauth2::is_registered,
+            is_stored: true,
+        };
         match crate::schema::validate(&draft, &cx).await {
             Err(Error::Invalid(errors)) => return Err(import::invalid(&draft, &errors)),
             other => other?,

@@ -7,7 +7,6 @@
 
 mod chain;
 mod delete;
-mod handle;
 mod import;
 mod list;
 mod save;
@@ -25,11 +24,11 @@ use crate::{
         normalize::new_collection,
         view::{self, DryRun},
     },
-    wire::{DecodeError, Wire},
+    wire::{self, DecodeError, Wire},
 };
 
+pub use crate::app::CollectionRef;
 pub use delete::{delete, refusal, truncate};
-pub use handle::CollectionRef;
 pub use import::import;
 pub use list::{Page, Query, list};
 pub use save::{save, save_no_validate, validate};
@@ -53,21 +52,21 @@ pub fn find(ctx: &Ctx, name_or_id: &str) -> Result<Arc<Loaded>> {
     ctx.snapshot().find(name_or_id).cloned().ok_or(Error::NotFound)
 }
 
-/// A new collection from a request body, not yet saved (spec §4.1 steps 1–3).
+/// A new collection from a request body, not yet saved (spec §4.1 steps 1–3). Its type and name are read as those of
+/// forms are; everything else has its exact name.
 ///
 /// # Errors
 /// [`BadBody`] when something has the wrong JSON type.
 pub fn draft(body: &Value) -> Result<CollectionRef, BadBody> {
     let (mut kind, mut name) = (String::new(), String::new());
     if let Some(map) = body.as_object() {
-        for (key, value) in map {
-            let slot = match key.to_ascii_lowercase().as_str() {
-                "type" => &mut kind,
-                "name" => &mut name,
-                _ => continue,
-            };
-            slot.decode(value).map_err(|e| BadBody::Type(e.within(key)))?;
+        for (key, slot) in [("type", &mut kind), ("name", &mut name)] {
+            if let Some(value) = wire::member(map, key).map_err(BadBody::Type)? {
+                slot.decode(value).map_err(|e| BadBody::Type(e.within(key)))?;
+            }
         }
+    } else if !body.is_null() {
+        return Err(BadBody::Type(DecodeError::new("object")));
     }
     let mut collection = new_collection(Kind::parse(&kind), &name);
     if !body.is_null() {
@@ -82,9 +81,7 @@ pub fn draft(body: &Value) -> Result<CollectionRef, BadBody> {
 /// [`BadBody::Data`] when something has the wrong JSON type.
 pub fn draft_over(stored: &Loaded, body: &Value) -> Result<CollectionRef, BadBody> {
     let handle = CollectionRef::stored(stored);
-    if !body.is_null() {
-        handle.lock().decode_over(body).map_err(BadBody::Data)?;
-    }
+    handle.lock().decode_over(body).map_err(BadBody::Data)?;
     Ok(handle)
 }
 
@@ -147,11 +144,13 @@ mod tests {
     #[test]
     fn bodies() {
         assert!(draft(&Value::Null).is_ok());
-        let made = draft(&json!({"NAME": "a", "type": "auth"})).unwrap();
+        let made = draft(&json!({"N_AME": "a", "Type": "auth", "ListRule": ""})).unwrap();
         assert!(made.is_new() && made.lock().is_auth() && made.lock().name == "a");
-        assert!(matches!(draft(&json!({"type": 1})), Err(BadBody::Type(_))));
+        assert_eq!(made.lock().list_rule, None);
+        for refused in [json!({"type": 1}), json!({"name": "a", "Name": "b"}), json!([])] {
+            assert!(matches!(draft(&refused), Err(BadBody::Type(_))), "{refused}");
+        }
         assert!(matches!(draft(&json!({"fields": [{"type": "nope"}]})), Err(BadBody::Data(_))));
-        assert!(matches!(draft(&json!([])), Err(BadBody::Data(_))));
     }
 
     #[test]

@@ -12,12 +12,13 @@ use std::{
     },
 };
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 
 use super::{
     client::{Client, Message},
     deliver::{Parked, Queue},
     index::{Index, Listeners},
+    leaving::Leaving,
 };
 use crate::{
     record::Record,
@@ -38,6 +39,7 @@ pub(super) struct Shared {
     is_wanted: AtomicBool,
     is_closed: AtomicBool,
     next: AtomicU64,
+    pub(super) leaving: Leaving,
     pub(super) pick: OnceLock<Pick>,
     pub(super) queue: OnceLock<Queue>,
     /// Judged deletions by collection and record.
@@ -177,6 +179,10 @@ impl Broker {
             index.concerns(collection) || (collection.is_auth() && index.binds(&collection.id))
         }
     }
+    pub(super) fn wants_old(&self, collection: &Loaded) -> bool {
+        self.0.leaving.is_wanted.load(Ordering::Acquire)
+            && self.0.index.read().concerns_leaving(collection)
+    }
     pub(super) fn binds(&self, collection: &Loaded) -> bool {
         collection.is_auth() && self.0.index.read().binds(&collection.id)
     }
@@ -195,6 +201,13 @@ impl Shared {
     }
     fn note(&self, index: &Index) {
         self.is_wanted.store(!index.is_silent() || !index.is_unbound(), Ordering::Release);
+        let is_leaving = index.wants_leaving();
+        if self.leaving.is_wanted.swap(is_leaving, Ordering::AcqRel) || is_leaving {
+            self.leaving.changed.notify_one();
+        }
+    }
+    pub(super) fn index(&self) -> RwLockReadGuard<'_, Index> {
+        self.index.read()
     }
 
     /// Lock order: index, then client.

@@ -1,7 +1,8 @@
 //! From a committed change to the clients' queues: events are judged one after the other, in the order of their
 //! commits, by one task off the request path.
 //!
-//! Deletions are judged before the row is removed (the request waits for that) and sent after the commit.
+//! Deletions are judged before the row is removed (the request waits for that) and sent after the commit. Those of a
+//! transaction are judged by what was there before it; what their messages expand to is read inside.
 //! Source: spec records-files-realtime-batch §5.6, §5.7.
 
 use std::{
@@ -18,13 +19,15 @@ use super::{
 };
 use crate::{
     App,
-    app::Observer,
+    app::{Observer, Write},
     ctx::Ctx,
     event::Action,
     field::Val,
     hook::BoxFutureRef,
     record::{Record, RecordRef},
+    rule::RowState,
     schema::Loaded,
+    store::Db,
 };
 
 /// What may wait to be judged, in bytes.
@@ -54,13 +57,18 @@ enum Work {
         app: App,
         record: Arc<Record>,
         action: Action,
-        is_gone: bool,
+        state: RowState,
+        /// What an update found, for those that want to know whether it took the record out of their sight.
+        old: Option<Arc<Record>>,
         _room: OwnedSemaphorePermit,
     },
     /// A deletion that is about to happen.
     Deleting {
         app: App,
         record: Arc<Record>,
+        state: RowState,
+        /// The transaction that deletes it, if it is one.
+        inside: Option<Db>,
         done: oneshot::Sender<Vec<(Arc<Client>, Arc<Message>)>>,
         _room: OwnedSemaphorePermit,
     },
@@ -123,8 +131,9 @@ impl Queue {
 
 async fn run(broker: &Broker, work: Work) {
     match work {
-        Work::Changed { app, record, action, is_gone, .. } => {
-            let event = judge::Event { record: &record, action, is_gone };
+        Work::Changed { app, record, action, state, old, .. } => {
+            let old = old.as_ref();
+            let event = judge::Event { record: &record, action, state, old, inside: None };
             let mut full = Vec::new();
             let mut send = |client: &Arc<Client>, message: &Arc<Message>| {
                 if client.push(message) == Pushed::Full {
@@ -134,12 +143,13 @@ async fn run(broker: &Broker, work: Work) {
             judge::judge(broker, &app, event, &mut send).await;
             finish(full).await;
         }
-        Work::Deleting { app, record, done, .. } => {
+        Work::Deleting { app, record, state, inside, done, .. } => {
             let mut messages = Vec::new();
             let mut park = |client: &Arc<Client>, message: &Arc<Message>| {
                 messages.push((client.clone(), message.clone()));
             };
-            let event = judge::Event { record: &record, action: Action::Delete, is_gone: false };
+            let (action, inside) = (Action::Delete, inside.as_ref());
+            let event = judge::Event { record: &record, action, state, old: None, inside };
             judge::judge(broker, &app, event, &mut park).await;
             // the request may have given up
             let _ = done.send(messages);
@@ -194,13 +204,18 @@ impl Broker {
         }
     }
 
-    // DIFFERENCE: judged outside the transaction, where the record that a cascade begins with is still there.
     async fn judge_deletion(&self, ctx: &Ctx, record: Record) {
         let Some(queue) = self.shared().queue.get() else { return };
         let (key, record) = (key(&record), Arc::new(record));
         let Some(room) = queue.room(weight(&record)).await else { return };
         let (done, messages) = oneshot::channel();
-        let work = Work::Deleting { app: ctx.app.clone(), record, done, _room: room };
+        // Policies of the database would take who deletes for who listens.
+        let is_inside = ctx.in_transaction() && !ctx.app.store().data().has_row_security();
+        let inside = is_inside.then(|| ctx.db.clone());
+        let is_changed = ctx.has_written(&record.collection().id, record.stored_id());
+        let state = if is_changed { RowState::Rewritten } else { RowState::Stored };
+        let app = ctx.app.clone();
+        let work = Work::Deleting { app, record, state, inside, done, _room: room };
         if queue.work.send(work).is_err() {
             return;
         }
@@ -216,7 +231,7 @@ impl Broker {
         parked.insert(key, Parked { since: Instant::now(), messages });
     }
 
-    async fn announce(&self, ctx: &Ctx, record: Record, action: Action) {
+    async fn announce(&self, ctx: &Ctx, record: Record, action: Action, write: Write) {
         let Some(queue) = self.shared().queue.get() else { return };
         if action == Action::Delete {
             let Some(parked) = self.shared().parked.lock().remove(&key(&record)) else { return };
@@ -224,7 +239,8 @@ impl Broker {
             let _ = queue.work.send(Work::Deleted { messages: parked.messages, _room: room });
             return;
         }
-        self.send_change(ctx, record, action, false).await;
+        let state = if write.is_one_of_several { RowState::Rewritten } else { RowState::Stored };
+        self.send_change(ctx, record, action, state, write.old).await;
     }
 
     /// Clients follow a change of their auth record: in its turn, or at once where too much waits.
@@ -237,15 +253,23 @@ impl Broker {
         }
     }
 
-    async fn send_change(&self, ctx: &Ctx, record: Record, action: Action, is_gone: bool) {
+    async fn send_change(
+        &self,
+        ctx: &Ctx,
+        record: Record,
+        action: Action,
+        state: RowState,
+        old: Option<Arc<Record>>,
+    ) {
         let Some(queue) = self.shared().queue.get() else { return };
         if !self.has_listeners(record.collection(), record.id()) {
             return;
         }
         let (app, record) = (ctx.app.clone(), Arc::new(record));
-        let Some(room) = queue.room(weight(&record)).await else { return };
+        let bytes = weight(&record) + old.as_deref().map_or(0, weight);
+        let Some(room) = queue.room(bytes).await else { return };
         // the task only ends with the broker
-        let _ = queue.work.send(Work::Changed { app, record, action, is_gone, _room: room });
+        let _ = queue.work.send(Work::Changed { app, record, action, state, old, _room: room });
     }
 
     /// A record was deleted by another node, which has kept its row. Without the row only the clients bound to it notice.
@@ -261,7 +285,7 @@ impl Broker {
             self.follow(gone, id.len()).await;
         }
         if let Some(record) = row {
-            self.send_change(ctx, record, Action::Delete, true).await;
+            self.send_change(ctx, record, Action::Delete, RowState::Gone, None).await;
         }
     }
 }
@@ -284,11 +308,16 @@ impl Observer for Broker {
         self.shared().parked.lock().remove(&key);
     }
 
+    fn wants_old(&self, collection: &Loaded) -> bool {
+        Self::wants_old(self, collection)
+    }
+
     fn changed<'a>(
         &'a self,
         ctx: &'a Ctx,
         record: &'a RecordRef,
         action: Action,
+        write: Write,
     ) -> BoxFutureRef<'a, ()> {
         let record = record.lock().fresh();
         Box::pin(async move {
@@ -302,7 +331,7 @@ impl Observer for Broker {
                 };
                 self.follow(auth, weight(&record)).await;
             }
-            self.announce(ctx, record, action).await;
+            self.announce(ctx, record, action, write).await;
         })
     }
 }

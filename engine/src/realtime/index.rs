@@ -25,6 +25,8 @@ pub(super) struct Index {
     topics: HashMap<Box<str>, HashMap<Arc<str>, Group>>,
     /// How many topics begin with a name.
     collections: HashMap<Box<str>, usize>,
+    /// How many of those want to hear of records that leave.
+    leaves: HashMap<Box<str>, usize>,
     /// By collection id, then by record id.
     auths: HashMap<Box<str>, HashMap<Box<str>, Members>>,
 }
@@ -49,6 +51,21 @@ impl Index {
     pub(super) fn concerns(&self, collection: &Loaded) -> bool {
         self.collections.contains_key(collection.name.as_str())
             || self.collections.contains_key(collection.id.as_str())
+    }
+
+    /// True if a topic wants to hear of records of a collection that leave.
+    pub(super) fn concerns_leaving(&self, collection: &Loaded) -> bool {
+        !self.leaves.is_empty()
+            && (self.leaves.contains_key(collection.name.as_str())
+                || self.leaves.contains_key(collection.id.as_str()))
+    }
+    /// True if there is such a topic.
+    pub(super) fn wants_leaving(&self) -> bool {
+        !self.leaves.is_empty()
+    }
+    /// The names that such topics begin with.
+    pub(super) fn leaves(&self) -> Vec<Box<str>> {
+        self.leaves.keys().cloned().collect()
     }
 
     /// True if a client is bound to a record of a collection.
@@ -110,6 +127,9 @@ impl Index {
         let members = Members::from([(client.number(), client.clone())]);
         groups.insert(topic.text().clone(), Group { topic: topic.clone(), members });
         *self.collections.entry(topic.collection().into()).or_default() += 1;
+        if topic.options().leave {
+            *self.leaves.entry(topic.collection().into()).or_default() += 1;
+        }
         topic
     }
 
@@ -124,11 +144,9 @@ impl Index {
         if groups.is_empty() {
             self.topics.remove(topic.base());
         }
-        if let Some(n) = self.collections.get_mut(topic.collection()) {
-            *n -= 1;
-            if *n == 0 {
-                self.collections.remove(topic.collection());
-            }
+        one_less(&mut self.collections, topic.collection());
+        if topic.options().leave {
+            one_less(&mut self.leaves, topic.collection());
         }
     }
 
@@ -167,5 +185,14 @@ impl Index {
     /// True if nobody listens.
     pub(super) fn is_silent(&self) -> bool {
         self.topics.is_empty()
+    }
+}
+
+fn one_less(counts: &mut HashMap<Box<str>, usize>, name: &str) {
+    if let Some(n) = counts.get_mut(name) {
+        *n -= 1;
+        if *n == 0 {
+            counts.remove(name);
+        }
     }
 }

@@ -17,6 +17,7 @@ use crate::{
     event::Action,
     record::{Record, RecordRef, enrich_done, expand::Paths, export, find, has_enrich_hooks},
     rule::{self, Parts, RowState},
+    store::Db,
 };
 
 /// Longest time of one judgement that asks the database.
@@ -27,8 +28,13 @@ const JUDGE_TIME: Duration = Duration::from_secs(5);
 pub(super) struct Event<'e> {
     pub(super) record: &'e Arc<Record>,
     pub(super) action: Action,
-    /// Its row is not there any more.
-    pub(super) is_gone: bool,
+    /// Where its values are.
+    pub(super) state: RowState,
+    /// What an update found, if subscribers may want to know that it took the record out of their sight.
+    pub(super) old: Option<&'e Arc<Record>>,
+    /// The open transaction that deletes it. What a message shows besides the record is read there, where what took the
+    /// record along is gone; rules and filters are judged outside, as in the reference.
+    pub(super) inside: Option<&'e Db>,
 }
 
 /// Judges an event for everyone who listens; `send` gets each client with its message.
@@ -42,7 +48,12 @@ pub(super) async fn judge(
     for listeners in broker.listeners(record.collection(), record.id()) {
         let mut group = Group::new(broker, app, event, &listeners);
         for audience in audiences(&listeners.clients, group.per_caller) {
-            if let Some(message) = group.message_for(audience.caller).await {
+            let message = match group.message_for(&audience.caller).await {
+                Answer::Message(message) => Some(message),
+                Answer::Refused => group.leave_for(audience.caller).await,
+                Answer::Failed => None,
+            };
+            if let Some(message) = message {
                 for client in audience.clients {
                     send(client, &message);
                 }
@@ -98,6 +109,16 @@ fn asks_caller(rule: &str) -> bool {
     memchr::memmem::find(rule.as_bytes(), b"@request.auth").is_some()
 }
 
+/// What a caller gets.
+#[derive(Debug, Clone)]
+enum Answer {
+    Message(Arc<Message>),
+    /// It must not see the event.
+    Refused,
+    /// Nobody knows whether it may: it does not.
+    Failed,
+}
+
 /// One event for one subscription, with what is already known about it.
 struct Group<'g> {
     broker: &'g Broker,
@@ -111,10 +132,20 @@ struct Group<'g> {
     per_caller: bool,
     /// The database has a say in who sees the record.
     is_protected: bool,
-    rule_verdict: Shared<bool>,
-    filter_verdict: Shared<bool>,
+    verdicts: Verdicts,
+    /// Those about what the update found.
+    old_verdicts: Verdicts,
     /// For superusers and for others.
-    messages: [Shared<Option<Arc<Message>>>; 2],
+    messages: [Shared<Answer>; 2],
+}
+
+/// `None`: it could not be judged.
+type Verdict = Option<bool>;
+
+/// What is known of one state of the record.
+struct Verdicts {
+    rule: Shared<Verdict>,
+    filter: Shared<Verdict>,
 }
 
 /// A result that holds for all callers once it is known, or never.
@@ -134,6 +165,12 @@ impl<T: Clone> Shared<T> {
         if self.is_shared {
             self.value = Some(value.clone());
         }
+    }
+}
+
+impl Verdicts {
+    fn new(rule_shared: bool, filter_shared: bool) -> Self {
+        Self { rule: Shared::new(rule_shared), filter: Shared::new(filter_shared) }
     }
 }
 
@@ -163,8 +200,8 @@ impl<'g> Group<'g> {
             rule,
             is_protected,
             per_caller: !(rule_shared && filter_shared && content_shared),
-            rule_verdict: Shared::new(rule_shared),
-            filter_verdict: Shared::new(filter_shared),
+            verdicts: Verdicts::new(rule_shared, filter_shared),
+            old_verdicts: Verdicts::new(rule_shared, filter_shared),
             messages: [Shared::new(content_shared), Shared::new(content_shared)],
         }
     }
@@ -173,45 +210,78 @@ impl<'g> Group<'g> {
         self.listeners.topic.options()
     }
 
-    /// The message for a caller; `None` if it must not see the event.
-    async fn message_for(&mut self, caller: Caller) -> Option<Arc<Message>> {
+    /// What the request says is the same for all who ask, who asks is not.
+    fn ctx_of(&self, caller: Caller) -> Ctx {
+        let info = self.info.in_context("realtime");
+        Ctx::new(self.app, caller, Some(Arc::new(info)))
+    }
+
+    /// The message for a caller.
+    async fn message_for(&mut self, caller: &Caller) -> Answer {
         let is_superuser = caller.is_superuser();
         if !is_superuser && self.rule.is_none() {
-            return None;
+            return Answer::Refused;
         }
-        // what the request says is the same for all who ask, who asks is not
-        let info = self.info.in_context("realtime");
-        let ctx = Ctx::new(self.app, caller, Some(Arc::new(info)));
-        if self.is_protected && !self.passes_policies(&ctx).await {
-            return None;
+        let ctx = self.ctx_of(caller.clone());
+        if self.is_protected && self.passes_policies(&ctx).await != Some(true) {
+            // What policies hide is as if it were not there, and was not there before.
+            return Answer::Failed;
         }
-        if !is_superuser && !self.passes_rule(&ctx).await {
-            return None;
+        match self.sees(&ctx, self.event.record, self.event.state).await {
+            None => return Answer::Failed,
+            Some(false) => return Answer::Refused,
+            Some(true) => {}
         }
-        if !self.passes_filter(&ctx).await {
-            return None;
-        }
-        let known = &mut self.messages[usize::from(is_superuser)];
+        let known = &self.messages[usize::from(is_superuser)];
         if let Some(message) = known.get() {
             return message;
         }
         let message = match self.write(&ctx).await {
-            Ok(message) => Some(Arc::new(message)),
+            Ok(message) => Answer::Message(Arc::new(message)),
             Err(error) => {
                 tracing::debug!(%error, "realtime: an event could not be written");
-                None
+                Answer::Failed
             }
         };
         self.messages[usize::from(is_superuser)].put(&message);
         message
     }
 
+    /// For a caller that may not see what an update left: that the record is out of its sight, if it was in it, and if the
+    /// subscription wants to know. Not part of the reference.
+    async fn leave_for(&mut self, caller: Caller) -> Option<Arc<Message>> {
+        let old = self.event.old.filter(|_| self.options().leave)?;
+        let ctx = self.ctx_of(caller);
+        if self.is_protected {
+            // No policy can be asked about a row as it was.
+            let collection = old.collection();
+            let is_open = in_time(async { Ok(!find::is_protected(&ctx, collection).await?) }).await;
+            is_open.filter(|is_open| *is_open)?;
+        }
+        std::mem::swap(&mut self.verdicts, &mut self.old_verdicts);
+        let saw = self.sees(&ctx, old, RowState::Gone).await;
+        std::mem::swap(&mut self.verdicts, &mut self.old_verdicts);
+        saw.filter(|saw| *saw)?;
+        let mut data = br#"{"action":"leave","record":{"id":"#.to_vec();
+        crate::json::write_str(&mut data, old.id());
+        data.extend_from_slice(b"}}");
+        Some(Arc::new(Message::new(self.listeners.topic.text().clone(), data)))
+    }
+
+    /// True if rule and filter let a caller see a state of the record.
+    async fn sees(&mut self, ctx: &Ctx, record: &Record, state: RowState) -> Verdict {
+        if !ctx.caller.is_superuser() && !self.passes_rule(ctx, record, state).await? {
+            return Some(false);
+        }
+        self.passes_filter(ctx, record, state).await
+    }
+
     /// True if the database shows the row to the caller.
-    async fn passes_policies(&self, ctx: &Ctx) -> bool {
-        let Event { record, is_gone, .. } = self.event;
+    async fn passes_policies(&self, ctx: &Ctx) -> Verdict {
+        let Event { record, state, .. } = self.event;
         let (collection, id) = (record.collection(), record.id());
         in_time(async {
-            if is_gone {
+            if state == RowState::Gone {
                 // No policy can be asked about a row that is not there: then nobody sees it go.
                 return Ok(!find::is_protected(ctx, collection).await?);
             }
@@ -220,41 +290,36 @@ impl<'g> Group<'g> {
         .await
     }
 
-    async fn passes_rule(&mut self, ctx: &Ctx) -> bool {
-        let Some(rule) = self.rule else { return false };
+    async fn passes_rule(&mut self, ctx: &Ctx, record: &Record, state: RowState) -> Verdict {
+        let Some(rule) = self.rule else { return Some(false) };
         if rule.is_empty() {
-            return true;
+            return Some(true);
         }
-        if let Some(known) = self.rule_verdict.get() {
+        if let Some(known) = self.verdicts.rule.get() {
             return known;
         }
-        let verdict = self.matches(ctx, &Parts::rule(rule)).await;
-        self.rule_verdict.put(&verdict);
+        let verdict = in_time(rule::matches(ctx, &Parts::rule(rule), record, state)).await;
+        self.verdicts.rule.put(&verdict);
         verdict
     }
 
-    async fn matches(&self, ctx: &Ctx, parts: &Parts<'_>) -> bool {
-        let Event { record, is_gone, .. } = self.event;
-        let row = if is_gone { RowState::Gone } else { RowState::Stored };
-        in_time(rule::matches(ctx, parts, record, row)).await
-    }
-
-    async fn passes_filter(&mut self, ctx: &Ctx) -> bool {
+    async fn passes_filter(&mut self, ctx: &Ctx, record: &Record, state: RowState) -> Verdict {
         let filter = self.options().query("filter");
         if filter.is_empty() {
-            return true;
+            return Some(true);
         }
         let is_private = filter.contains("@request.") || filter.contains("@collection.");
         if is_private && !ctx.caller.is_superuser() {
-            return false;
+            return Some(false);
         }
-        if let Some(known) = self.filter_verdict.get() {
+        if let Some(known) = self.verdicts.filter.get() {
             return known;
         }
-        let verdict = self.matches(ctx, &Parts { filter, ..Parts::default() }).await;
+        let parts = Parts { filter, ..Parts::default() };
+        let verdict = in_time(rule::matches(ctx, &parts, record, state)).await;
         // with `@collection.` superusers and others differ
         if !is_private {
-            self.filter_verdict.put(&verdict);
+            self.verdicts.filter.put(&verdict);
         }
         verdict
     }
@@ -264,6 +329,8 @@ impl<'g> Group<'g> {
         let collection = self.event.record.collection();
         let paths = Paths::parse(self.options().query("expand"));
         let record = RecordRef::from(self.event.record.fresh());
+        let inside = self.event.inside.map(|db| ctx.reading_in(db));
+        let ctx = inside.as_ref().unwrap_or(ctx);
         enrich_done(ctx, collection, &record, &paths).await?;
         let mut data = br#"{"record":"#.to_vec();
         let start = data.len();
@@ -283,17 +350,17 @@ impl<'g> Group<'g> {
     }
 }
 
-/// A judgement that fails or takes too long is a refusal.
-async fn in_time(judgement: impl Future<Output = Result<bool>>) -> bool {
+/// A judgement that may fail or take too long.
+async fn in_time(judgement: impl Future<Output = Result<bool>>) -> Verdict {
     match tokio::time::timeout(JUDGE_TIME, judgement).await {
-        Ok(Ok(verdict)) => verdict,
+        Ok(Ok(verdict)) => Some(verdict),
         Ok(Err(error)) => {
             tracing::debug!(%error, "realtime: a rule or filter failed");
-            false
+            None
         }
         Err(_) => {
             tracing::warn!("realtime: a rule or filter took too long");
-            false
+            None
         }
     }
 }

@@ -8,6 +8,7 @@
 //! | clients by id, topic and auth record | `broker`, `index` |
 //! | events in commit order, off the request path | `deliver` |
 //! | who may see an event, and its message | `judge` |
+//! | who wants to know of records that leave | `leaving` |
 //!
 //! Must not know HTTP: how messages reach a socket is the layer above.
 
@@ -16,8 +17,24 @@ mod client;
 mod deliver;
 mod index;
 mod judge;
+mod leaving;
 mod topic;
+
+use crate::App;
 
 pub use broker::{Broker, Pick};
 pub use client::{Client, Ended, Message};
 pub use topic::{Options, Topic};
+
+impl App {
+    /// Connected realtime clients, to send messages of one's own.
+    #[must_use]
+    pub fn realtime(&self) -> &Broker {
+        self.part()
+    }
+}
+
+/// Clients of collections that are gone or that have another token secret become guests.
+pub(crate) fn schema_changed(app: &App) {
+    app.realtime().schema_changed(&app.snapshot());
+}

@@ -1,28 +1,9 @@
 //! Topics as clients spell them: `posts/*?options=…` (spec records-files-realtime-batch §5.3).
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{fmt, sync::Arc};
 
+pub use crate::ctx::SubscriptionOptions as Options;
 use percent_encoding::percent_decode_str;
-use serde_json::{Map, Value};
-
-use crate::ctx::header_key;
-
-/// What a client attaches to a subscription: the facts rules see as `@request.query.*` and `@request.headers.*`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Options {
-    /// `filter`, `expand`, `fields` and whatever rules ask for.
-    pub query: BTreeMap<String, String>,
-    /// By snake-cased name.
-    pub headers: BTreeMap<String, String>,
-}
-
-impl Options {
-    /// A query value; `""` when it is missing.
-    #[must_use]
-    pub fn query(&self, key: &str) -> &str {
-        self.query.get(key).map_or("", String::as_str)
-    }
-}
 
 /// A parsed subscription.
 #[derive(PartialEq, Eq)]
@@ -87,17 +68,7 @@ fn options_of(text: &str) -> Option<Options> {
         }
         (unescape(key)? == "options").then(|| unescape(value)).flatten()
     })?;
-    let Value::Object(map) = serde_json::from_str(&options).ok()? else { return None };
-    let part = |name: &str| match map.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)) {
-        None | Some((_, Value::Null)) => Some(Map::new()),
-        Some((_, Value::Object(part))) => Some(part.clone()),
-        Some(_) => None,
-    };
-    let (query, headers) = (part("query")?, part("headers")?);
-    Some(Options {
-        query: query.iter().map(|(key, value)| (key.clone(), stringify(value))).collect(),
-        headers: headers.iter().map(|(key, value)| (header_key(key), stringify(value))).collect(),
-    })
+    Some(Options::read(&options))
 }
 
 fn is_escaped(text: &str) -> bool {
@@ -113,15 +84,6 @@ fn unescape(text: &str) -> Option<String> {
     }
     let spaced = text.replace('+', " ");
     Some(percent_decode_str(&spaced).decode_utf8_lossy().into_owned())
-}
-
-fn stringify(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Bool(yes) => yes.to_string(),
-        Value::Number(number) => number.as_f64().map_or_else(String::new, |n| n.to_string()),
-        Value::Null | Value::Array(_) | Value::Object(_) => String::new(),
-    }
 }
 
 #[cfg(test)]
@@ -158,6 +120,30 @@ mod tests {
             let query = format!("{:?}", options.query);
             assert_eq!(query, r#"{"a": "1", "b": "true", "c": "", "d": "", "e": "1.5"}"#, "{text}");
             assert_eq!(format!("{:?}", options.headers), r#"{"x_token": "t"}"#);
+        }
+        for (options, fields) in [
+            (r#"{"query":{"fields":"a"}} x"#, "a"),
+            (r#"{"query":{"fields":"a"},"query":{"fields":"b"}}"#, "a"),
+            (r#"{"query":{"fields":"a","fields":"b"}}"#, "a"),
+            (r#"{"query":{"fields":"a""#, "a"),
+            (r#"{"query":{"fields":"a","b":"\ud800"}}"#, "a"),
+            (r#"{"query":{"fields":"a"},"headers":1}"#, "a"),
+            (r#"{"query":{"fields":"a"},}"#, "a"),
+            (r#"{"query":{"fields":"a"},"z":{"a":1,"a":2}}"#, "a"),
+            (r#"{"query":{"fields":5}}"#, "5"),
+            (r#"{"query":{"fields":"a"#, ""),
+            (r#"{"headers":1,"query":{"fields":"a"}}"#, ""),
+            (r#"{"query":{"b":"\ud800","fields":"a"}}"#, ""),
+            (r#"{"query":{"b":1e400,"fields":"a"}}"#, ""),
+            (r#"{"z":{"a":1,"a":2},"query":{"fields":"a"}}"#, ""),
+            (r#"{"Query":{"fields":"a"}}"#, ""),
+            (r#"{"query":{"Fields":"a"}}"#, ""),
+            (r#"[{"query":{"fields":"a"}}]"#, ""),
+            ("null", ""),
+        ] {
+            let encoded: String = form_urlencoded::byte_serialize(options.as_bytes()).collect();
+            let topic = Topic::parse(&format!("posts/*?options={encoded}"));
+            assert_eq!(topic.options().query("fields"), fields, "{options}");
         }
         for text in [
             "posts/*?options=",

@@ -4,9 +4,10 @@
 
 use std::{future::Future, sync::Arc};
 
-use super::record::RecordRef;
+use super::RecordRef;
 use crate::{
     Error, Result,
+    app::Write,
     ctx::{Ctx, Outcome},
     event::{Action, Hooks, Model, ModelEvent, RecordEvent},
     hook::Hook,
@@ -203,20 +204,21 @@ pub(crate) async fn after(
     record: &RecordRef,
     action: Action,
     outcome: Outcome,
+    write: Write,
 ) -> Result<()> {
     let collection = record.collection();
     let ok = outcome.is_ok();
     let app = ctx.app.clone();
     let pair = after_hooks(app.hooks(), action, ok);
     if !is_pair_bound(pair, &collection) {
-        return if ok { observe(ctx, record, &collection, action).await } else { Ok(()) };
+        return if ok { observe(ctx, record, &collection, action, write).await } else { Ok(()) };
     }
     let error = outcome.err();
     let event = record_event(ctx, record, action, error);
     pair.0
         .trigger(event, move |e| async move {
             if ok {
-                observe(&e.ctx, &e.record, &e.collection, action).await?;
+                observe(&e.ctx, &e.record, &e.collection, action, write).await?;
             }
             let event = model_event(&e.ctx, &e.record, action, e.error.clone());
             let app = e.ctx.app.clone();
@@ -228,9 +230,15 @@ pub(crate) async fn after(
         .await
 }
 
-async fn observe(ctx: &Ctx, record: &RecordRef, collection: &Loaded, action: Action) -> Result<()> {
+async fn observe(
+    ctx: &Ctx,
+    record: &RecordRef,
+    collection: &Loaded,
+    action: Action,
+    write: Write,
+) -> Result<()> {
     if let Some(observer) = ctx.app.observer().filter(|o| o.wants(collection)) {
-        observer.changed(ctx, record, action).await;
+        observer.changed(ctx, record, action, write).await;
     }
     Ok(())
 }

@@ -4,14 +4,10 @@ use std::sync::Arc;
 
 use dialects::statement;
 
-use super::{
-    chain, find,
-    recheck::Recheck,
-    record::{Record, RecordRef},
-    refs, save,
-};
+use super::{Record, RecordRef, chain, find, refs, save};
 use crate::{
     Error, Result,
+    app::{Write, record::Recheck},
     ctx::{Ctx, Outcome},
     event::Action,
     field::{Val, relation::Relation},
@@ -100,7 +96,14 @@ async fn run(ctx: &Ctx, record: &RecordRef, guarded: bool) -> Result<()> {
             if let Some(observer) = ctx.app.observer() {
                 observer.delete_failed(record);
             }
-            chain::after(ctx, record, Action::Delete, Err(Arc::new(error.duplicate()))).await?;
+            chain::after(
+                ctx,
+                record,
+                Action::Delete,
+                Err(Arc::new(error.duplicate())),
+                Write::default(),
+            )
+            .await?;
             Err(error)
         }
     }
@@ -216,8 +219,13 @@ async fn cascade(ctx: &Ctx, main: &RecordRef, reference: &BackRef) -> Result<()>
         }
         first.id().clone_into(&mut seen_first);
         let full = page.len() >= PAGE as usize;
+        // A deletion takes others of the page along, or takes its own id out of them; hooks may do anything.
+        let mut is_old = ctx.app.hooks().watch_records();
         for row in page {
-            unlink(ctx, row, index, &id).await?;
+            let row = if is_old { find::by_id(ctx, &source, row.id()).await? } else { Some(row) };
+            if let Some(row) = row {
+                is_old |= unlink(ctx, row, index, &id).await?;
+            }
         }
         if !full {
             return Ok(());
@@ -225,14 +233,15 @@ async fn cascade(ctx: &Ctx, main: &RecordRef, reference: &BackRef) -> Result<()>
     }
 }
 
-async fn unlink(ctx: &Ctx, mut row: Record, index: usize, id: &str) -> Result<()> {
+/// True if the record was deleted.
+async fn unlink(ctx: &Ctx, mut row: Record, index: usize, id: &str) -> Result<bool> {
     let collection = row.collection().clone();
     let field = &collection.fields[index];
     let left: Vec<String> = row.value(index).items().iter().filter(|i| *i != id).cloned().collect();
     let empty = left.is_empty();
     let cascades = field.options::<Relation>().is_some_and(|o| o.cascade_delete);
     if empty && cascades {
-        return delete_again(ctx, &row.into(), true).await;
+        return delete_again(ctx, &row.into(), true).await.map(|()| true);
     }
     if empty && field.required {
         return Err(Error::Message(format!(
@@ -247,7 +256,7 @@ async fn unlink(ctx: &Ctx, mut row: Record, index: usize, id: &str) -> Result<()
         Val::Text(left.into_iter().next().unwrap_or_default())
     };
     row.set_at(index, val);
-    save::save_again(ctx, &row.into()).await
+    save::save_again(ctx, &row.into()).await.map(|()| false)
 }
 
 async fn succeeded(ctx: &Ctx, record: &RecordRef, collection: &Arc<Loaded>) -> Result<()> {
@@ -281,7 +290,7 @@ async fn succeeded(ctx: &Ctx, record: &RecordRef, collection: &Arc<Loaded>) -> R
         {
             observer.delete_failed(&record);
         }
-        chain::after(&ctx, &record, Action::Delete, outcome).await
+        chain::after(&ctx, &record, Action::Delete, outcome, Write::default()).await
     })
     .await
 }

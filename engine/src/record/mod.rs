@@ -15,23 +15,24 @@ mod enrich;
 pub mod expand;
 pub mod export;
 pub mod file;
-pub mod find;
 pub mod hold;
 pub(crate) mod modify;
 pub mod read;
 mod recheck;
-#[allow(clippy::module_inception)]
-mod record;
 pub mod refs;
 pub mod save;
+pub mod search;
 mod spread;
 mod storable;
 
+pub use crate::{
+    app::record::{Expanded, Record, RecordRef, Show},
+    find,
+};
 pub use auth_form::Access;
 pub use body::Submission;
 pub(crate) use enrich::is_enriched as has_enrich_hooks;
 pub use enrich::{enrich, enrich_done};
-pub use record::{Expanded, Record, RecordRef, Show};
 pub use save::Draft;
 
 #[cfg(test)]

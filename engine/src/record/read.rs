@@ -12,11 +12,10 @@ use std::{
 use dialects::statement::{self, Only, Select};
 
 use super::{
-    enrich,
+    Record, RecordRef, enrich,
     expand::Paths,
-    export::{self, Viewer, values_of_row},
-    find::corrupt,
-    record::{Record, RecordRef},
+    export::{self, Viewer},
+    find::{self, corrupt},
     spread::{self, Sheet, Wishes},
 };
 use crate::{
@@ -34,7 +33,7 @@ pub const MAX_PER_PAGE: u32 = 1000;
 #[derive(Debug, Clone)]
 pub struct ListQuery {
     /// From 1.
-    pub page: u32,
+    pub page: i64,
     /// 1 to [`MAX_PER_PAGE`].
     pub per_page: u32,
     /// Do not count.
@@ -73,7 +72,7 @@ pub enum ListOutcome {
 #[derive(Debug)]
 pub struct ListPage {
     pub records: Vec<RecordRef>,
-    pub page: u32,
+    pub page: i64,
     pub per_page: u32,
     /// −1 without a count.
     pub total_items: i64,
@@ -108,13 +107,13 @@ fn total_pages(total: i64, per_page: u32) -> i64 {
     if total < 0 { -1 } else { (total + per_page - 1) / per_page }
 }
 
-fn close_envelope(out: &mut Vec<u8>, page: u32, per_page: u32, total: i64) {
+fn close_envelope(out: &mut Vec<u8>, page: i64, per_page: u32, total: i64) {
     let mut digits = itoa::Buffer::new();
     let mut put = |key: &[u8], n: i64| {
         out.extend_from_slice(key);
         out.extend_from_slice(digits.format(n).as_bytes());
     };
-    put(b"],\"page\":", page.into());
+    put(b"],\"page\":", page);
     put(b",\"perPage\":", per_page.into());
     put(b",\"totalItems\":", total);
     put(b",\"totalPages\":", total_pages(total, per_page));
@@ -150,7 +149,7 @@ pub async fn list(ctx: &Ctx, collection: &Arc<Loaded>, query: &ListQuery) -> Res
     let (page, per_page) = (query.page.max(1), query.per_page.clamp(1, MAX_PER_PAGE));
     let select = Select {
         limit: Some(per_page),
-        offset: u64::from(page - 1) * u64::from(per_page),
+        offset: u64::try_from((page - 1).saturating_mul(per_page.into())).unwrap_or(0),
         ..Select::all(&collection.select)
     };
     let dialect = ctx.app.dialect();
@@ -162,6 +161,8 @@ pub async fn list(ctx: &Ctx, collection: &Arc<Loaded>, query: &ListQuery) -> Res
     };
     let db = ctx.db.anywhere();
     let count = (!query.skip_total).then(|| statement::count(dialect, &plan));
+    // The rows of a view may be more than its ids, which are what counts.
+    let early = (!collection.is_view()).then_some((select.offset, per_page));
     let has_tag = |tag: &str| tag == collection.name || tag == collection.id;
     if !ctx.app.hooks().records_list_request.has_for(has_tag)
         && spread::is_possible(ctx, collection, &query.expand)
@@ -169,8 +170,7 @@ pub async fn list(ctx: &Ctx, collection: &Arc<Loaded>, query: &ListQuery) -> Res
         if !query.expand.is_empty() {
             let wishes = Wishes::of(ctx, collection, &query.expand);
             let rows = db.query_ways(&sql, read_sheet(ctx, collection, &wishes));
-            let (sheet, total) =
-                with_total(ctx, rows, count, select.offset, per_page, Sheet::len).await?;
+            let (sheet, total) = with_total(ctx, rows, count, early, Sheet::len).await?;
             let n_items = sheet.len();
             let mut body = Vec::with_capacity(16 << 10);
             body.extend_from_slice(OPEN);
@@ -181,25 +181,24 @@ pub async fn list(ctx: &Ctx, collection: &Arc<Loaded>, query: &ListQuery) -> Res
         let (owned, viewer) = (collection.clone(), Viewer::of(&ctx.caller, collection));
         let read = move |rows: &mut Rows<'_>| write_rows(&owned, &viewer, rows);
         let rows = db.query_ways(&sql, read);
-        let ((mut body, n_items), total) =
-            with_total(ctx, rows, count, select.offset, per_page, |p| p.1).await?;
+        let ((mut body, n_items), total) = with_total(ctx, rows, count, early, |p| p.1).await?;
         close_envelope(&mut body, page, per_page, total);
         return Ok(ListOutcome::Json { body, n_items });
     }
     let owned = collection.clone();
     let rows = db.query_ways(&sql, move |rows: &mut Rows<'_>| read_rows(&owned, rows, 0));
-    let (rows, total) = with_total(ctx, rows, count, select.offset, per_page, Vec::len).await?;
+    let (rows, total) = with_total(ctx, rows, count, early, Vec::len).await?;
     let records = rows.into_iter().map(|(_, record)| record.into()).collect();
     Ok(ListOutcome::Page(ListPage { records, page, per_page, total_items: total }))
 }
 
-/// Runs a page and, beside it on another reader, its count. A page that ends early needs no count.
+/// Runs a page and, beside it on another reader, its count. `early`: where the page begins and how long it may be, if one
+/// that ends early needs no count.
 async fn with_total<T>(
     ctx: &Ctx,
     page: impl Future<Output = store::Result<Result<T>>>,
     count: Option<Sql>,
-    offset: u64,
-    per_page: u32,
+    early: Option<(u64, u32)>,
     len: impl Fn(&T) -> usize,
 ) -> Result<(T, i64)> {
     let Some(count) = count else { return Ok((page.await.map_err(Error::Store)??, -1)) };
@@ -218,7 +217,10 @@ async fn with_total<T>(
         Poll::Ready(found) => {
             let found = found.map_err(Error::Store)??;
             let n = len(&found);
-            if n < per_page as usize && (n > 0 || offset == 0) {
+            if let Some((offset, per_page)) = early
+                && n < per_page as usize
+                && (n > 0 || offset == 0)
+            {
                 let total = i64::try_from(offset)
                     .unwrap_or(i64::MAX)
                     .saturating_add(i64::try_from(n).unwrap_or(0));
@@ -271,7 +273,8 @@ fn read_rows(
     let mut out = Vec::new();
     while let Some(row) = rows.next().map_err(Error::Store)? {
         let parent = if from > 0 { row.text(0).to_owned() } else { String::new() };
-        let values = values_of_row(&collection.fields, &row, from).map_err(|e| corrupt(&e))?;
+        let values =
+            find::values_of_row(&collection.fields, &row, from).map_err(|e| corrupt(&e))?;
         out.push((parent, Record::stored(collection, values)));
     }
     Ok(out)
@@ -374,6 +377,12 @@ mod tests {
     fn envelope() {
         for (page, per_page, total, want) in [
             (1, 30, 0, r#"],"page":1,"perPage":30,"totalItems":0,"totalPages":0}"#),
+            (
+                i64::MAX,
+                2,
+                0,
+                r#"],"page":9223372036854775807,"perPage":2,"totalItems":0,"totalPages":0}"#,
+            ),
             (3, 2, 5, r#"],"page":3,"perPage":2,"totalItems":5,"totalPages":3}"#),
             (1, 1000, -1, r#"],"page":1,"perPage":1000,"totalItems":-1,"totalPages":-1}"#),
         ] {

@@ -2,7 +2,7 @@
 //!
 //! Without a bound hook no event, boxed future or interactive transaction is made: checks, then one write job.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use dialects::{
     Dialect, names,
@@ -11,23 +11,27 @@ use dialects::{
 use serde_json::Value;
 
 use super::{
+    Record, RecordRef,
     auth_form::{Access, AuthForm, Facts},
     body::{self, Submission},
-    chain, enrich, find, modify,
-    recheck::Recheck,
-    record::{Record, RecordRef},
-    refs, storable,
+    chain, enrich, find, modify, refs, storable,
 };
 use crate::{
     Error, FieldError, FieldErrors, Result,
-    auth::password,
-    ctx::{Ctx, Outcome},
+    app::{
+        Write,
+        record::{Recheck, Step},
+    },
+    ctx::{Ctx, Outcome, Writes},
     event::Action,
     field::{DbCheck, Fill, Modifier, Moment, RecordCheck, Val, password::Password},
     files::Upload,
     hook::BoxFutureRef,
     rule,
-    schema::{Loaded, index::Index},
+    schema::{
+        Loaded,
+        index::{self, Index},
+    },
     store::{self, Job},
 };
 
@@ -126,7 +130,7 @@ pub async fn prepare_update(
 }
 
 fn has_unhashable(record: &Record) -> bool {
-    let too_long = |plain: &String| plain.len() > password::MAX_BYTES;
+    let too_long = |plain: &String| plain.len() > primitives::password::MAX_BYTES;
     record
         .values()
         .iter()
@@ -274,7 +278,8 @@ async fn run(ctx: &Ctx, record: &RecordRef, validated: bool) -> Result<()> {
     match result {
         Ok(()) => succeeded(ctx, record, action, before).await,
         Err(error) => {
-            chain::after(ctx, record, action, Err(Arc::new(error.duplicate()))).await?;
+            chain::after(ctx, record, action, Err(Arc::new(error.duplicate())), Write::default())
+                .await?;
             Err(error)
         }
     }
@@ -311,7 +316,7 @@ async fn validate_fields(ctx: &Ctx, record: &RecordRef) -> Result<()> {
     let (errors, checks) = {
         let mut record = record.lock();
         record.recheck.begin(ctx);
-        record.recheck.forget_targets();
+        record.recheck.forget_fields();
         fill(&mut record, Moment::Validate);
         if record.is_superuser() {
             record.set_val("verified", Val::Bool(true));
@@ -383,7 +388,7 @@ async fn run_check(
             if !asked.and_then(|found| found).map_err(Error::Store)? {
                 return Ok(Some(check.error()));
             }
-            record.lock().recheck.targets(field, sql, check.error());
+            record.lock().recheck.field(field, sql, check.error());
             Ok(None)
         }
         DbCheck::FreshKey { id } => {
@@ -487,9 +492,12 @@ async fn hash_passwords(ctx: &Ctx, record: &RecordRef) -> Result<()> {
         let copy = plain.clone();
         let hash = match ctx.app.hash_password(copy, cost).await? {
             Ok(hash) => hash,
-            Err(password::Unhashable) => {
+            Err(primitives::password::Unhashable) => {
                 let mut errors = FieldErrors::default();
-                errors.set(field.name.clone(), FieldError::Other(password::Unhashable.to_string()));
+                errors.set(
+                    field.name.clone(),
+                    FieldError::Other(primitives::password::Unhashable.to_string()),
+                );
                 return Err(Error::Invalid(errors));
             }
         };
@@ -517,21 +525,21 @@ async fn auth_interceptors(
     if !is_new {
         return Ok(());
     }
-    let id = record.id();
-    for other in ctx.snapshot().iter().filter(|c| c.is_auth() && c.id != collection.id) {
-        if find::by_id(ctx, other, &id).await?.is_some() {
-            let mut errors = FieldErrors::default();
-            errors.set(
-                "id",
-                FieldError::new(
-                    "validation_invalid_auth_id",
-                    "Invalid or duplicated auth record id",
-                ),
-            );
-            return Err(Error::Invalid(errors));
-        }
+    let (id, snapshot) = (record.id(), ctx.snapshot());
+    let others = snapshot.iter().filter(|c| c.is_auth() && c.id != collection.id);
+    let others: Vec<&str> = others.map(|other| other.name.as_str()).collect();
+    let error =
+        FieldError::new("validation_invalid_auth_id", "Invalid or duplicated auth record id");
+    record.lock().recheck.begin(ctx);
+    let sql = statement::id_is_free(ctx.app.dialect(), &others, &id);
+    let asked = ctx.db.query_now(sql.clone(), |rows| Ok(rows.next()?.is_some())).await;
+    if asked.and_then(|is_free| is_free).map_err(Error::Store)? {
+        record.lock().recheck.field("id", sql, error);
+        return Ok(());
     }
-    Ok(())
+    let mut errors = FieldErrors::default();
+    errors.set("id", error);
+    Err(Error::Invalid(errors))
 }
 
 /// Gives a record a new token key: all its tokens become invalid with the save.
@@ -542,7 +550,7 @@ pub fn rotate_token_key(record: &mut Record) {
         kind.modify(Modifier::Autogenerate, record.value(index), &Value::String(String::new()));
     let val = match made {
         Some(Val::Text(text)) if !text.is_empty() => Val::Text(text),
-        _ => Val::Text(crate::auth::random_alnum(50)),
+        _ => Val::Text(crate::id::random_alnum(50)),
     };
     record.set_at(index, val);
 }
@@ -573,7 +581,7 @@ async fn write(ctx: &Ctx, record: &RecordRef) -> Result<()> {
 }
 
 /// The INSERT or UPDATE; unique violations become field errors. `held`: what the update relies on.
-async fn write_row(ctx: &Ctx, record: &RecordRef, held: &[modify::Step]) -> Result<()> {
+async fn write_row(ctx: &Ctx, record: &RecordRef, held: &[Step]) -> Result<()> {
     let collection = record.collection();
     let (job, action) = {
         let record = record.lock();
@@ -622,27 +630,27 @@ async fn write_row(ctx: &Ctx, record: &RecordRef, held: &[modify::Step]) -> Resu
     }
 }
 
-/// The fields whose values are taken. An index over an expression names none: SQLite says so itself, for PostgreSQL, which
-/// keeps `COLLATE NOCASE` as an expression, too, the collection's own text decides.
+/// The fields whose values are taken. An index over an expression names none: SQLite says only which index it is, and for
+/// PostgreSQL, which keeps `COLLATE NOCASE` as an expression, too, the collection's own text decides.
 fn not_unique(
     d: Dialect,
     collection: &Loaded,
     columns: &[String],
     index: Option<&str>,
 ) -> FieldErrors {
+    let mut indexes = collection.indexes.iter().map(|text| Index::parse(text));
+    let violated = index.and_then(|found| indexes.find(|i| names::is_stored_as(d, found, &i.name)));
+    let calculated = violated.filter(|index| index.columns.iter().any(|c| c.is_expression));
+    let columns = match &calculated {
+        // DIFFERENCE: the fields that the expressions read are named; the reference names none. Where a condition has a say,
+        // too, its recorded answer stays.
+        Some(index) if index.condition.is_empty() => &index::fields_read(index, collection),
+        Some(_) => &Vec::new(),
+        None => columns,
+    };
     let field =
         |found: &str| collection.fields.iter().find(|f| names::is_stored_as(d, found, &f.name));
     let mut errors = FieldErrors::default();
-    let mut indexes = collection.indexes.iter().map(|text| Index::parse(text));
-    let violated = index.and_then(|found| indexes.find(|i| names::is_stored_as(d, found, &i.name)));
-    if violated.is_some_and(|index| {
-        index
-            .columns
-            .iter()
-            .any(|c| !collection.fields.iter().any(|f| f.name.eq_ignore_ascii_case(&c.name)))
-    }) {
-        return errors;
-    }
     for field in columns.iter().filter_map(|column| field(column)) {
         let error = FieldError::new("validation_not_unique", "Value must be unique");
         errors.set(field.name.clone(), error);
@@ -676,6 +684,8 @@ async fn succeeded(
     {
         return Ok(());
     }
+    let mut write = Write::default();
+    let writes = watched(ctx, record, action, &before, &mut write);
     let record = record.clone();
     ctx.after(move |ctx, outcome: Outcome| async move {
         match &outcome {
@@ -701,9 +711,29 @@ async fn succeeded(
                 }
             }
         }
-        chain::after(&ctx, &record, action, outcome).await
+        write.is_one_of_several = writes.is_some_and(|writes| writes.load(Ordering::Acquire) > 1);
+        chain::after(&ctx, &record, action, outcome, write).await
     })
     .await
+}
+
+/// For records that somebody watches: how often the transaction writes this one, and what it was before, if that is wanted.
+fn watched(
+    ctx: &Ctx,
+    record: &RecordRef,
+    action: Action,
+    before: &Arc<Vec<Val>>,
+    write: &mut Write,
+) -> Option<Writes> {
+    let collection = record.collection();
+    let observer = ctx.app.observer().filter(|o| o.wants(&collection))?;
+    let writes = ctx.count_write(&collection.id, &record.id());
+    // What is in the middle of a transaction was never seen.
+    let is_first = writes.as_ref().is_none_or(|writes| writes.load(Ordering::Acquire) == 1);
+    if is_first && action == Action::Update && observer.wants_old(&collection) {
+        write.old = Some(Arc::new(Record::stored(&collection, before.to_vec())));
+    }
+    writes
 }
 
 /// Names in file fields before that are not there now.

@@ -144,6 +144,7 @@ impl<'a> Resolver<'a> {
             base,
             row: if scope.draft { RowMode::Draft } else { RowMode::Stored },
             nodes: vec![root],
+            joined: false,
             cond: Cond::Const(true),
             sort: Vec::new(),
             now_ms: scope.now_ms,
@@ -326,6 +327,7 @@ impl<'a> Resolver<'a> {
                 && id_of(&node.collection) == id_of(&collection)
         };
         let found = self.plan.nodes.iter().skip(1).position(same);
+        self.plan.joined = true;
         let index = found.map_or(self.plan.nodes.len(), |at| at + 1);
         let id = NodeId(u32::try_from(index).unwrap_or(u32::MAX));
         if found.is_none() {

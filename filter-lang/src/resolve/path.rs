@@ -163,9 +163,6 @@ impl Resolver<'_> {
         field: &Field,
         rest: &[&str],
     ) -> Result<Hop, ErrorKind> {
-        if !field.multiple && *rest == ["id"] {
-            return Ok(Hop::Done(self.column(frame, place, field)));
-        }
         let target = field.target.as_deref().and_then(|target| self.collection(target));
         let Some(target) = target else {
             return match place.nullify {
@@ -173,6 +170,9 @@ impl Resolver<'_> {
                 false => Err(ErrorKind::MissingTarget(field.name.clone())),
             };
         };
+        if !field.multiple && *rest == ["id"] {
+            return Ok(Hop::Done(self.column(frame, place, field)));
+        }
         let (parent, column) = (place.node, field.name.clone());
         let kind = match field.multiple {
             true => NodeKind::RelMany { parent, column },
@@ -322,7 +322,7 @@ pub(super) fn json_path(segments: &[&str]) -> Vec<JsonSeg> {
 }
 
 /// `collection_via_field`; the last `_via_` splits.
-fn split_back(segment: &str) -> Option<(&str, &str)> {
+pub(super) fn split_back(segment: &str) -> Option<(&str, &str)> {
     let (collection, field) = segment.rsplit_once("_via_")?;
     let is_name = |name: &str| !name.is_empty() && name.bytes().all(is_word);
     (is_name(collection) && is_name(field)).then_some((collection, field))

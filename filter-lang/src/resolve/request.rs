@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{
     Frame, Resolved, Resolver, modifier,
     modifier::Modifier,
-    path::{Place, check_visible, is_list, lower},
+    path::{Place, check_visible, is_list, lower, split_back},
 };
 use crate::{
     error::ErrorKind,
@@ -73,8 +73,13 @@ impl Resolver<'_> {
         let Some(collection) = self.collection(&auth.collection_id) else {
             return Ok(Resolved::null());
         };
-        if let Some(resolved) = auth_column(frame, auth, &collection, segments)? {
+        if let Some(resolved) = self.auth_column(frame, auth, &collection, segments)? {
+            self.plan.joined = true;
             return Ok(resolved);
+        }
+        let named = segments.first().and_then(|segment| segment.split(':').next()).unwrap_or("");
+        if collection.field(named).is_none() && split_back(named).is_none() {
+            return Ok(Resolved::null());
         }
         let kind = NodeKind::Auth { id: Arc::clone(&auth.id) };
         let node = self.join(frame, kind, Some(Arc::clone(&collection)), false)?;
@@ -141,6 +146,10 @@ impl Resolver<'_> {
         field: &Field,
         rest: &[&str],
     ) -> Result<Resolved, ErrorKind> {
+        let target = field.target.as_deref().unwrap_or_default();
+        let collection = self
+            .collection(target)
+            .ok_or_else(|| ErrorKind::MissingBodyTarget(target.to_owned(), field.name.clone()))?;
         let mut ids: Vec<Arc<str>> = Vec::new();
         for datum in request.body.get(&field.name).map(as_list).unwrap_or_default() {
             let id = as_text(&datum);
@@ -151,8 +160,6 @@ impl Resolver<'_> {
         if ids.is_empty() {
             return Ok(Resolved::null());
         }
-        let target = field.target.as_deref().and_then(|target| self.collection(target));
-        let Some(collection) = target else { return Ok(Resolved::null()) };
         let kind = NodeKind::Body { field: field.name.clone(), ids };
         let node = self.join(frame, kind, Some(Arc::clone(&collection)), field.multiple)?;
         self.walk(frame, Place { node, collection, nullify: true }, rest)
@@ -165,6 +172,50 @@ impl Resolver<'_> {
         let differs = self.compare(Op::Ne, false, submitted, column);
         let cond = fold::and(vec![Cond::Const(is_set), differs]);
         Ok(Resolved::of(Expr::Changed(Box::new(cond)), NullPref::Disabled, Affinity::None))
+    }
+
+    /// A plain column of the caller's record that needs no join. It must mean what the joined column means, so the
+    /// stored value has to fit the affinity, and list rules must not be at stake.
+    fn auth_column(
+        &self,
+        frame: &Frame,
+        auth: &Auth,
+        collection: &Collection,
+        segments: &[&str],
+    ) -> Result<Option<Resolved>, ErrorKind> {
+        let (segment, via_id) = match segments {
+            [segment] => (*segment, false),
+            [segment, "id"] => (*segment, true),
+            _ => return Ok(None),
+        };
+        let (name, modifier) = modifier::split(segment)?;
+        let Some(field) = collection.field(name) else { return Ok(None) };
+        let is_relation = field.class == Class::Relation && !field.multiple;
+        let is_plain =
+            !matches!(field.class, Class::Json) && (!via_id || (is_relation && modifier.is_none()));
+        let is_listed =
+            is_list(field.class) && matches!(modifier, Some(Modifier::Each | Modifier::Length));
+        let is_guarded = name == "email" && !frame.flags.hidden_allowed;
+        if !is_plain || is_listed || is_guarded || frame.flags.enforce_list_rules {
+            return Ok(None);
+        }
+        check_visible(frame, field)?;
+        let is_lost = || field.target.as_deref().and_then(|id| self.collection(id)).is_none();
+        if via_id && is_lost() {
+            return Ok(None);
+        }
+        let Some(value) = auth.columns.get(name) else { return Ok(None) };
+        let fits = match field.affinity {
+            Affinity::Text => matches!(value, Value::Null | Value::Text(_)),
+            Affinity::Num => !matches!(value, Value::Text(_)),
+            Affinity::None => true,
+        };
+        if !fits {
+            return Ok(None);
+        }
+        let resolved =
+            Resolved::of(Expr::AuthColumn(value.clone()), NullPref::Auto, field.affinity);
+        Ok(Some(if modifier == Some(Modifier::Lower) { lower(resolved) } else { resolved }))
     }
 }
 
@@ -186,44 +237,6 @@ fn loaded(auth: &Auth, name: &str) -> Option<Expr> {
         },
         _ => return None,
     })
-}
-
-/// A plain column of the caller's record that needs no join. It must mean what the joined column means, so the
-/// stored value has to fit the affinity, and list rules must not be at stake.
-fn auth_column(
-    frame: &Frame,
-    auth: &Auth,
-    collection: &Collection,
-    segments: &[&str],
-) -> Result<Option<Resolved>, ErrorKind> {
-    let (segment, via_id) = match segments {
-        [segment] => (*segment, false),
-        [segment, "id"] => (*segment, true),
-        _ => return Ok(None),
-    };
-    let (name, modifier) = modifier::split(segment)?;
-    let Some(field) = collection.field(name) else { return Ok(None) };
-    let is_relation = field.class == Class::Relation && !field.multiple;
-    let is_plain =
-        !matches!(field.class, Class::Json) && (!via_id || (is_relation && modifier.is_none()));
-    let is_listed =
-        is_list(field.class) && matches!(modifier, Some(Modifier::Each | Modifier::Length));
-    let is_guarded = name == "email" && !frame.flags.hidden_allowed;
-    if !is_plain || is_listed || is_guarded || frame.flags.enforce_list_rules {
-        return Ok(None);
-    }
-    check_visible(frame, field)?;
-    let Some(value) = auth.columns.get(name) else { return Ok(None) };
-    let fits = match field.affinity {
-        Affinity::Text => matches!(value, Value::Null | Value::Text(_)),
-        Affinity::Num => !matches!(value, Value::Text(_)),
-        Affinity::None => true,
-    };
-    if !fits {
-        return Ok(None);
-    }
-    let resolved = Resolved::of(Expr::AuthColumn(value.clone()), NullPref::Auto, field.affinity);
-    Ok(Some(if modifier == Some(Modifier::Lower) { lower(resolved) } else { resolved }))
 }
 
 /// A value of the request without a field behind it: the last column of the table in spec §7.

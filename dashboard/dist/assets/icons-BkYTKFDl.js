@@ -1,0 +1,1 @@
+var e=new URL(`icons-Do642Kgv.svg`,import.meta.url).href;export{e as t};

@@ -1,0 +1,85 @@
+// Starts a server on a fresh directory, seeds it, serves dist/ in front of it and opens Chromium. See README.md.
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+import { api, seed } from './seed.mjs';
+import { serve } from './serve.mjs';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+export const binary = process.env.PB_BIN ?? [`${root}target/release/pocketbase`, `${root}target/debug/pocketbase`].find(existsSync);
+export const email = 'root@example.com', password = '1234567890';
+
+const freePort = () => new Promise((go) => { const s = createServer().listen(0, '127.0.0.1', () => { const { port } = s.address(); s.close(() => go(port)); }); });
+
+export async function startServer({ superuser = true, args = [] } = {}) {
+  if (!binary) throw new Error('no server: build it or set PB_BIN');
+  // the data directory has a parent of its own: migrations are written beside it
+  const home = mkdtempSync(join(tmpdir(), 'dash-')), dir = join(home, 'pb_data');
+  if (superuser) execFileSync(binary, ['superuser', 'upsert', email, password, '--dir', dir], { stdio: 'ignore' });
+  const port = await freePort();
+  let child, log = '';
+  const start = async () => {
+    child = spawn(binary, ['serve', '--http', `127.0.0.1:${port}`, '--dir', dir, ...args], { stdio: ['ignore', 'pipe', 'pipe'], cwd: home });
+    child.stdout.on('data', (d) => (log += d));
+    child.stderr.on('data', (d) => (log += d));
+    for (let i = 0; i < 200; i++) {
+      try { if ((await fetch(`http://127.0.0.1:${port}/api/health`)).ok) return; } catch { /* not yet */ }
+      await new Promise((go) => setTimeout(go, 50));
+    }
+    throw new Error(`the server did not start\n${log}`);
+  };
+  await start();
+  const stopChild = () => new Promise((go) => { if (child.exitCode !== null) return go(); child.once('exit', go); child.kill(); });
+  return { url: `http://127.0.0.1:${port}`, dir, log: () => log, start, stopChild, stop: async () => { await stopChild(); rmSync(home, { recursive: true, force: true }); } };
+}
+
+export const launch = () => chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--js-flags=--expose-gc', '--enable-precise-memory-info'] });
+
+export class App {
+  static async open(browser, front, o = {}) {
+    const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, colorScheme: o.scheme ?? 'light', locale: o.locale ?? 'en-US', timezoneId: o.zone ?? 'Europe/Sofia', reducedMotion: 'reduce', acceptDownloads: true, hasTouch: !!o.touch, isMobile: !!o.touch, ...(o.context ?? {}) });
+    const app = new App();
+    app.front = front;
+    app.context = context;
+    app.calls = [];
+    app.problems = [];
+    app.page = await context.newPage();
+    app.watch(app.page);
+    if (o.auth !== false) {
+      const who = await api(front, 'POST', '/api/collections/_superusers/auth-with-password', { identity: o.email ?? email, password: o.password ?? password });
+      app.auth = who;
+      const key = `__pb_superusers__${new URL(front).pathname.replace(/\/$/, '')}/_`;
+      await context.addInitScript(([k, v, f]) => { if (location.protocol === 'about:') return; if (!sessionStorage.getItem('seeded') && !localStorage.getItem(k)) { localStorage.setItem(k, v); sessionStorage.setItem('seeded', '1'); } void f; }, [key, JSON.stringify(who), 0]);
+    }
+    return app;
+  }
+  watch(page) {
+    page.on('request', (r) => { const u = r.url(); if (u.includes('/api/')) this.calls.push({ method: r.method(), url: u.slice(this.front.length), body: r.postData() ?? undefined, at: Date.now() }); if (!u.startsWith(new URL(this.front).origin) && /^https?:/.test(u)) this.problems.push(`foreign request ${u}`); });
+    page.on('console', (m) => { if (m.type() === 'error' && !/Failed to load resource/.test(m.text())) this.problems.push(`console: ${m.text()}`); if (/Content Security Policy/.test(m.text())) this.problems.push(`csp: ${m.text()}`); });
+    page.on('pageerror', (e) => this.problems.push(`error: ${e.message}\n${e.stack}`));
+  }
+  async open(hash) {
+    if (this.page.url().startsWith(`${this.front}/_/`)) await this.page.evaluate((h) => { location.hash = h; }, hash);
+    else await this.page.goto(`${this.front}/_/${hash}`);
+  }
+  async fresh(hash) { await this.page.goto('about:blank'); await this.page.goto(`${this.front}/_/${hash}`); }
+  requests(method, part = '') { return this.calls.filter((c) => (!method || c.method === method) && c.url.includes(part)); }
+  clear() { this.calls.length = 0; }
+  row(text) { return this.page.locator('[role=row]', { hasText: text }).first(); }
+  async sql(query) { return (await api(this.front, 'POST', '/api/sql', { query }, this.auth.token)).rows; }
+  api(method, path, body) { return api(this.front, method, path, body, this.auth.token); }
+  async close() { await this.context.close(); }
+}
+
+export async function rig(o = {}) {
+  const server = await startServer(o);
+  const data = o.superuser === false ? {} : await seed(server.url, email, password, o.size ?? 'full');
+  const faults = { hook: null };
+  const front = await serve({ server: server.url, prefix: o.prefix ?? '', hook: (req, res) => faults.hook?.(req, res) });
+  const browser = await launch();
+  return { server, front: front.url, browser, data, faults, stop: async () => { await browser.close(); front.close(); await server.stop(); } };
+}

@@ -1,0 +1,121 @@
+//! Views out of the way while what they read changes.
+//!
+//! For some changes of a table all of them go (spec collections-and-fields §4.7 step 5), and PostgreSQL drops nothing that
+//! a view reads.
+
+use dialects::{Dialect, Sql, catalog, ddl, names};
+
+use super::Snapshot;
+use crate::store::{self, Tx};
+
+/// A view that was dropped, to be made again.
+#[derive(Debug)]
+pub struct Aside {
+    /// The name of the view.
+    pub name: String,
+    create: String,
+}
+
+impl Aside {
+    /// With another text.
+    #[must_use]
+    pub fn edited(self, edit: impl FnOnce(&str) -> String) -> Self {
+        Self { create: edit(&self.create), ..self }
+    }
+}
+
+/// Drops the views that a change of a table must not see; the oldest is the first of the list. On PostgreSQL those that read
+/// the table: others, such as those of extensions, are none of its business.
+///
+/// # Errors
+/// What the store reports.
+pub async fn set_for(tx: &Tx, table: &str) -> store::Result<Vec<Aside>> {
+    match tx.dialect() {
+        Dialect::Sqlite => {
+            let views = listed(tx, Sql::plain(catalog::SQLITE_VIEWS)).await?;
+            drop_all(tx, &views).await?;
+            Ok(views)
+        }
+        Dialect::Postgres => set_readers(tx, &[table]).await,
+    }
+}
+
+/// Drops the views that keep others from being dropped because they read them, on PostgreSQL.
+///
+/// # Errors
+/// What the store reports.
+pub async fn set_readers(tx: &Tx, relations: &[&str]) -> store::Result<Vec<Aside>> {
+    let views = match tx.dialect() {
+        Dialect::Sqlite => Vec::new(),
+        Dialect::Postgres => listed(tx, catalog::readers(relations)).await?,
+    };
+    drop_all(tx, &views).await?;
+    Ok(views)
+}
+
+/// The same, of view collections only. Views of others stay in the way of a view that changes: they may not fit any more.
+///
+/// # Errors
+/// What the store reports.
+pub async fn set_reading_collections(
+    tx: &Tx,
+    snapshot: &Snapshot,
+    view: &str,
+) -> store::Result<Vec<Aside>> {
+    if tx.dialect() == Dialect::Sqlite {
+        return Ok(Vec::new());
+    }
+    let mut views = listed(tx, catalog::readers(&[view])).await?;
+    let is_collection = |view: &Aside| {
+        snapshot
+            .iter()
+            .any(|c| c.is_view() && *names::stored(Dialect::Postgres, &c.name) == *view.name)
+    };
+    views.retain(is_collection);
+    drop_all(tx, &views).await?;
+    Ok(views)
+}
+
+/// What a view of PostgreSQL has beside its query (privileges), to be run when it was made again as `of`.
+///
+/// # Errors
+/// What the store reports.
+pub async fn belongings(tx: &Tx, view: &str, of: &str) -> store::Result<String> {
+    if tx.dialect() == Dialect::Sqlite {
+        return Ok(String::new());
+    }
+    tx.query(catalog::belongings(view, of), |rows| {
+        Ok(rows.next()?.map(|row| row.text(0).to_owned()).unwrap_or_default())
+    })
+    .await?
+}
+
+/// Makes views again.
+///
+/// # Errors
+/// What the store reports, when one does not fit what it reads any more.
+pub async fn put_back(tx: &Tx, views: impl IntoIterator<Item = Aside>) -> store::Result<()> {
+    for view in views {
+        tx.execute_batch(view.create).await?;
+    }
+    Ok(())
+}
+
+async fn listed(tx: &Tx, views: Sql) -> store::Result<Vec<Aside>> {
+    tx.query(views, |rows| {
+        let mut out = Vec::new();
+        while let Some(row) = rows.next()? {
+            out.push(Aside { name: row.text(0).to_owned(), create: row.text(1).to_owned() });
+        }
+        Ok(out)
+    })
+    .await?
+}
+
+/// The other way round: a view may read older ones.
+async fn drop_all(tx: &Tx, views: &[Aside]) -> store::Result<()> {
+    for view in views.iter().rev() {
+        tx.execute_batch(ddl::drop_view(tx.dialect(), &view.name)).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,55 @@
+//! Indexes of collections: [`sql_text::index`] over their fields. Source: spec collections-and-fields §4.8.
+
+pub use sql_text::index::{Index, IndexColumn, first_statement};
+
+use dialects::Dialect;
+
+use super::{Collection, view_tree::table_of};
+
+/// The canonical text of an index; `columns` is a list as in SQL, `condition` may be empty.
+#[must_use]
+pub fn canonical(table: &str, name: &str, unique: bool, columns: &str, condition: &str) -> String {
+    let kind = if unique { "UNIQUE INDEX" } else { "INDEX" };
+    let condition = if condition.is_empty() { "" } else { &format!(" WHERE {condition}") };
+    Index::parse(&format!("CREATE {kind} `{name}` ON `{table}` ({columns}){condition}")).build()
+}
+
+/// The statement that makes an index of a collection.
+#[must_use]
+pub fn statement(d: Dialect, index: &Index, collection: &Collection) -> String {
+    match d {
+        Dialect::Sqlite => index.build(),
+        Dialect::Postgres => index.build_postgres(&table_of(collection)),
+    }
+}
+
+/// The names of the fields that an index reads.
+#[must_use]
+pub fn fields_read(index: &Index, collection: &Collection) -> Vec<String> {
+    index.reads(&table_of(collection))
+}
+
+/// The single-column unique index on a field, if one is listed (WHERE ignored).
+#[must_use]
+pub fn find_single_unique(indexes: &[String], column: &str) -> Option<Index> {
+    indexes.iter().map(|text| Index::parse(text)).find(|index| {
+        index.single_unique_column().is_some_and(|name| name.eq_ignore_ascii_case(column))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lookups() {
+        let indexes =
+            ["CREATE UNIQUE INDEX a ON t (x, y)".into(), "create unique index b on t (`Y`)".into()];
+        assert!(find_single_unique(&indexes, "x").is_none());
+        assert_eq!(find_single_unique(&indexes, "y").unwrap().name, "b");
+        let a = Index::parse("CREATE INDEX a ON t (x DESC)");
+        let b = Index::parse("CREATE INDEX b ON u (x)");
+        assert!(a.same_columns(&b));
+        assert_ne!(a.definition(), b.definition());
+    }
+}

@@ -1,0 +1,683 @@
+//! Statements that code builds piece by piece (`app.db()`): the pieces as data, and their spelling.
+//!
+//! Texts of users may name `{:param}`, `[[column]]` and `{{table}}`; values never become part of the text. Source: spec
+//! extending §8, §11.3.
+
+use dialects::{Dialect, ident};
+use serde_json::Value as Json;
+
+use super::{Sql, Value};
+
+/// Named values.
+pub type Params = Vec<(String, Value)>;
+
+/// A JSON value as the database takes it: lists and objects as their text.
+#[must_use]
+pub fn value(json: &Json) -> Value {
+    match json {
+        Json::Null => Value::Null,
+        Json::Bool(on) => Value::Int(i64::from(*on)),
+        Json::Number(n) => match n.as_i64() {
+            Some(n) => Value::Int(n),
+            None => Value::Real(n.as_f64().unwrap_or_default()),
+        },
+        Json::String(text) => Value::Text(text.as_str().into()),
+        other => Value::Text(other.to_string().into()),
+    }
+}
+
+/// A condition.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Expr {
+    /// Holds always: adds nothing.
+    Empty,
+    /// Text of the user with its values.
+    Raw(String, Params),
+    /// Columns with values: equal, NULL, or one of a list; all of them.
+    Hash(Vec<(String, Hashed)>),
+    /// The contrary.
+    Not(Box<Expr>),
+    /// All or any of some.
+    Join(Joined, Vec<Expr>),
+    /// A column has one of some values; the flag turns it round.
+    In(String, Vec<Value>, bool),
+    /// A column contains all (or any) of some texts.
+    Like(Like),
+    /// A column lies between two values, both included; the flag turns it round.
+    Between(String, Value, Value, bool),
+    /// A query gives a row; the flag turns it round.
+    Exists(Box<Expr>, bool),
+}
+
+/// What a column of [`Expr::Hash`] is compared with.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Hashed {
+    /// One value.
+    One(Value),
+    /// Any of them.
+    Any(Vec<Value>),
+}
+
+/// How conditions are joined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Joined {
+    And,
+    Or,
+}
+
+/// A search in a column.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Like {
+    pub column: String,
+    pub texts: Vec<String>,
+    /// What may come before and after the text.
+    pub open: (bool, bool),
+    pub negated: bool,
+    /// Any of the texts is enough.
+    pub any: bool,
+}
+
+/// A query.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Select {
+    pub columns: Vec<String>,
+    pub distinct: bool,
+    pub from: Vec<String>,
+    /// Kind (`INNER JOIN`), table, condition.
+    pub joins: Vec<(&'static str, String, Option<Expr>)>,
+    pub filter: Option<Expr>,
+    pub group_by: Vec<String>,
+    pub having: Option<Expr>,
+    pub order_by: Vec<String>,
+    pub limit: Option<u64>,
+    pub offset: Option<u64>,
+    /// Queries whose rows are added; true keeps duplicates.
+    pub unions: Vec<(Select, bool)>,
+}
+
+/// A statement being written.
+struct Writer {
+    dialect: Dialect,
+    text: String,
+    params: Vec<Value>,
+}
+
+impl Writer {
+    fn new(dialect: Dialect) -> Self {
+        Self { dialect, text: String::new(), params: Vec::new() }
+    }
+    fn finish(self) -> Sql {
+        Sql { text: self.text, params: self.params }
+    }
+    fn push(&mut self, text: &str) {
+        self.text.push_str(text);
+    }
+    fn bind(&mut self, value: Value) {
+        self.params.push(value);
+        let mark = match self.dialect {
+            Dialect::Sqlite => '?',
+            Dialect::Postgres => '$',
+        };
+        self.text.push(mark);
+        self.text.push_str(&self.params.len().to_string());
+    }
+    fn list(&mut self, items: &[String], each: impl Fn(&mut Self, &str)) {
+        for (at, item) in items.iter().enumerate() {
+            if at > 0 {
+                self.push(", ");
+            }
+            each(self, item);
+        }
+    }
+
+    /// Text of users. Names in brackets are quoted, `{:name}` is bound; one without a value stays as it is, which the
+    /// database will refuse. Texts, quoted names and comments are left alone.
+    fn raw(&mut self, text: &str, params: &Params) {
+        let mut rest = text;
+        while let Some(at) = rest.find(['{', '[', '\'', '"', '`', '-', '/']) {
+            self.push(&rest[..at]);
+            rest = &rest[at..];
+            rest = match special(rest) {
+                Special::Param(name, after) => {
+                    match params.iter().find(|(known, _)| known == name) {
+                        Some((_, value)) => self.bind(value.clone()),
+                        None => self.push(&rest[..rest.len() - after.len()]),
+                    }
+                    after
+                }
+                Special::Name(name, after) => {
+                    self.name(name);
+                    after
+                }
+                Special::Text(len) => {
+                    self.push(&rest[..len]);
+                    &rest[len..]
+                }
+            };
+        }
+        self.push(rest);
+    }
+
+    /// `table.column`, each part quoted.
+    fn name(&mut self, name: &str) {
+        for (at, part) in name.split('.').enumerate() {
+            if at > 0 {
+                self.push(".");
+            }
+            match part {
+                "*" => self.push("*"),
+                part => self.push(&ident(part.trim_matches(['"', '`']))),
+            }
+        }
+    }
+
+    /// A column or table as users write it: a plain name is quoted, `name alias` and `name AS alias` as two names,
+    /// everything else is an expression.
+    fn item(&mut self, text: &str) {
+        let text = text.trim();
+        let words: Vec<&str> = text.split_whitespace().collect();
+        match words[..] {
+            [name] if is_name(name) => self.name(name),
+            [name, alias] if is_name(name) && is_name(alias) => {
+                self.name(name);
+                self.push(" AS ");
+                self.name(alias);
+            }
+            [name, word, alias]
+                if is_name(name) && is_name(alias) && word.eq_ignore_ascii_case("as") =>
+            {
+                self.name(name);
+                self.push(" AS ");
+                self.name(alias);
+            }
+            _ => self.raw(text, &Params::new()),
+        }
+    }
+
+    /// `created DESC`.
+    fn order(&mut self, text: &str) {
+        let (name, direction) = text.trim().rsplit_once(' ').unwrap_or((text.trim(), ""));
+        let is_known =
+            direction.eq_ignore_ascii_case("asc") || direction.eq_ignore_ascii_case("desc");
+        match is_known && is_name(name.trim()) {
+            true => {
+                self.name(name.trim());
+                self.push(" ");
+                self.push(&direction.to_ascii_uppercase());
+            }
+            false => self.item(text),
+        }
+    }
+
+    fn values(&mut self, values: &[Value]) {
+        for (at, value) in values.iter().enumerate() {
+            if at > 0 {
+                self.push(", ");
+            }
+            self.bind(value.clone());
+        }
+    }
+
+    fn expr(&mut self, expr: &Expr) {
+        match expr {
+            Expr::Empty => self.push("1=1"),
+            Expr::Raw(text, params) => self.raw(text, params),
+            Expr::Hash(columns) => {
+                let parts: Vec<Expr> =
+                    columns.iter().map(|(name, want)| hashed(name, want)).collect();
+                self.joined(Joined::And, &parts);
+            }
+            Expr::Not(inner) => {
+                self.push("NOT (");
+                self.expr(inner);
+                self.push(")");
+            }
+            Expr::Join(how, parts) => self.joined(*how, parts),
+            Expr::In(_, values, negated) if values.is_empty() => {
+                self.push(if *negated { "1=1" } else { "0=1" });
+            }
+            Expr::In(column, values, negated) => {
+                self.item(column);
+                self.push(if *negated { " NOT IN (" } else { " IN (" });
+                self.values(values);
+                self.push(")");
+            }
+            Expr::Like(like) => self.like(like),
+            Expr::Between(column, low, high, negated) => {
+                self.item(column);
+                self.push(if *negated { " NOT BETWEEN " } else { " BETWEEN " });
+                self.bind(low.clone());
+                self.push(" AND ");
+                self.bind(high.clone());
+            }
+            Expr::Exists(query, negated) => {
+                self.push(if *negated { "NOT EXISTS (" } else { "EXISTS (" });
+                self.expr(query);
+                self.push(")");
+            }
+        }
+    }
+
+    fn joined(&mut self, how: Joined, parts: &[Expr]) {
+        let parts: Vec<&Expr> = parts.iter().filter(|part| **part != Expr::Empty).collect();
+        match parts[..] {
+            [] => self.push("1=1"),
+            [one] => self.expr(one),
+            _ => {
+                for (at, part) in parts.iter().enumerate() {
+                    if at > 0 {
+                        self.push(if how == Joined::And { " AND " } else { " OR " });
+                    }
+                    self.push("(");
+                    self.expr(part);
+                    self.push(")");
+                }
+            }
+        }
+    }
+
+    fn like(&mut self, like: &Like) {
+        let word = match (self.dialect, like.negated) {
+            // SQLite's LIKE folds case by itself
+            (Dialect::Sqlite, false) => " LIKE ",
+            (Dialect::Sqlite, true) => " NOT LIKE ",
+            (Dialect::Postgres, false) => " ILIKE ",
+            (Dialect::Postgres, true) => " NOT ILIKE ",
+        };
+        if like.texts.is_empty() {
+            return self.push("1=1");
+        }
+        for (at, text) in like.texts.iter().enumerate() {
+            if at > 0 {
+                self.push(if like.any { " OR " } else { " AND " });
+            }
+            let text = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+            let edge = |open: bool| if open { "%" } else { "" };
+            let text = format!("{}{text}{}", edge(like.open.0), edge(like.open.1));
+            self.item(&like.column);
+            self.push(word);
+            self.bind(Value::Text(text.into()));
+            self.push(" ESCAPE '\\'");
+        }
+    }
+
+    fn select(&mut self, select: &Select) {
+        self.push(if select.distinct { "SELECT DISTINCT " } else { "SELECT " });
+        match select.columns.is_empty() {
+            true => self.push("*"),
+            false => self.list(&select.columns, Self::item),
+        }
+        if !select.from.is_empty() {
+            self.push(" FROM ");
+            self.list(&select.from, Self::item);
+        }
+        for (kind, table, on) in &select.joins {
+            self.push(" ");
+            self.push(kind);
+            self.push(" ");
+            self.item(table);
+            if let Some(on) = on {
+                self.push(" ON ");
+                self.expr(on);
+            }
+        }
+        self.clause(" WHERE ", select.filter.as_ref());
+        if !select.group_by.is_empty() {
+            self.push(" GROUP BY ");
+            self.list(&select.group_by, Self::item);
+        }
+        self.clause(" HAVING ", select.having.as_ref());
+        for (other, all) in &select.unions {
+            self.push(if *all { " UNION ALL " } else { " UNION " });
+            self.select(other);
+        }
+        if !select.order_by.is_empty() {
+            self.push(" ORDER BY ");
+            self.list(&select.order_by, Self::order);
+        }
+        match (select.limit, select.offset, self.dialect) {
+            (Some(limit), ..) => self.push(&format!(" LIMIT {limit}")),
+            (None, Some(_), Dialect::Sqlite) => self.push(" LIMIT -1"),
+            (None, ..) => {}
+        }
+        if let Some(offset) = select.offset {
+            self.push(&format!(" OFFSET {offset}"));
+        }
+    }
+
+    fn clause(&mut self, word: &str, expr: Option<&Expr>) {
+        if let Some(expr) = expr.filter(|expr| **expr != Expr::Empty) {
+            self.push(word);
+            self.expr(expr);
+        }
+    }
+}
+
+fn hashed(name: &str, want: &Hashed) -> Expr {
+    match want {
+        Hashed::One(Value::Null) => {
+            let mut text = String::from("[[");
+            text.push_str(name);
+            text.push_str("]] IS NULL");
+            Expr::Raw(text, Params::new())
+        }
+        Hashed::One(value) => {
+            let text = format!("[[{name}]] = {{:v}}");
+            Expr::Raw(text, vec![("v".to_owned(), value.clone())])
+        }
+        Hashed::Any(values) => Expr::In(name.to_owned(), values.clone(), false),
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    let is_part = |part: &str| {
+        part == "*"
+            || !part.is_empty()
+                && !part.starts_with(|c: char| c.is_ascii_digit())
+                && part.chars().all(|c| c == '_' || c.is_alphanumeric())
+    };
+    text.split('.').all(is_part)
+}
+
+/// What a text of users goes on with.
+enum Special<'a> {
+    /// `{:name}`, and what comes after.
+    Param(&'a str, &'a str),
+    /// `[[name]]` or `{{name}}`.
+    Name(&'a str, &'a str),
+    /// So many bytes of ordinary text.
+    Text(usize),
+}
+
+fn special(text: &str) -> Special<'_> {
+    let quoted = |end: char| text[1..].find(end).map_or(text.len(), |at| at + 1 + end.len_utf8());
+    let between = |open: &str, close: &str| {
+        let inner = text.strip_prefix(open)?;
+        let end = inner.find(close)?;
+        let name = &inner[..end];
+        let is_plain = !name.is_empty()
+            && name.chars().all(|c| c == '_' || c == '.' || c == '*' || c.is_alphanumeric());
+        is_plain.then(|| (name, &inner[end + close.len()..]))
+    };
+    match text.as_bytes() {
+        [b'\'', ..] => Special::Text(quoted('\'')),
+        [b'"', ..] => Special::Text(quoted('"')),
+        [b'`', ..] => Special::Text(quoted('`')),
+        [b'-', b'-', ..] => Special::Text(text.find('\n').unwrap_or(text.len())),
+        [b'/', b'*', ..] => Special::Text(text.find("*/").map_or(text.len(), |at| at + 2)),
+        _ => {
+            if let Some((name, after)) = between("{:", "}") {
+                return Special::Param(name, after);
+            }
+            match between("[[", "]]").or_else(|| between("{{", "}}")) {
+                Some((name, after)) => Special::Name(name, after),
+                None => Special::Text(1),
+            }
+        }
+    }
+}
+
+/// Text of users as a statement.
+#[must_use]
+pub fn raw(d: Dialect, text: &str, params: &Params) -> Sql {
+    let mut writer = Writer::new(d);
+    writer.raw(text, params);
+    writer.finish()
+}
+
+/// A query as a statement.
+#[must_use]
+pub fn select(d: Dialect, select: &Select) -> Sql {
+    let mut writer = Writer::new(d);
+    writer.select(select);
+    writer.finish()
+}
+
+/// How many rows a query gives.
+#[must_use]
+pub fn count(d: Dialect, select: &Select) -> Sql {
+    let mut writer = Writer::new(d);
+    writer.push("SELECT COUNT(*) FROM (");
+    writer.select(&Select { order_by: Vec::new(), ..select.clone() });
+    writer.push(") AS counted");
+    writer.finish()
+}
+
+/// A row that is added; with `keys` it replaces the row that has the same values in them.
+#[must_use]
+pub fn insert(d: Dialect, table: &str, columns: &[(String, Value)], keys: &[String]) -> Sql {
+    let mut writer = Writer::new(d);
+    writer.push("INSERT INTO ");
+    writer.name(table);
+    if columns.is_empty() {
+        writer.push(" DEFAULT VALUES");
+        return writer.finish();
+    }
+    let names: Vec<String> = columns.iter().map(|(name, _)| name.clone()).collect();
+    writer.push(" (");
+    writer.list(&names, Writer::name);
+    writer.push(") VALUES (");
+    let values: Vec<Value> = columns.iter().map(|(_, value)| value.clone()).collect();
+    writer.values(&values);
+    writer.push(")");
+    if !keys.is_empty() {
+        writer.push(" ON CONFLICT (");
+        writer.list(keys, Writer::name);
+        let others: Vec<String> = names.into_iter().filter(|name| !keys.contains(name)).collect();
+        if others.is_empty() {
+            writer.push(") DO NOTHING");
+        } else {
+            writer.push(") DO UPDATE SET ");
+            writer.list(&others, |writer, name| {
+                writer.name(name);
+                writer.push(" = excluded.");
+                writer.name(name);
+            });
+        }
+    }
+    writer.finish()
+}
+
+/// Rows that are changed.
+#[must_use]
+pub fn update(d: Dialect, table: &str, columns: &[(String, Value)], filter: &Expr) -> Sql {
+    let mut writer = Writer::new(d);
+    writer.push("UPDATE ");
+    writer.name(table);
+    writer.push(" SET ");
+    for (at, (name, value)) in columns.iter().enumerate() {
+        if at > 0 {
+            writer.push(", ");
+        }
+        writer.name(name);
+        writer.push(" = ");
+        writer.bind(value.clone());
+    }
+    writer.clause(" WHERE ", Some(filter));
+    writer.finish()
+}
+
+/// Rows that are deleted.
+#[must_use]
+pub fn delete(d: Dialect, table: &str, filter: &Expr) -> Sql {
+    let mut writer = Writer::new(d);
+    writer.push("DELETE FROM ");
+    writer.name(table);
+    writer.clause(" WHERE ", Some(filter));
+    writer.finish()
+}
+
+/// The records of a table that satisfy a condition: its columns first, then what the query adds.
+#[must_use]
+pub fn records(d: Dialect, table: &str, columns: &[String], query: &Select) -> Sql {
+    let own = columns.iter().map(|column| format!("{table}.{column}"));
+    select(
+        d,
+        &Select {
+            columns: own.chain(query.columns.iter().cloned()).collect(),
+            from: std::iter::once(table.to_owned()).chain(query.from.iter().cloned()).collect(),
+            ..query.clone()
+        },
+    )
+}
+
+/// True if a statement may give rows without changing anything, by its first word.
+#[must_use]
+pub fn reads(text: &str) -> bool {
+    let word: String = text.trim_start().chars().take_while(char::is_ascii_alphabetic).collect();
+    ["SELECT", "VALUES", "EXPLAIN", "PRAGMA", "SHOW", "TABLE"]
+        .iter()
+        .any(|known| word.eq_ignore_ascii_case(known))
+        || word.eq_ignore_ascii_case("WITH") && !writes(text)
+}
+
+/// True if one of the words that write stands in a text.
+fn writes(text: &str) -> bool {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let verbs = ["INSERT", "UPDATE", "DELETE", "REPLACE"];
+    words.into_iter().any(|word| verbs.iter().any(|verb| word.eq_ignore_ascii_case(verb)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(value: &str) -> Value {
+        Value::Text(value.into())
+    }
+
+    #[test]
+    fn raw_texts() {
+        let params = vec![("id".to_owned(), Value::Int(1)), ("t".to_owned(), text("x"))];
+        for (given, want, n_params) in [
+            ("a = {:id}", "a = ?1", 1),
+            ("{:t} {:id} {:t}", "?1 ?2 ?3", 3),
+            ("[[u.name]] = {{users}}", r#""u"."name" = "users""#, 0),
+            ("'{:id}' \"{:id}\" `[[x]]`", "'{:id}' \"{:id}\" `[[x]]`", 0),
+            ("1 -- {:id}\n{:id}", "1 -- {:id}\n?1", 1),
+            ("/* [[a]] */ a[1] - b / c", "/* [[a]] */ a[1] - b / c", 0),
+            ("{:missing}", "{:missing}", 0),
+            ("'it''s {:id}' {:id}", "'it''s {:id}' ?1", 1),
+        ] {
+            let sql = raw(Dialect::Sqlite, given, &params);
+            assert_eq!((sql.text.as_str(), sql.params.len()), (want, n_params), "{given}");
+        }
+        assert_eq!(raw(Dialect::Postgres, "{:id}", &params).text, "$1");
+    }
+
+    #[test]
+    fn queries() {
+        let query = Select {
+            columns: vec!["u.id".into(), "count(*) AS n".into(), "u.name title".into()],
+            distinct: true,
+            from: vec!["users u".into()],
+            joins: vec![(
+                "LEFT JOIN",
+                "profiles AS p".into(),
+                Some(Expr::Raw("p.user = u.id".into(), Params::new())),
+            )],
+            filter: Some(Expr::Join(
+                Joined::And,
+                vec![
+                    Expr::Hash(vec![
+                        ("status".into(), Hashed::One(text("a"))),
+                        ("gone".into(), Hashed::One(Value::Null)),
+                        ("kind".into(), Hashed::Any(vec![Value::Int(1), Value::Int(2)])),
+                    ]),
+                    Expr::Empty,
+                    Expr::Between("age".into(), Value::Int(1), Value::Int(9), true),
+                ],
+            )),
+            group_by: vec!["u.id".into()],
+            having: Some(Expr::Raw("count(*) > {:n}".into(), vec![("n".into(), Value::Int(3))])),
+            order_by: vec!["u.created desc".into(), "random()".into()],
+            offset: Some(5),
+            ..Select::default()
+        };
+        let sql = select(Dialect::Sqlite, &query);
+        assert_eq!(
+            sql.text,
+            r#"SELECT DISTINCT "u"."id", count(*) AS n, "u"."name" AS "title" FROM "users" AS "u" LEFT JOIN "profiles" AS "p" ON p.user = u.id WHERE (("status" = ?1) AND ("gone" IS NULL) AND ("kind" IN (?2, ?3))) AND ("age" NOT BETWEEN ?4 AND ?5) GROUP BY "u"."id" HAVING count(*) > ?6 ORDER BY "u"."created" DESC, random() LIMIT -1 OFFSET 5"#
+        );
+        assert_eq!(sql.params.len(), 6);
+        assert!(!select(Dialect::Postgres, &query).text.contains("LIMIT"));
+    }
+
+    #[test]
+    fn conditions() {
+        let like = |negated, any| {
+            Expr::Like(Like {
+                column: "title".into(),
+                texts: vec!["50%".into(), "b".into()],
+                open: (true, false),
+                negated,
+                any,
+            })
+        };
+        for (expr, want) in [
+            (like(false, false), r#""title" LIKE ?1 ESCAPE '\' AND "title" LIKE ?2 ESCAPE '\'"#),
+            (
+                like(true, true),
+                r#""title" NOT LIKE ?1 ESCAPE '\' OR "title" NOT LIKE ?2 ESCAPE '\'"#,
+            ),
+            (Expr::In("a".into(), vec![], false), "0=1"),
+            (Expr::In("a".into(), vec![], true), "1=1"),
+            (
+                Expr::Not(Box::new(Expr::In("a".into(), vec![Value::Int(1)], true))),
+                r#"NOT ("a" NOT IN (?1))"#,
+            ),
+            (
+                Expr::Exists(Box::new(Expr::Raw("SELECT 1".into(), Params::new())), true),
+                "NOT EXISTS (SELECT 1)",
+            ),
+            (Expr::Join(Joined::Or, vec![]), "1=1"),
+        ] {
+            let mut writer = Writer::new(Dialect::Sqlite);
+            writer.expr(&expr);
+            assert_eq!(writer.text, want);
+        }
+        let mut writer = Writer::new(Dialect::Sqlite);
+        writer.expr(&like(false, false));
+        assert_eq!(writer.params[0], text("%50\\%"));
+    }
+
+    #[test]
+    fn writing() {
+        let columns = [("id".to_owned(), text("a")), ("n".to_owned(), Value::Int(1))];
+        for (sql, want) in [
+            (
+                insert(Dialect::Sqlite, "t", &columns, &[]),
+                r#"INSERT INTO "t" ("id", "n") VALUES (?1, ?2)"#,
+            ),
+            (
+                insert(Dialect::Postgres, "t", &columns, &["id".into()]),
+                r#"INSERT INTO "t" ("id", "n") VALUES ($1, $2) ON CONFLICT ("id") DO UPDATE SET "n" = excluded."n""#,
+            ),
+            (
+                update(
+                    Dialect::Sqlite,
+                    "t",
+                    &columns[1..],
+                    &Expr::Raw("id = {:i}".into(), vec![("i".into(), text("a"))]),
+                ),
+                r#"UPDATE "t" SET "n" = ?1 WHERE id = ?2"#,
+            ),
+            (delete(Dialect::Sqlite, "t", &Expr::Empty), r#"DELETE FROM "t""#),
+        ] {
+            assert_eq!(sql.text, want);
+        }
+    }
+
+    #[test]
+    fn what_only_reads() {
+        for (text, want) in [
+            (" select 1", true),
+            ("WITH x AS (SELECT 1) SELECT * FROM x", true),
+            ("WITH x AS (SELECT 1) DELETE FROM y", false),
+            ("INSERT INTO x DEFAULT VALUES RETURNING id", false),
+            ("PRAGMA user_version", true),
+        ] {
+            assert_eq!(reads(text), want, "{text}");
+        }
+    }
+}

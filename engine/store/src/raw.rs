@@ -1,0 +1,117 @@
+//! SQL that users wrote: view queries, the SQL console, `app.db()`. The only door for it.
+
+use std::time::Duration;
+
+use dialects::Dialect;
+use sql_text::{marks, statement};
+
+pub use sql_text::statement::Statements;
+
+use super::{Database, Db, Result, Sql, database::Backend, sqlite, tx};
+
+/// A result column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// Name or alias.
+    pub name: String,
+    /// Declared type in upper case, `""` for expressions.
+    pub decl_type: String,
+    /// Always true, as the reference's driver reports it.
+    pub nullable: bool,
+}
+
+/// Rows as text, as the console and scripts see them.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TextRows {
+    /// The columns of the last statement.
+    pub columns: Vec<Column>,
+    /// Cells; `None` is NULL.
+    pub rows: Vec<Vec<Option<String>>>,
+    /// How long the statements themselves ran, without the wait for a connection.
+    pub took: Duration,
+}
+
+/// The console's text as the database gets it, and what its statements do.
+#[must_use]
+pub fn console(d: Dialect, text: &str) -> (Sql, Statements) {
+    (Sql::plain(marks::quoted(text)), statement::read(text, d == Dialect::Postgres))
+}
+
+/// Runs one or more statements; the rows of the last one, at most `max_rows`.
+///
+/// `limit` is the time limit. Parameters belong to the last statement. On SQLite, statements that only read run on a
+/// reader, others (`PRAGMA x = y`, `WITH … INSERT`) on the writer, outside of a transaction.
+///
+/// # Errors
+/// What the driver says; `empty query` without a statement.
+pub async fn read(db: &Db, sql: Sql, max_rows: usize, limit: Duration) -> Result<TextRows> {
+    match db {
+        Db::Tx(tx) => match &tx.kind {
+            tx::Kind::Sqlite(tx) => sqlite::raw::read_tx(tx, sql, max_rows).await,
+            tx::Kind::Postgres(tx) => Box::pin(tx.raw_read(&sql, max_rows)).await,
+        },
+        Db::Pool(Database(Backend::Sqlite(database))) => {
+            sqlite::raw::read(database, sql, max_rows, limit).await
+        }
+        Db::Pool(Database(Backend::Postgres(database))) => {
+            database.raw_read(&sql, max_rows, limit).await
+        }
+    }
+}
+
+/// Runs one or more writing statements in one transaction; the number of rows the last one changed.
+///
+/// # Errors
+/// What the driver says; then nothing is kept.
+pub async fn write(db: &Db, sql: Sql, limit: Duration) -> Result<u64> {
+    let changes = match db {
+        Db::Tx(tx) => write_tx(tx, sql).await?,
+        Db::Pool(database) => {
+            let tx = database.begin_within(limit).await?;
+            let changes = write_tx(&tx, sql).await?;
+            tx.commit().await?;
+            changes
+        }
+    };
+    // Users may have changed the schema.
+    db.database().bump();
+    Ok(changes)
+}
+
+async fn write_tx(tx: &tx::Tx, sql: Sql) -> Result<u64> {
+    match &tx.kind {
+        tx::Kind::Sqlite(tx) => sqlite::raw::write_tx(tx, sql).await,
+        tx::Kind::Postgres(tx) => Box::pin(tx.raw_write(&sql)).await,
+    }
+}
+
+/// What the database would do with a query, one line per step.
+///
+/// # Errors
+/// What the driver says.
+pub async fn explain(db: &Db, sql: Sql) -> Result<Vec<String>> {
+    let verb = match db.dialect() {
+        dialects::Dialect::Sqlite => "EXPLAIN QUERY PLAN",
+        dialects::Dialect::Postgres => "EXPLAIN",
+    };
+    let asked = Sql { text: format!("{verb} {}", sql.text), params: sql.params };
+    let found = read(db, asked, 1000, db.database().query_timeout()).await?;
+    Ok(found.rows.into_iter().filter_map(|mut row| row.pop().flatten()).collect())
+}
+
+/// The columns a query gives, without running it.
+///
+/// # Errors
+/// What the driver says.
+pub async fn columns(db: &Db, text: String) -> Result<Vec<Column>> {
+    match db {
+        Db::Tx(tx) => match &tx.kind {
+            tx::Kind::Sqlite(tx) => sqlite::raw::columns_tx(tx, text).await,
+            tx::Kind::Postgres(tx) => Box::pin(tx.raw_columns(&text)).await,
+        },
+        Db::Pool(Database(Backend::Sqlite(database))) => sqlite::raw::columns(database, text).await,
+        Db::Pool(Database(Backend::Postgres(database))) => {
+            Box::pin(database.raw_columns(&text)).await
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Mails: the message and its addresses.
+
+pub use engine::event::{Address, Message};

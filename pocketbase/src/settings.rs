@@ -1,0 +1,3 @@
+//! The settings of the app, as the dashboard shows them.
+
+pub use engine::settings::Settings;

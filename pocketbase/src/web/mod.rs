@@ -1,0 +1,31 @@
+//! Routes of one's own: handlers with typed arguments, middlewares, requests and answers.
+//!
+//! A thin face over `api`, which routes, limits, logs and writes. The only room of this crate that knows HTTP.
+
+mod event;
+mod extract;
+mod handler;
+mod info;
+pub mod middleware;
+mod respond;
+mod router;
+mod texts;
+
+pub use self::{
+    event::RequestEvent,
+    extract::{
+        AuthRecord, Bytes, Form, FromRequest, Headers, Json, Path, Query, SuperuserAuth,
+        UploadedFiles,
+    },
+    handler::Handler,
+    info::RequestInfo,
+    middleware::Middleware,
+    respond::{Html, IntoResponse, NoContent, Redirect, Stream, Xml},
+    router::{RouteRef, Router},
+};
+
+/// What `on_serve` events know besides the app.
+#[derive(Debug)]
+pub(crate) struct Serving {
+    pub(crate) base_url: String,
+}
