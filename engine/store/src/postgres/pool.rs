@@ -9,6 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use parking_lot::Mutex;
+
 use super::{
     Dsn,
     conn::Conn,
@@ -16,7 +18,6 @@ use super::{
     shares::{Permit, Shares, Subject},
 };
 use crate::{Error, Result, Trace};
-use parking_lot::Mutex;
 
 /// Connections that nobody used for so long are closed.
 const IDLE: Duration = Duration::from_secs(180);
