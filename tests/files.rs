@@ -111,9 +111,9 @@ fn the_story(house: &House) {
     let whole = house.file(&png, "");
     assert_eq!((whole.status, whole.body == source), (200, true));
     assert_eq!(whole.header("content-type"), Some("image/png"));
-    let name = format!("inline; filename={}", png.1);
+    let name = format!("inline; filename=\"{}\"", png.1);
     assert_eq!(whole.header("content-disposition"), Some(name.as_str()));
-    let name = format!("attachment; filename={}", png.1);
+    let name = format!("attachment; filename=\"{}\"", png.1);
     assert_eq!(house.file(&png, "?download=1").header("content-disposition"), Some(name.as_str()));
 
     // in parts

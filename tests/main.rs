@@ -26,6 +26,7 @@ mod postgres_same;
 mod postgres_tls;
 mod realtime;
 mod sdk;
+mod structure;
 mod support;
 mod tidy;
 mod transfer;

@@ -145,6 +145,66 @@ fn what_is_logged_follows_the_settings() {
 }
 
 #[test]
+fn the_log_can_be_emptied_and_its_lines_have_limits() {
+    let server = Server::fresh(&[]);
+    let token = server.superuser();
+    let ask =
+        |method: &str, path: &str, token: &str| server.send(method, path, token, &Value::Null);
+    let lines = || {
+        let items = ask("GET", "/api/logs?filter=message~'zz'&sort=@rowid", &token).json();
+        items["items"].as_array().cloned().unwrap_or_default()
+    };
+    let get = |path: &str, agent: &str| {
+        let mut client = Client::connect(server.port).expect("connect");
+        client.get(path, &[("User-Agent", agent)]).expect("an answer");
+    };
+    // Cut by bytes, with a mark; bytes of no character are U+FFFD.
+    get(&format!("/zz1?q={}", "q".repeat(3_100)), "café 😀");
+    get("/zz2?q=%C3%A9%ff", &"é".repeat(1_001));
+    let found = eventually("both lines", || Some(lines()).filter(|lines| lines.len() == 2));
+    let url = format!("/zz1?q={}...", "q".repeat(2_993));
+    assert_eq!(found[0]["message"], format!("GET {url}"));
+    assert_eq!(
+        (&found[0]["data"]["url"], &found[0]["data"]["userAgent"]),
+        (&json!(url), &json!("café 😀"))
+    );
+    assert_eq!(found[1]["message"], "GET /zz2?q=é\u{fffd}");
+    assert_eq!(found[1]["data"]["userAgent"], format!("{}...", "é".repeat(1_000)));
+
+    let settings = |logs: Value| {
+        server.send("PATCH", "/api/settings", &token, &json!({ "logs": logs })).json()
+    };
+    let logs = settings(json!({"maxDataSize": 150, "logIP": false}))["logs"].to_string();
+    assert_eq!(
+        logs,
+        r#"{"maxDataSize":150,"maxDays":5,"minLevel":0,"logIP":false,"logAuthId":false}"#
+    );
+    assert_eq!(
+        settings(json!({"maxDataSize": -1}))["data"]["logs"]["maxDataSize"],
+        json!({"code": "validation_min_greater_equal_than_required", "message": "Must be no less than 0.", "params": {"threshold": 0}})
+    );
+    get("/zz3", &"U".repeat(500));
+    let found = eventually("a third line", || Some(lines()).filter(|lines| lines.len() == 3));
+    let data = found[2]["data"].as_object().expect("data");
+    assert_eq!(data["__pb_truncated__"], true);
+    assert_eq!(data.keys().next().map(String::as_str), Some("__pb_truncated__"));
+    assert!(!data.contains_key("userIP") && data["method"] == "GET", "{data:?}");
+
+    assert_eq!(ask("DELETE", "/api/logs", "").status, 401);
+    assert_eq!(ask("DELETE", "/api/logs/x", &token).status, 404);
+    get("/zz4", "waits");
+    let gone = ask("DELETE", "/api/logs", &token);
+    assert_eq!((gone.status, gone.body.len()), (204, 0));
+    assert_eq!(lines(), Vec::<Value>::new());
+    // Not even what waited, and not the deletion.
+    get("/zz5", "");
+    let found = eventually("a line after", || Some(lines()).filter(|lines| !lines.is_empty()));
+    assert_eq!((found.len(), &found[0]["message"]), (1, &json!("GET /zz5")));
+    let all = ask("GET", "/api/logs?filter=message~'DELETE'", &token).json();
+    assert_eq!(all["items"], json!([]));
+}
+
+#[test]
 fn crons_are_listed_and_run() {
     let server = Server::fresh(&[]);
     let token = server.superuser();
@@ -210,7 +270,7 @@ fn a_backup_goes_out_and_comes_back() {
     let path = format!("/api/backups/one.zip?token={access}");
     let whole = server.send("GET", &path, "", &Value::Null);
     assert_eq!(whole.status, 200);
-    assert_eq!(whole.header("content-disposition"), Some("attachment; filename=one.zip"));
+    assert_eq!(whole.header("content-disposition"), Some(r#"attachment; filename="one.zip""#));
     assert_eq!(whole.header("content-type"), Some("application/zip"));
     assert!(whole.body.starts_with(b"PK\x03\x04"));
     for (path, status) in [

@@ -108,6 +108,10 @@ fn trusted_proxies_and_superuser_addresses() {
     let ok = |ip: &str| (200, ip.to_owned());
     let forwarded = ("X-Forwarded-For", "1.1.1.1, nonsense, 2.2.2.2:80, 3.3.3.3");
     assert_eq!(real_ip(&[forwarded]), ok("127.0.0.1"), "nothing is trusted by itself");
+    let headers = [("Authorization", token.as_str()), forwarded];
+    let (_, _, body) = get(server.port, "/api/health", &headers);
+    let body: Value = serde_json::from_slice(&body).expect("json");
+    assert_eq!(body["data"]["possibleProxyHeader"], "X-Forwarded-For");
     set(&server, &token, &json!({"trustedProxy": {"headers": ["X-Real-IP", "X-Forwarded-For"]}}));
     assert_eq!(real_ip(&[forwarded]), ok("3.3.3.3"));
     assert_eq!(
@@ -135,6 +139,66 @@ fn trusted_proxies_and_superuser_addresses() {
     };
     assert_eq!(login("10.1.1.1").as_deref(), Some("200"));
     assert_eq!(login("11.1.1.1").as_deref(), Some("403"));
+}
+
+/// Nothing after the value, and no escapes but those that JSON needs.
+#[test]
+fn json_on_the_wire() {
+    let server = Server::fresh(&[]);
+    let token = server.superuser();
+    let body = json!({"name": "t", "type": "base", "listRule": "", "createRule": "", "fields": [
+        {"name": "title", "type": "text"}, {"name": "js", "type": "json"}, {"name": "at", "type": "email"}]});
+    let made = server.send("POST", "/api/collections", &token, &body);
+    let text = String::from_utf8(made.body).expect("utf-8");
+    assert!(
+        text.contains(r#""exceptDomains":[],"#) && text.contains(r#""onlyDomains":[],"#),
+        "{text}"
+    );
+    let send = |content_type: &str, body: &[u8]| {
+        let mut client = Client::connect(server.port).expect("connect");
+        let path = "/api/collections/t/records?fields=js,title";
+        let answer = client.send("POST", path, "", content_type, body).expect("an answer");
+        String::from_utf8(answer.body).expect("utf-8")
+    };
+    for (content_type, body, want) in [
+        (
+            "application/json",
+            &br#"{"title":"<b>&'\u2028\t\u0001","js":{"b":"<\u00e9","a":[1.0,1e2]}}"#[..],
+            "{\"js\":{\"a\":[1,100],\"b\":\"<é\"},\"title\":\"<b>&'\u{2028}\\t\\u0001\"}",
+        ),
+        (
+            "application/json",
+            br#"{"js":"{\"b\": \"\\u00e9\\u003c\\/\\ud800\"}"}"#,
+            "{\"js\":{\"b\":\"é</\u{fffd}\"},\"title\":\"\"}",
+        ),
+        (
+            "application/x-www-form-urlencoded",
+            b"title=a%e2%80x%ff+%3C",
+            "{\"js\":null,\"title\":\"a\u{fffd}\u{fffd}x\u{fffd} <\"}",
+        ),
+    ] {
+        assert_eq!(send(content_type, body), want);
+    }
+    // Shown as stored: order and numbers stay, blanks and needless escapes do not.
+    let form = b"js=%7B%22b%22%3A%20%22%5Cu003c%22%2C%22a%22%3A%5B1.50%2C-0%2C1e2%5D%7D";
+    send("application/x-www-form-urlencoded", form);
+    let list = |filter: &str| {
+        let path = format!("/api/collections/t/records?skipTotal=1&filter={filter}");
+        String::from_utf8(server.send("GET", &path, "", &Value::Null).body).expect("utf-8")
+    };
+    let shown = list("js.b='%3C'");
+    assert!(shown.contains(r#","js":{"b":"<","a":[1.50,-0,1e2]},"title":""}],"#), "{shown}");
+    assert!(shown.ends_with("}"), "{shown}");
+    assert_eq!(list("js~'%3C'").matches("\"id\"").count(), 1, "what came as JSON has no escapes");
+    assert_eq!(list("js~'u003c'").matches("\"id\"").count(), 2, "what came as text keeps them");
+    let health = server.send("GET", "/api/health", "", &Value::Null);
+    assert_eq!(health.header("content-length"), Some("50"));
+    let wrong = server.send("GET", "/api/collections/<b>&/records", "", &Value::Null);
+    assert!(wrong.body.ends_with(b"}"), "{:?}", wrong.json());
+    for path in ["/api/health", "/api/none", "/none"] {
+        let answer = server.send("HEAD", path, "", &Value::Null);
+        assert_eq!(answer.header("cross-origin-opener-policy"), Some("same-origin"), "{path}");
+    }
 }
 
 /// `"`, `<`, `>` and bytes that are no UTF-8 need no escaping: plain `curl` sends them as they are typed.

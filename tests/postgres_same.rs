@@ -126,6 +126,12 @@ fn logs() {
     for bad in ["/api/logs?filter=nope%3D1", "/api/logs/stats?filter=%28", "/api/logs?sort=nope"] {
         both(&servers, "GET", bad, &Value::Null);
     }
+    for server in &servers {
+        let gone = server.send("DELETE", "/api/logs", &server.superuser(), &Value::Null);
+        assert_eq!(gone.status, 204);
+    }
+    let (_, page) = both(&servers, "GET", &list("", ""), &Value::Null);
+    assert_eq!(page["totalItems"], 0);
 }
 
 #[test]

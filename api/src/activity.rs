@@ -3,22 +3,23 @@
 //! Builds the entry's JSON text at once, without maps, and hands it to the engine's log buffer.
 //! Source: spec server-settings-operations §2.12.
 
-use std::{cell::RefCell, time::Instant};
+use std::{borrow::Cow, cell::RefCell, time::Instant};
 
-use engine::{FieldError, FieldErrors, log::Entry, time};
-use http::header;
+use engine::{FieldError, FieldErrors, json::lossy, log::Entry, time};
+use http::{HeaderName, header};
+use percent_encoding::percent_decode_str;
 
 use crate::{
     error::{ApiError, Data, Result},
     json,
+    query::is_escaped_well,
     request::{Req, ip_text},
     response::Response,
-    router::decode,
 };
 
 const INFO: i64 = 0;
 const ERROR: i64 = 8;
-/// Longest URL in bytes, referer and user agent in characters, method in characters.
+/// Most bytes of the URL, of referer and user agent, and of the method.
 const MAX_URL: usize = 3000;
 const MAX_TEXT: usize = 2000;
 const MAX_METHOD: usize = 50;
@@ -38,10 +39,9 @@ pub(crate) fn record(req: &mut Req, started: Instant, result: &Result<Response>)
         write_data(out, req, started, result);
         let data = std::str::from_utf8(out).unwrap_or_default().into();
         out.clear();
-        let method = cut(req.method().as_str(), MAX_METHOD);
-        out.extend(method.bytes().map(|byte| byte.to_ascii_uppercase()));
+        out.extend_from_slice(method_of(req).as_bytes());
         out.push(b' ');
-        out.extend_from_slice(decode(uri_of(req)).as_bytes());
+        out.extend_from_slice(decoded(&uri_of(req)).as_bytes());
         let message = std::str::from_utf8(out).unwrap_or_default().into();
         req.app().log().push(Entry { level, message, data, created: time::now() });
     });
@@ -55,8 +55,30 @@ thread_local! {
 /// Bytes that the scratch keeps from one request to the next.
 const MAX_KEPT: usize = 8 << 10;
 
-fn uri_of(req: &Req) -> &str {
-    req.head.uri.path_and_query().map_or_else(|| req.path(), |text| text.as_str())
+fn uri_of(req: &Req) -> Cow<'_, str> {
+    let uri = req.head.uri.path_and_query().map_or_else(|| req.path(), |text| text.as_str());
+    cut(uri.as_bytes(), MAX_URL)
+}
+
+fn method_of(req: &Req) -> Cow<'_, str> {
+    let method = cut(req.method().as_str().as_bytes(), MAX_METHOD);
+    if method.bytes().any(|byte| byte.is_ascii_lowercase()) {
+        return Cow::Owned(method.to_ascii_uppercase());
+    }
+    method
+}
+
+fn header_of(req: &Req, name: HeaderName) -> Cow<'_, str> {
+    cut(req.head.headers.get(name).map_or(b"", |value| value.as_bytes()), MAX_TEXT)
+}
+
+/// Without percent escapes, unless one is broken.
+fn decoded(uri: &str) -> Cow<'_, str> {
+    if !uri.contains('%') || !is_escaped_well(uri.as_bytes()) {
+        return Cow::Borrowed(uri);
+    }
+    let bytes: Vec<u8> = percent_decode_str(uri).collect();
+    Cow::Owned(lossy(&bytes).into_owned())
 }
 
 fn write_data(out: &mut Vec<u8>, req: &Req, started: Instant, result: &Result<Response>) {
@@ -79,8 +101,8 @@ fn write_data(out: &mut Vec<u8>, req: &Req, started: Instant, result: &Result<Re
     if let Some(meta) = &req.log_meta {
         json::write_value(entry.key("meta"), meta);
     }
-    entry.text("method", &cut(req.method().as_str(), MAX_METHOD).to_ascii_uppercase());
-    entry.text("referer", cut(req.head.header(header::REFERER), MAX_TEXT));
+    entry.text("method", &method_of(req));
+    entry.text("referer", &header_of(req, header::REFERER));
     if settings.logs.log_ip {
         entry.text("remoteIP", &ip_text(req.head.remote.ip()));
     }
@@ -90,13 +112,8 @@ fn write_data(out: &mut Vec<u8>, req: &Req, started: Instant, result: &Result<Re
     };
     entry.key("status").extend_from_slice(status.to_string().as_bytes());
     entry.text("type", "request");
-    let uri = uri_of(req);
-    if uri.len() > MAX_URL {
-        entry.text("url", &format!("{}...", head_of(uri, MAX_URL)));
-    } else {
-        entry.text("url", uri);
-    }
-    entry.text("userAgent", cut(req.head.header(header::USER_AGENT), MAX_TEXT));
+    entry.text("url", &uri_of(req));
+    entry.text("userAgent", &header_of(req, header::USER_AGENT));
     if settings.logs.log_ip {
         entry.text("userIP", &ip_text(req.real_ip()));
     }
@@ -121,20 +138,12 @@ impl Text<'_> {
     }
 }
 
-/// At most so many bytes, never half a character.
-fn head_of(text: &str, max_bytes: usize) -> &str {
-    let mut end = max_bytes.min(text.len());
-    while !text.is_char_boundary(end) {
-        end -= 1;
+/// At most so many bytes and a mark; bytes of no character, and halves, become U+FFFD.
+fn cut(text: &[u8], max_bytes: usize) -> Cow<'_, str> {
+    if text.len() <= max_bytes {
+        return lossy(text);
     }
-    &text[..end]
-}
-
-fn cut(text: &str, max_chars: usize) -> &str {
-    if text.len() <= max_chars {
-        return text;
-    }
-    text.char_indices().nth(max_chars).map_or(text, |(at, _)| &text[..at])
+    Cow::Owned(format!("{}...", lossy(&text[..max_bytes])))
 }
 
 /// The raw cause: a nested map of plain messages, a text, or null.
@@ -185,6 +194,25 @@ mod tests {
             write_details(&mut out, &error);
             assert_eq!(String::from_utf8(out).expect("utf-8"), want);
         }
-        assert_eq!(cut("äöü", 2), "äö");
+    }
+
+    /// Values of the reference.
+    #[test]
+    fn texts() {
+        for (text, max, want) in [
+            (&b"abc"[..], 3, "abc"),
+            (b"abcd", 3, "abc..."),
+            ("éé".as_bytes(), 3, "é\u{fffd}..."),
+            (b"caf\xe9 \xc3\xa9", 9, "caf\u{fffd} é"),
+        ] {
+            assert_eq!(cut(text, max), want);
+        }
+        for (uri, want) in [
+            ("/a?q=%C3%A9+1", "/a?q=é+1"),
+            ("/a?q=%ff%c3", "/a?q=\u{fffd}\u{fffd}"),
+            ("/a?q=%C3%A9%...", "/a?q=%C3%A9%..."),
+        ] {
+            assert_eq!(decoded(uri), want);
+        }
     }
 }

@@ -20,22 +20,7 @@ use crate::{
     query::{Query, is_well_formed},
 };
 
-/// Why a body cannot be read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
-    /// Longer than it may be.
-    #[error("the body is too large")]
-    TooLarge,
-    /// Of a type that nobody reads.
-    #[error("the content type is not supported")]
-    Unsupported,
-    /// Not what its type says, cut off, or too slow.
-    #[error("{0}")]
-    Malformed(Box<str>),
-    /// The server could not keep it.
-    #[error("{0}")]
-    Io(Box<str>),
-}
+pub use crate::fault::Fault;
 
 type Result<T, E = Fault> = std::result::Result<T, E>;
 
@@ -209,7 +194,7 @@ pub async fn decode(
         if !is_well_formed(&bytes) {
             return Err(invalid("invalid URL escape or semicolon"));
         }
-        for (key, value) in Query::new(&String::from_utf8_lossy(&bytes)).pairs() {
+        for (key, value) in Query::new(&engine::json::lossy(&bytes)).pairs() {
             form.value(&key, value.into_owned());
         }
     } else if content_type.starts_with("text/xml") || content_type.starts_with("application/xml") {
@@ -288,7 +273,7 @@ impl Form {
                     }
                     value.extend_from_slice(&piece);
                 }
-                self.value(&key, String::from_utf8_lossy(&value).into_owned());
+                self.value(&key, engine::json::lossy(&value).into_owned());
                 continue;
             };
             let upload = read_file(&mut parts, &name, &mut n_memory).await?;

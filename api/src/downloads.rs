@@ -1,6 +1,6 @@
 //! Stored files as answers: what is said about them besides their bytes.
 //!
-//! Knows no records and no rules. Source: spec records-files-realtime-batch §4.4.
+//! Knows no records and no rules. Source: spec records-files-realtime-batch §4.4, upstream-0.40 §4.2.
 
 use std::sync::Arc;
 
@@ -89,12 +89,8 @@ impl Download {
     fn describe(&self, found: &Attributes, headers: &mut HeaderMap) {
         let inline = INLINE.contains(&found.content_type.as_str()) && !self.attachment;
         let disposition = if inline { "inline" } else { "attachment" };
-        // spec §4.4: the name is not quoted.
-        set(
-            headers,
-            header::CONTENT_DISPOSITION,
-            &format!("{disposition}; filename={}", self.name),
-        );
+        let name = engine::json::quote_go(&self.name);
+        set(headers, header::CONTENT_DISPOSITION, &format!("{disposition}; filename={name}"));
         let extension = self.key.rfind('.').map_or("", |at| &self.key[at..]);
         let known = BY_EXTENSION.iter().find(|(known, _)| *known == extension);
         let content_type =

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use engine::{Error, FieldError, FieldErrors, store};
 
-use crate::{body::Fault, json};
+use crate::{fault::Fault, json};
 
 /// The result of a handler.
 pub type Result<T, E = ApiError> = std::result::Result<T, E>;
@@ -346,7 +346,7 @@ mod tests {
                 ApiError::not_found(""),
                 r#"{"data":{},"message":"The requested resource wasn't found.","status":404}"#,
             ),
-            (ApiError::bad_request("<oops"), r#"{"data":{},"message":"\u003coops.","status":400}"#),
+            (ApiError::bad_request("<oops"), r#"{"data":{},"message":"<oops.","status":400}"#),
             (ApiError::new(503, ""), r#"{"data":{},"message":"Service Unavailable","status":503}"#),
             (
                 ApiError::bad_request("failed").with_fields(fields),

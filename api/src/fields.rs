@@ -69,7 +69,6 @@ impl Picker {
         }
         let mut out = Vec::with_capacity(text.len());
         json::write_sorted(&mut out, &value);
-        out.push(b'\n');
         Some(out)
     }
 }
@@ -210,7 +209,7 @@ mod tests {
 
     fn run(fields: &str, text: &str) -> String {
         match Picker::parse(fields).map(|p| p.apply(text.as_bytes())) {
-            Ok(Some(out)) => String::from_utf8(out).expect("utf-8").trim_end().to_owned(),
+            Ok(Some(out)) => String::from_utf8(out).expect("utf-8"),
             Ok(None) => "same".into(),
             Err(error) => format!("error {error}"),
         }

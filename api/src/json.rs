@@ -62,20 +62,10 @@ pub fn write<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) -> Result<(), 
     value.serialize(&mut serializer)
 }
 
-/// serde_json's compact output with the wire's escapes and numbers.
+/// serde_json's compact output with the wire's numbers.
 struct Wire;
 
 impl serde_json::ser::Formatter for Wire {
-    fn write_string_fragment<W: ?Sized + std::io::Write>(
-        &mut self,
-        writer: &mut W,
-        fragment: &str,
-    ) -> std::io::Result<()> {
-        let mut quoted = Vec::with_capacity(fragment.len() + 2);
-        write_str(&mut quoted, fragment);
-        writer.write_all(&quoted[1..quoted.len() - 1])
-    }
-
     fn write_f64<W: ?Sized + std::io::Write>(
         &mut self,
         writer: &mut W,
@@ -94,7 +84,7 @@ mod tests {
     #[test]
     fn values_and_structs_look_alike() {
         let value = serde_json::json!({"b": ["<a>&\u{2028}\"\\\n\u{1}é", 1.0, 1e21, 1e-7, -0.0, 12], "a": 1.5});
-        let want = r#"{"b":["\u003ca\u003e\u0026\u2028\"\\\n\u0001é",1,1e+21,1e-7,-0,12],"a":1.5}"#;
+        let want = "{\"b\":[\"<a>&\u{2028}\\\"\\\\\\n\\u0001é\",1,1e+21,1e-7,-0,12],\"a\":1.5}";
         let (mut by_value, mut by_serde) = (Vec::new(), Vec::new());
         write_value(&mut by_value, &value);
         write(&mut by_serde, &value).expect("json");

@@ -404,6 +404,7 @@ fn finish(req: &mut Req, mut response: Response) -> http::Response<Body> {
     if req.standard.security {
         headers.insert(header::X_XSS_PROTECTION, HeaderValue::from_static("1; mode=block"));
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
         if !req.standard.framable {
             headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("SAMEORIGIN"));
         }

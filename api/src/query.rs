@@ -28,10 +28,12 @@ impl<'q> Query<'q> {
 
     /// All parameters in order. Pairs that are not well-formed are dropped, as Go does.
     pub fn pairs(&self) -> impl Iterator<Item = (Cow<'q, str>, Cow<'q, str>)> + use<'q> {
-        self.0
-            .split('&')
-            .filter(|pair| !pair.is_empty() && is_well_formed(pair.as_bytes()))
-            .flat_map(|pair| form_urlencoded::parse(pair.as_bytes()))
+        self.0.split('&').filter(|pair| !pair.is_empty() && is_well_formed(pair.as_bytes())).map(
+            |pair| {
+                let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+                (unescaped(key), unescaped(value))
+            },
+        )
     }
 
     /// True if no pair is dropped.
@@ -39,6 +41,16 @@ impl<'q> Query<'q> {
     pub fn is_well_formed(&self) -> bool {
         is_well_formed(self.0.as_bytes())
     }
+}
+
+/// A key or a value of a form; bytes of no character become U+FFFD one by one.
+fn unescaped(text: &str) -> Cow<'_, str> {
+    if memchr::memchr2(b'%', b'+', text.as_bytes()).is_none() {
+        return Cow::Borrowed(text);
+    }
+    let text = text.replace('+', " ");
+    let bytes: Vec<u8> = percent_encoding::percent_decode_str(&text).collect();
+    Cow::Owned(engine::json::lossy(&bytes).into_owned())
 }
 
 /// True if a form has no semicolons and every `%` is one of an escape.

@@ -110,7 +110,7 @@ impl Head {
             if name != header::HOST {
                 headers
                     .entry(header_key(name.as_str()))
-                    .or_insert_with(|| String::from_utf8_lossy(value.as_bytes()).into_owned());
+                    .or_insert_with(|| engine::json::lossy(value.as_bytes()).into_owned());
             }
         }
         RequestFacts { method: self.method.as_str().to_ascii_uppercase(), query, headers, body }

@@ -45,14 +45,13 @@ impl Response {
         Self::empty(204)
     }
 
-    /// JSON text; the final line feed is added.
+    /// JSON text.
     #[must_use]
-    pub fn json(status: u16, mut text: Vec<u8>) -> Self {
-        text.push(b'\n');
+    pub fn json(status: u16, text: Vec<u8>) -> Self {
         Self::json_bytes(status, Bytes::from(text), true)
     }
 
-    /// Complete JSON text, line feed included.
+    /// JSON text that may be shared; `pick` as in [`Response::pick`].
     #[must_use]
     pub fn json_bytes(status: u16, text: Bytes, pick: bool) -> Self {
         let mut headers = HeaderMap::with_capacity(8);
@@ -95,7 +94,6 @@ impl Response {
     pub fn error(error: &ApiError) -> Self {
         let mut text = Vec::with_capacity(128);
         error.write(&mut text);
-        text.push(b'\n');
         let response = Self::json_bytes(error.status, Bytes::from(text), false);
         match error.retry_after_s {
             None => response,

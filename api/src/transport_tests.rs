@@ -77,6 +77,7 @@ async fn headers_of_the_pipeline() {
         ("x-frame-options", "SAMEORIGIN"),
         ("x-content-type-options", "nosniff"),
         ("x-xss-protection", "1; mode=block"),
+        ("cross-origin-opener-policy", "same-origin"),
     ] {
         assert_eq!(health.header(name), want, "{name}");
     }
@@ -92,6 +93,7 @@ async fn headers_of_the_pipeline() {
     assert_eq!(preflight.header("access-control-allow-methods"), "GET,HEAD,PUT,PATCH,POST,DELETE");
     assert_eq!(preflight.headers.get_all("vary").iter().count(), 3);
     assert_eq!(preflight.header("x-frame-options"), "");
+    assert_eq!(preflight.header("cross-origin-opener-policy"), "");
     let redirect = send(&api, "GET", "//", &[], "").await;
     assert_eq!((redirect.header("location"), redirect.header("vary")), ("/", ""));
 }

@@ -70,6 +70,14 @@ pub struct Listed {
     pub expression: String,
 }
 
+impl App {
+    /// The jobs that run at times.
+    #[must_use]
+    pub fn crons(&self) -> &Crons {
+        self.part()
+    }
+}
+
 /// All jobs. Get it from [`App::crons`].
 pub struct Crons {
     jobs: Mutex<Vec<Arc<Job>>>,

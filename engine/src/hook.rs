@@ -7,7 +7,6 @@ use std::{
     fmt,
     future::Future,
     ops::Deref,
-    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -19,11 +18,7 @@ use parking_lot::Mutex;
 
 use crate::Result;
 
-/// A boxed future, as handlers and finalisers return it.
-pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
-
-/// A boxed future that borrows.
-pub type BoxFutureRef<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+pub use primitives::future::{BoxFuture, BoxFutureRef};
 
 type Func<P> = dyn Fn(Event<P>) -> BoxFuture<Result<()>> + Send + Sync;
 type Last<P> = Box<dyn FnOnce(Event<P>) -> BoxFuture<Result<()>> + Send>;

@@ -3,42 +3,36 @@
 pub mod app;
 pub mod auth;
 pub mod backup;
-pub mod check;
 pub mod cluster;
 pub mod collections;
-pub mod cron;
 pub mod crons;
-pub mod crypto;
-pub mod ctx;
-pub mod error;
-pub mod event;
 pub mod explain;
-pub mod field;
 pub mod files;
+pub mod find;
 pub mod hook;
-pub mod id;
 pub mod installer;
-pub mod json;
-pub mod lanes;
 pub mod log;
 pub mod logs;
 pub mod mail;
+mod notes;
 pub mod oauth2;
-pub mod outbound;
+mod open;
 mod plain_table;
-pub mod re2;
 pub mod realtime;
 pub mod record;
 pub mod rule;
-pub mod schema;
-pub mod settings;
 pub mod settings_ops;
-pub mod store;
+mod start;
 pub mod superusers;
-pub mod time;
-pub mod transfer;
-pub mod wire;
+mod tokens;
 
-pub use app::App;
-pub use ctx::{Caller, Ctx};
-pub use error::{Error, FieldError, FieldErrors, Result};
+pub use ::{outbound, store, transfer};
+pub use app::{
+    App, ctx,
+    ctx::{Caller, Ctx},
+    event,
+};
+pub use model::{
+    Error, FieldError, FieldErrors, Result, check, error, field, schema, settings, wire,
+};
+pub use primitives::{cron, crypto, id, json, lanes, time};

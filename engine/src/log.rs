@@ -1,10 +1,13 @@
 //! The activity log: a bounded buffer that requests push into, and a task that stores it in batches.
 //!
 //! Knows neither requests nor records: callers bring level, message and ready-made JSON.
-//! Source: spec server-settings-operations §2.12, §5.2.
+//! Source: spec server-settings-operations §2.12, §5.2, upstream-0.40 §5.1, §5.2.
 
+mod limits;
+
+use std::borrow::Cow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use dialects::Dialect;
@@ -44,6 +47,17 @@ pub enum Level {
     Error = 8,
 }
 
+/// What is kept, as the settings say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keep {
+    /// Days, 0 for nothing at all.
+    pub max_days: u32,
+    /// Least level.
+    pub min_level: i64,
+    /// Most bytes of an entry's data, 0 for the default.
+    pub max_data: usize,
+}
+
 /// One entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
@@ -68,6 +82,7 @@ struct Inner {
     wake: Notify,
     min_level: AtomicI64,
     max_days: AtomicU32,
+    max_data: AtomicUsize,
     dropped: AtomicU64,
 }
 
@@ -94,6 +109,7 @@ impl Log {
             wake: Notify::new(),
             min_level: AtomicI64::new(0),
             max_days: AtomicU32::new(5),
+            max_data: AtomicUsize::new(limits::MAX_DATA),
             dropped: AtomicU64::new(0),
         }));
         tokio::spawn(log.clone().store_batches());
@@ -157,14 +173,33 @@ impl Log {
     ///
     /// # Errors
     /// What the driver says.
-    pub async fn configure(&self, max_days: u32, min_level: i64) -> Result<(), Error> {
+    pub async fn configure(&self, keep: &Keep) -> Result<(), Error> {
+        let Keep { max_days, min_level, max_data } = *keep;
         self.0.max_days.store(max_days, Relaxed);
         self.0.min_level.store(min_level, Relaxed);
+        self.0.max_data.store(if max_data == 0 { limits::MAX_DATA } else { max_data }, Relaxed);
+        // What waits is pruned like the rest.
+        if max_days == 0 {
+            self.0.buffer.lock().entries.clear();
+        }
+        self.flush().await;
         let pruned = logs::prune(&self.0.aux, oldest(max_days), Some(min_level)).await?;
         if max_days == 0 && pruned > 0 {
-            self.0.aux.vacuum().await?;
+            logs::vacuum(&self.0.aux).await?;
         }
         Ok(())
+    }
+
+    /// Deletes everything, and gives the space back.
+    ///
+    /// # Errors
+    /// What the driver says.
+    pub async fn clear(&self) -> Result<(), Error> {
+        // DIFFERENCE: what waits goes, too; in the reference it appears after the log was emptied.
+        self.0.buffer.lock().entries.clear();
+        self.flush().await;
+        logs::delete_all(&self.0.aux).await?;
+        logs::vacuum(&self.0.aux).await
     }
 
     /// Deletes what is older than the settings allow (cron, every six hours).
@@ -263,7 +298,9 @@ impl Log {
     async fn store(&self, entries: Vec<Entry>) {
         let mut entries = entries.into_iter().peekable();
         while entries.peek().is_some() {
-            let rows: Vec<_> = entries.by_ref().take(self.chunk()).map(row).collect();
+            let max_data = self.0.max_data.load(Relaxed);
+            let some = entries.by_ref().take(self.chunk());
+            let rows: Vec<_> = some.map(|entry| row(entry, max_data)).collect();
             let count = rows.len() as u64;
             if let Err(error) = self.0.aux.write(logs::insert(self.0.aux.dialect(), rows)).await {
                 self.0.dropped.fetch_add(count, Relaxed);
@@ -273,12 +310,19 @@ impl Log {
     }
 }
 
-fn row(entry: Entry) -> Vec<Value> {
+fn row(entry: Entry, max_data: usize) -> Vec<Value> {
+    let fit = |text: Arc<str>, cut: Option<String>| Value::Text(cut.map_or(text, Into::into));
+    let owned = |cut: Cow<'_, str>| match cut {
+        Cow::Owned(cut) => Some(cut),
+        Cow::Borrowed(_) => None,
+    };
+    let message = owned(limits::message(&entry.message));
+    let data = owned(limits::data(&entry.data, max_data));
     vec![
         Value::Text(entry_id(entry.created).into()),
         Value::Int(entry.level),
-        Value::Text(entry.message),
-        Value::Text(entry.data),
+        fit(entry.message, message),
+        fit(entry.data, data),
         Value::Text(entry.created.to_string().into()),
     ]
 }
@@ -342,18 +386,69 @@ mod tests {
         log.flush().await;
         assert_eq!(count(&store).await, BATCH as i64 + 2, "below the minimum level is not stored");
         assert_eq!(log.prune().await.unwrap(), 1);
-        log.configure(5, 4).await.unwrap();
+        let keep = |max_days, min_level| Keep { max_days, min_level, max_data: 0 };
+        log.configure(&keep(5, 4)).await.unwrap();
         assert_eq!(count(&store).await, 1);
         assert!(!log.enabled(0) && log.enabled(8));
-        log.configure(0, 0).await.unwrap();
+        log.push(entry(8));
+        log.configure(&keep(0, 0)).await.unwrap();
         assert_eq!(count(&store).await, 0);
         assert!(!log.enabled(8));
-        log.configure(1, 0).await.unwrap();
+        log.configure(&keep(1, 0)).await.unwrap();
+        log.push(entry(0));
+        log.flush().await;
+        log.push(entry(0));
+        log.clear().await.unwrap();
+        assert_eq!(count(&store).await, 0);
         log.push(entry(0));
         log.close().await;
         assert_eq!(count(&store).await, 1);
         log.push(entry(0));
         assert_eq!(log.dropped(), 1);
+        log.close().await;
+    }
+
+    /// Nothing of what is being stored, or waits, comes after it was to be gone.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn nothing_queued_stays_without_days() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&StoreConfig::new(dir.path())).unwrap();
+        let log = Log::start(store.aux().clone()).await.unwrap();
+        let keep = |max_days| Keep { max_days, min_level: 0, max_data: 0 };
+        for round in 0..20 {
+            log.configure(&keep(5)).await.unwrap();
+            (0..BATCH * 2).for_each(|_| log.push(entry(0)));
+            let flush = tokio::spawn({
+                let log = log.clone();
+                async move { log.flush().await }
+            });
+            if round % 2 == 0 {
+                tokio::task::yield_now().await;
+            }
+            log.configure(&keep(0)).await.unwrap();
+            flush.await.unwrap();
+            assert_eq!(count(&store).await, 0, "round {round}");
+        }
+        log.close().await;
+    }
+
+    #[tokio::test]
+    async fn what_is_too_long_is_cut() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&StoreConfig::new(dir.path())).unwrap();
+        let log = Log::start(store.aux().clone()).await.unwrap();
+        let data: Arc<str> = format!(r#"{{"a":1,"b":"{}"}}"#, "x".repeat(100)).into();
+        for max_data in [0, 50] {
+            log.configure(&Keep { max_days: 5, min_level: 0, max_data }).await.unwrap();
+            log.push(Entry { message: "é".repeat(4_100).into(), data: data.clone(), ..entry(0) });
+            log.flush().await;
+        }
+        let text = "SELECT length(message), data FROM _logs ORDER BY rowid";
+        let sql = Sql { text: text.into(), params: vec![] };
+        let found = store.aux().query(sql, |rows| rows.collect()).await.unwrap().unwrap();
+        let want = [&*data, r#"{"__pb_truncated__":true,"a":1,"b":null}"#]
+            .map(|data| vec![Value::Int(4_000), Value::Text(data.into())]);
+        assert_eq!(found.rows, want);
         log.close().await;
     }
 

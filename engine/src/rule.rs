@@ -13,10 +13,10 @@ use filter_lang::{Ast, Flags, MAX_FILTER_BYTES, Resolver, eval::Row, plan::Plan,
 use quick_cache::sync::Cache;
 
 use crate::{
-    Error, Result,
+    App, Error, Result,
+    app::record::Record,
     ctx::Ctx,
-    id,
-    record::{Record, find},
+    find, id,
     schema::{Loaded, Snapshot},
     store::{self, Rows},
 };
@@ -24,6 +24,12 @@ use crate::{
 /// Parsed expressions by their text.
 #[derive(Debug)]
 pub struct AstCache(Cache<String, Arc<Ast>>);
+
+impl App {
+    pub(crate) fn asts(&self) -> &AstCache {
+        self.part()
+    }
+}
 
 impl Default for AstCache {
     fn default() -> Self {

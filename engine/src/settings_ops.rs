@@ -8,15 +8,15 @@ use serde_json::Value;
 
 use crate::{
     Error, Result,
-    app::{App, Config},
-    backup,
-    cluster::notes,
+    app::App,
     cron,
     ctx::{Ctx, Outcome},
     event::{Action, AppEvent, Hooks, Model, ModelEvent},
     hook::Hook,
-    settings::{Key, PARAMS_ID, Settings},
-    store::Db,
+    log::Keep,
+    notes,
+    open::key,
+    settings::{PARAMS_ID, Settings},
     wire::DecodeError,
 };
 
@@ -98,27 +98,15 @@ pub async fn reload(app: &App) -> Result<()> {
         .settings_reload
         .trigger(AppEvent { app: app.clone() }, |e| async move { load(&e.app).await })
         .await?;
-    backup::auto::schedule(app);
+    app.settings_were_read();
     let logs = app.settings().logs.clone();
-    let days = u32::try_from(logs.max_days).unwrap_or(0);
-    app.log().configure(days, logs.min_level).await?;
+    let keep = Keep {
+        max_days: u32::try_from(logs.max_days.max(0)).unwrap_or(u32::MAX),
+        min_level: logs.min_level,
+        max_data: usize::try_from(logs.max_data_size).unwrap_or(0),
+    };
+    app.log().configure(&keep).await?;
     Ok(())
-}
-
-/// Tells whether the stored settings can be read.
-///
-/// # Errors
-/// Why not.
-pub(crate) async fn check(db: &Db, config: &Config) -> Result<()> {
-    let loaded = Settings::load(db, &Settings::default(), &key(config)).await;
-    loaded.map(drop).map_err(|e| Error::Message(e.to_string()))
-}
-
-fn key(config: &Config) -> Key {
-    Key {
-        env_name: config.encryption_env.clone(),
-        secret: config.encryption_key.clone().unwrap_or_default(),
-    }
 }
 
 async fn load(app: &App) -> Result<()> {

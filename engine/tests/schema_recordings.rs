@@ -60,6 +60,13 @@ fn block_on<F: Future>(future: F) -> F::Output {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(future)
 }
 
+/// Recorded JSON without escapes that need not be: older recordings have those of 0.39.
+fn shortest(text: &str) -> String {
+    let mut out = Vec::new();
+    assert!(text.is_empty() || engine::json::write_raw(&mut out, text), "{text}");
+    String::from_utf8(out).unwrap()
+}
+
 #[test]
 fn listed_collections_are_the_same_bytes() {
     let Some(root) = recordings() else { return };
@@ -84,7 +91,7 @@ fn listed_collections_are_the_same_bytes() {
             for item in items {
                 let id = serde_json::from_str::<Value>(item.get()).unwrap()["id"].clone();
                 let ours = snapshot.by_id(id.as_str().unwrap()).unwrap().to_json();
-                assert_eq!(ours, item.get());
+                assert_eq!(ours, shortest(item.get()));
                 n_compared += 1;
             }
         }
@@ -125,7 +132,12 @@ fn fresh_directories_have_the_known_tables() {
     assert_eq!(names, ["_mfas", "_otps", "_externalAuths", "_authOrigins", "_superusers", "users"]);
     // A fresh directory validates against itself.
     for collection in snapshot.iter() {
-        let cx = Validation { old: Some(&collection.collection), snapshot: &snapshot, db: &db };
+        let cx = Validation {
+            old: Some(&collection.collection),
+            snapshot: &snapshot,
+            db: &db,
+            is_provider: engine::oauth2::is_registered,
+        };
         block_on(schema::validate(&collection.collection, &cx)).unwrap();
     }
 }
@@ -184,7 +196,12 @@ async fn save(store: &Store, body: &Value, old: Option<&Collection>) -> Result<C
         return Err("Failed to load the submitted data due to invalid formatting.|{}".into());
     }
     schema::prepare(&db, &snapshot, &mut draft, old).await;
-    let cx = Validation { old, snapshot: &snapshot, db: &db };
+    let cx = Validation {
+        old,
+        snapshot: &snapshot,
+        db: &db,
+        is_provider: engine::oauth2::is_registered,
+    };
     let mut result = schema::validate(&draft, &cx).await;
     if result.is_ok() {
         let tx = store.data().begin().await.unwrap();
@@ -259,7 +276,7 @@ async fn step(store: &Store, step: &Value) -> Option<String> {
         ("GET", Some(old)) => Ok(old.to_json()),
         _ => return None,
     };
-    let want = step["response_body"]["text"].as_str().unwrap_or_default().trim_end();
+    let want = &shortest(step["response_body"]["text"].as_str().unwrap_or_default());
     let ours = match result {
         Ok(json) => masked(&json),
         Err(error) => {
@@ -378,7 +395,7 @@ fn recorded_dry_runs() {
                 }
             }
         });
-        let want = exchange["response_body"]["text"].as_str().unwrap().trim_end();
+        let want = &shortest(exchange["response_body"]["text"].as_str().unwrap());
         assert_eq!(masked(&ours), masked(want));
     }
 }
@@ -432,7 +449,7 @@ fn recorded_settings() {
             assert_eq!(again, settings);
             Ok(again.to_json())
         });
-        let want = exchange["response_body"]["text"].as_str().unwrap().trim_end();
+        let want = &shortest(exchange["response_body"]["text"].as_str().unwrap());
         // The recorder switched the log off in memory; the directory still says 5 days.
         let want = &want.replace("\"maxDays\":0", "\"maxDays\":5");
         match result {

@@ -23,7 +23,7 @@ struct Methods<'c> {
     oauth2: OAuth2,
     mfa: Timed,
     otp: Timed,
-    auth_providers: Option<Vec<Provider>>,
+    auth_providers: Vec<Provider>,
     username_password: bool,
     email_password: bool,
 }
@@ -84,7 +84,7 @@ fn methods<'c>(app: &App, collection: &'c Loaded) -> Methods<'c> {
     let providers = if auth.oauth2.enabled { providers(app, collection) } else { Vec::new() };
     let without_logo = |provider: &Provider| Provider { logo: String::new(), ..provider.clone() };
     Methods {
-        auth_providers: auth.oauth2.enabled.then(|| providers.iter().map(without_logo).collect()),
+        auth_providers: providers.iter().map(without_logo).collect(),
         username_password: has("username"),
         email_password: has("email"),
         password: Password { identity_fields, enabled },
@@ -97,7 +97,7 @@ fn methods<'c>(app: &App, collection: &'c Loaded) -> Methods<'c> {
 /// What cannot be set up is left out.
 fn providers(app: &App, collection: &Loaded) -> Vec<Provider> {
     let configured = collection.auth.oauth2.providers.0.iter();
-    configured.filter_map(|config| Some(provider(&oauth2::Client::new(app, config)?))).collect()
+    configured.filter_map(|config| Some(provider(&oauth2::client(app, config)?))).collect()
 }
 
 fn provider(client: &oauth2::Client) -> Provider {

@@ -93,7 +93,7 @@ impl Form {
             return Err(ApiError::bad_request(UNREADABLE).with_fields(errors));
         }
         configured
-            .and_then(|config| Client::new(app, config))
+            .and_then(|config| oauth2::client(app, config))
             .ok_or_else(|| ApiError::internal("the provider is not registered"))
     }
 }

@@ -1,4 +1,4 @@
-//! `GET /api/health`. Source: spec server-settings-operations §5.3.
+//! `GET /api/health`. Source: spec server-settings-operations §5.3, upstream-0.40 §5.4.
 
 use crate::{
     error::Result,
@@ -11,10 +11,10 @@ use crate::{
 
 pub(crate) const ROUTES: &[Row] = &[Row::new("GET /api/health", h!(show))];
 
-/// The last name is spelled with a non-breaking hyphen (U+2011), as in the reference, and so never found.
-const PROXY_HEADERS: [&str; 2] = ["CF-Connecting-IP", "Fly-Client-IP"];
+/// Headers that proxies set, in the order they are looked for.
+const PROXY_HEADERS: [&str; 3] = ["CF-Connecting-IP", "Fly-Client-IP", "X-Forwarded-For"];
 
-const GUEST: &[u8] = b"{\"message\":\"API is healthy.\",\"code\":200,\"data\":{}}\n";
+const GUEST: &[u8] = b"{\"message\":\"API is healthy.\",\"code\":200,\"data\":{}}";
 
 async fn show(req: &mut Req) -> Result<Response> {
     if !req.caller.is_superuser() {

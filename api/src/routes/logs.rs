@@ -1,4 +1,6 @@
-//! `GET /api/logs`, `/api/logs/stats`, `/api/logs/{id}`. Source: spec server-settings-operations §5.1.
+//! `GET /api/logs`, `/api/logs/stats`, `/api/logs/{id}`, `DELETE /api/logs`.
+//!
+//! Source: spec server-settings-operations §5.1, upstream-0.40 §5.1.
 
 use engine::{
     Error,
@@ -19,6 +21,7 @@ use crate::{
 
 pub(crate) const ROUTES: &[Row] = &[
     Row::new("GET /api/logs", h!(list)).quiet(),
+    Row::new("DELETE /api/logs", h!(clear)).quiet(),
     Row::new("GET /api/logs/stats", h!(stats)).quiet(),
     Row::new("GET /api/logs/{id}", h!(view)).quiet(),
 ];
@@ -37,6 +40,12 @@ async fn list(req: &mut Req) -> Result<Response> {
     };
     let page = logs::list(&req.ctx(Map::new()), &wanted).await.map_err(ApiError::wrap_400(""))?;
     Ok(Response::json(200, page))
+}
+
+async fn clear(req: &mut Req) -> Result<Response> {
+    guard::superuser(req)?;
+    logs::clear(&req.ctx(Map::new())).await.map_err(ApiError::wrap_400(""))?;
+    Ok(Response::no_content())
 }
 
 async fn view(req: &mut Req) -> Result<Response> {

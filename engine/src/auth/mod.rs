@@ -5,42 +5,25 @@ pub mod login;
 pub mod mfa;
 pub mod origin;
 pub mod otp;
-pub mod password;
 pub mod superusers;
-pub mod token;
+
+pub use crate::{
+    app::Found,
+    tokens::{new_auth_token, new_token, token_options},
+};
+pub use primitives::{id::random_alnum, password, token};
 
 use std::sync::Arc;
-
-use dialects::statement::Case;
-use serde_json::{Map, Value};
 
 use crate::{
     Result,
     ctx::Ctx,
     record::{Record, find},
-    schema::{Collection, Loaded, options::Token},
+    schema::Loaded,
+    tokens::{now_seconds, signing_key},
 };
+use dialects::statement::Case;
 use token::{Claims, TokenType};
-
-/// Secret and duration of one kind of token.
-#[must_use]
-pub fn token_options(collection: &Collection, kind: TokenType) -> &Token {
-    let auth = &collection.auth;
-    match kind {
-        TokenType::Auth => &auth.auth_token,
-        TokenType::File => &auth.file_token,
-        TokenType::Verification => &auth.verification_token,
-        TokenType::PasswordReset => &auth.password_reset_token,
-        TokenType::EmailChange => &auth.email_change_token,
-    }
-}
-
-/// A caller found by token: its record and what the token says.
-#[derive(Debug, Clone)]
-pub struct Found {
-    pub record: Arc<Record>,
-    pub claims: Arc<Claims>,
-}
 
 /// Finds the record a token belongs to, if the token is valid for one of the expected kinds (spec auth §1.2).
 ///
@@ -105,62 +88,10 @@ pub async fn find_by_email(
         .await
 }
 
-fn signing_key(record: &Record, kind: TokenType) -> Vec<u8> {
-    let secret = &token_options(record.collection(), kind).secret;
-    [record.token_key().as_bytes(), secret.as_bytes()].concat()
-}
-
-/// Makes a token of a record. `duration` 0 is the collection's; `extra` are further claims.
-///
-/// # Errors
-/// [`crate::Error::Message`] without a signing key.
-pub fn new_token(
-    record: &Record,
-    kind: TokenType,
-    duration: i64,
-    extra: &[(&str, Value)],
-) -> Result<String> {
-    let options = token_options(record.collection(), kind);
-    let key = signing_key(record, kind);
-    if key.is_empty() {
-        return Err(crate::Error::Message("missing or invalid signing key".into()));
-    }
-    let duration = if duration > 0 { duration } else { options.duration };
-    let mut claims = Map::new();
-    claims.insert("id".into(), record.id().into());
-    claims.insert("collectionId".into(), record.collection().id.clone().into());
-    claims.insert("type".into(), kind.name().into());
-    #[allow(clippy::cast_possible_truncation)]
-    claims.insert("exp".into(), (now_seconds() as i64).saturating_add(duration).into());
-    for (name, value) in extra {
-        claims.insert((*name).to_owned(), value.clone());
-    }
-    Ok(token::sign(&Claims(claims), &key))
-}
-
-/// A token for the `Authorization` header. Static ones (impersonation, installer) are not refreshable.
-///
-/// # Errors
-/// As [`new_token`].
-pub fn new_auth_token(record: &Record, duration: i64, refreshable: bool) -> Result<String> {
-    new_token(record, TokenType::Auth, duration, &[("refreshable", refreshable.into())])
-}
-
 /// A token for protected files.
 ///
 /// # Errors
 /// As [`new_token`].
 pub fn new_file_token(record: &Record) -> Result<String> {
     new_token(record, TokenType::File, 0, &[])
-}
-
-/// Random letters and digits (passwords, token keys, secrets).
-#[must_use]
-pub fn random_alnum(len: usize) -> String {
-    crate::id::random(len, b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
-}
-
-fn now_seconds() -> f64 {
-    use std::time::{SystemTime, UNIX_EPOCH};
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }

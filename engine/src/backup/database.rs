@@ -66,7 +66,7 @@ fn warn(what: &str, event: &Event) {
 }
 
 fn failed(error: transfer::Error) -> Error {
-    Error::Message(error.0)
+    Error::Message(error.to_string())
 }
 
 /// True if an earlier process has committed the restore that this start finds unfinished.
@@ -95,7 +95,7 @@ pub(crate) async fn copy_in(config: &app::Config, recovery: &Recovery) -> Result
         Err(error @ store::Error::Timeout) => return Ok(Err(error.into())),
         Err(error) => return Err(error.into()),
     };
-    let done = match app::try_files(config, &dir).await {
+    let done = match crate::open::try_files(config, &dir).await {
         Ok(()) => copy(postgres, dir, mark.clone()).await,
         Err(error) => return Ok(Err(error)),
     };

@@ -42,8 +42,7 @@ use crate::{App, Error, Result, files, store::postgres::BackupLock};
 pub const BUSY: &str =
     "try again later - another backup/restore operation has already been started";
 
-/// Directory for what may be removed at every start.
-pub(crate) const TEMP: &str = ".pb_temp_to_delete";
+pub(crate) use transfer::TEMP;
 /// Entries of the data directory that no backup holds.
 const NEVER_SAVED: [&str; 5] = ["backups", TEMP, ".notify", ".autocert_cache", "lost+found"];
 /// Entries of the data directory that a restore leaves alone.
@@ -58,6 +57,14 @@ pub struct Listed {
     pub size: u64,
     /// Last modification, milliseconds since the epoch.
     pub modified_ms: i64,
+}
+
+impl App {
+    /// What is known about backups: the one in work, the restart that completes a restore.
+    #[must_use]
+    pub fn backups(&self) -> &Backups {
+        self.part()
+    }
 }
 
 /// What the app knows about backups: which one is being worked on, and whether a restart was asked for.

@@ -17,7 +17,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::notes::{INVALIDATE, SETTINGS};
+use crate::notes::{INVALIDATE, SETTINGS};
 use crate::{
     App, Result,
     app::Observer as _,

@@ -3,8 +3,7 @@
 //!
 //! | step | file |
 //! |---|---|
-//! | what writes announce | `notes` |
-//! | the life of a node: listen, join, beat, begin again | `life` |
+//! //! | the life of a node: listen, join, beat, begin again | `life` |
 //! | what arrives: schema, settings, records, other nodes | `inbox` |
 //!
 //! **Joining.** A node listens first, then writes its row into `_pb_nodes`, then says `join`. Everybody who hears that
@@ -16,7 +15,6 @@
 
 mod inbox;
 mod life;
-pub(crate) mod notes;
 
 use std::{
     sync::Arc,
@@ -41,6 +39,13 @@ pub(crate) struct Node {
     cluster: Cluster,
     life: Mutex<Option<AbortHandle>>,
     missed: Mutex<Option<Instant>>,
+}
+
+impl App {
+    /// This node among others; `None` where there cannot be others.
+    pub(crate) fn node(&self) -> Option<&Node> {
+        self.find_part()
+    }
 }
 
 impl Node {
@@ -115,7 +120,8 @@ pub async fn find_unknown(app: &App, name_or_id: &str) -> Result<Option<Arc<Load
 pub async fn anything_changed(app: &App) {
     app.forget_all_auth();
     if let Some(node) = app.node()
-        && let Err(error) = node.cluster.tell(notes::INVALIDATE, &serde_json::json!({})).await
+        && let Err(error) =
+            node.cluster.tell(crate::notes::INVALIDATE, &serde_json::json!({})).await
     {
         tracing::warn!(%error, "cluster: the others do not know of a change");
     }

@@ -5,10 +5,9 @@ use std::{sync::Arc, time::Instant};
 use super::{CollectionRef, chain, views};
 use crate::{
     Error, Result,
-    cluster::notes,
     ctx::{Ctx, Outcome},
     event::Action,
-    record,
+    notes, record,
     schema::{Collection, Loaded, sync, system as names},
     store::{Job, system},
 };

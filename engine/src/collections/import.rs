@@ -113,7 +113,12 @@ async fn validate_all(ctx: &Ctx, saved: &[Saved]) -> Result<()> {
     for (handle, old) in saved {
         let draft = handle.snapshot();
         let old = Some(old.as_ref().unwrap_or(&draft));
-        let cx = Validation { old, snapshot: &snapshot, db: &ctx.db };
+        let cx = Validation {
+            old,
+            snapshot: &snapshot,
+            db: &ctx.db,
+            is_provider: oauth2::is_registered,
+        };
         match crate::schema::validate(&draft, &cx).await {
             Err(Error::Invalid(errors)) => return Err(import::invalid(&draft, &errors)),
             other => other?,

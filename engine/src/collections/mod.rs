@@ -7,7 +7,6 @@
 
 mod chain;
 mod delete;
-mod handle;
 mod import;
 mod list;
 mod save;
@@ -28,8 +27,8 @@ use crate::{
     wire::{self, DecodeError, Wire},
 };
 
+pub use crate::app::CollectionRef;
 pub use delete::{delete, refusal, truncate};
-pub use handle::CollectionRef;
 pub use import::import;
 pub use list::{Page, Query, list};
 pub use save::{save, save_no_validate, validate};

@@ -10,9 +10,9 @@ use std::sync::Arc;
 use super::{CollectionRef, chain, views};
 use crate::{
     Error, Result,
-    cluster::notes,
     ctx::{Ctx, Outcome},
     event::Action,
+    notes,
     schema::{Collection, Loaded, Validation, normalize, sync, view},
     settings_ops, store,
 };
@@ -105,7 +105,16 @@ async fn validate_stage(
         let draft = collection.snapshot();
         let snapshot = ctx.snapshot();
         let old = old.as_deref().map(|l| &l.collection);
-        crate::schema::validate(&draft, &Validation { old, snapshot: &snapshot, db: &ctx.db }).await
+        crate::schema::validate(
+            &draft,
+            &Validation {
+                old,
+                snapshot: &snapshot,
+                db: &ctx.db,
+                is_provider: oauth2::is_registered,
+            },
+        )
+        .await
     })
     .await
 }

@@ -4,14 +4,16 @@
 
 use std::collections::BTreeMap;
 
-use dialects::ident;
 use filter_lang::{
     plan::{Cmp, Cond, Expr, Literal, NodeId, NodeKind, Op, Plan, SortBy},
     schema::Class,
     value::Value,
 };
 
-use crate::schema::{Loaded, Snapshot, index::Index};
+use crate::schema::{
+    Loaded, Snapshot,
+    index::{Index, IndexColumn},
+};
 
 /// `CREATE INDEX` statements for what no index serves yet.
 pub(super) fn indexes(plan: &Plan, snapshot: &Snapshot) -> Vec<String> {
@@ -164,9 +166,14 @@ fn serves(collection: &Loaded, columns: &[&str], equal: usize) -> bool {
 }
 
 fn statement(table: &str, columns: &[&str]) -> String {
-    let name = format!("idx_{table}_{}", columns.join("_"));
-    let columns: Vec<String> = columns.iter().map(|column| ident(column)).collect();
-    format!("CREATE INDEX {} ON {} ({})", ident(&name), ident(table), columns.join(", "))
+    let column = |name: &&str| IndexColumn { name: (*name).to_owned(), ..IndexColumn::default() };
+    Index {
+        name: format!("idx_{table}_{}", columns.join("_")),
+        table: table.to_owned(),
+        columns: columns.iter().map(column).collect(),
+        ..Index::default()
+    }
+    .build()
 }
 
 #[cfg(test)]
@@ -272,7 +279,10 @@ mod tests {
                 .explain(collection, filter, sort)
                 .indexes
                 .iter()
-                .map(|text| text.split(" ON ").nth(1).unwrap_or_default().replace('"', ""))
+                .map(|text| {
+                    let on = text.split(" ON ").nth(1).unwrap_or_default().replace('`', "");
+                    on.replace("(\n  ", "(").replace("\n)", ")").replace(",\n  ", ", ")
+                })
                 .collect();
             assert_eq!(got, want, "{collection}: {filter:?} {sort:?}");
         }
@@ -296,7 +306,7 @@ mod tests {
             let explained = shop.explain(collection, filter, sort);
             assert_eq!(explained.indexes, Vec::<String>::new());
             let steps = steps(&shop.ctx, explained.sql).await.expect("steps").join("\n");
-            let name = statement.split('"').nth(1).expect("a name");
+            let name = statement.split('`').nth(1).expect("a name");
             assert!(steps.contains(&format!("INDEX {name}")), "{statement}\n{steps}");
             assert!(!steps.contains("TEMP B-TREE"), "{statement}\n{steps}");
         }

@@ -59,6 +59,14 @@ impl Default for Limits {
     }
 }
 
+impl App {
+    /// What is kept for mails; see [`crate::mail`].
+    #[must_use]
+    pub fn mailer(&self) -> &Mailer {
+        self.part()
+    }
+}
+
 /// What the app keeps for mails: who waits, and who got one lately.
 #[derive(Debug)]
 pub struct Mailer {

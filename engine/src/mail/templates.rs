@@ -5,9 +5,10 @@
 use serde_json::{Map, Value};
 
 use super::{Address, Mail, layout, send, sender};
+use primitives::token::TokenType;
+
 use crate::{
     Error, Result,
-    auth::{self, token::TokenType},
     ctx::Ctx,
     event::{Hooks, RecordMailEvent},
     hook::{Hook, Slot},
@@ -16,6 +17,7 @@ use crate::{
         refs::{INSTALLER_EMAIL, SUPERUSERS},
     },
     schema::options::Template,
+    tokens::new_token,
 };
 
 /// Mails a link that confirms the address of a record.
@@ -26,7 +28,7 @@ pub async fn send_verification(ctx: &Ctx, record: &RecordRef) -> Result<()> {
     let (token, template) = {
         let record = record.lock();
         let claims = [("email", Value::from(record.email()))];
-        let token = auth::new_token(&record, TokenType::Verification, 0, &claims)?;
+        let token = new_token(&record, TokenType::Verification, 0, &claims)?;
         (token, record.collection().auth.verification_template.clone())
     };
     let own = [("TOKEN", token.as_str())];
@@ -46,7 +48,7 @@ pub async fn send_password_reset(ctx: &Ctx, record: &RecordRef) -> Result<()> {
             return Err(Error::Message("the installer account cannot reset its password".into()));
         }
         let claims = [("email", Value::from(record.email()))];
-        let token = auth::new_token(&record, TokenType::PasswordReset, 0, &claims)?;
+        let token = new_token(&record, TokenType::PasswordReset, 0, &claims)?;
         (token, record.collection().auth.reset_password_template.clone())
     };
     let own = [("TOKEN", token.as_str())];
@@ -63,7 +65,7 @@ pub async fn send_email_change(ctx: &Ctx, record: &RecordRef, new_email: &str) -
     let (token, template) = {
         let record = record.lock();
         let claims = [("email", Value::from(record.email())), ("newEmail", new_email.into())];
-        let token = auth::new_token(&record, TokenType::EmailChange, 0, &claims)?;
+        let token = new_token(&record, TokenType::EmailChange, 0, &claims)?;
         (token, record.collection().auth.confirm_email_change_template.clone())
     };
     let own = [("TOKEN", token.as_str())];

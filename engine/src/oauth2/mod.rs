@@ -1,58 +1,21 @@
-//! Logins with accounts of other services (spec auth §3.3, §9).
-//!
-//! | step | file |
-//! |---|---|
-//! | what a service is: addresses, scopes, how its answer reads | `provider`, `providers/` (one file each) |
-//! | authorization URL, code for token, token for user | `client` |
-//! | id tokens, key sets, Apple's client secret | `id_token`, `apple_secret` |
-//! | which record the user is, sign-up, linking | `sign_in` |
-//!
-//! Must not know HTTP servers: routes, redirects and realtime are the layer above.
+//! Logins with accounts of other services: the protocol is the crate `oauth2`; which record a user is, is decided here.
 
-pub mod apple_secret;
-mod client;
-mod id_token;
-mod names;
-mod provider;
-mod providers;
 pub mod sign_in;
-mod token;
-mod user;
-mod view;
 
-pub use client::{Client, challenge};
-pub use names::Names;
-pub use provider::Provider;
-pub use providers::ALL;
-pub use token::Token;
-pub use user::User;
+pub use ::oauth2::*;
 
-/// The provider of a name.
-#[must_use]
-pub fn find(name: &str) -> Option<&'static Provider> {
-    ALL.iter().copied().find(|provider| provider.name == name)
-}
+use crate::{App, schema::options};
 
-/// Why a service's answer was not accepted. Safe to log.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Error {
-    #[error("{0}")]
-    Http(#[from] crate::outbound::Error),
-    #[error("the provider answered {0}")]
-    Status(u16),
-    #[error("{0}")]
-    Answer(&'static str),
-    /// The `error` member of the answer.
-    #[error("the provider refused: {0}")]
-    Refused(String),
-    /// No id token although it is the only source: the reference fails without a message.
-    #[error("the provider sent no id_token")]
-    NoIdToken,
-}
-
-impl From<view::Mismatch> for Error {
-    fn from(mismatch: view::Mismatch) -> Self {
-        Self::Answer(mismatch.0)
+impl App {
+    /// Names that came with an OAuth2 redirect.
+    #[must_use]
+    pub fn oauth2_names(&self) -> &Names {
+        self.part()
     }
+}
+
+/// The client of a configured service; `None` for names that are not registered.
+#[must_use]
+pub fn client(app: &App, config: &options::Provider) -> Option<Client> {
+    Client::new(app.outbound(), app.config().id_token_leeway, config)
 }

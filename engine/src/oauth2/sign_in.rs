@@ -9,7 +9,6 @@ use dialects::statement::{self, Case, Test};
 use http::Request;
 use serde_json::{Map, Value};
 
-use super::user::User;
 use crate::{
     Error, Result,
     auth::random_alnum,
@@ -20,6 +19,7 @@ use crate::{
     record::{Draft, Record, RecordRef, Submission, find, refs, save},
     schema::{Loaded, index::find_single_unique, system::EXTERNAL_AUTHS},
 };
+use ::oauth2::User;
 
 /// Most bytes of an avatar; the rest is cut.
 const MAX_AVATAR: usize = 32 << 20;

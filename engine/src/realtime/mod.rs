@@ -18,6 +18,21 @@ mod index;
 mod judge;
 mod topic;
 
+use crate::App;
+
 pub use broker::{Broker, Pick};
 pub use client::{Client, Ended, Message};
 pub use topic::{Options, Topic};
+
+impl App {
+    /// Connected realtime clients, to send messages of one's own.
+    #[must_use]
+    pub fn realtime(&self) -> &Broker {
+        self.part()
+    }
+}
+
+/// Clients of collections that are gone or that have another token secret become guests.
+pub(crate) fn schema_changed(app: &App) {
+    app.realtime().schema_changed(&app.snapshot());
+}

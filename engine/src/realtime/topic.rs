@@ -1,49 +1,13 @@
 //! Topics as clients spell them: `posts/*?options=…` (spec records-files-realtime-batch §5.3).
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use crate::{ctx::header_key, json};
 
-/// What a client attaches to a subscription: the facts rules see as `@request.query.*` and `@request.headers.*`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Options {
-    /// `filter`, `expand`, `fields` and whatever rules ask for.
-    pub query: BTreeMap<String, String>,
-    /// By snake-cased name.
-    pub headers: BTreeMap<String, String>,
-}
-
-impl Options {
-    /// A query value; `""` when it is missing.
-    #[must_use]
-    pub fn query(&self, key: &str) -> &str {
-        self.query.get(key).map_or("", String::as_str)
-    }
-
-    /// What was read before the first fault counts (spec upstream-0.40 §2.9).
-    fn read(text: &str) -> Self {
-        let mut options = Self::default();
-        let (Value::Object(members), _) = json::read::until_fault(text) else { return options };
-        for (key, member) in members {
-            let (part, name): (_, fn(&str) -> String) = match key.as_str() {
-                "query" => (&mut options.query, str::to_owned),
-                "headers" => (&mut options.headers, header_key),
-                _ => continue,
-            };
-            match member {
-                Value::Object(members) => {
-                    part.extend(members.iter().map(|(key, value)| (name(key), stringify(value))));
-                }
-                Value::Null => {}
-                _ => break,
-            }
-        }
-        options
-    }
-}
+pub use crate::ctx::SubscriptionOptions as Options;
 
 /// A parsed subscription.
 #[derive(PartialEq, Eq)]
@@ -108,7 +72,28 @@ fn options_of(text: &str) -> Option<Options> {
         }
         (unescape(key)? == "options").then(|| unescape(value)).flatten()
     })?;
-    Some(Options::read(&options))
+    Some(read_options(&options))
+}
+
+/// What was read before the first fault counts (spec upstream-0.40 §2.9).
+fn read_options(text: &str) -> Options {
+    let mut options = Options::default();
+    let (Value::Object(members), _) = json::read::until_fault(text) else { return options };
+    for (key, member) in members {
+        let (part, name): (_, fn(&str) -> String) = match key.as_str() {
+            "query" => (&mut options.query, str::to_owned),
+            "headers" => (&mut options.headers, header_key),
+            _ => continue,
+        };
+        match member {
+            Value::Object(members) => {
+                part.extend(members.iter().map(|(key, value)| (name(key), stringify(value))));
+            }
+            Value::Null => {}
+            _ => break,
+        }
+    }
+    options
 }
 
 fn is_escaped(text: &str) -> bool {

@@ -11,8 +11,9 @@ use std::{
 use filter_lang::scope::Datum;
 use serde_json::{Map, Value};
 
-use super::{modify::Step, record::Record};
+use super::Record;
 use crate::{
+    app::record::Step,
     ctx::datum,
     field::{Field, Modifier, Val},
     files::Upload,

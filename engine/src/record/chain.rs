@@ -4,7 +4,7 @@
 
 use std::{future::Future, sync::Arc};
 
-use super::record::RecordRef;
+use super::RecordRef;
 use crate::{
     Error, Result,
     ctx::{Ctx, Outcome},

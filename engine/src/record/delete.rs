@@ -4,14 +4,10 @@ use std::sync::Arc;
 
 use dialects::statement;
 
-use super::{
-    chain, find,
-    recheck::Recheck,
-    record::{Record, RecordRef},
-    refs, save,
-};
+use super::{Record, RecordRef, chain, find, refs, save};
 use crate::{
     Error, Result,
+    app::record::Recheck,
     ctx::{Ctx, Outcome},
     event::Action,
     field::{Val, relation::Relation},

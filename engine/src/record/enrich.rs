@@ -4,8 +4,8 @@
 use std::{collections::HashSet, sync::Arc};
 
 use super::{
+    RecordRef,
     expand::{self, Paths},
-    record::RecordRef,
 };
 use crate::{App, Result, ctx::Ctx, event::EnrichEvent, hook::BoxFuture, rule, schema::Loaded};
 

@@ -10,10 +10,7 @@ use std::{
 
 use dialects::statement::Only;
 
-use super::{
-    enrich, read,
-    record::{Expanded, RecordRef},
-};
+use super::{Expanded, RecordRef, enrich, read};
 use crate::{Error, Result, ctx::Ctx, hook::BoxFuture, schema::Loaded};
 
 /// Deeper segments are ignored.

@@ -2,10 +2,10 @@
 //!
 //! The keys are prepared in the schema snapshot; rows go through them without becoming records.
 
-use super::record::{Expanded, Record, RecordRef};
+use super::{Expanded, Record, RecordRef};
 use crate::{
     ctx::Caller,
-    field::{Corrupt, Field, Val},
+    field::Corrupt,
     json,
     schema::{Loaded, WireSource},
     store::{RowRef, ValueRef},
@@ -207,16 +207,4 @@ fn write_expand(record: &Record, out: &mut Vec<u8>) {
         }
     }
     out.push(b'}');
-}
-
-/// The values of a row in field order, starting at column `from`.
-///
-/// # Errors
-/// [`Corrupt`] when a stored value cannot be read at all.
-pub(crate) fn values_of_row(
-    fields: &[Field],
-    row: &RowRef<'_>,
-    from: usize,
-) -> Result<Vec<Val>, Corrupt> {
-    fields.iter().enumerate().map(|(i, f)| f.kind.read(row.get(from + i))).collect()
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use dialects::statement::Case;
 use filter_lang::scope::Datum;
 
-use super::{find, record::Record};
+use super::{Record, find};
 use crate::{
     Error, Result,
     ctx::Ctx,
@@ -50,13 +50,7 @@ pub async fn locate(ctx: &Ctx, collection: &Arc<Loaded>, id: &str, name: &str) -
     } else {
         format!("{}/{}", collection.id, record.stored_id())
     };
-    Ok(Located {
-        record,
-        field,
-        protected: options.protected,
-        thumbs: options.thumbs.unwrap_or_default(),
-        dir,
-    })
+    Ok(Located { record, field, protected: options.protected, thumbs: options.thumbs, dir })
 }
 
 /// The directory of the record that a view's file comes from.

@@ -15,22 +15,22 @@ mod enrich;
 pub mod expand;
 pub mod export;
 pub mod file;
-pub mod find;
 pub(crate) mod modify;
 pub mod read;
 mod recheck;
-#[allow(clippy::module_inception)]
-mod record;
 pub mod refs;
 pub mod save;
 mod spread;
 mod storable;
 
+pub use crate::{
+    app::record::{Expanded, Record, RecordRef, Show},
+    find,
+};
 pub use auth_form::Access;
 pub use body::Submission;
 pub use enrich::enrich;
 pub(crate) use enrich::is_enriched as has_enrich_hooks;
-pub use record::{Expanded, Record, RecordRef, Show};
 pub use save::Draft;
 
 #[cfg(test)]

@@ -3,28 +3,13 @@
 //!
 //! File fields are left alone: their uploads belong to the value that was computed first.
 
-use serde_json::Value;
-
-use super::{
-    body::Submission,
-    find,
-    record::{Record, RecordRef},
-};
+use super::{Record, RecordRef, body::Submission, find};
 use crate::{
     FieldErrors, Result,
+    app::record::Step,
     ctx::Ctx,
     field::{Modifier, RecordCheck, Val},
 };
-
-/// What a submission does to one stored value.
-#[derive(Debug, Clone)]
-pub(crate) struct Step {
-    index: usize,
-    /// In order.
-    changes: Vec<(Modifier, Value)>,
-    /// What came out: if the record holds something else by now, a hook has set that.
-    result: Val,
-}
 
 impl Step {
     /// The steps of a submission for an existing record; `values` are those it was resolved to.

@@ -12,11 +12,10 @@ use std::{
 use dialects::statement::{self, Only, Select};
 
 use super::{
-    enrich,
+    Record, RecordRef, enrich,
     expand::Paths,
-    export::{self, Viewer, values_of_row},
-    find::corrupt,
-    record::{Record, RecordRef},
+    export::{self, Viewer},
+    find::{self, corrupt},
     spread::{self, Sheet, Wishes},
 };
 use crate::{
@@ -271,7 +270,8 @@ fn read_rows(
     let mut out = Vec::new();
     while let Some(row) = rows.next().map_err(Error::Store)? {
         let parent = if from > 0 { row.text(0).to_owned() } else { String::new() };
-        let values = values_of_row(&collection.fields, &row, from).map_err(|e| corrupt(&e))?;
+        let values =
+            find::values_of_row(&collection.fields, &row, from).map_err(|e| corrupt(&e))?;
         out.push((parent, Record::stored(collection, values)));
     }
     Ok(out)

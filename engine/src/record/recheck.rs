@@ -4,56 +4,15 @@
 //! While nobody else writes this costs one comparison of numbers; else the questions become steps of the same write job.
 
 use crate::{
-    Error, FieldError, FieldErrors, Result,
-    cluster::notes,
+    Error, FieldErrors, Result,
+    app::record::{Question, Recheck, RecordRef},
     ctx::Ctx,
     event::Action,
-    rule,
-    store::{self, Done, Job, Sql},
+    notes, rule,
+    store::{self, Done, Job},
 };
 
-use super::record::RecordRef;
-
-/// One question and what its "no" means.
-#[derive(Debug, Clone)]
-enum Question {
-    /// The rule of the operation, as a statement that returns a row.
-    Statement(Sql),
-    /// The rule of the operation, judged in memory the first time; with the request's body in the context.
-    Rule(Box<(Ctx, String)>),
-    /// The targets of a relation field.
-    Targets { field: String, sql: Sql, error: FieldError },
-}
-
-/// The questions of one save or delete.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Recheck {
-    since: Option<u64>,
-    questions: Vec<Question>,
-}
-
 impl Recheck {
-    /// Starts at the state of now: to be called before the first read. Later calls change nothing.
-    pub(crate) fn begin(&mut self, ctx: &Ctx) {
-        self.since.get_or_insert_with(|| ctx.db.database().write_version());
-    }
-    /// Validation starts (again): what it asked before about relations does not count.
-    pub(crate) fn forget_targets(&mut self) {
-        self.questions.retain(|q| !matches!(q, Question::Targets { .. }));
-    }
-    /// A rule that the stored row satisfied.
-    pub(crate) fn rule(&mut self, ctx: &Ctx, text: &str) {
-        self.questions.push(Question::Rule(Box::new((ctx.clone(), text.to_owned()))));
-    }
-    /// A statement that returned a row.
-    pub(crate) fn statement(&mut self, sql: Sql) {
-        self.questions.push(Question::Statement(sql));
-    }
-    /// A statement that returns a row while all targets of a relation exist.
-    pub(crate) fn targets(&mut self, field: &str, sql: Sql, error: FieldError) {
-        self.questions.push(Question::Targets { field: field.to_owned(), sql, error });
-    }
-
     /// Does the job that writes a record, after the questions where somebody wrote since they were asked.
     ///
     /// # Errors

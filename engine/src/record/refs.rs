@@ -5,15 +5,11 @@ use std::{sync::Arc, time::Duration};
 
 use dialects::statement::{self, Test};
 
-use super::{
-    delete, find,
-    record::{Record, RecordRef},
-    save,
-};
+use super::{Record, RecordRef, delete, find, save};
 use crate::{Error, FieldError, FieldErrors, Result, ctx::Ctx, field::Val, schema::Loaded};
 
 /// Name of the collection of superusers.
-pub const SUPERUSERS: &str = "_superusers";
+pub use crate::app::record::SUPERUSERS;
 /// Names of the collections that refer to auth records.
 pub const NAMES: [&str; 4] = ["_mfas", "_otps", "_externalAuths", "_authOrigins"];
 /// The account of the first-run installer.
@@ -49,8 +45,7 @@ pub(crate) async fn validate(ctx: &Ctx, record: &RecordRef) -> Result<()> {
     if find::by_id(ctx, &target, &record_ref).await?.is_none() {
         return fail("recordRef", "validation_invalid_record", "Missing or invalid record.");
     }
-    if collection.name == "_externalAuths" && !crate::schema::options::is_known_provider(&provider)
-    {
+    if collection.name == "_externalAuths" && !oauth2::is_registered(&provider) {
         return fail("provider", "validation_in_invalid", "Must be a valid value");
     }
     Ok(())

@@ -8,16 +8,14 @@ use dialects::statement::{self, Case};
 use serde_json::Value;
 
 use super::{
+    Record, RecordRef,
     auth_form::{Access, AuthForm, Facts},
     body::{self, Submission},
-    chain, enrich, find, modify,
-    recheck::Recheck,
-    record::{Record, RecordRef},
-    refs, storable,
+    chain, enrich, find, modify, refs, storable,
 };
 use crate::{
     Error, FieldError, FieldErrors, Result,
-    auth::password,
+    app::record::{Recheck, Step},
     ctx::{Ctx, Outcome},
     event::Action,
     field::{DbCheck, Fill, Modifier, Moment, RecordCheck, Val, password::Password},
@@ -123,7 +121,7 @@ pub async fn prepare_update(
 }
 
 fn has_unhashable(record: &Record) -> bool {
-    let too_long = |plain: &String| plain.len() > password::MAX_BYTES;
+    let too_long = |plain: &String| plain.len() > primitives::password::MAX_BYTES;
     record
         .values()
         .iter()
@@ -484,9 +482,12 @@ async fn hash_passwords(ctx: &Ctx, record: &RecordRef) -> Result<()> {
         let copy = plain.clone();
         let hash = match ctx.app.hash_password(copy, cost).await? {
             Ok(hash) => hash,
-            Err(password::Unhashable) => {
+            Err(primitives::password::Unhashable) => {
                 let mut errors = FieldErrors::default();
-                errors.set(field.name.clone(), FieldError::Other(password::Unhashable.to_string()));
+                errors.set(
+                    field.name.clone(),
+                    FieldError::Other(primitives::password::Unhashable.to_string()),
+                );
                 return Err(Error::Invalid(errors));
             }
         };
@@ -539,7 +540,7 @@ pub fn rotate_token_key(record: &mut Record) {
         kind.modify(Modifier::Autogenerate, record.value(index), &Value::String(String::new()));
     let val = match made {
         Some(Val::Text(text)) if !text.is_empty() => Val::Text(text),
-        _ => Val::Text(crate::auth::random_alnum(50)),
+        _ => Val::Text(crate::id::random_alnum(50)),
     };
     record.set_at(index, val);
 }
@@ -570,7 +571,7 @@ async fn write(ctx: &Ctx, record: &RecordRef) -> Result<()> {
 }
 
 /// The INSERT or UPDATE; unique violations become field errors. `held`: what the update relies on.
-async fn write_row(ctx: &Ctx, record: &RecordRef, held: &[modify::Step]) -> Result<()> {
+async fn write_row(ctx: &Ctx, record: &RecordRef, held: &[Step]) -> Result<()> {
     let collection = record.collection();
     let (job, action) = {
         let record = record.lock();
