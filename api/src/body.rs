@@ -20,22 +20,7 @@ use crate::{
     query::{Query, is_well_formed},
 };
 
-/// Why a body cannot be read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
-    /// Longer than it may be.
-    #[error("the body is too large")]
-    TooLarge,
-    /// Of a type that nobody reads.
-    #[error("the content type is not supported")]
-    Unsupported,
-    /// Not what its type says, cut off, or too slow.
-    #[error("{0}")]
-    Malformed(Box<str>),
-    /// The server could not keep it.
-    #[error("{0}")]
-    Io(Box<str>),
-}
+pub use crate::fault::Fault;
 
 type Result<T, E = Fault> = std::result::Result<T, E>;
 

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use engine::{Error, FieldError, FieldErrors, store};
 
-use crate::{body::Fault, json};
+use crate::{fault::Fault, json};
 
 /// The result of a handler.
 pub type Result<T, E = ApiError> = std::result::Result<T, E>;

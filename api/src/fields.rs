@@ -209,7 +209,7 @@ mod tests {
 
     fn run(fields: &str, text: &str) -> String {
         match Picker::parse(fields).map(|p| p.apply(text.as_bytes())) {
-            Ok(Some(out)) => String::from_utf8(out).expect("utf-8").trim_end().to_owned(),
+            Ok(Some(out)) => String::from_utf8(out).expect("utf-8"),
             Ok(None) => "same".into(),
             Err(error) => format!("error {error}"),
         }

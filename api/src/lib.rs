@@ -11,6 +11,7 @@ mod disposition;
 pub mod downloads;
 pub mod error;
 mod excerpt;
+mod fault;
 pub mod fields;
 pub mod guard;
 pub mod json;

@@ -8,7 +8,7 @@ use futures_util::{Stream, StreamExt as _};
 use memchr::memmem;
 
 use crate::{
-    body::Fault,
+    fault::Fault,
     media::Media,
     quoted_printable::{Broken, Decoder},
 };

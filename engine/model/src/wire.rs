@@ -458,7 +458,7 @@ impl Shaped for Map<String, Value> {
 }
 
 impl Wire for Map<String, Value> {
-    /// Adds or replaces the given keys; numbers become floats.
+    /// Adds or replaces the given keys, `null` clears; numbers become floats.
     fn decode(&mut self, json: &Value) -> Result<(), DecodeError> {
         match json {
             Value::Null => {

@@ -129,7 +129,6 @@ impl FieldType for Json {
     fn normalise(&self, json: &Value) -> Val {
         Val::Json(match json {
             Value::Null => None,
-            Value::String(text) if json::read::is_too_deep(text) => Some(quote(text)),
             Value::String(text) => Some(text_to_json(text).into_owned()),
             Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
                 let mut out = Vec::new();

@@ -5,10 +5,7 @@
 
 use smallvec::SmallVec;
 
-use super::{find_special, write_inner};
-
-/// Deeper JSON counts as text, as in the reference.
-const MAX_DEPTH: usize = 10_000;
+use super::{find_special, read::MAX_DEPTH, write_inner};
 
 /// Appends a JSON text. False, and nothing appended, if it is not exactly one value.
 pub fn write_raw(out: &mut Vec<u8>, text: &str) -> bool {
@@ -44,6 +41,7 @@ impl Pass<'_, '_> {
             self.blanks();
             if let Some(close) = self.value()? {
                 self.blanks();
+                // deeper JSON counts as text, as in the reference
                 if open.len() == MAX_DEPTH {
                     return None;
                 } else if self.peek()? == close {

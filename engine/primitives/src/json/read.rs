@@ -104,31 +104,6 @@ pub fn is_sound(text: &str) -> bool {
         }
 }
 
-/// True if brackets stand in more levels than a reader takes.
-#[must_use]
-pub fn is_too_deep(text: &str) -> bool {
-    if text.len() <= MAX_DEPTH {
-        return false;
-    }
-    let (mut depth, mut quoted, mut escaped) = (0usize, false, false);
-    for byte in text.bytes() {
-        match byte {
-            _ if std::mem::take(&mut escaped) => {}
-            b'\\' if quoted => escaped = true,
-            b'"' => quoted = !quoted,
-            b'{' | b'[' if !quoted => {
-                depth += 1;
-                if depth > MAX_DEPTH {
-                    return true;
-                }
-            }
-            b'}' | b']' if !quoted => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    false
-}
-
 /// A value being read into its place, so that what came before a fault stays there.
 struct Slot<'a> {
     into: &'a mut Value,
@@ -457,14 +432,14 @@ mod tests {
                 let shown = format!("[{text}]");
                 let around = format!("[{}]", value_sorted(&value));
                 assert_eq!(value_sorted(&own(shown.as_bytes()).unwrap()), around);
-                assert!(is_sound(&text) && !is_too_deep(&text), "{levels}");
+                assert!(is_sound(&text), "{levels}");
             }
         }
         for text in [nested(MAX_DEPTH + 1, "[", "", "]"), nested(MAX_DEPTH, "{\"a\":", "[]", "}")] {
-            assert!(first(text.as_bytes()).is_err() && !is_sound(&text) && is_too_deep(&text));
+            assert!(first(text.as_bytes()).is_err() && !is_sound(&text));
         }
         let quoted = format!("[\"{}\\\"\"]", "[".repeat(MAX_DEPTH + 1));
-        assert!(is_sound(&quoted) && !is_too_deep(&quoted));
+        assert!(is_sound(&quoted));
     }
 
     #[test]
