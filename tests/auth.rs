@@ -322,6 +322,24 @@ fn too_many_logins_at_once() {
     ok(&log_in(&server, &json!({"identity": "u@example.com", "password": PASSWORD})));
 }
 
+/// Whether there is an account must not show in how long the answer takes.
+#[test]
+fn unknown_identities_take_as_long_as_wrong_passwords() {
+    let (server, _, _) = with_otp();
+    let fastest = |identity: &str| {
+        let body = json!({"identity": identity, "password": "wrong password"});
+        let one = || {
+            let start = std::time::Instant::now();
+            assert_eq!(message(&log_in(&server, &body), 400), "Failed to authenticate.");
+            start.elapsed()
+        };
+        (0..8).map(|_| one()).min().expect("some")
+    };
+    let (known, unknown) = (fastest("u@example.com"), fastest("nobody@example.com"));
+    let ratio = known.as_secs_f64() / unknown.as_secs_f64();
+    assert!((0.5..2.0).contains(&ratio), "{known:?} {unknown:?}");
+}
+
 /// No two auth records have one id, in whichever collections; two are asked for at the same moment.
 #[test]
 fn ids_of_auth_records_are_nobody_elses() {

@@ -283,4 +283,28 @@ fn filter_compile_prints_every_stage() {
         run(dir, &["filter", "compile", "--dir", "pb_data", "--collection", "users", "nope = 1"]);
     assert_eq!(wrong.status.code(), Some(1));
     assert!(stderr(&wrong).contains('^'), "a caret shows the place: {}", stderr(&wrong));
+    let compile = |filter: &str| {
+        run(dir, &["filter", "compile", "--dir", "pb_data", "--collection", "users", filter])
+    };
+    assert!(stderr(&compile("name == 'a'")).contains("hint: `=` compares"));
+    assert!(!stdout(&compile("name = 'a'")).contains("HINTS"));
+    let hinted = stdout(&compile("@collection.users.name = 'a'"));
+    assert!(hinted.contains("HINTS\n`@collection.users.name = …`"), "{hinted}");
+    // over HTTP, and nowhere else
+    let root = server.superuser();
+    let explain = |filter: &str| {
+        server
+            .send("POST", "/api/collections/users/explain", &root, &json!({"filter": filter}))
+            .json()
+    };
+    assert_eq!(explain("name = 'a'")["hints"], json!([]));
+    assert_eq!(explain("@collection.users.name = 'a'")["hints"].as_array().map(Vec::len), Some(1));
+    let refused = explain("name == 'a'")["message"].as_str().expect("a message").to_owned();
+    assert!(refused.ends_with("Hint: `=` compares."), "{refused}");
+    let list =
+        server.send("GET", "/api/collections/users/records?filter=name==1", &root, &Value::Null);
+    assert_eq!(
+        list.json(),
+        json!({"data": {}, "message": "Something went wrong while processing your request.", "status": 400})
+    );
 }

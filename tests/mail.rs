@@ -147,6 +147,72 @@ fn email_change() {
     assert_eq!(failed.json()["message"], "Failed to request email change.");
 }
 
+/// GHSA-pq7p-mc74-g65w: whoever proves the address is rid of links and sessions made before that.
+#[test]
+fn proof_of_an_address_ends_what_was_before() {
+    for way in ["verification", "password-reset", "email-change", "otp", "superuser"] {
+        let sink = Sink::start();
+        let (server, id) = served(&sink);
+        let root = server.superuser();
+        patch(&server, USERS, &json!({"otp": {"enabled": true, "length": 8, "duration": 600}}));
+        let link = json!({"collectionRef": "_pb_users_auth_", "recordRef": id, "provider": "google", "providerId": "g1"});
+        let made = server.send("POST", "/api/collections/_externalAuths/records", &root, &link);
+        assert_eq!(made.status, 200, "{}", made.json());
+        let session = token_of(&login(&server, USER, OLD));
+        let mail = json!({"email": USER});
+        let done = match way {
+            "verification" => {
+                post(&server, "/request-verification", "", &mail);
+                let token = sink.last(1).token("confirm-verification");
+                post(&server, "/confirm-verification", "", &json!({"token": token}))
+            }
+            "password-reset" => {
+                post(&server, "/request-password-reset", "", &mail);
+                let token = sink.last(1).token("confirm-password-reset");
+                let body = json!({"token": token, "password": "new-password", "passwordConfirm": "new-password"});
+                post(&server, "/confirm-password-reset", "", &body)
+            }
+            "email-change" => {
+                post(
+                    &server,
+                    "/request-email-change",
+                    &session,
+                    &json!({"newEmail": "new@example.com"}),
+                );
+                let token = sink.last(1).token("confirm-email-change");
+                post(
+                    &server,
+                    "/confirm-email-change",
+                    "",
+                    &json!({"token": token, "password": OLD}),
+                )
+            }
+            "otp" => {
+                let asked = post(&server, "/request-otp", "", &mail).json();
+                let text = sink.last(1).part("text/html");
+                let code = text.split("<strong>").nth(1).and_then(|rest| rest.split('<').next());
+                let body = json!({"otpId": asked["otpId"], "password": code.expect("a code")});
+                post(&server, "/auth-with-otp", "", &body)
+            }
+            _ => {
+                let path = format!("{USERS}/records/{id}");
+                server.send("PATCH", &path, &root, &json!({"verified": true}))
+            }
+        };
+        assert!(done.status < 300, "{way}: {}", String::from_utf8_lossy(&done.body));
+        let path = format!("{USERS}/records/{id}");
+        assert_eq!(
+            server.send("GET", &path, &root, &Value::Null).json()["verified"],
+            true,
+            "{way}"
+        );
+        let links =
+            server.send("GET", "/api/collections/_externalAuths/records", &root, &Value::Null);
+        assert_eq!(links.json()["totalItems"], 0, "{way}");
+        assert_eq!(post(&server, "/auth-refresh", &session, &Value::Null).status, 401, "{way}");
+    }
+}
+
 #[test]
 fn every_template_can_be_tried() {
     let sink = Sink::start();

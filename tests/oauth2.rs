@@ -212,6 +212,40 @@ fn an_unproven_account_is_taken_from_its_maker() {
     );
 }
 
+/// GHSA-pq7p-mc74-g65w: an account that somebody prepared for a victim's address, with a link of his own.
+#[test]
+fn a_prepared_account_keeps_no_link_of_its_maker() {
+    let world = World::new(&json!({}), &json!({}));
+    let providers =
+        json!([world.idp.config(&json!({})), world.idp.config(&json!({"name": "oidc2"}))]);
+    let change = json!({"createRule": "", "oauth2": {"enabled": true, "providers": providers}});
+    ok(&world.server.send("PATCH", USERS, &world.root, &change));
+    world.idp.state().user = json!({"sub": "attacker", "name": "Mallory"});
+    let prepared = json!({"createData": {"email": "ann@example.com"}});
+    let attacker = ok(&world.log_in("", &prepared));
+    assert_eq!(attacker["record"]["verified"], false);
+    let session = attacker["token"].as_str().expect("a token");
+    // also with a second link, made while signed in
+    let second = ok(&world.log_in(session, &json!({"provider": "oidc2"})));
+    assert_eq!(world.records("_externalAuths").len(), 1, "an unverified record has one link");
+    let session = second["token"].as_str().expect("a token");
+
+    world.idp.state().user =
+        json!({"sub": "victim", "email": "ann@example.com", "email_verified": true});
+    let victim = ok(&world.log_in("", &json!({"provider": "oidc2"})));
+    assert_eq!(victim["record"]["id"], attacker["record"]["id"]);
+    assert_eq!(victim["record"]["verified"], true);
+    let links = world.records("_externalAuths");
+    assert_eq!((links.len(), &links[0]["providerId"]), (1, &json!("victim")));
+    let refresh = format!("{USERS}/auth-refresh");
+    assert_eq!(world.server.send("POST", &refresh, session, &json!({})).status, 401);
+    world.idp.state().user = json!({"sub": "attacker", "name": "Mallory"});
+    for provider in ["oidc", "oidc2"] {
+        let again = ok(&world.log_in("", &json!({"provider": provider})));
+        assert_ne!(again["record"]["id"], victim["record"]["id"], "a stranger now");
+    }
+}
+
 #[test]
 fn callers_link_their_own_record() {
     let world = World::new(&json!({}), &json!({}));

@@ -706,6 +706,30 @@ fn what_a_subscriber_may_see() {
     }
 }
 
+/// Knowing a client's id is not enough: subscriptions come from where its stream ends.
+#[test]
+fn subscriptions_come_from_the_address_of_the_stream() {
+    let house = House::new();
+    let proxy = json!({"trustedProxy": {"headers": ["X-Real-IP"], "useLeftmostIP": false}});
+    ok(&house.server.send("PATCH", "/api/settings", &house.root, &proxy));
+    let stream = Stream::open(&house.server);
+    let body = json!({"clientId": stream.id, "subscriptions": ["posts/*"]}).to_string();
+    for (address, status) in [("9.9.9.9", "400"), ("127.0.0.1", "204"), ("9.9.9.9", "400")] {
+        let mut socket =
+            TcpStream::connect(("127.0.0.1", house.server.port)).expect("a connection");
+        let request = format!(
+            "POST /api/realtime HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX-Real-IP: {address}\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        socket.write_all(request.as_bytes()).expect("sent");
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).expect("an answer");
+        assert_eq!(answer.split(' ').nth(1), Some(status), "{address}: {answer}");
+        assert_eq!(answer.contains("Invalid realtime client."), status == "400");
+    }
+}
+
 #[test]
 fn auth_follows_its_record() {
     let house = House::new();

@@ -211,3 +211,45 @@ fn write(out: &mut BytesMut, id: &str, message: &Message) {
     out.extend_from_slice(b"\n");
     out.extend_from_slice(message.tail());
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{future::poll_fn, net::Ipv4Addr};
+
+    use super::*;
+
+    /// A stream ends after half an hour at the latest, and after five minutes without a message.
+    #[tokio::test]
+    async fn streams_end() {
+        let limits = Limits::default();
+        assert_eq!((limits.idle.as_secs(), limits.max.as_secs()), (5 * 60, 30 * 60));
+        let dir = tempfile::tempdir().expect("a directory");
+        let config = engine::app::Config::new(dir.path());
+        let app = App::bootstrap(config, engine::event::Hooks::default()).await.expect("an app");
+        let limits = Limits { idle: Duration::from_millis(200), max: Duration::from_millis(900) };
+        for (talks, least, most) in [(false, 200, 800), (true, 900, 5_000)] {
+            let client = app.realtime().new_client(Ipv4Addr::LOCALHOST.into());
+            let mut stream =
+                EventStream::open(Ctx::system(&app), client.clone(), Arc::new(()), limits);
+            let start = Instant::now();
+            let talking = async {
+                loop {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    if talks {
+                        client.send(Message::new("news", "{}"));
+                    }
+                }
+            };
+            let reading = async { while poll_fn(|cx| stream.poll(cx)).await.is_some() {} };
+            tokio::select! {
+                () = talking => {}
+                () = reading => {}
+            }
+            let lasted = start.elapsed().as_millis();
+            assert!((least..most).contains(&lasted), "{lasted}");
+            drop(stream);
+            assert_eq!(app.realtime().total_clients(), 0);
+        }
+        app.shutdown(false).await.expect("closed");
+    }
+}

@@ -8,9 +8,11 @@ use engine::{
     App, Ctx, Error,
     app::Config,
     collections::{self, CollectionRef, Query},
-    event::Hooks,
+    event::{EnrichEvent, Hooks},
     hook::{Event, Handler, Payload},
-    installer, settings_ops,
+    installer,
+    record::{self, RecordRef, save},
+    settings_ops,
     store::{Sql, raw},
     superusers,
 };
@@ -306,6 +308,67 @@ fn note<P: Payload>(notes: &Arc<Mutex<Vec<String>>>, name: &'static str) -> Hand
             Ok(())
         }
     })
+}
+
+/// GHSA-84vh-m24q-wjjx: what runs beside a request outlives code that panics, and so does the process.
+#[tokio::test(flavor = "multi_thread")]
+async fn workers_outlive_hooks_that_panic() {
+    let hooks = Hooks::default();
+    hooks.record_enrich.bind_handler(Handler::new(|e: Event<EnrichEvent>| async move {
+        assert_ne!(e.record.get_str("title"), "boom", "a hook that panics");
+        e.next().await
+    }));
+    let (app, _dir) = boot_with(hooks).await;
+    let ctx = Ctx::system(&app);
+    let posts =
+        json!({"name": "posts", "listRule": "", "fields": [{"name": "title", "type": "text"}]});
+    collections::create(&ctx, &posts).await.unwrap();
+    let posts = app.snapshot().find("posts").unwrap().clone();
+    let client = app.realtime().new_client(std::net::Ipv4Addr::LOCALHOST.into());
+    app.realtime().register(&client);
+    client.set_subscriptions(&["posts"]);
+    let save = |title: &'static str| {
+        let (ctx, record) = (ctx.clone(), RecordRef::new(&posts));
+        record.set("title", title);
+        async move {
+            save::save(&ctx, &record).await.unwrap();
+            record
+        }
+    };
+    let boom = save("boom").await;
+    save("fine").await;
+    record::delete::delete_record(&ctx, &boom).await.unwrap();
+    save("last").await;
+    app.realtime().settled().await;
+    let taken = std::future::poll_fn(|cx| client.poll_take(cx, 100, 1 << 20)).await.unwrap();
+    let told =
+        taken.iter().map(|m| String::from_utf8_lossy(m.data()).into_owned()).collect::<Vec<_>>();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].contains("fine") && told[1].contains("last"), "{told:?}");
+
+    let ran = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let count = ran.clone();
+    app.crons()
+        .add("boom", "* * * * *", |_| async {
+            assert!(std::hint::black_box(false), "a job that panics");
+            Ok(())
+        })
+        .unwrap();
+    app.crons()
+        .add("fine", "* * * * *", move |_| {
+            let count = count.clone();
+            async move {
+                count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                Ok(())
+            }
+        })
+        .unwrap();
+    for id in ["boom", "fine", "boom", "fine"] {
+        assert!(app.crons().run(&app, id));
+    }
+    while ran.load(std::sync::atomic::Ordering::Relaxed) < 2 {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -46,6 +46,7 @@ pub mod eval;
 mod fold;
 pub mod form;
 pub mod func;
+pub mod hint;
 mod json;
 pub mod judge;
 mod lex;

@@ -27,8 +27,11 @@ async fn run(req: &mut Req) -> Result<Response> {
     let (rule, filter, sort) = (body.text("rule")?, body.text("filter")?, body.text("sort")?);
     let ctx = req.ctx(Map::new());
     let question = Question { rule: &rule, filter: &filter, sort: &sort };
-    let explained = explain::explain(&ctx, &collection, &question, ctx.app.dialect())
-        .map_err(|error| ApiError::bad_request(format!("Failed to compile. Raw error:\n{error}")))?;
+    let explained = explain::explain(&ctx, &collection, &question, ctx.app.dialect()).map_err(|error| {
+        let hint = explain::hint(&ctx, &collection, &question);
+        let hint = hint.map(|hint| format!("\nHint: {hint}")).unwrap_or_default();
+        ApiError::bad_request(format!("Failed to compile. Raw error:\n{error}{hint}"))
+    })?;
     let params: Vec<Value> = explained.sql.params.iter().map(param).collect();
     let steps = explain::steps(&ctx, explained.sql.clone()).await?;
     Response::of(
@@ -41,6 +44,7 @@ async fn run(req: &mut Req) -> Result<Response> {
             "queryPlan": steps,
             "advice": explained.advice,
             "indexes": explained.indexes,
+            "hints": explained.hints,
         }),
     )
 }

@@ -10,7 +10,11 @@ use dialects::{
     Dialect, Sql,
     statement::{self, Select},
 };
-use filter_lang::plan::{Cond, Expr, NodeId, Op, Operand, Plan, SortBy};
+use filter_lang::{
+    hint,
+    plan::{Cond, Expr, NodeId, Op, Operand, Plan, SortBy},
+    scope::Scope,
+};
 
 use crate::{
     Error, Result,
@@ -44,6 +48,8 @@ pub struct Explained {
     pub advice: Vec<String>,
     /// Statements of indexes that would serve it.
     pub indexes: Vec<String>,
+    /// What may not be meant as it is written.
+    pub hints: Vec<String>,
 }
 
 /// Compiles without running.
@@ -56,11 +62,12 @@ pub fn explain(
     question: &Question<'_>,
     dialect: Dialect,
 ) -> Result<Explained> {
-    let mut trees = Vec::new();
-    for text in [question.rule, question.filter] {
-        if !text.is_empty() {
-            trees.push(ctx.app.asts().parse(text)?.to_string());
-        }
+    let (mut trees, mut hints) = (Vec::new(), Vec::new());
+    for text in [question.rule, question.filter].into_iter().filter(|text| !text.is_empty()) {
+        let ast = ctx.app.asts().parse(text)?;
+        trees.push(ast.to_string());
+        let found = hint::of_filter(&**ctx.app.snapshot(), &collection.plan, &ast);
+        hints.extend(found.iter().map(ToString::to_string));
     }
     let parts = Parts { rule: question.rule, filter: question.filter, sort: question.sort };
     let plan = rule::compile(ctx, collection, &parts)?;
@@ -68,7 +75,20 @@ pub fn explain(
     let sql = statement::page(dialect, &plan, &select);
     let snapshot = ctx.app.snapshot();
     let (advice, indexes) = (advice(&plan, &snapshot), wanted::indexes(&plan, &snapshot));
-    Ok(Explained { trees, plan: plan.to_string(), sql, advice, indexes })
+    Ok(Explained { trees, plan: plan.to_string(), sql, advice, indexes, hints })
+}
+
+/// What may be meant by an expression that is refused.
+#[must_use]
+pub fn hint(ctx: &Ctx, collection: &Loaded, question: &Question<'_>) -> Option<String> {
+    let scope = Scope { hidden_allowed: true, ..Scope::default() };
+    [question.rule, question.filter].into_iter().filter(|text| !text.is_empty()).find_map(|text| {
+        let snapshot = ctx.app.snapshot();
+        let refused = filter_lang::parse(text).and_then(|ast| {
+            filter_lang::resolve(&**snapshot, collection.plan.clone(), &ast, &scope)
+        });
+        hint::of_error(&refused.err()?)
+    })
 }
 
 /// What the running database does with a statement, one line per step.

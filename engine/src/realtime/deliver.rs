@@ -6,10 +6,12 @@
 //! Source: spec records-files-realtime-batch §5.6, §5.7.
 
 use std::{
+    panic::AssertUnwindSafe,
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use futures_util::FutureExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::{
@@ -110,7 +112,11 @@ impl Queue {
             let mut events = events;
             while let Some(work) = events.recv().await {
                 let Some(broker) = weak.upgrade() else { return };
-                run(&Broker::from_shared(broker), work).await;
+                let broker = Broker::from_shared(broker);
+                // Hooks of users run in it: one that panics costs this event, not all later ones.
+                if AssertUnwindSafe(run(&broker, work)).catch_unwind().await.is_err() {
+                    tracing::error!("realtime: a panic, an event is lost");
+                }
             }
         });
         Self { work, room: Arc::new(Semaphore::new(MAX_WAITING)) }

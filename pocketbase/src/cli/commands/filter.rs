@@ -76,7 +76,9 @@ fn compile(
     for (idx, value) in explained.sql.params.iter().enumerate() {
         text.push_str(&format!("{}: {}\n", idx + 1, wire::value_text(value)));
     }
-    for (title, lines) in [("ADVICE", &explained.advice), ("INDEXES", &explained.indexes)] {
+    for (title, lines) in
+        [("ADVICE", &explained.advice), ("INDEXES", &explained.indexes), ("HINTS", &explained.hints)]
+    {
         if !lines.is_empty() {
             text.push_str(&format!("\n{title}\n{}\n", lines.join("\n")));
         }
@@ -94,5 +96,9 @@ fn show_place(
     filter_lang::parse(filter)
         .and_then(|ast| filter_lang::resolve(schema, base, &ast, &scope))
         .map(drop)
-        .map_err(|error| Failure(error.render(filter).trim_end().to_owned()))
+        .map_err(|error| {
+            let hint = filter_lang::hint::of_error(&error);
+            let hint = hint.map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
+            Failure(format!("{}{hint}", error.render(filter).trim_end()))
+        })
 }
