@@ -68,28 +68,7 @@ fn options_of(text: &str) -> Option<Options> {
         }
         (unescape(key)? == "options").then(|| unescape(value)).flatten()
     })?;
-    Some(read_options(&options))
-}
-
-/// What was read before the first fault counts (spec upstream-0.40 §2.9).
-fn read_options(text: &str) -> Options {
-    let mut options = Options::default();
-    let (Value::Object(members), _) = json::read::until_fault(text) else { return options };
-    for (key, member) in members {
-        let (part, name): (_, fn(&str) -> String) = match key.as_str() {
-            "query" => (&mut options.query, str::to_owned),
-            "headers" => (&mut options.headers, header_key),
-            _ => continue,
-        };
-        match member {
-            Value::Object(members) => {
-                part.extend(members.iter().map(|(key, value)| (name(key), stringify(value))));
-            }
-            Value::Null => {}
-            _ => break,
-        }
-    }
-    options
+    Some(Options::read(&options))
 }
 
 fn is_escaped(text: &str) -> bool {
