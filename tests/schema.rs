@@ -76,7 +76,7 @@ fn fields_with_the_names_of_the_row_id() {
                 |more: &[Value]| json!({"fields": fields.iter().chain(more).collect::<Vec<_>>()});
             // added, renamed, made a list and a text again, dropped
             let select = json!({"id": "sel", "name": name, "type": "select", "values": ["x", "y"], "maxSelect": 1});
-            change(server, &c, &with(&[select.clone()]));
+            change(server, &c, &with(std::slice::from_ref(&select)));
             add("m", &json!({name: "x", "t": "m"}));
             let mut many = select.clone();
             many["maxSelect"] = 2.into();

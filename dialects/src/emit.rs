@@ -315,7 +315,7 @@ impl<'p> Walk<'p> {
 
     fn row_id_of(&self, node: &Node) -> &'static str {
         let fields = node.collection.iter().flat_map(|c| &c.fields).map(|f| f.name.as_str());
-        row_id::order_name(self.dialect, fields)
+        row_id::order_name(self.dialect, &fields)
     }
 
     /// `n<number>` or `e<number>`: the name of a joined row or element; nothing if there is none.

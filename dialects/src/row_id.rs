@@ -14,7 +14,9 @@ pub fn is_row_id(name: &str) -> bool {
 }
 
 /// A name of the row id that none of the columns hides.
-pub(crate) fn visible<'c>(columns: impl Iterator<Item = &'c str> + Clone) -> Option<&'static str> {
+pub(crate) fn visible<'c>(
+    columns: &(impl Iterator<Item = &'c str> + Clone),
+) -> Option<&'static str> {
     let hidden = |name: &str| columns.clone().any(|column| column.eq_ignore_ascii_case(name));
     NAMES.into_iter().find(|name| !hidden(name))
 }
@@ -22,7 +24,7 @@ pub(crate) fn visible<'c>(columns: impl Iterator<Item = &'c str> + Clone) -> Opt
 /// What orders the rows of a table by their insertion; where columns hide all names, the id stands in.
 pub(crate) fn order_name<'c>(
     d: Dialect,
-    columns: impl Iterator<Item = &'c str> + Clone,
+    columns: &(impl Iterator<Item = &'c str> + Clone),
 ) -> &'static str {
     match d {
         // DIFFERENCE: a field `_ROWID_` takes no part; in the reference `@rowid` sorts by it and totals count its values.
@@ -62,7 +64,7 @@ pub fn rebuild(
         found.map_or_else(|| column.to_owned(), |(_, to)| to.clone())
     };
     let after: Vec<String> = columns.iter().map(|column| renamed(column)).collect();
-    let number = visible(columns.iter().chain(&after).map(String::as_str));
+    let number = visible(&columns.iter().chain(&after).map(String::as_str));
     let list = |columns: &[String]| {
         let named = number.map(str::to_owned).into_iter();
         named.chain(columns.iter().map(|c| ident(c))).collect::<Vec<_>>().join(",")
@@ -197,7 +199,7 @@ mod tests {
             (&["RowId", "_rowid_"], Some("oid")),
             (&["oid", "rowid", "_rowid_"], None),
         ] {
-            assert_eq!(visible(columns.iter().copied()), name, "{columns:?}");
+            assert_eq!(visible(&columns.iter().copied()), name, "{columns:?}");
         }
         assert!(is_row_id("OID") && is_row_id("_RowId_") && !is_row_id("_oid_"));
     }

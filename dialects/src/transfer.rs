@@ -76,7 +76,7 @@ pub fn select(
     order: &[&str],
 ) -> String {
     let number = match d {
-        Dialect::Sqlite => row_number(columns.iter().copied().flatten()),
+        Dialect::Sqlite => row_number(&columns.iter().copied().flatten()),
         Dialect::Postgres => "_rowid_",
     };
     let mut list: Vec<String> = Vec::with_capacity(columns.len() + 1);
@@ -95,7 +95,7 @@ pub fn select(
 }
 
 /// A name of SQLite's row id that no column hides.
-fn row_number<'c>(columns: impl Iterator<Item = &'c str> + Clone) -> &'static str {
+fn row_number<'c>(columns: &(impl Iterator<Item = &'c str> + Clone)) -> &'static str {
     row_id::visible(columns).unwrap_or("_rowid_")
 }
 
@@ -116,7 +116,7 @@ pub fn copy_in(table: &str, columns: &[&str], numbered: bool) -> String {
 /// SQLite's insert of a whole row; the row's number is the first parameter if `numbered`.
 #[must_use]
 pub fn insert(table: &str, columns: &[&str], numbered: bool) -> String {
-    let number = numbered.then(|| ident(row_number(columns.iter().copied())));
+    let number = numbered.then(|| ident(row_number(&columns.iter().copied())));
     let list: Vec<String> = number.into_iter().chain(columns.iter().map(|c| ident(c))).collect();
     let marks: Vec<String> = (1..=list.len()).map(|n| format!("?{n}")).collect();
     format!("INSERT INTO {} ({}) VALUES ({})", ident(table), list.join(","), marks.join(","))

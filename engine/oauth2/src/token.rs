@@ -59,7 +59,7 @@ impl Token {
         // the last one in any case, as decoders with typed members read it
         let member = |name: &str| {
             let is_it = |(key, _): &(&String, &Value)| key.eq_ignore_ascii_case(name);
-            raw.iter().filter(is_it).last().map(|(_, value)| value)
+            raw.iter().rfind(is_it).map(|(_, value)| value)
         };
         let text = |key: &str| match member(key) {
             None | Some(Value::Null) => Ok(String::new()),

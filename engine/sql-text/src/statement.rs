@@ -72,8 +72,8 @@ fn by_first_word(text: &str) -> Statements {
         start.get(..word.len()).is_some_and(|s| s.eq_ignore_ascii_case(word.as_bytes()))
     };
     Statements {
-        first_writes: WRITES.iter().any(|word| is(word)),
-        any_writes: !READS.iter().any(|word| is(word)) || text.contains(';'),
+        first_writes: WRITES.iter().any(&is),
+        any_writes: !READS.iter().any(is) || text.contains(';'),
     }
 }
 

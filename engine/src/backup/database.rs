@@ -46,7 +46,7 @@ pub(super) async fn copy_out(
     let options = Options { archive: true, ..Options::new(from, Place::Dir(dir.clone()), false) };
     let mut tell = |event| warn("backup", &event);
     tokio::select! {
-        done = Box::pin(transfer::copy(&options, &mut tell)) => done.map_err(failed)?,
+        done = Box::pin(transfer::copy(&options, &mut tell)) => done.map_err(|e| failed(&e))?,
         () = closing(app.backups()) => return Err(Error::Message("the server is shutting down".into())),
     };
     let wanted = FILES.iter().filter(|name| !exclude.iter().any(|out| out == *name));
@@ -65,7 +65,7 @@ fn warn(what: &str, event: &Event) {
     }
 }
 
-fn failed(error: transfer::Error) -> Error {
+fn failed(error: &transfer::Error) -> Error {
     Error::Message(error.to_string())
 }
 
@@ -75,7 +75,7 @@ fn failed(error: transfer::Error) -> Error {
 /// The database cannot be asked; nothing must be decided then.
 pub(crate) async fn is_committed(config: &app::Config, mark: Option<String>) -> Result<bool> {
     let (Some(postgres), Some(mark)) = (&config.postgres, mark) else { return Ok(false) };
-    transfer::is_marked(&postgres.dsn, &mark).await.map_err(failed)
+    transfer::is_marked(&postgres.dsn, &mark).await.map_err(|e| failed(&e))
 }
 
 /// On the first start on restored data: brings the restored databases into PostgreSQL, if that is what is served from.
@@ -115,6 +115,6 @@ async fn copy(postgres: &PostgresConfig, dir: PathBuf, mark: String) -> Result<(
     let options =
         Options { archive: true, mark: Some(mark), ..Options::new(Place::Dir(dir), to, true) };
     let mut tell = |event| warn("restore", &event);
-    Box::pin(transfer::copy(&options, &mut tell)).await.map_err(failed)?;
+    Box::pin(transfer::copy(&options, &mut tell)).await.map_err(|e| failed(&e))?;
     Ok(())
 }

@@ -83,7 +83,7 @@ impl Job {
     }
     /// True if nothing comes of it: nothing is asked or written, and nobody is told.
     pub(super) fn is_idle(&self, tells: bool) -> bool {
-        self.steps.is_empty() && self.since.is_none() && !(tells && !self.notes.is_empty())
+        self.steps.is_empty() && self.since.is_none() && (!tells || self.notes.is_empty())
     }
     /// Statements to run.
     pub(super) fn size(&self) -> usize {

@@ -77,9 +77,8 @@ mod tests {
             assert_eq!(eval(&args, 0), Value::Real(0.0), "{lon} {lat}");
         }
         // Rounding may lead out of the domain of the arc cosine for others, too.
-        for (a, b, most) in [((45.2593, -78.2048), (45.259_300_000_1, -78.2048), 1e-3)] {
-            assert!(distance(a, b).is_some_and(|km| (0.0..most).contains(&km)), "{a:?} {b:?}");
-        }
+        let near = distance((45.2593, -78.2048), (45.259_300_000_1, -78.2048));
+        assert!(near.is_some_and(|km| (0.0..1e-3).contains(&km)), "{near:?}");
         let half = std::f64::consts::PI * EARTH_KM;
         for (a, b) in [((0.0, 0.0), (180.0, 0.0)), ((0.0, 2.5), (180.0, -2.5))] {
             assert!(distance(a, b).is_some_and(|km| (km - half).abs() < 1e-3), "{a:?} {b:?}");
