@@ -241,8 +241,9 @@ fn a_prepared_account_keeps_no_link_of_its_maker() {
     assert_eq!(world.server.send("POST", &refresh, session, &json!({})).status, 401);
     world.idp.state().user = json!({"sub": "attacker", "name": "Mallory"});
     for provider in ["oidc", "oidc2"] {
-        let again = ok(&world.log_in("", &json!({"provider": provider})));
-        assert_ne!(again["record"]["id"], victim["record"]["id"], "a stranger now");
+        let own = json!({"email": format!("{provider}@example.com")});
+        let again = world.log_in("", &json!({"provider": provider, "createData": own}));
+        assert_ne!(ok(&again)["record"]["id"], victim["record"]["id"], "a stranger now");
     }
 }
 

@@ -466,3 +466,30 @@ fn a_stopping_server_finishes_what_is_open() {
     assert_eq!(server.wait(), Some(0));
     assert!(TcpStream::connect(("127.0.0.1", server.port)).is_err());
 }
+
+#[test]
+fn the_dashboard_is_served_under_a_strict_policy() {
+    let server = Server::fresh(&[]);
+    let mut client = Client::connect(server.port).expect("a connection");
+    let page = client.get("/_/", &[]).expect("the page");
+    assert_eq!(page.status, 200);
+    assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
+    assert_eq!(page.header("cache-control"), Some("no-cache"));
+    let policy = page.header("content-security-policy").expect("a policy");
+    assert!(policy.contains("script-src 'self';") && policy.contains("frame-ancestors 'none'"));
+    let text = String::from_utf8(page.body).expect("UTF-8");
+    assert!(!text.contains("<script>") && !text.contains(" onload="), "nothing inline");
+    let script = text.split("src=\"./").nth(2).and_then(|rest| rest.split('"').next());
+    let path = format!("/_/{}", script.expect("a script"));
+    let script = client.get(&path, &[("Accept-Encoding", "gzip")]).expect("the script");
+    assert_eq!(script.status, 200);
+    assert_eq!(script.header("cache-control"), Some("public, max-age=31536000, immutable"));
+    assert_eq!(script.header("content-encoding"), Some("gzip"));
+    let etag = script.header("etag").expect("a tag").to_owned();
+    let again = client.get(&path, &[("If-None-Match", &etag)]).expect("an answer");
+    assert_eq!((again.status, again.body.len()), (304, 0));
+    assert_eq!(client.get("/_", &[]).expect("an answer").header("location"), Some("/_/"));
+    assert_eq!(client.get("/_/nope.js", &[]).expect("an answer").status, 404);
+    let logo = client.get("/_/images/oauth2/google.svg", &[]).expect("a drawing");
+    assert_eq!((logo.status, logo.header("content-type")), (200, Some("image/svg+xml")));
+}

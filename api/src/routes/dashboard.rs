@@ -1,9 +1,9 @@
-//! `/_/…`: the dashboard's place, its headers, and the scripts of its extensions.
+//! `/_/…`: the dashboard, its headers, and the scripts of its extensions.
 //!
-//! The dashboard itself is not embedded yet: all its files are missing. Nothing can register extensions yet either, so
-//! that their script is empty.
-//! Source: spec server-settings-operations §2.3.
+//! Nothing can register extensions yet, so that their script is empty. Without the feature `dashboard` all files are
+//! missing. Source: spec server-settings-operations §2.3, dashboard §8 A14.
 
+use engine::oauth2;
 use http::{HeaderValue, header};
 
 use crate::{
@@ -48,6 +48,48 @@ async fn extensions(req: &mut Req) -> Result<Response> {
 }
 
 async fn file(req: &mut Req) -> Result<Response> {
+    let path = req.param("path").into_owned();
+    if let Some(response) = embedded(req, &path) {
+        return Ok(response);
+    }
     own_headers(req);
-    Err(ApiError::not_found("File not found."))
+    let name = path.strip_prefix("images/oauth2/").and_then(|name| name.strip_suffix(".svg"));
+    match name.and_then(oauth2::find) {
+        Some(provider) => Ok(Response::text(200, "image/svg+xml", provider.logo())),
+        None => Err(ApiError::not_found("File not found.")),
+    }
+}
+
+/// A file of the dashboard, under its own policy.
+#[cfg(feature = "dashboard")]
+fn embedded(req: &mut Req, path: &str) -> Option<Response> {
+    /// No script but ours, nothing inline; maps and the names of places come from `OpenStreetMap`.
+    const STRICT: HeaderValue = HeaderValue::from_static(
+        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+         img-src 'self' data: blob: https://tile.openstreetmap.org; \
+         connect-src 'self' https://nominatim.openstreetmap.org; media-src 'self' blob:; \
+         worker-src 'self'; frame-src 'self' blob:; font-src 'self'; form-action 'self'; \
+         base-uri 'none'; frame-ancestors 'none'",
+    );
+    let file = dashboard::file(path)?;
+    let cached = if file.is_immutable { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let headers = &mut req.response_headers;
+    headers.insert(header::CONTENT_SECURITY_POLICY, STRICT);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cached));
+    headers.insert(header::ETAG, HeaderValue::from_static(file.etag));
+    let known = req.head.headers.get_all(header::IF_NONE_MATCH).iter();
+    let is_known = known
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|tag| matches!(tag.trim(), "*") || tag.trim().trim_start_matches("W/") == file.etag.trim_start_matches("W/"));
+    Some(if is_known {
+        Response::empty(304)
+    } else {
+        Response::text(200, file.content_type, file.bytes)
+    })
+}
+
+#[cfg(not(feature = "dashboard"))]
+fn embedded(_: &mut Req, _: &str) -> Option<Response> {
+    None
 }
