@@ -77,11 +77,12 @@ fn long_names(text: &str) -> Vec<(usize, usize, String)> {
                 let escapes = at > 0
                     && bytes[at - 1].eq_ignore_ascii_case(&b'e')
                     && !(at > 1 && is_word(bytes[at - 2]));
-                at = quoted(bytes, at, b'\'', escapes);
+                at = quoted(bytes, at, b'\'', escapes).unwrap_or(bytes.len());
             }
             b'"' => {
-                at = quoted(bytes, at, b'"', false);
-                if at - start > LONGEST + 2 {
+                let end = quoted(bytes, at, b'"', false);
+                at = end.unwrap_or(bytes.len());
+                if end.is_some() && at - start > LONGEST + 2 {
                     let name = text[start + 1..at - 1].replace("\"\"", "\"");
                     if name.len() > LONGEST {
                         found.push((start, at, name));
@@ -109,8 +110,8 @@ fn is_word(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b == b'_' || !b.is_ascii()
 }
 
-/// Behind the quote that ends what begins at `at`.
-fn quoted(bytes: &[u8], at: usize, quote: u8, escapes: bool) -> usize {
+/// Behind the quote that ends what begins at `at`, if one does.
+fn quoted(bytes: &[u8], at: usize, quote: u8, escapes: bool) -> Option<usize> {
     let mut at = at + 1;
     while at < bytes.len() {
         if bytes[at] == b'\\' && escapes {
@@ -120,10 +121,10 @@ fn quoted(bytes: &[u8], at: usize, quote: u8, escapes: bool) -> usize {
         } else if bytes.get(at + 1) == Some(&quote) {
             at += 2;
         } else {
-            return at + 1;
+            return Some(at + 1);
         }
     }
-    bytes.len()
+    None
 }
 
 /// Comments nest.
@@ -198,7 +199,8 @@ mod tests {
             let want = if want.is_empty() { given.clone() } else { want };
             assert_eq!(postgres_text(&given), want);
         }
-        let unended = format!("SELECT \"{b}");
-        let _ = postgres_text(&unended);
+        // nothing is cut in the middle of a character
+        let unended = format!("SELECT \"{}", "ä".repeat(80));
+        assert_eq!(postgres_text(&unended), unended);
     }
 }

@@ -260,7 +260,10 @@ async fn imports_are_all_or_nothing() {
     assert_eq!(code(&error, &["collections"]), "validation_required");
     let renamed = json!({"id": "x", "name": "old"});
     let error = collections::import(&ctx, &[renamed], false).await.unwrap_err();
-    assert!(error.to_string().contains("primary key change is not allowed"), "{error}");
+    assert!(
+        error.to_string().contains("UNIQUE constraint failed: _collections.name (2067)"),
+        "{error}"
+    );
 
     let alone = json!({"id": "id1", "name": "one", "fields": [{"name": "id", "type": "text"}]});
     collections::import(&ctx, &[alone], true).await.unwrap();

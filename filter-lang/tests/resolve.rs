@@ -310,7 +310,7 @@ fn request_values() {
             ("text = @request.auth.name:lower", "where base.text:t = lower(caller 'test1')"),
             ("text = @request.auth.rel.id", "where base.text:t = caller 'llvuca81nly1qls':t"),
             ("@request.auth.name = 'test1' && text = 1", "where base.text:t = 1.0"),
-            ("text = @request.auth.zzz", "n1: users caller ; where base.text:t = NULL"),
+            ("text = @request.auth.zzz", "where base.text:t = NULL"),
             ("text = @request.auth.zzz_via_x.y", "n1: users caller ; where base.text:t = NULL"),
             (
                 "text = @request.auth.rel.title",

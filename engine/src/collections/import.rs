@@ -57,8 +57,13 @@ async fn run(ctx: &Ctx, plan: Import) -> Result<()> {
 /// wait aside.
 async fn delete_all(ctx: &Ctx, plan: &Import) -> Result<()> {
     let tx = views::transaction(ctx)?;
-    let gone: Vec<&str> = plan.delete.iter().map(|c| c.name.as_str()).collect();
-    let aside = aside::set_readers(tx, &gone).await?;
+    let names = |views: bool| -> Vec<&str> {
+        plan.delete.iter().filter(|c| c.is_view() == views).map(|c| c.name.as_str()).collect()
+    };
+    // Views that go, too, read tables that go; those of the second kind read none of the first.
+    let of_tables = aside::set_readers(tx, &names(false)).await?;
+    let mut aside = aside::set_readers(tx, &names(true)).await?;
+    aside.extend(of_tables);
     for collection in &plan.delete {
         let handle = CollectionRef::stored(collection);
         handle.set_integrity_checks(false);

@@ -264,7 +264,10 @@ async fn create_indexes(tx: &Tx, new: &Collection) -> crate::Result<()> {
     let mut errors = FieldErrors::default();
     for (at, text) in new.indexes.iter().enumerate() {
         let index = Index::parse(text);
-        let error = if index.is_valid() {
+        let error = if let Some(column) = missing_column(&index, new) {
+            // What SQLite says; no database need be asked.
+            not_created(&index, &format!("SQL logic error: no such column: {column} (1)"))
+        } else if index.is_valid() {
             // One statement only: the text is a user's (spec §6.27).
             let sql = Sql::plain(index::statement(tx.dialect(), &index, new));
             match tx.execute(sql).await {
@@ -272,10 +275,7 @@ async fn create_indexes(tx: &Tx, new: &Collection) -> crate::Result<()> {
                 Err(e @ (store::Error::Timeout | store::Error::Busy | store::Error::Ended)) => {
                     return Err(e.into());
                 }
-                Err(e) => FieldError::new(
-                    "validation_invalid_index_expression",
-                    format!("Failed to create index {} - {e}.", index.name),
-                ),
+                Err(e) => not_created(&index, &e.to_string()),
             }
         } else {
             invalid_index()
@@ -287,6 +287,18 @@ async fn create_indexes(tx: &Tx, new: &Collection) -> crate::Result<()> {
         tx.execute_batch(String::new()).await?;
     }
     errors.into_result()
+}
+
+fn not_created(index: &Index, why: &str) -> FieldError {
+    let message = format!("Failed to create index {} - {why}.", index.name);
+    FieldError::new("validation_invalid_index_expression", message)
+}
+
+/// The first plain column of a valid index that the collection does not have.
+fn missing_column<'i>(index: &'i Index, of: &Collection) -> Option<&'i str> {
+    let is_field = |name: &str| of.fields.iter().any(|f| f.name.eq_ignore_ascii_case(name));
+    let plain = index.columns.iter().filter(|column| !column.is_expression);
+    plain.map(|column| column.name.as_str()).find(|name| index.is_valid() && !is_field(name))
 }
 
 /// Names of other collections with a relation to this one.
