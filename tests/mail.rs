@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::{
-    Answer, Server,
+    Answer, Server, eventually,
     smtp::{Manner, Sink},
 };
 
@@ -191,6 +191,15 @@ fn proof_of_an_address_ends_what_was_before() {
                 let asked = post(&server, "/request-otp", "", &mail).json();
                 let text = sink.last(1).part("text/html");
                 let code = text.split("<strong>").nth(1).and_then(|rest| rest.split('<').next());
+                // where it went is noted after the mail has gone
+                let path = format!(
+                    "/api/collections/_otps/records/{}",
+                    asked["otpId"].as_str().expect("an id")
+                );
+                eventually("the address is noted", || {
+                    let found = server.send("GET", &path, &root, &Value::Null).json();
+                    found["sentTo"].as_str().is_some_and(|to| !to.is_empty()).then_some(())
+                });
                 let body = json!({"otpId": asked["otpId"], "password": code.expect("a code")});
                 post(&server, "/auth-with-otp", "", &body)
             }

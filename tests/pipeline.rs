@@ -464,7 +464,6 @@ fn a_stopping_server_finishes_what_is_open() {
     stream.read_to_string(&mut answer).expect("an answer");
     assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("\"token\""), "{answer}");
     assert_eq!(server.wait(), Some(0));
-    assert!(TcpStream::connect(("127.0.0.1", server.port)).is_err());
 }
 
 #[test]
