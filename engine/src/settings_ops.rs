@@ -2,7 +2,7 @@
 //!
 //! Whoever holds something that depends on the settings (rate limits, crons, mail) binds to `settings_reload`.
 //! What another process writes (the command line beside a server), collections included, is followed: at once where a
-//! superuser asks, within [`WATCH`] elsewhere. Other nodes over one PostgreSQL tell each other instead.
+//! superuser asks, within half a second elsewhere. Other nodes over one PostgreSQL tell each other instead.
 
 use std::{
     hash::{DefaultHasher, Hash as _, Hasher as _},

@@ -40,7 +40,7 @@ pub struct BadKey;
 
 impl Form {
     /// # Errors
-    /// [`crate::Error::Invalid`] with all findings.
+    /// [`model::Error::Invalid`] with all findings.
     pub fn check(&self) -> Result<()> {
         let mut errors = FieldErrors::default();
         let required = |text: &str| check::required(text.is_empty());

@@ -261,7 +261,7 @@ impl App {
     /// Hashes a password on its lane.
     ///
     /// # Errors
-    /// [`Error::Busy`] when too many wait.
+    /// [`crate::Error::Busy`] when too many wait.
     pub async fn hash_password(
         &self,
         plain: String,
@@ -273,7 +273,7 @@ impl App {
     /// Verifies a password on its lane.
     ///
     /// # Errors
-    /// [`Error::Busy`] when too many wait.
+    /// [`crate::Error::Busy`] when too many wait.
     pub async fn verify_password(&self, plain: String, hash: String) -> Result<bool> {
         self.on_password_lane(move || password::verify(&plain, &hash)).await
     }

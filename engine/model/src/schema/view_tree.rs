@@ -130,7 +130,7 @@ pub(super) fn refusal(query: &str, snapshot: &Snapshot) -> Option<String> {
     (!is_table).then(|| format!("SQL logic error: no such table: main.{word} (1)"))
 }
 
-/// [`texts`] of a view collection.
+/// `texts` of a view collection.
 #[must_use]
 pub fn texts_of(d: Dialect, snapshot: &Snapshot, view: &Collection) -> Vec<String> {
     let fields = view.fields.iter().map(|field| (field.name.clone(), field.clone())).collect();

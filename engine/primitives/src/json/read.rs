@@ -1,7 +1,7 @@
 //! JSON that others wrote, read strictly: no key twice, no half of a surrogate pair, no bytes that are not UTF-8, no
 //! number beyond doubles, at most [`MAX_DEPTH`] levels (spec upstream-0.40 §2).
 //!
-//! A value never nests deeper than a stack bears, whatever a client sent: what lies below the first [`TREE`] levels is
+//! A value never nests deeper than a stack bears, whatever a client sent: what lies below the first `TREE` levels is
 //! kept as text (`deep.rs`). Must not know what the values mean.
 
 use std::{borrow::Cow, collections::HashSet, fmt};

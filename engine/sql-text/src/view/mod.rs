@@ -1,6 +1,6 @@
 //! A view's query: the columns it gives, what they are taken from, the tables it reads, and its text for PostgreSQL.
 //!
-//! One walk over the tree does all of it ([`pass::Pass`]): it resolves names, finds types, and for PostgreSQL writes what
+//! One walk over the tree does all of it (`pass`): it resolves names, finds types, and for PostgreSQL writes what
 //! SQLite's users write in PostgreSQL's words. What it does not know it leaves alone. Knows no fields: a [`Catalog`] says
 //! what columns tables have.
 //!
