@@ -22,6 +22,7 @@ use super::{
 };
 use model::schema::options;
 use outbound::{self, Limits, Reach};
+use primitives::json;
 
 /// Time for all requests of one step.
 const TIME: Duration = Duration::from_secs(30);
@@ -339,7 +340,10 @@ fn json_of(answer: &Response<Bytes>) -> Result<Value, Error> {
     if status >= 400 {
         return Err(Error::Status(status));
     }
-    serde_json::from_slice(answer.body()).map_err(|_| Error::Answer("the answer is not JSON"))
+    // strictly, as bodies of clients: no key twice, no bytes that are not UTF-8 (spec upstream-0.40 §5.5)
+    let text = std::str::from_utf8(answer.body()).ok();
+    let value = text.and_then(|text| json::read::whole(text).ok());
+    value.ok_or(Error::Answer("the answer is not JSON"))
 }
 
 fn object(value: Value) -> Result<Map<String, Value>, Error> {
@@ -353,6 +357,20 @@ fn object(value: Value) -> Result<Map<String, Value>, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn answers_are_read_strictly() {
+        for (body, is_read) in [
+            (&br#"{"sub":"a","email":"b"}"#[..], true),
+            (br#"{"sub":"a","email":"b","email":"c"}"#, false),
+            (b"{\"sub\":\"\xff\"}", false),
+            (b"{} {}", false),
+            (b"", false),
+        ] {
+            let answer = Response::new(Bytes::from_static(body));
+            assert_eq!(json_of(&answer).is_ok(), is_read, "{body:?}");
+        }
+    }
 
     fn client(config: options::Provider) -> Client {
         let http = outbound::Client::new(outbound::Options::default());

@@ -163,8 +163,13 @@ fn banner(started: &Started, dir: &Path) -> String {
     let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
     let now = engine::time::now().to_string();
     let (date, time) = (now[..10].replace('-', "/"), &now[11..19]);
+    let dashboard = if cfg!(feature = "dashboard") {
+        format!("├─ Dashboard: {url}/_/\n")
+    } else {
+        String::new()
+    };
     format!(
-        "{date} {time} Server started at {url}\n├─ REST API:  {url}/api/\n└─ Data:      {}\n",
+        "{date} {time} Server started at {url}\n├─ REST API:  {url}/api/\n{dashboard}└─ Data:      {}\n",
         dir.display()
     )
 }
@@ -256,7 +261,8 @@ mod tests {
         assert_eq!(
             text[19..],
             format!(
-                " Server started at http://127.0.0.1:18105\n├─ REST API:  http://127.0.0.1:18105/api/\n└─ Data:      {}\n",
+                " Server started at http://127.0.0.1:18105\n├─ REST API:  http://127.0.0.1:18105/api/\n{}└─ Data:      {}\n",
+                if cfg!(feature = "dashboard") { "├─ Dashboard: http://127.0.0.1:18105/_/\n" } else { "" },
                 dir.display()
             )
         );
