@@ -9,9 +9,7 @@ use engine::{
     mail::templates,
 };
 
-use super::{
-    auth_form::{finish, found_by, needed, needed_email, user_collection},
-};
+use super::auth_form::{finish, found_by, needed, needed_email, user_collection};
 use crate::{
     bind::Members,
     error::{ApiError, Result},

@@ -3,9 +3,7 @@
 use engine::{FieldError, FieldErrors, auth, record::find};
 use serde_json::{Map, Value};
 
-use super::{
-    auth_response::{Login, answer},
-};
+use super::auth_response::{Login, answer};
 use crate::{
     bind::Members,
     error::{ApiError, Result},

@@ -25,8 +25,8 @@ use super::{
     records::{self, Call, Step, Write},
 };
 use crate::{
-    bind::Members,
     api::Api,
+    bind::Members,
     error::{ApiError, Result},
     pipeline::{Rate, Row},
     rate_limit::{Action, Who},

@@ -39,7 +39,9 @@ async fn login(req: &mut Req) -> Result<Response> {
         return Err(ApiError::not_found("Missing or invalid auth collection context."));
     }
     if !collection.auth.password_auth.enabled {
-        return Err(ApiError::forbidden("The collection is not configured to allow password authentication."));
+        return Err(ApiError::forbidden(
+            "The collection is not configured to allow password authentication.",
+        ));
     }
     let body = Members::of(req).await?;
     let form = Form {
@@ -49,7 +51,8 @@ async fn login(req: &mut Req) -> Result<Response> {
     };
     form.check(&collection.auth.password_auth.identity_fields)?;
     let ctx = req.ctx(body.into_map()).in_context("password");
-    let found = login::find_identity(&ctx, &collection, &form.identity, &form.identity_field).await?;
+    let found =
+        login::find_identity(&ctx, &collection, &form.identity, &form.identity_field).await?;
     let hook = &ctx.app.hooks().record_auth_with_password_request;
     if !hook.has_for(|tag| tag == collection.name || tag == collection.id) {
         let record = verified(&ctx, &collection, found, &form.password).await?;
@@ -98,9 +101,12 @@ impl Form {
     fn check(&self, identity_fields: &[String]) -> Result<()> {
         let mut errors = FieldErrors::default();
         let too_long = || {
-            FieldError::new("validation_length_out_of_range", format!("the length must be between 1 and {MAX}"))
-                .param("max", MAX)
-                .param("min", 1)
+            FieldError::new(
+                "validation_length_out_of_range",
+                format!("the length must be between 1 and {MAX}"),
+            )
+            .param("max", MAX)
+            .param("min", 1)
         };
         for (name, value) in [("identity", &self.identity), ("password", &self.password)] {
             if value.is_empty() {
@@ -111,9 +117,17 @@ impl Form {
         }
         if self.identity_field.len() > MAX {
             errors.set("identityField", too_long());
-        } else if !self.identity_field.is_empty() && !identity_fields.contains(&self.identity_field) {
-            errors.set("identityField", FieldError::new("validation_in_invalid", "must be a valid value"));
+        } else if !self.identity_field.is_empty() && !identity_fields.contains(&self.identity_field)
+        {
+            errors.set(
+                "identityField",
+                FieldError::new("validation_in_invalid", "must be a valid value"),
+            );
         }
-        if errors.is_empty() { Ok(()) } else { Err(ApiError::bad_request(INVALID).with_fields(errors)) }
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(ApiError::bad_request(INVALID).with_fields(errors))
+        }
     }
 }

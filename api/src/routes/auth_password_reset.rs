@@ -14,9 +14,7 @@ use engine::{
     schema::Loaded,
 };
 
-use super::{
-    auth_form::{auth_collection, finish, found_by, needed, needed_email},
-};
+use super::auth_form::{auth_collection, finish, found_by, needed, needed_email};
 use crate::{
     bind::Members,
     error::{ApiError, Result},

@@ -14,9 +14,9 @@ use crate::{
     routes::h,
 };
 
-pub(crate) const ROUTES: &[Row] = &[
-    Row::new("POST /api/collections/{collection}/auth-refresh", h!(refresh)).rate(Rate::Collection(&["authRefresh"])),
-];
+pub(crate) const ROUTES: &[Row] =
+    &[Row::new("POST /api/collections/{collection}/auth-refresh", h!(refresh))
+        .rate(Rate::Collection(&["authRefresh"]))];
 
 async fn refresh(req: &mut Req) -> Result<Response> {
     let caller = guard::same_collection(req)?;

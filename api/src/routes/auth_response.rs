@@ -25,7 +25,7 @@ use crate::{
     pipeline::{Row, check_superuser_ip},
     request::{Req, ip_text},
     response::Response,
-    routes::{records::expand_of},
+    routes::records::expand_of,
 };
 
 pub(crate) const ROUTES: &[Row] = &[];

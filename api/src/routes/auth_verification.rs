@@ -10,9 +10,7 @@ use engine::{
     hook::Slot,
 };
 
-use super::{
-    auth_form::{finish, found_by, needed_email, user_collection},
-};
+use super::auth_form::{finish, found_by, needed_email, user_collection};
 use crate::{
     bind::Members,
     error::{ApiError, Result},

@@ -63,11 +63,18 @@ async fn run(req: &mut Req) -> Result<Response> {
     let items = items_of(body)?;
     let files = files_of(files, items.len())?;
     check(&items, batch.max_requests)?;
-    let limit = Duration::from_secs(if batch.timeout > 0 { batch.timeout.unsigned_abs() } else { 3 });
+    let limit =
+        Duration::from_secs(if batch.timeout > 0 { batch.timeout.unsigned_abs() } else { 3 });
     let ctx = req.ctx(Map::new()).in_context("batch");
     let ctx = about(ctx, &items);
     let exchange = req.exchange();
-    let shared = Shared { api: req.api.clone(), head: req.head.clone(), caller: req.caller.clone(), files, limit };
+    let shared = Shared {
+        api: req.api.clone(),
+        head: req.head.clone(),
+        caller: req.caller.clone(),
+        files,
+        limit,
+    };
     let hook = &ctx.app.hooks().batch_request;
     if hook.is_empty() {
         return shared.run(ctx, items).await;
@@ -154,7 +161,8 @@ fn files_of(uploads: Vec<(String, Arc<Upload>)>, n_items: usize) -> Result<Vec<F
         let Some((idx, field)) = file_key(&key) else { continue };
         let Some(slot) = files.get_mut(idx) else { continue };
         let again = upload.again().map_err(|e| {
-            ApiError::bad_request("Failed to read the submitted batch files data.").with_detail(e.to_string())
+            ApiError::bad_request("Failed to read the submitted batch files data.")
+                .with_detail(e.to_string())
         })?;
         slot.entry(field.to_owned()).or_default().push(Arc::new(again));
     }
@@ -178,9 +186,12 @@ fn check(items: &[BatchItem], max: i64) -> Result<()> {
     let mut errors = FieldErrors::default();
     let required = || FieldError::new("validation_required", "cannot be blank");
     let too_long = |max: i64| {
-        FieldError::new("validation_length_too_long", format!("the length must be no more than {max}"))
-            .param("max", max)
-            .param("min", 0)
+        FieldError::new(
+            "validation_length_too_long",
+            format!("the length must be no more than {max}"),
+        )
+        .param("max", max)
+        .param("min", 0)
     };
     if items.is_empty() {
         errors.set("requests", required());
@@ -250,7 +261,11 @@ impl Shared {
         // Files are moved to where they belong, and hooks may have told others: neither is done twice.
         let may_repeat =
             batch.shared.files.iter().all(Files::is_empty) && !ctx.app.hooks().watch_records();
-        let done = if may_repeat { ctx.run_retrying(work).await } else { ctx.run_in_transaction(work).await };
+        let done = if may_repeat {
+            ctx.run_retrying(work).await
+        } else {
+            ctx.run_in_transaction(work).await
+        };
         match done {
             Ok(()) => Ok(batch.render()),
             Err(error) => Err(batch.failure(error)),
@@ -335,7 +350,8 @@ impl Batch {
         let item = &self.items[at];
         // as recorded: some faults are a 400 as the first item, and a 500 inside another one's hook
         let status = if at == 0 { 400 } else { 500 };
-        let (name, wanted) = wanted(&item.method, &item.url).ok_or_else(|| ApiError::new(status, ""))?;
+        let (name, wanted) =
+            wanted(&item.method, &item.url).ok_or_else(|| ApiError::new(status, ""))?;
         let collection = collection(ctx, name)?;
         let what = match wanted {
             Wanted::Create => Write::Create,
@@ -345,14 +361,21 @@ impl Batch {
         };
         check_writable(&collection)?;
         let head = Arc::new(self.head_of(item, &what));
-        let who = Who { api: &self.shared.api, head: &self.shared.head, caller: &self.shared.caller };
-        let action = Action { tags: &[what.tag()], method: head.method.as_str(), path: head.uri.path(), route: "" };
+        let who =
+            Who { api: &self.shared.api, head: &self.shared.head, caller: &self.shared.caller };
+        let action = Action {
+            tags: &[what.tag()],
+            method: head.method.as_str(),
+            path: head.uri.path(),
+            route: "",
+        };
         who.check(&collection, &action)?;
         let query = Query::new(item.url.split_once('?').map_or("", |(_, query)| query));
         let body = merged(query, &item.body);
         let facts_head = head.clone();
         let facts_body = body.clone();
-        let info = RequestInfo::lazy(move || facts_head.facts(facts_body.clone())).in_context("batch");
+        let info =
+            RequestInfo::lazy(move || facts_head.facts(facts_body.clone())).in_context("batch");
         let files = self.shared.files.get(at).cloned().unwrap_or_default();
         let mut submission = Submission { body, files };
         for field in submission.files.keys() {
@@ -367,7 +390,8 @@ impl Batch {
         };
         let (response, unused) = write(call, what, Some(then)).await?;
         let inside = if unused.is_some() { Inside::Nothing } else { Inside::Hook };
-        let picked = pick(response, query).map_err(|e| ApiError::new(status, "").with_detail(e.to_string()));
+        let picked =
+            pick(response, query).map_err(|e| ApiError::new(status, "").with_detail(e.to_string()));
         Ok((picked?, inside))
     }
 
@@ -393,9 +417,10 @@ impl Batch {
         for (name, value) in &item.headers {
             let name = HeaderName::from_bytes(name.as_bytes());
             if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(value))
-                && name != header::AUTHORIZATION {
-                    headers.insert(name, value);
-                }
+                && name != header::AUTHORIZATION
+            {
+                headers.insert(name, value);
+            }
         }
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("multipart/form-data"));
         let method = match what {
@@ -403,7 +428,12 @@ impl Batch {
             Write::Update { .. } => Method::PATCH,
             Write::Delete { .. } => Method::DELETE,
         };
-        Head { method, uri: item.url.parse::<Uri>().unwrap_or_default(), headers, remote: outer.remote }
+        Head {
+            method,
+            uri: item.url.parse::<Uri>().unwrap_or_default(),
+            headers,
+            remote: outer.remote,
+        }
     }
 
     /// Forgets an attempt.
@@ -420,7 +450,10 @@ impl Batch {
                 out.push(b',');
             }
             out.extend_from_slice(b"{\"body\":");
-            let body = answer.as_ref().and_then(|answer| answer.body.as_bytes()).map(|body| body.trim_ascii_end());
+            let body = answer
+                .as_ref()
+                .and_then(|answer| answer.body.as_bytes())
+                .map(|body| body.trim_ascii_end());
             out.extend_from_slice(body.filter(|body| !body.is_empty()).unwrap_or(b"null"));
             out.extend_from_slice(b",\"status\":");
             let status = answer.as_ref().map_or(200, |answer| answer.status);
@@ -447,7 +480,9 @@ impl Batch {
         requests.insert(idx.to_string(), item);
         let mut failure = ApiError::bad_request(MESSAGE);
         failure.data = Data::Raw(Box::new(json!({ "requests": requests })));
-        failure.detail = Some(format!("item {idx}: {}", cause.detail.as_deref().unwrap_or(&cause.message)).into());
+        failure.detail = Some(
+            format!("item {idx}: {}", cause.detail.as_deref().unwrap_or(&cause.message)).into(),
+        );
         failure
     }
 }

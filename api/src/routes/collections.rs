@@ -42,7 +42,11 @@ const BAD_TYPE: &str = "Failed to load the collection type data due to invalid f
 const BAD_DATA: &str = "Failed to load the submitted data due to invalid formatting.";
 
 fn find(req: &Req) -> Result<Arc<Loaded>> {
-    req.app().snapshot().find(&req.param("collection")).cloned().ok_or_else(|| ApiError::not_found(""))
+    req.app()
+        .snapshot()
+        .find(&req.param("collection"))
+        .cloned()
+        .ok_or_else(|| ApiError::not_found(""))
 }
 
 fn render(collection: &CollectionRef) -> Response {
@@ -125,8 +129,12 @@ impl What {
     fn failed(self, ctx: &Ctx, collection: &CollectionRef, error: Error) -> ApiError {
         let (plain, raw) = match self {
             Self::View => return error.into(),
-            Self::Create => ("Failed to create collection.", "Failed to create collection. Raw error: \n"),
-            Self::Update => ("Failed to update collection.", "Failed to update collection. Raw error: \n"),
+            Self::Create => {
+                ("Failed to create collection.", "Failed to create collection. Raw error: \n")
+            }
+            Self::Update => {
+                ("Failed to update collection.", "Failed to update collection. Raw error: \n")
+            }
             Self::Delete => {
                 return match error {
                     error @ Error::Stopped(_) => error.into(),
@@ -180,7 +188,10 @@ async fn view(req: &mut Req) -> Result<Response> {
 
 /// The body as JSON. Names match exactly; dotted keys of forms reach nested members.
 async fn body(req: &mut Req, message: &'static str) -> Result<Value> {
-    let payload = req.payload().await.map_err(|e| ApiError::bad_request(message).with_detail(e.to_string()))?;
+    let payload = req
+        .payload()
+        .await
+        .map_err(|e| ApiError::bad_request(message).with_detail(e.to_string()))?;
     // DIFFERENCE: rules that a form does not name keep being null (superusers only); in the reference any form makes
     // them empty, which opens the collection to everybody.
     bind::nested(payload, Collection::member)
@@ -233,8 +244,8 @@ async fn import_all(req: &mut Req) -> Result<Response> {
         other => other.into(),
     })?;
     let body = bind::shaped(payload, import::BODY)?;
-    let (items, delete_missing) =
-        import::decode_body(body).map_err(|e| ApiError::bad_request(UNREADABLE).with_detail(e.to_string()))?;
+    let (items, delete_missing) = import::decode_body(body)
+        .map_err(|e| ApiError::bad_request(UNREADABLE).with_detail(e.to_string()))?;
     if items.is_empty() {
         let mut errors = FieldErrors::default();
         errors.set("collections", FieldError::new("validation_required", "cannot be blank"));
@@ -284,6 +295,8 @@ async fn dry_run(req: &mut Req) -> Result<Response> {
     let ctx = req.ctx(Map::new());
     match collections::dry_run_view(&ctx, &query).await {
         Ok(run) => Ok(Response::json(200, dry_run_json(&run).into_bytes())),
-        Err(error) => Err(ApiError::bad_request(format!("Invalid view query. Raw error: \n{error}"))),
+        Err(error) => {
+            Err(ApiError::bad_request(format!("Invalid view query. Raw error: \n{error}")))
+        }
     }
 }

@@ -81,7 +81,10 @@ fn embedded(req: &mut Req, path: &str) -> Option<Response> {
     let is_known = known
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
-        .any(|tag| matches!(tag.trim(), "*") || tag.trim().trim_start_matches("W/") == file.etag.trim_start_matches("W/"));
+        .any(|tag| {
+            matches!(tag.trim(), "*")
+                || tag.trim().trim_start_matches("W/") == file.etag.trim_start_matches("W/")
+        });
     Some(if is_known {
         Response::empty(304)
     } else {

@@ -18,7 +18,8 @@ use crate::{
     routes::{collection_of, h},
 };
 
-pub(crate) const ROUTES: &[Row] = &[Row::new("POST /api/collections/{collection}/explain", h!(run))];
+pub(crate) const ROUTES: &[Row] =
+    &[Row::new("POST /api/collections/{collection}/explain", h!(run))];
 
 async fn run(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;
@@ -27,11 +28,12 @@ async fn run(req: &mut Req) -> Result<Response> {
     let (rule, filter, sort) = (body.text("rule")?, body.text("filter")?, body.text("sort")?);
     let ctx = req.ctx(Map::new());
     let question = Question { rule: &rule, filter: &filter, sort: &sort };
-    let explained = explain::explain(&ctx, &collection, &question, ctx.app.dialect()).map_err(|error| {
-        let hint = explain::hint(&ctx, &collection, &question);
-        let hint = hint.map(|hint| format!("\nHint: {hint}")).unwrap_or_default();
-        ApiError::bad_request(format!("Failed to compile. Raw error:\n{error}{hint}"))
-    })?;
+    let explained =
+        explain::explain(&ctx, &collection, &question, ctx.app.dialect()).map_err(|error| {
+            let hint = explain::hint(&ctx, &collection, &question);
+            let hint = hint.map(|hint| format!("\nHint: {hint}")).unwrap_or_default();
+            ApiError::bad_request(format!("Failed to compile. Raw error:\n{error}{hint}"))
+        })?;
     let params: Vec<Value> = explained.sql.params.iter().map(param).collect();
     let steps = explain::steps(&ctx, explained.sql.clone()).await?;
     Response::of(

@@ -37,8 +37,8 @@ pub(crate) const ROUTES: &[Row] = &[
 
 async fn token(req: &mut Req) -> Result<Response> {
     let record = guard::signed_in(req)?.0;
-    let token = auth::new_file_token(&record)
-        .map_err(|error| ApiError::internal(error.to_string()))?;
+    let token =
+        auth::new_file_token(&record).map_err(|error| ApiError::internal(error.to_string()))?;
     let answer = |token: &str| Response::of(200, &json!({ "token": token }));
     let ctx = req.ctx(Map::new());
     let collection = record.collection().clone();
@@ -151,7 +151,8 @@ async fn choose(
 ) -> Result<Chosen> {
     let dir = &located.dir;
     let original = format!("{dir}/{name}");
-    let as_it_is = |error| Chosen { key: original.clone(), name: name.to_owned(), error, varies: false };
+    let as_it_is =
+        |error| Chosen { key: original.clone(), name: name.to_owned(), error, varies: false };
     let query = req.query();
     let wanted = query.get("thumb").unwrap_or_default();
     let allowed = wanted == DEFAULT_SIZE || located.thumbs.iter().any(|size| *size == wanted);

@@ -21,12 +21,13 @@ async fn show(req: &mut Req) -> Result<Response> {
         return Ok(Response::json_bytes(200, bytes::Bytes::from_static(GUEST), true));
     }
     let settings = req.app().settings();
-    let mut names =
-        settings.trusted_proxy.headers.iter().map(String::as_str).chain(PROXY_HEADERS);
+    let mut names = settings.trusted_proxy.headers.iter().map(String::as_str).chain(PROXY_HEADERS);
     let is_sent = |name: &&str| req.head.headers.get(*name).is_some_and(|value| !value.is_empty());
     let header = names.find(is_sent).unwrap_or("").to_owned();
     let mut out = Vec::with_capacity(160);
-    out.extend_from_slice(b"{\"message\":\"API is healthy.\",\"code\":200,\"data\":{\"canBackup\":");
+    out.extend_from_slice(
+        b"{\"message\":\"API is healthy.\",\"code\":200,\"data\":{\"canBackup\":",
+    );
     let is_file = req.app().store().data().path().is_some();
     let idle = req.app().backups().active().is_none();
     out.extend_from_slice(if idle { b"true" } else { b"false" });

@@ -170,11 +170,7 @@ async fn subscribe(req: &mut Req) -> Result<Response> {
     hooked_subscribe(req, client, form.topics).await
 }
 
-async fn hooked_subscribe(
-    req: &Req,
-    client: Arc<Client>,
-    topics: Vec<String>,
-) -> Result<Response> {
+async fn hooked_subscribe(req: &Req, client: Arc<Client>, topics: Vec<String>) -> Result<Response> {
     let ctx = req.ctx(Map::new());
     let app = ctx.app.clone();
     let exchange = req.exchange();
@@ -240,13 +236,32 @@ mod tests {
         };
         assert!(check(255, &[2500; 1000]).is_ok());
         for (id, topics, want) in [
-            (0, &[][..], r#"{"clientId":{"code":"validation_required","message":"Cannot be blank."}}"#),
-            (256, &[], r#"{"clientId":{"code":"validation_length_out_of_range","message":"The length must be between 1 and 255.","params":{"max":255,"min":1}}}"#),
-            (1, &[0; 1001], r#"{"subscriptions":{"code":"validation_length_too_long","message":"The length must be no more than 1000.","params":{"max":1000,"min":0}}}"#),
-            (1, &[1, 2501], r#"{"subscriptions":{"1":{"code":"validation_length_too_long","message":"The length must be no more than 2500.","params":{"max":2500,"min":0}}}}"#),
+            (
+                0,
+                &[][..],
+                r#"{"clientId":{"code":"validation_required","message":"Cannot be blank."}}"#,
+            ),
+            (
+                256,
+                &[],
+                r#"{"clientId":{"code":"validation_length_out_of_range","message":"The length must be between 1 and 255.","params":{"max":255,"min":1}}}"#,
+            ),
+            (
+                1,
+                &[0; 1001],
+                r#"{"subscriptions":{"code":"validation_length_too_long","message":"The length must be no more than 1000.","params":{"max":1000,"min":0}}}"#,
+            ),
+            (
+                1,
+                &[1, 2501],
+                r#"{"subscriptions":{"1":{"code":"validation_length_too_long","message":"The length must be no more than 2500.","params":{"max":2500,"min":0}}}}"#,
+            ),
         ] {
             let error = check(id, topics).expect_err(want);
-            assert!(error.starts_with(&format!("{{\"data\":{want},\"message\":\"Something went wrong")), "{error}");
+            assert!(
+                error.starts_with(&format!("{{\"data\":{want},\"message\":\"Something went wrong")),
+                "{error}"
+            );
         }
     }
 }

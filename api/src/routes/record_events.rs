@@ -16,12 +16,7 @@ use engine::{
 };
 
 use super::records::render;
-use crate::{
-    error::Result,
-    pipeline::Row,
-    request::Req,
-    response::Response,
-};
+use crate::{error::Result, pipeline::Row, request::Req, response::Response};
 
 pub(crate) const ROUTES: &[Row] = &[];
 
@@ -103,8 +98,12 @@ pub(crate) async fn view(
         return render(&ctx, &collection, &record, &expand).await;
     }
     let exchange = req.exchange();
-    let event =
-        RecordRequestEvent { ctx: ctx.clone(), collection, record: Slot::new(record), ext: exchange.clone() };
+    let event = RecordRequestEvent {
+        ctx: ctx.clone(),
+        collection,
+        record: Slot::new(record),
+        ext: exchange.clone(),
+    };
     let answer = exchange.clone();
     hook.trigger(event, move |event| async move {
         let record = event.record.get();

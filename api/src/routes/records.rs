@@ -33,8 +33,12 @@ use crate::{
 pub(crate) const ROUTES: &[Row] = &[
     Row::new("GET /api/collections/{collection}/records", h!(list)).rate(Rate::Handler),
     Row::new("GET /api/collections/{collection}/records/{id}", h!(view)).rate(Rate::Handler),
-    Row::new("POST /api/collections/{collection}/records", h!(create)).rate(Rate::Handler).limit(Limit::Record),
-    Row::new("PATCH /api/collections/{collection}/records/{id}", h!(update)).rate(Rate::Handler).limit(Limit::Record),
+    Row::new("POST /api/collections/{collection}/records", h!(create))
+        .rate(Rate::Handler)
+        .limit(Limit::Record),
+    Row::new("PATCH /api/collections/{collection}/records/{id}", h!(update))
+        .rate(Rate::Handler)
+        .limit(Limit::Record),
     Row::new("DELETE /api/collections/{collection}/records/{id}", h!(remove)).rate(Rate::Handler),
 ];
 
@@ -140,7 +144,9 @@ async fn list(req: &mut Req) -> Result<Response> {
             }
             Ok(Response::json(200, body))
         }
-        ListOutcome::Page(page) => record_events::list(req, ctx, collection, page, wanted.expand, guessing).await,
+        ListOutcome::Page(page) => {
+            record_events::list(req, ctx, collection, page, wanted.expand, guessing).await
+        }
     }
 }
 
@@ -167,7 +173,9 @@ async fn view(req: &mut Req) -> Result<Response> {
     let id = req.param("id").into_owned();
     match read::view(&ctx, &collection, &id, &expand).await.map_err(not_found)? {
         ViewOutcome::Json(body) => Ok(Response::json(200, body)),
-        ViewOutcome::Record(record) => record_events::view(req, ctx, collection, record, expand).await,
+        ViewOutcome::Record(record) => {
+            record_events::view(req, ctx, collection, record, expand).await
+        }
     }
 }
 
@@ -228,7 +236,11 @@ pub(crate) fn check_writable(collection: &Loaded) -> Result<()> {
 ///
 /// Where nobody listens there is no inside: `then` is handed back, for the caller to run after the write. So a batch
 /// nests as deep as its hooks do, not as its items are many.
-pub(crate) async fn write(call: Call, what: Write, then: Option<Then>) -> Result<(Response, Option<Then>)> {
+pub(crate) async fn write(
+    call: Call,
+    what: Write,
+    then: Option<Then>,
+) -> Result<(Response, Option<Then>)> {
     let step = prepare(&call, &what).await?;
     proceed(call, what, step, then).await
 }
@@ -295,7 +307,9 @@ pub(crate) async fn prepare(call: &Call, what: &Write) -> Result<Step> {
     let Call { ctx, collection, submission, .. } = call;
     let prepared = match what {
         Write::Create => save::prepare_create(ctx, collection, submission).await.map(Step::Save),
-        Write::Update { id } => save::prepare_update(ctx, collection, id, submission).await.map(Step::Save),
+        Write::Update { id } => {
+            save::prepare_update(ctx, collection, id, submission).await.map(Step::Save)
+        }
         Write::Delete { id } => delete::prepare(ctx, collection, id).await.map(Step::Delete),
     };
     prepared.map_err(|error| match (error, what) {
@@ -309,10 +323,18 @@ pub(crate) async fn prepare(call: &Call, what: &Write) -> Result<Step> {
     })
 }
 
-async fn finish(ctx: &Ctx, collection: &Arc<Loaded>, step: Step, what: &Write, expand: &Paths) -> Result<Response> {
+async fn finish(
+    ctx: &Ctx,
+    collection: &Arc<Loaded>,
+    step: Step,
+    what: &Write,
+    expand: &Paths,
+) -> Result<Response> {
     let failed = |error| match error {
         // Somebody's write took the row out of the rule in the meantime: as if it had come first.
-        Error::Refused { locked: false } if !matches!(what, Write::Create) => ApiError::not_found(""),
+        Error::Refused { locked: false } if !matches!(what, Write::Create) => {
+            ApiError::not_found("")
+        }
         Error::Message(text) => ApiError::bad_request(text),
         other => ApiError::wrap(400, what.failed(), other),
     };
@@ -330,7 +352,12 @@ async fn finish(ctx: &Ctx, collection: &Arc<Loaded>, step: Step, what: &Write, e
 }
 
 /// One record as its reader may see it.
-pub(crate) async fn render(ctx: &Ctx, collection: &Arc<Loaded>, record: &RecordRef, expand: &Paths) -> Result<Response> {
+pub(crate) async fn render(
+    ctx: &Ctx,
+    collection: &Arc<Loaded>,
+    record: &RecordRef,
+    expand: &Paths,
+) -> Result<Response> {
     record::enrich(ctx, collection, std::slice::from_ref(record), expand).await?;
     Ok(written(record))
 }

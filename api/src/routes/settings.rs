@@ -34,7 +34,11 @@ async fn show(req: &mut Req) -> Result<Response> {
         return Ok(render(&settings));
     }
     let exchange = req.exchange();
-    let event = SettingsListEvent { ctx: req.ctx(Map::new()), settings: Slot::new(settings), ext: exchange.clone() };
+    let event = SettingsListEvent {
+        ctx: req.ctx(Map::new()),
+        settings: Slot::new(settings),
+        ext: exchange.clone(),
+    };
     let answer = exchange.clone();
     hook.trigger(event, move |event| async move {
         answer.respond(event.settings.with(|settings| render(settings)));
@@ -54,7 +58,8 @@ async fn update(req: &mut Req) -> Result<Response> {
         return Err(ApiError::internal("null settings"));
     }
     let old = req.app().settings();
-    let new = settings_ops::merged(req.app(), &body).map_err(|error| unreadable(error.to_string()))?;
+    let new =
+        settings_ops::merged(req.app(), &body).map_err(|error| unreadable(error.to_string()))?;
     let failed = ApiError::wrap_400("An error occurred while saving the new settings.");
     let ctx = req.ctx(Map::new());
     let hook = &req.app().hooks().settings_update_request;

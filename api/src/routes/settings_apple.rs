@@ -34,4 +34,3 @@ async fn generate(req: &mut Req) -> Result<Response> {
     })?;
     Response::of(200, &Map::from_iter([("secret".to_owned(), Value::String(secret))]))
 }
-

@@ -3,9 +3,7 @@
 use engine::{Error, FieldError, FieldErrors, check, ctx::Ctx, mail::test_mail};
 use serde_json::Map;
 
-use super::{
-    auth_form::needed_email,
-};
+use super::auth_form::needed_email;
 use crate::{
     bind::Members,
     error::{ApiError, Result},

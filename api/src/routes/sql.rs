@@ -65,7 +65,11 @@ async fn execute(app: &engine::App, query: String) -> engine::store::Result<Answ
     let columns = found
         .columns
         .into_iter()
-        .map(|column| Column { name: column.name, kind: column.decl_type, nullable: column.nullable })
+        .map(|column| Column {
+            name: column.name,
+            kind: column.decl_type,
+            nullable: column.nullable,
+        })
         .collect();
     Ok(Answer { columns, rows: found.rows, exec_time: millis(found.took), ..Answer::default() })
 }

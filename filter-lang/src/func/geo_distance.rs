@@ -50,8 +50,7 @@ fn eval(args: &[Value], _: i64) -> Value {
 #[must_use]
 pub fn distance(a: (f64, f64), b: (f64, f64)) -> Option<f64> {
     let [(lon_a, lat_a), (lon_b, lat_b)] = [a, b].map(|(x, y)| (x.to_radians(), y.to_radians()));
-    let cosine =
-        lat_a.cos() * lat_b.cos() * (lon_b - lon_a).cos() + lat_a.sin() * lat_b.sin();
+    let cosine = lat_a.cos() * lat_b.cos() * (lon_b - lon_a).cos() + lat_a.sin() * lat_b.sin();
     if cosine.is_nan() {
         return None;
     }
@@ -91,7 +90,13 @@ mod tests {
         let one = eval(&[Value::from("10"), Value::Int(0), Value::Int(11), Value::Int(0)], 0);
         let Value::Real(km) = one else { panic!("{one:?}") };
         assert!((km - 111.19).abs() < 0.1, "{km}");
-        assert_eq!(eval(&[Value::from("x"), Value::Int(0), Value::Int(1), Value::Int(1)], 0), Value::Null);
-        assert_eq!(eval(&[Value::Null, Value::Int(0), Value::Int(1), Value::Int(1)], 0), Value::Null);
+        assert_eq!(
+            eval(&[Value::from("x"), Value::Int(0), Value::Int(1), Value::Int(1)], 0),
+            Value::Null
+        );
+        assert_eq!(
+            eval(&[Value::Null, Value::Int(0), Value::Int(1), Value::Int(1)], 0),
+            Value::Null
+        );
     }
 }

@@ -32,9 +32,8 @@ fn build(arguments: &mut dyn Arguments, args: &[Term]) -> Result<Operand, ErrorK
         if matches!(time.kind, TermKind::Function { .. }) {
             return Err(ErrorKind::TimeValue);
         }
-        let operand = arguments
-            .argument(time)
-            .map_err(|cause| ErrorKind::TimeResolve(Box::new(cause)))?;
+        let operand =
+            arguments.argument(time).map_err(|cause| ErrorKind::TimeResolve(Box::new(cause)))?;
         multi = operand.multi;
         exprs.push(operand.expr);
         for (index, modifier) in modifiers.iter().enumerate() {
@@ -103,7 +102,15 @@ struct Moment {
 
 impl Moment {
     fn at(ms: i64) -> Self {
-        Self { ms, raw: None, unset: false, overflow: 0, written: None, dated: false, subsec: false }
+        Self {
+            ms,
+            raw: None,
+            unset: false,
+            overflow: 0,
+            written: None,
+            dated: false,
+            subsec: false,
+        }
     }
 
     /// A number: a Julian day unless a modifier says otherwise.

@@ -65,7 +65,12 @@ impl FieldType for Autodate {
         (wanted && !fill.touched).then(|| Val::Text(fill.now.to_owned()))
     }
 
-    fn check(&self, _: &Field, _: &Val, _: &RecordCheck<'_>) -> Result<Option<DbCheck>, FieldError> {
+    fn check(
+        &self,
+        _: &Field,
+        _: &Val,
+        _: &RecordCheck<'_>,
+    ) -> Result<Option<DbCheck>, FieldError> {
         Ok(None)
     }
 
@@ -76,7 +81,8 @@ impl FieldType for Autodate {
                 errors.set(key, FieldError::new("validation_required", message));
             }
         }
-        let Some(old) = cx.old.filter(|_| field.system).and_then(|old| old.options::<Self>()) else {
+        let Some(old) = cx.old.filter(|_| field.system).and_then(|old| old.options::<Self>())
+        else {
             return;
         };
         for (key, equal) in [

@@ -28,11 +28,7 @@ pub(super) fn blank() -> Email {
 }
 
 /// The settings rules of the two lists, shared with `url`.
-pub(super) fn check_lists(
-    except: &[String],
-    only: &[String],
-    errors: &mut FieldErrors,
-) {
+pub(super) fn check_lists(except: &[String], only: &[String], errors: &mut FieldErrors) {
     let both = !except.is_empty() && !only.is_empty();
     for (key, list) in [("exceptDomains", except), ("onlyDomains", only)] {
         if both {
@@ -50,11 +46,7 @@ pub(super) fn check_lists(
 }
 
 /// True if the lists accept a host; compared case-sensitively (spec §3.4).
-pub(super) fn lists_allow(
-    except: &[String],
-    only: &[String],
-    host: &str,
-) -> bool {
+pub(super) fn lists_allow(except: &[String], only: &[String], host: &str) -> bool {
     let within = |list: &[String]| list.iter().any(|d| d == host);
     !within(except) && (only.is_empty() || within(only))
 }
@@ -83,9 +75,7 @@ impl FieldType for Email {
             return Err(error);
         }
         let domain = text.rsplit_once('@').map_or("", |(_, domain)| domain);
-        if text.is_empty()
-            || lists_allow(&self.except_domains, &self.only_domains, domain)
-        {
+        if text.is_empty() || lists_allow(&self.except_domains, &self.only_domains, domain) {
             return Ok(None);
         }
         Err(FieldError::new("validation_email_domain_not_allowed", "Email domain is not allowed"))

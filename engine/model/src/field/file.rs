@@ -100,10 +100,8 @@ fn extension(name: &str) -> &str {
 }
 
 fn clean_extension(raw: &str) -> String {
-    let kept: String = raw
-        .chars()
-        .filter(|c| c.is_ascii_alphanumeric() || "_.*-+=#".contains(*c))
-        .collect();
+    let kept: String =
+        raw.chars().filter(|c| c.is_ascii_alphanumeric() || "_.*-+=#".contains(*c)).collect();
     let kept = kept.trim_matches('.');
     if kept.is_empty() { String::new() } else { format!(".{kept}") }
 }

@@ -75,8 +75,9 @@ fn write(lon: f64, lat: f64, out: &mut Vec<u8>) {
 /// A cell that is not an object breaks the whole query (spec §3.10).
 fn read_cell(cell: ValueRef<'_>) -> Result<Point, Corrupt> {
     let text = cell_text(cell);
-    decode_text(&text)
-        .map_err(|_| Corrupt(format!("{} is not a geo point", text.chars().take(50).collect::<String>())))
+    decode_text(&text).map_err(|_| {
+        Corrupt(format!("{} is not a geo point", text.chars().take(50).collect::<String>()))
+    })
 }
 
 impl FieldType for GeoPoint {

@@ -54,11 +54,7 @@ fn may_be_json(text: &str) -> bool {
 /// A submitted string as JSON text: JSON stays verbatim, anything else is quoted.
 #[must_use]
 pub fn text_to_json(text: &str) -> Cow<'_, str> {
-    if may_be_json(text) && is_json(text) {
-        Cow::Borrowed(text)
-    } else {
-        Cow::Owned(quote(text))
-    }
+    if may_be_json(text) && is_json(text) { Cow::Borrowed(text) } else { Cow::Owned(quote(text)) }
 }
 
 /// Shows a stored text: JSON in its shortest form, anything else as a string.

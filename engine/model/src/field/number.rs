@@ -4,8 +4,8 @@ use filter_lang::{schema::Class, value::Affinity};
 use serde_json::Value;
 
 use super::{
-    ColumnType, Corrupt, DbCheck, Field, FieldType, Modifier, RecordCheck, SettingsCheck, Val, cell_text,
-    field_type_basics,
+    ColumnType, Corrupt, DbCheck, Field, FieldType, Modifier, RecordCheck, SettingsCheck, Val,
+    cell_text, field_type_basics,
 };
 use crate::{
     check,
@@ -77,7 +77,9 @@ fn read_cell(cell: ValueRef<'_>) -> f64 {
         ValueRef::Real(real) => real,
         #[expect(clippy::cast_precision_loss, reason = "the wire type is a double")]
         ValueRef::Int(int) => int as f64,
-        ValueRef::Null | ValueRef::Text(_) | ValueRef::Blob(_) => json::parse_float(&cell_text(cell)).unwrap_or(0.0),
+        ValueRef::Null | ValueRef::Text(_) | ValueRef::Blob(_) => {
+            json::parse_float(&cell_text(cell)).unwrap_or(0.0)
+        }
     }
 }
 

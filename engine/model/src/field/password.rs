@@ -5,7 +5,8 @@
 use serde_json::Value;
 
 use super::{
-    Corrupt, DbCheck, Field, FieldType, RecordCheck, SettingsCheck, Val, cell_text, field_type_basics,
+    Corrupt, DbCheck, Field, FieldType, RecordCheck, SettingsCheck, Val, cell_text,
+    field_type_basics,
     text::{min_error, pattern_allows},
 };
 use crate::{

@@ -97,10 +97,7 @@ impl FieldType for Relation {
             let max = self.max_select.max(1);
             return Err(too_many("validation_too_many_values", "Select no more than", max));
         }
-        Ok(Some(DbCheck::Relation {
-            collection_id: self.collection_id.clone(),
-            ids: ids.to_vec(),
-        }))
+        Ok(Some(DbCheck::Relation { collection_id: self.collection_id.clone(), ids: ids.to_vec() }))
     }
 
     fn check_settings(&self, _: &Field, cx: &SettingsCheck<'_>, errors: &mut FieldErrors) {

@@ -116,8 +116,11 @@ impl FieldType for Select {
             return Err(too_many("validation_too_many_values", "Select no more than", max));
         }
         if let Some(item) = items.iter().find(|item| !self.values.contains(item)) {
-            return Err(FieldError::new("validation_invalid_value", format!("Invalid value {item}"))
-                .param("value", item.as_str()));
+            return Err(FieldError::new(
+                "validation_invalid_value",
+                format!("Invalid value {item}"),
+            )
+            .param("value", item.as_str()));
         }
         Ok(None)
     }

@@ -127,9 +127,12 @@ fn check_key_characters(text: &str) -> Option<FieldError> {
     }
     let upper = text.to_ascii_uppercase();
     let numbered = |stem: &str| {
-        upper.strip_prefix(stem).is_some_and(|n| n.len() == 1 && matches!(n.as_bytes()[0], b'1'..=b'9'))
+        upper
+            .strip_prefix(stem)
+            .is_some_and(|n| n.len() == 1 && matches!(n.as_bytes()[0], b'1'..=b'9'))
     };
-    if matches!(upper.as_str(), "CON" | "PRN" | "AUX" | "NUL") || numbered("COM") || numbered("LPT") {
+    if matches!(upper.as_str(), "CON" | "PRN" | "AUX" | "NUL") || numbered("COM") || numbered("LPT")
+    {
         return Some(
             FieldError::new(
                 "validation_reserved_pk",
@@ -220,12 +223,18 @@ impl FieldType for Text {
             put("pattern", check::required(self.pattern.is_empty()));
             put("hidden", check::empty(!field.hidden));
             put("fullText", check::empty(!self.full_text));
-            let n_keys =
-                cx.fields.iter().filter(|f| f.options::<Self>().is_some_and(|t| t.primary_key)).count();
+            let n_keys = cx
+                .fields
+                .iter()
+                .filter(|f| f.options::<Self>().is_some_and(|t| t.primary_key))
+                .count();
             if n_keys > 1 {
                 let message =
                     "Composite PKs are not supported and the collection must have only 1 PK.";
-                put("primaryKey", Some(FieldError::new("validation_unsupported_composite_pk", message)));
+                put(
+                    "primaryKey",
+                    Some(FieldError::new("validation_unsupported_composite_pk", message)),
+                );
             }
         }
         put("min", check::range(self.min, 0, MAX_SAFE));
@@ -282,9 +291,7 @@ mod tests {
     fn record_rules() {
         let new = RecordCheck { is_new: true, old: None, uploads: &[] };
         let plain = || Field::new("t", Text { min: 2, max: 3, pattern: "^a".into(), ..blank() });
-        let key = || {
-            Field::new("id", Text { primary_key: true, pattern: ".*".into(), ..blank() })
-        };
+        let key = || Field::new("id", Text { primary_key: true, pattern: ".*".into(), ..blank() });
         for (field, text, want) in [
             (plain(), "", ""),
             (plain(), "a", "validation_min_text_constraint"),
@@ -305,6 +312,9 @@ mod tests {
         let old = Val::Text("x".into());
         let cx = RecordCheck { is_new: false, old: Some(&old), uploads: &[] };
         assert!(key().check(&old, &cx).unwrap().is_none());
-        assert_eq!(code(&key().check(&Val::Text("y".into()), &cx).unwrap_err()), "validation_pk_change");
+        assert_eq!(
+            code(&key().check(&Val::Text("y".into()), &cx).unwrap_err()),
+            "validation_pk_change"
+        );
     }
 }

@@ -37,7 +37,13 @@ pub(super) fn command() -> Command {
                         .default_value("sqlite")
                         .help("the database to compile for"),
                 )
-                .arg(Arg::new("sort").long("sort").default_value("").value_name("SORT").help("a sort expression"))
+                .arg(
+                    Arg::new("sort")
+                        .long("sort")
+                        .default_value("")
+                        .value_name("SORT")
+                        .help("a sort expression"),
+                )
                 .arg(Arg::new("expression").required(true).value_name("EXPRESSION")),
         )
 }
@@ -72,13 +78,19 @@ fn compile(
     for tree in &explained.trees {
         text.push_str(&format!("AST\n{}\n\n", tree.trim_end()));
     }
-    text.push_str(&format!("PLAN\n{}\n\nSQL\n{}\n\nPARAMS\n", explained.plan.trim_end(), explained.sql.text));
+    text.push_str(&format!(
+        "PLAN\n{}\n\nSQL\n{}\n\nPARAMS\n",
+        explained.plan.trim_end(),
+        explained.sql.text
+    ));
     for (idx, value) in explained.sql.params.iter().enumerate() {
         text.push_str(&format!("{}: {}\n", idx + 1, wire::value_text(value)));
     }
-    for (title, lines) in
-        [("ADVICE", &explained.advice), ("INDEXES", &explained.indexes), ("HINTS", &explained.hints)]
-    {
+    for (title, lines) in [
+        ("ADVICE", &explained.advice),
+        ("INDEXES", &explained.indexes),
+        ("HINTS", &explained.hints),
+    ] {
         if !lines.is_empty() {
             text.push_str(&format!("\n{title}\n{}\n", lines.join("\n")));
         }

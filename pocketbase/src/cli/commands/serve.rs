@@ -262,7 +262,11 @@ mod tests {
             text[19..],
             format!(
                 " Server started at http://127.0.0.1:18105\n├─ REST API:  http://127.0.0.1:18105/api/\n{}└─ Data:      {}\n",
-                if cfg!(feature = "dashboard") { "├─ Dashboard: http://127.0.0.1:18105/_/\n" } else { "" },
+                if cfg!(feature = "dashboard") {
+                    "├─ Dashboard: http://127.0.0.1:18105/_/\n"
+                } else {
+                    ""
+                },
                 dir.display()
             )
         );

@@ -35,10 +35,13 @@ pub(super) async fn run(app: &App, matches: &ArgMatches, config: &Config) -> Res
     let known = matches.subcommand().filter(|(name, _)| command().find_subcommand(name).is_some());
     let Some((name, sub)) = known else {
         wire::touch(app).await?;
-        print::raw(&command().bin_name(format!("{} superuser", config.exe)).render_help().to_string());
+        print::raw(
+            &command().bin_name(format!("{} superuser", config.exe)).render_help().to_string(),
+        );
         return Ok(());
     };
-    let arguments: Vec<String> = sub.get_many::<String>("args").into_iter().flatten().cloned().collect();
+    let arguments: Vec<String> =
+        sub.get_many::<String>("args").into_iter().flatten().cloned().collect();
     check(name, &arguments)?;
     let engine = wire::open(app).await?;
     let said = change(&engine, name, &arguments).await;
@@ -52,7 +55,9 @@ fn check(name: &str, arguments: &[String]) -> Result<(), Failure> {
     let email = arguments.first().map_or("", String::as_str);
     let refused = match name {
         "ips" => None,
-        "delete" | "otp" => (!engine::check::is_email(email)).then_some("invalid or missing email address"),
+        "delete" | "otp" => {
+            (!engine::check::is_email(email)).then_some("invalid or missing email address")
+        }
         _ if arguments.len() != 2 => Some(superusers::MISSING_ARGUMENTS),
         _ => (!engine::check::is_email(email)).then_some("missing or invalid email address"),
     };
