@@ -17,7 +17,9 @@ pub(crate) const SETTINGS: &str = "_params";
 
 /// A record is about to be written.
 pub(crate) fn record(app: &App, record: &Record, action: Action) -> Option<Note> {
-    app.store().data().cluster()?;
+    if !app.store().data().may_have_nodes() {
+        return None;
+    }
     let collection = record.collection();
     let event = match action {
         Action::Create => "record.create",
@@ -46,7 +48,9 @@ pub(crate) fn record(app: &App, record: &Record, action: Action) -> Option<Note>
 
 /// A collection is about to be written.
 pub(crate) fn collection(app: &App, id: &str, action: Action) -> Option<Note> {
-    app.store().data().cluster()?;
+    if !app.store().data().may_have_nodes() {
+        return None;
+    }
     let event = match action {
         Action::Create => "collection.create",
         Action::Delete => "collection.delete",
@@ -57,7 +61,9 @@ pub(crate) fn collection(app: &App, id: &str, action: Action) -> Option<Note> {
 
 /// The settings are about to be written.
 pub(crate) fn settings(app: &App) -> Option<Note> {
-    app.store().data().cluster()?;
+    if !app.store().data().may_have_nodes() {
+        return None;
+    }
     Some(Note::new(CACHES, INVALIDATE, SETTINGS, ""))
 }
 

@@ -96,7 +96,7 @@ fn methods<'c>(app: &App, collection: &'c Loaded) -> Methods<'c> {
 
 /// What cannot be set up is left out.
 fn providers(app: &App, collection: &Loaded) -> Vec<Provider> {
-    let configured = collection.auth.oauth2.providers.0.iter();
+    let configured = collection.auth.oauth2.providers.iter();
     configured.filter_map(|config| Some(provider(&oauth2::client(app, config)?))).collect()
 }
 

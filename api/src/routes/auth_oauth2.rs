@@ -72,7 +72,7 @@ impl Form {
     /// The provider that is asked for, if the form is complete.
     fn client(&self, app: &App, collection: &Loaded) -> Result<Client> {
         let name = &self.provider;
-        let configured = collection.auth.oauth2.providers.0.iter().find(|p| p.name == *name);
+        let configured = collection.auth.oauth2.providers.iter().find(|p| p.name == *name);
         let unknown = || {
             let message = "Provider with name {{.name}} is missing or is not enabled.";
             FieldError::new("validation_invalid_provider", message).param("name", name.as_str())

@@ -77,15 +77,7 @@ fn embedded(req: &mut Req, path: &str) -> Option<Response> {
     headers.insert(header::CONTENT_SECURITY_POLICY, STRICT);
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cached));
     headers.insert(header::ETAG, HeaderValue::from_static(file.etag));
-    let known = req.head.headers.get_all(header::IF_NONE_MATCH).iter();
-    let is_known = known
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .any(|tag| {
-            matches!(tag.trim(), "*")
-                || tag.trim().trim_start_matches("W/") == file.etag.trim_start_matches("W/")
-        });
-    Some(if is_known {
+    Some(if crate::range::has_tag(&req.head.headers, file.etag) {
         Response::empty(304)
     } else {
         Response::text(200, file.content_type, file.bytes)

@@ -25,7 +25,6 @@ use crate::{
     app::record::Record,
     field::Val,
     hook::BoxFuture,
-    json,
     schema::Snapshot,
     store::{Claims, Db, retry},
 };
@@ -101,42 +100,6 @@ impl SubscriptionOptions {
     #[must_use]
     pub fn query(&self, key: &str) -> &str {
         self.query.get(key).map_or("", String::as_str)
-    }
-
-    /// What was read before the first fault counts (spec upstream-0.40 §2.9).
-    pub(crate) fn read(text: &str) -> Self {
-        let mut options = Self::default();
-        let (Value::Object(members), _) = json::read::until_fault(text) else { return options };
-        for (key, member) in members {
-            let (part, name): (_, fn(&str) -> String) = match key.as_str() {
-                "query" => (&mut options.query, str::to_owned),
-                "headers" => (&mut options.headers, header_key),
-                "leave" => {
-                    options.leave = stringify(&member) == "true";
-                    continue;
-                }
-                _ => continue,
-            };
-            match member {
-                Value::Object(members) => {
-                    part.extend(members.iter().map(|(key, value)| (name(key), stringify(value))));
-                }
-                Value::Null => {}
-                _ => break,
-            }
-        }
-        // client libraries put what they do not know into the query
-        options.leave |= options.query("leave") == "true";
-        options
-    }
-}
-
-fn stringify(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Bool(yes) => yes.to_string(),
-        Value::Number(number) => number.as_f64().map_or_else(String::new, |n| n.to_string()),
-        Value::Null | Value::Array(_) | Value::Object(_) => String::new(),
     }
 }
 

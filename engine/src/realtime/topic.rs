@@ -4,6 +4,9 @@ use std::{fmt, sync::Arc};
 
 pub use crate::ctx::SubscriptionOptions as Options;
 use percent_encoding::percent_decode_str;
+use serde_json::Value;
+
+use crate::{ctx::header_key, json};
 
 /// A parsed subscription.
 #[derive(PartialEq, Eq)]
@@ -68,7 +71,43 @@ fn options_of(text: &str) -> Option<Options> {
         }
         (unescape(key)? == "options").then(|| unescape(value)).flatten()
     })?;
-    Some(Options::read(&options))
+    Some(read(&options))
+}
+
+/// What was read before the first fault counts (spec upstream-0.40 §2.9).
+fn read(text: &str) -> Options {
+    let mut options = Options::default();
+    let (Value::Object(members), _) = json::read::until_fault(text) else { return options };
+    for (key, member) in members {
+        let (part, name): (_, fn(&str) -> String) = match key.as_str() {
+            "query" => (&mut options.query, str::to_owned),
+            "headers" => (&mut options.headers, header_key),
+            "leave" => {
+                options.leave = stringify(&member) == "true";
+                continue;
+            }
+            _ => continue,
+        };
+        match member {
+            Value::Object(members) => {
+                part.extend(members.iter().map(|(key, value)| (name(key), stringify(value))));
+            }
+            Value::Null => {}
+            _ => break,
+        }
+    }
+    // client libraries put what they do not know into the query
+    options.leave |= options.query("leave") == "true";
+    options
+}
+
+fn stringify(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Bool(yes) => yes.to_string(),
+        Value::Number(number) => number.as_f64().map_or_else(String::new, |n| n.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => String::new(),
+    }
 }
 
 fn is_escaped(text: &str) -> bool {

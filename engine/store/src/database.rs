@@ -116,6 +116,15 @@ impl Database {
         }
     }
 
+    /// True if [`Database::cluster`] gives something: writes ask that each time.
+    #[must_use]
+    pub fn may_have_nodes(&self) -> bool {
+        match &self.0 {
+            Backend::Sqlite(_) => false,
+            Backend::Postgres(db) => postgres::Cluster::may_have(db),
+        }
+    }
+
     /// Which SQL it speaks.
     #[must_use]
     pub fn dialect(&self) -> Dialect {

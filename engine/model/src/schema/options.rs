@@ -155,7 +155,7 @@ wire! {
 
 /// The provider list.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Providers(pub Vec<Provider>);
+pub struct Providers(Vec<Provider>);
 
 impl std::ops::Deref for Providers {
     type Target = Vec<Provider>;
@@ -356,7 +356,7 @@ mod tests {
             let mut providers = Providers::default();
             providers.decode(&stored).unwrap();
             providers.decode(&sent).unwrap();
-            let got: Vec<String> = providers.0.iter().map(show).collect();
+            let got: Vec<String> = providers.iter().map(show).collect();
             assert_eq!(got, want, "{sent}");
         }
         assert!(Providers::default().decode(&json!([{"name":1}])).is_err());

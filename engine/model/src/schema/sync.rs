@@ -65,7 +65,7 @@ pub fn adjust(draft: &mut Collection, old: Option<&Collection>) {
     if old.map_or(draft.name.as_str(), |old| &old.name) == SUPERUSERS {
         SUPERUSERS.clone_into(&mut draft.name);
         draft.auth.oauth2.enabled = false;
-        draft.auth.oauth2.providers.0.clear();
+        draft.auth.oauth2.providers.clear();
         draft.auth.password_auth.enabled = true;
         draft.auth.mfa.enabled |= draft.auth.otp.enabled;
     }

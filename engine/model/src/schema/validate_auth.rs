@@ -78,7 +78,7 @@ fn check_rules(
 fn check_methods(draft: &Collection, is_provider: fn(&str) -> bool, errors: &mut FieldErrors) {
     let auth = &draft.auth;
     if auth.oauth2.enabled {
-        check_providers(&auth.oauth2.providers.0, is_provider, errors);
+        check_providers(&auth.oauth2.providers, is_provider, errors);
     }
     if auth.password_auth.enabled {
         let missing = auth.password_auth.identity_fields.is_empty();

@@ -61,7 +61,12 @@ fn text(value: &str) -> Value {
 
 impl Cluster {
     pub(crate) fn of(db: &Database) -> Option<Self> {
-        db.inner.publisher.as_ref().map(|_| Self { db: db.clone() })
+        Self::may_have(db).then(|| Self { db: db.clone() })
+    }
+
+    /// True if there may be other nodes.
+    pub(crate) fn may_have(db: &Database) -> bool {
+        db.inner.publisher.is_some()
     }
 
     fn publisher(&self) -> Result<&Publisher> {
