@@ -7,6 +7,7 @@ pub mod crypto;
 pub mod future;
 pub mod id;
 pub mod json;
+pub mod jwt;
 pub mod lanes;
 pub mod password;
 pub mod re2;
