@@ -35,4 +35,4 @@ pub use app::{
 pub use model::{
     Error, FieldError, FieldErrors, Result, check, error, field, schema, settings, wire,
 };
-pub use primitives::{cron, crypto, id, json, lanes, re2, time};
+pub use primitives::{cron, crypto, id, json, lanes, re2, subnet, time};

@@ -11,5 +11,6 @@ pub mod jwt;
 pub mod lanes;
 pub mod password;
 pub mod re2;
+pub mod subnet;
 pub mod time;
 pub mod token;
