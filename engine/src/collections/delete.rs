@@ -18,6 +18,7 @@ use crate::{
 /// [`Error::Message`] when it is a system collection or others refer to it (see [`refusal`]); a view that would
 /// break; what hooks report; database errors.
 pub async fn delete(ctx: &Ctx, collection: &CollectionRef) -> Result<()> {
+    ctx.catch_up();
     if collection.stored_id().is_none_or(|id| id.is_empty()) {
         let text =
             "the model can be deleted only if it is existing and has a non-empty primary key";

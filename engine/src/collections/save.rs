@@ -49,6 +49,7 @@ pub async fn save_no_validate(ctx: &Ctx, collection: &CollectionRef) -> Result<(
 /// # Errors
 /// As [`save`].
 pub async fn validate(ctx: &Ctx, collection: &CollectionRef) -> Result<()> {
+    ctx.catch_up();
     let old = stored(ctx, collection, true)?;
     prepare(ctx, collection, old.as_deref());
     validate_stage(ctx, collection, old).await
@@ -72,6 +73,7 @@ fn prepare(ctx: &Ctx, collection: &CollectionRef, old: Option<&Loaded>) {
 }
 
 pub(super) async fn run(ctx: &Ctx, collection: &CollectionRef, steps: Steps) -> Result<()> {
+    ctx.catch_up();
     let old = stored(ctx, collection, steps.validate)?;
     let action = if old.is_none() { Action::Create } else { Action::Update };
     prepare(ctx, collection, old.as_deref());
