@@ -78,7 +78,7 @@ fn compiler(c: &mut Criterion) {
         b.iter(|| filter_lang::resolve(&blog, base.clone(), black_box(&ast), &scope));
     });
     let plan = resolve(FILTER);
-    for (name, dialect) in [("sqlite", Dialect::Sqlite), ("postgres", Dialect::Postgres)] {
+    for (name, dialect) in [("sqlite", Dialect::SQLITE), ("postgres", Dialect::POSTGRES)] {
         c.bench_function(&format!("lower and print, {name}"), |b| {
             b.iter(|| statement::page(dialect, black_box(&plan), &Select::all(&columns)));
         });

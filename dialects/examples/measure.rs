@@ -88,7 +88,7 @@ fn create(db: &Connection, tables: &Tables) {
             _ => ColumnType::Text,
         };
         let columns: Vec<_> = c.fields.iter().map(|f| (f.name.as_str(), column(f))).collect();
-        db.execute_batch(&ddl::create_table(Dialect::Sqlite, &c.name, &columns)[0]).unwrap();
+        db.execute_batch(&ddl::create_table(Dialect::SQLITE, &c.name, &columns)[0]).unwrap();
     }
     db.execute_batch(
         "CREATE INDEX idx_posts_status ON posts (status, created);
@@ -202,7 +202,7 @@ fn main() {
             }
             resolver.sort(sort, Flags::RULE).unwrap();
             let select = Select { limit: Some(30), offset: *offset, ..Select::all(&columns) };
-            statement::page(Dialect::Sqlite, &resolver.finish(), &select)
+            statement::page(Dialect::SQLITE, &resolver.finish(), &select)
         };
         let start = Instant::now();
         (0..1000).for_each(|_| drop(std::hint::black_box(compile())));

@@ -67,7 +67,7 @@ fn plan(memory: &Memory, filter: &str) -> Plan {
 
 fn page(plan: &Plan) -> Sql {
     let columns = ColumnList::new(&["id"]);
-    statement::page(Dialect::Postgres, plan, &Select { limit: Some(30), ..Select::all(&columns) })
+    statement::page(Dialect::POSTGRES, plan, &Select { limit: Some(30), ..Select::all(&columns) })
 }
 
 /// The plan for whatever the parameters are.
@@ -106,7 +106,7 @@ fn indexes_over_documents_are_used() {
             let sql = page(&plan(&memory, filter));
             // Without values a page in the order of ids may be expected to fill up soon by walking along them.
             let asked = match mode {
-                "force_generic_plan" => statement::count(Dialect::Postgres, &plan(&memory, filter)),
+                "force_generic_plan" => statement::count(Dialect::POSTGRES, &plan(&memory, filter)),
                 _ => sql.clone(),
             };
             let lines = explain(&db, &asked);
@@ -117,7 +117,7 @@ fn indexes_over_documents_are_used() {
             assert!(!lines.contains("Seq Scan"), "{mode} {filter}\n{lines}");
             assert_eq!(run_postgres(&db, &sql).unwrap().len(), n, "{mode} {filter}");
         }
-        let sevens = statement::count(Dialect::Postgres, &plan(&memory, "meta.k = 7"));
+        let sevens = statement::count(Dialect::POSTGRES, &plan(&memory, "meta.k = 7"));
         assert_eq!(run_postgres(&db, &sevens).unwrap(), [(ROWS / 500 + 1).to_string()]);
         let odd = page(&plan(&memory, &format!("meta.k = 7 && meta.in.0 = {ODD}")));
         assert_eq!(run_postgres(&db, &odd).unwrap(), [format!("r{ODD}")]);

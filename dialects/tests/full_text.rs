@@ -105,7 +105,7 @@ fn characters() -> impl Iterator<Item = char> {
 fn sqlite_never_misses_a_word() {
     let db = sqlite(&Memory::default());
     db.execute_batch("CREATE TABLE t (id TEXT PRIMARY KEY, a TEXT)").unwrap();
-    for text in ddl::create_full_text(Dialect::Sqlite, "t", "t", &["a"]) {
+    for text in ddl::create_full_text(Dialect::SQLITE, "t", "t", &["a"]) {
         db.execute_batch(&text).unwrap();
     }
     // Many characters in one row: each between letters and on its own.
@@ -187,7 +187,7 @@ fn texts_of_searches() {
     let memory = memory(1);
     let index = "\"_fts_posts_id\"";
     let search = plan(&memory, "posts", "fts(title, body, 'Fox \"brown bear\" -x') = true");
-    let sql = page(Dialect::Sqlite, &search);
+    let sql = page(Dialect::SQLITE, &search);
     assert_eq!(
         sql.text,
         format!(
@@ -204,7 +204,7 @@ fn texts_of_searches() {
             Value::Int(30)
         ]
     );
-    let sql = page(Dialect::Postgres, &search);
+    let sql = page(Dialect::POSTGRES, &search);
     assert_eq!(
         sql.text,
         "SELECT b.\"id\" FROM \"posts\" AS b WHERE pb_tsvector(b.\"title\" || chr(10) || b.\"body\") @@ ($1::text)::tsquery \
@@ -215,7 +215,7 @@ fn texts_of_searches() {
     for filter in
         ["fts(title, '-x') = true", "fts(title, id, 'x') = true", "fts(title, 'x') = false"]
     {
-        for d in [Dialect::Sqlite, Dialect::Postgres] {
+        for d in [Dialect::SQLITE, Dialect::POSTGRES] {
             let text = page(d, &plan(&memory, "posts", filter)).text;
             assert!(!text.contains("MATCH") && !text.contains("@@"), "{text}");
         }
@@ -245,7 +245,7 @@ fn indexes_are_used() {
     let lite = sqlite(&memory);
     let explain = |sql: Sql| Sql { text: format!("EXPLAIN QUERY PLAN {}", sql.text), ..sql };
     for (on, filter) in filters {
-        let sql = explain(page(Dialect::Sqlite, &plan(&memory, on, filter)));
+        let sql = explain(page(Dialect::SQLITE, &plan(&memory, on, filter)));
         let mut statement = lite.prepare(&sql.text).unwrap();
         for (at, value) in sql.params.iter().enumerate() {
             statement.raw_bind_parameter(at + 1, value.text().as_deref()).unwrap();
@@ -267,7 +267,7 @@ fn indexes_are_used() {
         fill_postgres(&db, &memory);
         db.batch("ANALYZE");
         for (on, filter) in filters {
-            let sql = page(Dialect::Postgres, &plan(&memory, on, filter));
+            let sql = page(Dialect::POSTGRES, &plan(&memory, on, filter));
             let lines =
                 run_postgres(&db, &Sql { text: format!("EXPLAIN {}", sql.text), ..sql }).unwrap();
             assert!(
@@ -291,7 +291,7 @@ fn a_trigram_index_serves_contains() {
     for (filter, column) in
         [("title ~ 'brown'", "title"), ("title ~ 'number29%'", "title"), ("body ~ 'word'", "body")]
     {
-        let sql = page(Dialect::Postgres, &plan(&memory, "posts", filter));
+        let sql = page(Dialect::POSTGRES, &plan(&memory, "posts", filter));
         let lines = run_postgres(&db, &Sql { text: format!("EXPLAIN {}", sql.text), ..sql })
             .unwrap()
             .join("\n");
@@ -305,7 +305,7 @@ fn the_sqlite_index_follows_every_write() {
     let db = sqlite(&memory);
     let found = |query: &str| {
         let plan = plan(&memory, "posts", &format!("fts(title, body, '{query}') = true"));
-        run_sqlite(&db, &page(Dialect::Sqlite, &plan)).unwrap()
+        run_sqlite(&db, &page(Dialect::SQLITE, &plan)).unwrap()
     };
     assert_eq!(found("fox"), ["p3"]);
     for (write, query, ids) in [
@@ -333,12 +333,12 @@ fn the_sqlite_index_follows_every_write() {
         db.execute_batch(write).unwrap();
         assert_eq!(found(query), ids, "{write}");
     }
-    for text in ddl::drop_full_text(Dialect::Sqlite, "posts_id") {
+    for text in ddl::drop_full_text(Dialect::SQLITE, "posts_id") {
         db.execute_batch(&text).unwrap();
     }
     let left = "SELECT name FROM sqlite_master WHERE name LIKE '\\_fts\\_posts%' ESCAPE '\\'";
     assert_eq!(run_sqlite(&db, &Sql::plain(left)).unwrap(), Vec::<String>::new());
-    assert_eq!(full_text(&memory.collection("notes").unwrap(), Dialect::Postgres).len(), 1);
+    assert_eq!(full_text(&memory.collection("notes").unwrap(), Dialect::POSTGRES).len(), 1);
 }
 
 /// With and without the index the same is found. Prints query times; those of docs/full-text-search.md are of
@@ -392,12 +392,12 @@ fn an_index_changes_times_only() {
                 [("count", statement::count as fn(Dialect, &Plan) -> Sql), ("page", page)]
             {
                 let (ms, found) =
-                    best(&|| run_sqlite(&lite, &sql(Dialect::Sqlite, &plan)).unwrap());
+                    best(&|| run_sqlite(&lite, &sql(Dialect::SQLITE, &plan)).unwrap());
                 eprintln!("SQLite {name} the index, {what}, {filter}: {ms:.2} ms");
                 assert_eq!(*known.entry((what, filter)).or_insert_with(|| found.clone()), found);
                 if let Some(db) = &db {
                     let (ms, found) =
-                        best(&|| run_postgres(db, &sql(Dialect::Postgres, &plan)).unwrap());
+                        best(&|| run_postgres(db, &sql(Dialect::POSTGRES, &plan)).unwrap());
                     eprintln!("PostgreSQL {name} the index, {what}, {filter}: {ms:.2} ms");
                     assert_eq!(known[&(what, filter)].len(), found.len());
                 }

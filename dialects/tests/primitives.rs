@@ -132,12 +132,12 @@ fn primitives_mean_the_same_everywhere() {
         for comparison in ["= null", "> 0", "< 1", "= 1", "< '2023'"] {
             let plan = plan(&memory, comparison, apply);
             let on_sqlite = |sql: &_| run_sqlite(&lite, sql);
-            let hits = check(&memory, &plan, &[(Dialect::Sqlite, &on_sqlite)])
+            let hits = check(&memory, &plan, &[(Dialect::SQLITE, &on_sqlite)])
                 .unwrap_or_else(|error| panic!("{plan}\n{error}"));
             split += usize::from(!hits.is_empty() && hits.len() < memory.tables[0].1.len());
             if let Some(db) = &postgres {
                 let on_postgres = |sql: &_| run_postgres(db, sql);
-                check(&modern, &plan, &[(Dialect::Postgres, &on_postgres)])
+                check(&modern, &plan, &[(Dialect::POSTGRES, &on_postgres)])
                     .unwrap_or_else(|error| panic!("{plan}\n{error}"));
             }
         }

@@ -82,12 +82,12 @@ fn run(memory: &Memory, cases: &[(String, String, String, String)], server: Opti
                 wrong.push(format!("{on} as {caller}: {filter} sort {sort}\n  {error}"));
             }
         };
-        report(check(memory, &old, &[(Dialect::Sqlite, &lite)]));
+        report(check(memory, &old, &[(Dialect::SQLITE, &lite)]));
         let new = plan(&modern, on, caller, filter, sort).unwrap();
         let lite = |sql: &_| run_sqlite(&on_sqlite_fresh, sql);
-        report(check(&modern, &new, &[(Dialect::Sqlite, &lite)]));
+        report(check(&modern, &new, &[(Dialect::SQLITE, &lite)]));
         if let Some(db) = &postgres {
-            report(check(&modern, &new, &[(Dialect::Postgres, &|sql| run_postgres(db, sql))]));
+            report(check(&modern, &new, &[(Dialect::POSTGRES, &|sql| run_postgres(db, sql))]));
         }
     }
     assert!(count > 40, "{count} cases ran");

@@ -67,13 +67,10 @@ pub struct Hour {
 /// [`Error::Filter`] for a filter or sort that cannot be used; database errors.
 pub async fn list(ctx: &Ctx, query: &Query) -> Result<Vec<u8>> {
     let plan = TABLE.plan(&query.filter, &query.sort)?;
-    let (aux, dialect) = (ctx.app.store().aux(), ctx.app.dialect());
+    let (aux, asked) = (ctx.app.store().aux(), ctx.app.dialect().query(&plan));
     let mut total = -1;
     if !query.skip_total {
-        total = aux
-            .anywhere()
-            .query(statement::count(dialect, &plan), |rows| rows.scalar_i64())
-            .await??;
+        total = aux.anywhere().query(asked.count(), |rows| rows.scalar_i64()).await??;
     }
     let columns = ColumnList::new(&SHOWN);
     let select = Select {
@@ -84,7 +81,7 @@ pub async fn list(ctx: &Ctx, query: &Query) -> Result<Vec<u8>> {
     };
     let mut out = Vec::with_capacity(4096);
     out.extend_from_slice(b"{\"items\":[");
-    out.extend(aux.anywhere().query(statement::page(dialect, &plan, &select), write_items).await??);
+    out.extend(aux.anywhere().query(asked.page(&select), write_items).await??);
     let pages = if total < 0 { -1 } else { (total + query.per_page - 1) / query.per_page.max(1) };
     let (page, per_page) = (query.page, query.per_page);
     let end = format!(

@@ -186,12 +186,12 @@ fuzz_target!(|data: &[u8]| {
         let plan = resolver.finish();
         let columns = ColumnList::new(&["id"]);
         let page = Select { limit: Some(30), ..Select::all(&columns) };
-        let ways = statement::page_ways(Dialect::Sqlite, &plan, &page);
-        let pages = ways.iter().map(|way| statement::page_in(Dialect::Sqlite, &plan, &page, *way));
+        let query = Dialect::SQLITE.query(&plan);
+        let pages = query.page_ways(&page).iter().map(|way| query.page_in(&page, *way));
         for statement in pages.chain([
-            statement::page(Dialect::Sqlite, &plan, &Select::all(&columns)),
-            statement::count(Dialect::Sqlite, &plan),
-            statement::exists(Dialect::Sqlite, &plan, "x"),
+            query.page(&Select::all(&columns)),
+            query.count(),
+            query.exists("x"),
         ]) {
             match db.prepare(&statement.text) {
                 Ok(prepared) => assert_eq!(
@@ -205,7 +205,7 @@ fuzz_target!(|data: &[u8]| {
                 Err(e) => assert!(is_a_limit(&e.to_string()), "{filter}\n{}\n{e}", statement.text),
             }
         }
-        let postgres = statement::page(Dialect::Postgres, &plan, &Select::all(&columns));
+        let postgres = statement::page(Dialect::POSTGRES, &plan, &Select::all(&columns));
         for n in 1..=postgres.params.len() {
             assert!(
                 postgres.text.contains(&format!("${n}")),

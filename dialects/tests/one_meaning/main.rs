@@ -191,10 +191,10 @@ impl<'a> Stores<'a> {
     /// Runs a plan everywhere; what differs from the judge.
     fn compare(&self, plan: &Plan) -> Result<(), String> {
         let on_sqlite = |sql: &_| run_sqlite(&self.sqlite, sql);
-        check(&self.memory, plan, &[(Dialect::Sqlite, &on_sqlite)])?;
+        check(&self.memory, plan, &[(Dialect::SQLITE, &on_sqlite)])?;
         if let Some(db) = self.postgres {
             let on_postgres = |sql: &_| run_postgres(db, sql);
-            check(&self.modern, plan, &[(Dialect::Postgres, &on_postgres)])?;
+            check(&self.modern, plan, &[(Dialect::POSTGRES, &on_postgres)])?;
         }
         Ok(())
     }

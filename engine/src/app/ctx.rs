@@ -14,7 +14,6 @@ use std::{
     time::Duration,
 };
 
-use dialects::Dialect;
 use filter_lang::scope::{self, Datum};
 use parking_lot::Mutex;
 use serde_json::{Map, Value};
@@ -348,7 +347,7 @@ impl Ctx {
     #[must_use]
     pub fn about(&self, collection_id: &str) -> Self {
         match &self.db {
-            Db::Pool(database) if database.dialect() == Dialect::Postgres => {
+            Db::Pool(database) if database.counts_subjects() => {
                 let database = database.about(Some(collection_id.into()));
                 Self { db: Db::Pool(database), ..self.clone() }
             }

@@ -202,7 +202,7 @@ impl App {
     /// Replaces the collections by those that a committed transaction has read. Where others write at the same time it
     /// may not have seen all of them: there they are read again.
     pub(crate) async fn settle_schema(&self, seen: Arc<Snapshot>) {
-        if self.dialect() == Dialect::Postgres {
+        if !self.dialect().has_one_writer() {
             match self.reload_schema().await {
                 Ok(()) => return,
                 Err(error) => tracing::warn!(%error, "the collections could not be read again"),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dialects::statement::{self, ColumnList, Only, Select};
+use dialects::statement::{ColumnList, Only, Select};
 use filter_lang::{schema::Class, value::Affinity};
 
 use crate::{Result, ctx::Ctx, plain_table::PlainTable, schema::Loaded};
@@ -62,11 +62,10 @@ pub async fn list(ctx: &Ctx, query: &Query) -> Result<Page> {
     let page = query.page.max(1);
     let per_page = if query.per_page <= 0 { 30 } else { query.per_page.min(MAX_PER_PAGE) };
     let plan = TABLE.plan(&query.filter, &query.sort)?;
-    let dialect = ctx.app.dialect();
+    let asked = ctx.app.dialect().query(&plan);
     let mut total_items = -1;
     if !query.skip_total {
-        total_items =
-            ctx.db.query(statement::count(dialect, &plan), |rows| rows.scalar_i64()).await??;
+        total_items = ctx.db.query(asked.count(), |rows| rows.scalar_i64()).await??;
     }
     // With a column that no index has, rows without a sort come in insertion order, as in the reference.
     let columns = ColumnList::new(&["id", "created"]);
@@ -78,7 +77,7 @@ pub async fn list(ctx: &Ctx, query: &Query) -> Result<Page> {
     };
     let ids = ctx
         .db
-        .query(statement::page(dialect, &plan, &select), |rows| {
+        .query(asked.page(&select), |rows| {
             let mut ids = Vec::new();
             while let Some(row) = rows.next()? {
                 ids.push(row.text(0).to_owned());

@@ -203,7 +203,7 @@ mod tests {
         }
         fn explain(&self, collection: &str, filter: &str, sort: &str) -> Explained {
             let question = Question { filter, sort, ..Question::default() };
-            explain(&self.ctx, &self.collection(collection), &question, Dialect::Sqlite)
+            explain(&self.ctx, &self.collection(collection), &question, Dialect::SQLITE)
                 .unwrap_or_else(|e| panic!("{filter}: {e}"))
         }
     }

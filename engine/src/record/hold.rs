@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use dialects::{Dialect, limits, statement};
+use dialects::{limits, statement};
 
 use crate::{Error, Result, ctx::Ctx, schema::Loaded};
 
@@ -19,7 +19,7 @@ pub async fn hold<'i>(
     rows: impl IntoIterator<Item = (&'i Arc<Loaded>, &'i str)>,
 ) -> Result<()> {
     let dialect = ctx.app.dialect();
-    if dialect == Dialect::Sqlite {
+    if dialect.has_one_writer() {
         return Ok(());
     }
     let mut by_table: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();

@@ -81,6 +81,14 @@ impl Database {
             Backend::Postgres(db) => Self(Backend::Postgres(db.about(subject))),
         }
     }
+    /// True where [`about`](Self::about) makes a difference.
+    #[must_use]
+    pub fn counts_subjects(&self) -> bool {
+        match &self.0 {
+            Backend::Sqlite(_) => false,
+            Backend::Postgres(_) => true,
+        }
+    }
     /// What [`about`](Self::about) said.
     #[must_use]
     pub fn subject(&self) -> Option<std::sync::Arc<str>> {
@@ -129,8 +137,8 @@ impl Database {
     #[must_use]
     pub fn dialect(&self) -> Dialect {
         match &self.0 {
-            Backend::Sqlite(_) => Dialect::Sqlite,
-            Backend::Postgres(_) => Dialect::Postgres,
+            Backend::Sqlite(_) => Dialect::SQLITE,
+            Backend::Postgres(_) => Dialect::POSTGRES,
         }
     }
     /// The database file, if it is one.
@@ -141,13 +149,30 @@ impl Database {
             Backend::Postgres(_) => None,
         }
     }
+    /// True where other processes are told what is written, and tell what they write. Where they are not, only
+    /// [`foreign_version`](Self::foreign_version) says that they did.
+    #[must_use]
+    pub fn is_told(&self) -> bool {
+        match &self.0 {
+            Backend::Sqlite(_) => false,
+            Backend::Postgres(_) => true,
+        }
+    }
+    /// How many rows one statement may insert within the time limit: each is a round trip, or none.
+    #[must_use]
+    pub fn batch_rows(&self) -> usize {
+        match &self.0 {
+            Backend::Sqlite(_) => 8_000,
+            Backend::Postgres(_) => 2_000,
+        }
+    }
     /// Bytes on the disk.
     ///
     /// # Errors
     /// What the driver says.
     pub async fn size(&self) -> Result<u64> {
         let Some(path) = self.path() else {
-            let sql = Sql::plain(dialects::catalog::DATABASE_SIZE);
+            let sql = Sql::plain(dialects::postgres::catalog::DATABASE_SIZE);
             let size = self.query(sql, |rows| rows.scalar_i64()).await??;
             return Ok(u64::try_from(size).unwrap_or_default());
         };
@@ -241,7 +266,7 @@ impl Database {
     /// transaction of the same task or when a transaction does not end in time; [`Busy`](super::Error::Busy) when too many
     /// jobs wait.
     pub async fn write(&self, job: Job) -> Result<Done> {
-        if job.is_idle(self.dialect() == Dialect::Postgres) {
+        if job.is_idle(self.is_told()) {
             return Ok(Done::default());
         }
         match &self.0 {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dialects::Dialect;
+use dialects::{Dialect, Syntax};
 use sql_text::{marks, statement};
 
 pub use sql_text::statement::Statements;
@@ -37,11 +37,11 @@ pub struct TextRows {
 /// The console's text as the database gets it, and what its statements do.
 #[must_use]
 pub fn console(d: Dialect, text: &str) -> (Sql, Statements) {
-    let quoted = match d {
-        Dialect::Sqlite => marks::quoted(text),
-        Dialect::Postgres => marks::double_quoted(text),
+    let (quoted, is_postgres) = match d.syntax() {
+        Syntax::Sqlite => (marks::quoted(text), false),
+        Syntax::Postgres => (marks::double_quoted(text), true),
     };
-    (Sql::plain(quoted), statement::read(text, d == Dialect::Postgres))
+    (Sql::plain(quoted), statement::read(text, is_postgres))
 }
 
 /// Gives columns that PostgreSQL has no name for that of SQLite: what was asked for.
@@ -109,11 +109,8 @@ async fn write_tx(tx: &tx::Tx, sql: Sql) -> Result<u64> {
 /// # Errors
 /// What the driver says.
 pub async fn explain(db: &Db, sql: Sql) -> Result<Vec<String>> {
-    let verb = match db.dialect() {
-        dialects::Dialect::Sqlite => "EXPLAIN QUERY PLAN",
-        dialects::Dialect::Postgres => "EXPLAIN",
-    };
-    let asked = Sql { text: format!("{verb} {}", sql.text), params: sql.params };
+    let asked = format!("{} {}", db.dialect().explain(), sql.text);
+    let asked = Sql { text: asked, params: sql.params };
     let found = read(db, asked, 1000, db.database().query_timeout()).await?;
     Ok(found.rows.into_iter().filter_map(|mut row| row.pop().flatten()).collect())
 }

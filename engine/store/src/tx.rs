@@ -71,7 +71,7 @@ impl Tx {
     /// # Errors
     /// Of the first step that failed, or as [`query`](Self::query).
     pub async fn write(&self, job: Job) -> Result<Done> {
-        if job.is_idle(self.dialect() == Dialect::Postgres) {
+        if job.is_idle(self.database.is_told()) {
             return Ok(Done::default());
         }
         match &self.kind {

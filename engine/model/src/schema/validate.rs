@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use dialects::{Dialect, catalog, names};
+use dialects::{Syntax, catalog, names};
 
 use super::{Collection, Kind, Snapshot, index::Index, rules::RuleCheck, validate_auth, view};
 use crate::{
@@ -334,7 +334,7 @@ async fn check_index(
     {
         return Ok(Some(invalid_index()));
     }
-    if index.is_postgres() && cx.db.dialect() == Dialect::Sqlite {
+    if index.is_postgres() && matches!(cx.db.dialect().syntax(), Syntax::Sqlite) {
         return Ok(Some(invalid_index()));
     }
     if earlier.iter().any(|other| other.name.eq_ignore_ascii_case(&index.name)) {

@@ -464,7 +464,7 @@ CREATE OR REPLACE FUNCTION pb_julian_text(jd bigint) RETURNS text LANGUAGE sql I
   SELECT regexp_replace(regexp_replace(round((jd / 86400000.0)::numeric, 9)::text, '(\.\d*?)0+$', '\1'), '\.$', '')
 $$;
 
--- Full-text search; the meaning, the separators and the cased letters are those of filter-lang/src/func/fts.rs.
+-- Full-text search; the meaning, the separators and the cased letters are those of filter-lang/src/prim/words.rs.
 
 -- The words of a text, each between blanks.
 CREATE OR REPLACE FUNCTION pb_words(v text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$

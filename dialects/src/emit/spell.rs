@@ -9,11 +9,11 @@ use filter_lang::{
     value::Value,
 };
 
-use crate::{emit::Walk, statement::ColumnList};
+use super::walk::Walk;
 
 /// Where the rows of a node stand in the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Alias {
+pub enum Alias {
     /// The base row, `b`.
     Base,
     /// A joined row, `n<number>` (list elements: `e<number>`).
@@ -24,7 +24,7 @@ pub(crate) enum Alias {
 
 /// Which operand of a comparison is being written; value lists give each its own rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Half {
+pub enum Half {
     /// The left operand.
     Left,
     /// The right operand.
@@ -33,15 +33,24 @@ pub(crate) enum Half {
 
 /// A row source: some nodes need two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Part {
+pub enum Part {
     /// The elements of a list.
     Elements,
     /// The table.
     Table,
 }
 
-/// One dialect.
-pub(crate) trait Spell: std::fmt::Debug + Sync {
+/// How one dialect spells a plan.
+pub trait Spell: std::fmt::Debug + Send + Sync {
+    /// What begins a placeholder.
+    fn sign(&self) -> char;
+    /// What orders the rows of a table by their insertion, unless its columns hide every name of that.
+    fn row_id(&self, is_column: &dyn Fn(&str) -> bool) -> Option<&'static str>;
+    /// True where the database knows how many rows there are and plans by that. Elsewhere a page is read in several
+    /// [ways](super::Way), and wide rows that are sorted without an index by their keys first.
+    fn plans_by_rows(&self) -> bool;
+    /// What stands in front of an OFFSET without a limit.
+    fn no_limit(&self) -> &'static str;
     /// A placeholder with its type; NULL where the value is.
     fn value(&self, w: &mut Walk<'_>, value: &Value);
     /// A comparison in boolean position; `fails` asks whether it is definitely false.
@@ -64,16 +73,12 @@ pub(crate) trait Spell: std::fmt::Debug + Sync {
     fn last_order(&self, w: &mut Walk<'_>, needed: bool) -> bool;
     /// An element of the list `column` of `node`, as the text of an id.
     fn element_id(&self, w: &mut Walk<'_>, node: NodeId, alias: Alias, column: &str);
-    /// `IN (…)` over one parameter with a JSON list.
-    fn in_list(&self, w: &mut Walk<'_>, list: Value);
+    /// `IN (…)` over one placeholder of a JSON list.
+    fn in_list(&self, mark: &str) -> String;
     /// The FROM clause of a page over rows that name one of the parents, `p.value` being the parent.
     fn linked(&self, w: &mut Walk<'_>, column: &str, multiple: bool, parents: Value);
     /// One column of a row given as values: of a draft, or of a stored row as it was, with the type of its column.
     fn draft_column(&self, w: &mut Walk<'_>, column: &str, value: &Value);
-    /// True where a page of wide rows, sorted without an index, is better read by key first.
-    fn keys_first(&self, columns: &ColumnList) -> bool;
-    /// Boolean constants.
-    fn truth(&self, value: bool) -> &'static str;
     /// The hour of a date column: what rows are grouped by, and that as `YYYY-MM-DD HH:00:00`.
     fn hour(&self, column: &str) -> [String; 2];
 }

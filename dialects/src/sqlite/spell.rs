@@ -3,7 +3,7 @@
 //! Affinity comes from real columns; nothing here may wrap one where the reference does not.
 
 use filter_lang::{
-    form::{self, EqForm, LikeForm, Seat, Side},
+    form::{self, EqForm, LikeForm, Side},
     plan::{Expr, JsonSeg, Literal, NodeId, NodeKind, Op, RowMode},
     prim::{Prim, words},
     schema::Class,
@@ -11,17 +11,33 @@ use filter_lang::{
     value::{Affinity, Value},
 };
 
+use super::{Sqlite, row_id};
 use crate::{
-    emit::Walk,
-    quote::push_literal,
-    spell::{Alias, Half, Part, Spell},
-    statement::{ColumnList, push_json_text},
+    emit::{
+        Alias, Half, Part, Spell, Walk,
+        shared::{json_items, plain_text, wanted_words},
+    },
+    full_text::full_text_name,
+    quote::{ident, json_list, push_json_text, push_literal},
 };
 
-#[derive(Debug)]
-pub(crate) struct Sqlite;
-
 impl Spell for Sqlite {
+    fn sign(&self) -> char {
+        '?'
+    }
+
+    fn row_id(&self, is_column: &dyn Fn(&str) -> bool) -> Option<&'static str> {
+        row_id::visible(is_column)
+    }
+
+    fn plans_by_rows(&self) -> bool {
+        false
+    }
+
+    fn no_limit(&self) -> &'static str {
+        " LIMIT -1"
+    }
+
     fn value(&self, w: &mut Walk<'_>, value: &Value) {
         match value {
             Value::Null => w.push("NULL"),
@@ -63,12 +79,11 @@ impl Spell for Sqlite {
     }
 
     fn may_match(&self, w: &mut Walk<'_>, node: NodeId, query: &str) {
-        let index =
-            w.collection(node).map(|c| crate::ddl::full_text_name(&c.id)).unwrap_or_default();
+        let index = w.collection(node).map(|c| full_text_name(&c.id)).unwrap_or_default();
         if !w.column(w.alias(node, Half::Left), "id") {
             w.push("NULL");
         }
-        let (index, ids) = (crate::ident(&index), crate::ident(&format!("{index}_ids")));
+        let (index, ids) = (ident(&index), ident(&format!("{index}_ids")));
         w.push(&format!(
             " IN (SELECT k.\"id\" FROM {index} AS f JOIN {ids} AS k ON k.\"n\" = f.rowid WHERE f.{index} MATCH "
         ));
@@ -143,8 +158,8 @@ impl Spell for Sqlite {
             (NodeKind::Body { ids, .. }, _) => {
                 w.column(alias, "id");
                 w.push(" ");
-                let list = crate::statement::json_list(ids);
-                self.in_list(w, Value::Text(list.into()));
+                let list = json_list(ids);
+                w.in_list(Value::Text(list.into()));
             }
             _ => w.push("TRUE"),
         }
@@ -177,15 +192,13 @@ impl Spell for Sqlite {
         w.element(alias, "value");
     }
 
-    fn in_list(&self, w: &mut Walk<'_>, list: Value) {
-        w.push("IN (SELECT value FROM json_each(");
-        w.param(list);
-        w.push("))");
+    fn in_list(&self, mark: &str) -> String {
+        format!("IN (SELECT value FROM json_each({mark}))")
     }
 
     fn linked(&self, w: &mut Walk<'_>, column: &str, multiple: bool, parents: Value) {
         let sure = multiple && is_list(w.plan, NodeId::BASE, column);
-        let table = crate::ident(&w.plan.base.name);
+        let table = ident(&w.plan.base.name);
         w.push("json_each(");
         w.param(parents);
         w.push(") AS p CROSS JOIN ");
@@ -193,7 +206,7 @@ impl Spell for Sqlite {
         w.push(" AS b ON b.\"id\" IN (SELECT x.\"id\" FROM ");
         w.push(&table);
         w.push(" AS x WHERE ");
-        let name = format!("x.{}", crate::ident(column));
+        let name = format!("x.{}", ident(column));
         if multiple {
             w.push("p.value IN (SELECT value FROM json_each(");
             w.push(&guarded(&name, sure));
@@ -218,14 +231,6 @@ impl Spell for Sqlite {
         w.push(ty);
     }
 
-    fn keys_first(&self, _columns: &ColumnList) -> bool {
-        true
-    }
-
-    fn truth(&self, value: bool) -> &'static str {
-        if value { "TRUE" } else { "FALSE" }
-    }
-
     fn hour(&self, column: &str) -> [String; 2] {
         let hour = format!("strftime('%Y-%m-%d %H:00:00', {column})");
         [hour.clone(), hour]
@@ -245,7 +250,7 @@ impl Sqlite {
         let is = if equal { " IS " } else { " IS NOT " };
         match form::equality_form(left, right) {
             EqForm::Is => self.pair(w, left, is, right),
-            EqForm::BothEmpty => w.push(if equal { "TRUE" } else { "FALSE" }),
+            EqForm::BothEmpty => w.truth(equal),
             EqForm::Plain { left_empty, right_empty } => {
                 self.or_empty(w, left, Half::Left, left_empty);
                 w.push(if equal { " = " } else { " IS NOT " });
@@ -359,7 +364,7 @@ impl Sqlite {
         }
     }
 
-    /// Registered functions ([`crate::SQLITE_FUNCTIONS`]), but for times.
+    /// Registered functions ([`crate::sqlite::FUNCTIONS`]), but for times.
     fn apply(&self, w: &mut Walk<'_>, prim: Prim, args: &[Expr], half: Half) {
         match prim {
             Prim::FormatTime => return self.format_time(w, args, half),
@@ -404,19 +409,6 @@ impl Sqlite {
         self.arguments(w, args, half);
         w.push(if is_guarded { ") END)" } else { ")" });
     }
-}
-
-/// True if one side is a text column and the other a non-empty text of the caller's record.
-pub(crate) fn plain_text(left: Side<'_>, right: Side<'_>) -> bool {
-    let column = |side: Side<'_>| {
-        side.operand.affinity == Affinity::Text && matches!(side.operand.expr, Expr::Column { .. })
-    };
-    let caller = |side: Side<'_>| {
-        side.seat != Seat::Value
-            && side.operand.affinity == Affinity::Text
-            && matches!(&side.operand.expr, Expr::AuthColumn(Value::Text(t)) if !t.is_empty())
-    };
-    (column(left) && caller(right)) || (caller(left) && column(right))
 }
 
 fn column_or_null(w: &mut Walk<'_>, alias: Alias, column: &str) {
@@ -511,39 +503,4 @@ fn needle(element: &Value) -> String {
         }
         _ => String::new(),
     }
-}
-
-/// Submitted list items as JSON.
-pub(crate) fn json_items(items: &[Value]) -> String {
-    let mut out = String::from("[");
-    for (at, item) in items.iter().enumerate() {
-        if at > 0 {
-            out.push(',');
-        }
-        match item {
-            Value::Null => out.push_str("null"),
-            Value::Text(text) => push_json_text(&mut out, text),
-            Value::Int(number) => out.push_str(&number.to_string()),
-            Value::Real(number) if number.is_finite() => {
-                out.push_str(&filter_lang::value::real_text(*number))
-            }
-            Value::Real(_) => out.push_str("null"),
-        }
-    }
-    out.push(']');
-    out
-}
-
-/// Which words must be there, in the syntax of an index: alternatives of words.
-pub(crate) fn wanted_words(
-    alternatives: &[Vec<String>],
-    quote: &str,
-    and: &str,
-    or: &str,
-) -> String {
-    let one = |words: &Vec<String>| {
-        let words: Vec<String> = words.iter().map(|w| format!("{quote}{w}{quote}")).collect();
-        format!("({})", words.join(and))
-    };
-    alternatives.iter().map(one).collect::<Vec<_>>().join(or)
 }

@@ -3,7 +3,10 @@
 //! A column of such a name hides it. SQLite 3.54 makes tables with such columns but neither adds, renames nor drops one:
 //! the table is made anew, from its own text, so that everything else about it stays.
 
-use crate::{Dialect, Sql, Value, ident};
+use crate::{
+    quote::ident,
+    sql::{Sql, Value},
+};
 
 const NAMES: [&str; 3] = ["_rowid_", "rowid", "oid"];
 
@@ -13,46 +16,27 @@ pub fn is_row_id(name: &str) -> bool {
     NAMES.iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
-/// A name of the row id that none of the columns hides.
-pub(crate) fn visible<'c>(
-    columns: &(impl Iterator<Item = &'c str> + Clone),
-) -> Option<&'static str> {
-    let hidden = |name: &str| columns.clone().any(|column| column.eq_ignore_ascii_case(name));
-    NAMES.into_iter().find(|name| !hidden(name))
-}
-
-/// What orders the rows of a table by their insertion; where columns hide all names, the id stands in.
-pub(crate) fn order_name<'c>(
-    d: Dialect,
-    columns: &(impl Iterator<Item = &'c str> + Clone),
-) -> &'static str {
-    match d {
-        // DIFFERENCE: a field `_ROWID_` takes no part; in the reference `@rowid` sorts by it and totals count its values.
-        Dialect::Sqlite => visible(columns).unwrap_or("\"id\""),
-        Dialect::Postgres => "_rowid_",
-    }
+/// A name of the row id that no column hides.
+// DIFFERENCE: a field `_ROWID_` takes no part; in the reference `@rowid` sorts by it and totals count its values.
+pub(super) fn visible(is_column: &dyn Fn(&str) -> bool) -> Option<&'static str> {
+    NAMES.into_iter().find(|name| !is_column(name))
 }
 
 /// `sql` of a table.
-#[must_use]
-pub fn table_text(table: &str) -> Sql {
+pub(super) fn table_text(table: &str) -> Sql {
     let text = "SELECT sql FROM sqlite_master WHERE type = 'table' AND lower(name) = lower(?1)";
     Sql { text: text.into(), params: vec![Value::Text(table.into())] }
 }
 
 /// `sql` of each index and trigger of a table, in the order they were made.
-#[must_use]
-pub fn attached(table: &str) -> Sql {
+pub(super) fn attached(table: &str) -> Sql {
     let text = "SELECT sql FROM sqlite_master WHERE type IN ('index','trigger') AND sql IS NOT NULL \
                 AND lower(tbl_name) = lower(?1) ORDER BY rowid";
     Sql { text: text.into(), params: vec![Value::Text(table.into())] }
 }
 
-/// The statements that make a table anew under the same name with some columns renamed, rows and their order kept.
-/// `text` is that of [`table_text`], `columns` are all it has; `aside` is a free name. Indexes and triggers go, views that
-/// read the table must have gone. `None` where the text is none that is understood.
-#[must_use]
-pub fn rebuild(
+/// See [`Idiom::rebuild`](crate::idiom::Idiom::rebuild).
+pub(super) fn rebuild(
     text: &str,
     table: &str,
     aside: &str,
@@ -64,7 +48,8 @@ pub fn rebuild(
         found.map_or_else(|| column.to_owned(), |(_, to)| to.clone())
     };
     let after: Vec<String> = columns.iter().map(|column| renamed(column)).collect();
-    let number = visible(&columns.iter().chain(&after).map(String::as_str));
+    let is_column = |name: &str| columns.iter().chain(&after).any(|c| c.eq_ignore_ascii_case(name));
+    let number = visible(&is_column);
     let list = |columns: &[String]| {
         let named = number.map(str::to_owned).into_iter();
         named.chain(columns.iter().map(|c| ident(c))).collect::<Vec<_>>().join(",")
@@ -199,7 +184,8 @@ mod tests {
             (&["RowId", "_rowid_"], Some("oid")),
             (&["oid", "rowid", "_rowid_"], None),
         ] {
-            assert_eq!(visible(&columns.iter().copied()), name, "{columns:?}");
+            let is_column = |name: &str| columns.iter().any(|c| c.eq_ignore_ascii_case(name));
+            assert_eq!(visible(&is_column), name, "{columns:?}");
         }
         assert!(is_row_id("OID") && is_row_id("_RowId_") && !is_row_id("_oid_"));
     }
