@@ -18,6 +18,7 @@ mod lists;
 mod mail;
 mod oauth2;
 mod operations;
+mod packages;
 mod pipeline;
 mod postgres_backups;
 mod postgres_claims;

@@ -16,7 +16,7 @@ use std::{
 use serde_json::Value;
 
 use crate::{
-    Error, Result,
+    Error, FieldError, FieldErrors, Result,
     app::{
         App,
         life::{self, Phase},
@@ -24,8 +24,9 @@ use crate::{
     cron,
     ctx::{Ctx, Outcome},
     event::{Action, AppEvent, Model},
+    files,
     log::Keep,
-    notes,
+    mail, notes,
     open::key,
     settings::{PARAMS_ID, Settings},
     store::{Rows, system},
@@ -129,6 +130,22 @@ pub async fn update(ctx: &Ctx, body: &Value) -> Result<Arc<Settings>> {
     Ok(get(&ctx.app))
 }
 
+/// What this executable was built without cannot be switched on.
+fn built_in(settings: &Settings, s3: bool, smtp: bool) -> Result<()> {
+    let mut errors = FieldErrors::default();
+    for (path, is_missing, name) in [
+        (&["s3", "enabled"][..], settings.s3.enabled && !s3, "S3"),
+        (&["backups", "s3", "enabled"], settings.backups.s3.enabled && !s3, "S3"),
+        (&["smtp", "enabled"], settings.smtp.enabled && !smtp, "SMTP"),
+    ] {
+        if is_missing {
+            let text = format!("this executable was built without {name}");
+            errors.set_at(path, FieldError::new("validation_not_built_in", text));
+        }
+    }
+    errors.into_result()
+}
+
 /// Validates and saves settings with the model hooks of `_params`; after the commit they are loaded and applied.
 ///
 /// # Errors
@@ -140,6 +157,7 @@ pub async fn save(ctx: &Ctx, settings: Settings) -> Result<()> {
         let checked = settings.clone();
         let validate = (Action::Validate, Phase::Around);
         life::around_model(&ctx, model(), validate, None, move |_| async move {
+            built_in(&checked, files::s3::IS_BUILT_IN, mail::smtp::IS_BUILT_IN)?;
             checked.validate(&|expression| cron::Schedule::parse(expression).map(|_| ()))
         })
         .await?;
@@ -207,4 +225,22 @@ async fn after(ctx: &Ctx, outcome: Outcome) -> Result<()> {
     }
     let at = (Action::Update, Phase::of(&outcome));
     life::around_model(ctx, model(), at, outcome.err(), |_| std::future::ready(Ok(()))).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_built_in_is_refused() {
+        let mut settings = Settings::default();
+        assert!(built_in(&settings, false, false).is_ok());
+        (settings.s3.enabled, settings.smtp.enabled) = (true, true);
+        assert!(built_in(&settings, true, true).is_ok());
+        let error = built_in(&settings, false, false).expect_err("refused").to_string();
+        assert_eq!(
+            error,
+            "s3: (enabled: this executable was built without S3.); smtp: (enabled: this executable was built without SMTP.)."
+        );
+    }
 }

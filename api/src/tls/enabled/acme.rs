@@ -6,14 +6,13 @@
 
 use std::{
     collections::BTreeMap,
-    path::PathBuf,
     sync::Arc,
     time::{Duration, SystemTime},
 };
 
 use instant_acme::{
-    Account, AuthorizationStatus, ChallengeType, Identifier, Key, LetsEncrypt, NewOrder,
-    OrderStatus, RetryPolicy,
+    Account, AuthorizationStatus, ChallengeType, Identifier, Key, NewOrder, OrderStatus,
+    RetryPolicy,
 };
 use rustls::{
     crypto::ring::sign::any_supported_type,
@@ -31,21 +30,6 @@ const PAUSE: Duration = Duration::from_secs(60);
 const LONGEST_PAUSE: Duration = Duration::from_secs(12 * 3600);
 /// How often everything is looked at again although nothing is due: clocks get changed.
 const LOOK: Duration = Duration::from_secs(3600);
-
-/// Who issues certificates.
-#[derive(Debug, Clone)]
-pub struct Authority {
-    /// URL of the ACME directory.
-    pub directory: String,
-    /// PEM file with the root that the directory's own certificate is checked against; else the system's roots.
-    pub root: Option<PathBuf>,
-}
-
-impl Default for Authority {
-    fn default() -> Self {
-        Self { directory: LetsEncrypt::Production.url().to_owned(), root: None }
-    }
-}
 
 /// A name that failed.
 #[derive(Debug, Clone, Copy)]
@@ -265,6 +249,12 @@ impl Drop for Proof<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tls::Authority;
+
+    #[test]
+    fn the_usual_authority() {
+        assert_eq!(Authority::default().directory, instant_acme::LetsEncrypt::Production.url());
+    }
 
     #[test]
     fn pauses_grow_and_end() {

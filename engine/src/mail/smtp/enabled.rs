@@ -2,6 +2,8 @@
 //!
 //! Credentials only travel encrypted, or to this machine. Errors carry the server's words, never ours.
 
+mod conversation;
+
 use std::{path::Path, sync::Arc, time::Duration};
 
 use rustls::{ClientConfig, pki_types::ServerName};
@@ -11,18 +13,21 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-use super::{
-    Limits, Mail,
-    conversation::{Conversation, Mechanism, Wire},
-    failed,
-    message::{self, Ready, Shape},
+use self::conversation::{Conversation, Mechanism, Wire};
+use crate::{
+    Result,
+    mail::{
+        Limits, Mail, failed,
+        message::{self, Ready, Shape},
+    },
+    outbound,
+    settings::Smtp,
 };
-use crate::{Result, outbound, settings::Smtp};
 
 /// How long the farewell may take.
 const QUIT: Duration = Duration::from_secs(2);
 
-pub(super) async fn deliver(
+pub(in crate::mail) async fn deliver(
     smtp: &Smtp,
     ca_file: Option<&Path>,
     mail: &Mail,

@@ -26,7 +26,7 @@ use object_store::{
 };
 use tokio::time::{Instant, Sleep};
 
-use super::s3::Limits;
+use super::Limits;
 
 /// Makes clients for object_store.
 #[derive(Debug)]

@@ -1,10 +1,9 @@
-//! Files in an S3 bucket, with the keys of the directory layout (spec records-files §4.3).
-//!
-//! Content type and original name are object metadata instead of sidecars. Knows no HTTP client but `s3_http`.
+//! Buckets by object_store. Knows no HTTP client but `http`.
+
+mod http;
 
 use std::{io, ops::Range, sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use object_store::{
     Attribute, AttributeValue, BackoffConfig, GetOptions, GetRange, ObjectStore,
@@ -14,10 +13,8 @@ use object_store::{
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{
-    Attributes, ByteStream, Entry, Labels, Source, Storage, local, s3_http::Connector,
-    storage::named,
-};
+use self::http::Connector;
+use crate::{Attributes, ByteStream, Entry, Labels, Source, Storage, local, storage::named};
 use model::settings;
 use primitives::future::BoxFutureRef;
 
@@ -42,15 +39,15 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
 
 /// How long an endpoint may keep us waiting.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub(super) struct Limits {
     /// For a connection.
-    pub connect: Duration,
+    connect: Duration,
     /// From the request to the head of the answer, the body of the request included.
-    pub answer: Duration,
+    answer: Duration,
     /// Between two pieces of an answer.
-    pub idle: Duration,
+    idle: Duration,
     /// For one request with its repetitions.
-    pub retry: Duration,
+    retry: Duration,
 }
 
 impl Default for Limits {
@@ -64,26 +61,27 @@ impl Default for Limits {
     }
 }
 
+/// The bucket that settings describe.
+///
+/// # Errors
+/// Without bucket, region or endpoint, or for an endpoint that is no URL.
+pub fn open(settings: &settings::S3) -> io::Result<Arc<dyn Storage>> {
+    Ok(Arc::new(S3::new(settings)?))
+}
+
 /// A bucket.
 #[derive(Debug)]
-pub struct S3 {
+struct S3 {
     store: Arc<AmazonS3>,
 }
 
 impl S3 {
-    /// The bucket that settings describe.
-    ///
-    /// # Errors
-    /// Without bucket, region or endpoint, or for an endpoint that is no URL.
-    pub fn new(settings: &settings::S3) -> io::Result<Self> {
+    fn new(settings: &settings::S3) -> io::Result<Self> {
         Self::with_limits(settings, Limits::default())
     }
 
     /// The same with other time limits.
-    ///
-    /// # Errors
-    /// As [`S3::new`].
-    pub fn with_limits(settings: &settings::S3, limits: Limits) -> io::Result<Self> {
+    fn with_limits(settings: &settings::S3, limits: Limits) -> io::Result<Self> {
         for (value, name) in [
             (&settings.bucket, "bucket"),
             (&settings.region, "region"),
@@ -315,29 +313,14 @@ impl Storage for S3 {
     }
 }
 
-/// Tries a bucket: uploads a small file and removes it again (spec server-settings §3.4).
-///
-/// # Errors
-/// What failed, as it is told to superusers.
-pub async fn try_out(storage: &dyn Storage) -> Result<(), String> {
-    let dir = format!("pb_settings_test_{}", primitives::id::random_alnum(5));
-    let labels = Labels {
-        content_type: "text/plain; charset=utf-8".into(),
-        original_name: Some("test.txt".into()),
-    };
-    let source = Source::Bytes(Bytes::from_static(b"test"));
-    storage
-        .put(&format!("{dir}/test.txt"), labels, source)
-        .await
-        .map_err(|e| format!("failed to upload a test file: {e}"))?;
-    storage.delete_prefix(&dir).await.map_err(|e| format!("failed to delete a test file: {e}"))
-}
-
 #[cfg(test)]
 mod tests {
     use std::net::TcpListener;
 
     use super::*;
+    use bytes::Bytes;
+
+    use crate::s3::try_out;
 
     fn settings(endpoint: &str, path_style: bool) -> settings::S3 {
         settings::S3 {

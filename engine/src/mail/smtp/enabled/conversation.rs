@@ -9,8 +9,7 @@ use tokio::io::{
     AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader,
 };
 
-use super::failed;
-use crate::Result;
+use crate::{Result, mail::failed};
 
 /// Most bytes of a line and most lines of an answer.
 const MAX_LINE: u64 = 4096;

@@ -15,7 +15,15 @@ use rustls::{
     sign::CertifiedKey,
 };
 
-use super::{Error, Held, der};
+use x509_cert::{
+    der::{
+        Encode as _, Result as Encoded, Tag,
+        asn1::{Any, ObjectIdentifier, OctetStringRef},
+    },
+    spki::AlgorithmIdentifier,
+};
+
+use super::{Error, Held, Validity};
 
 const ACCOUNT: &str = "acme_account+key";
 /// Longest file that is read.
@@ -76,7 +84,7 @@ pub(super) fn parse(pem: &[u8]) -> Result<Held, Error> {
         .collect::<Result<Vec<_>, _>>()
         .map_err(|_| bad("the chain is malformed"))?;
     let leaf = chain.first().ok_or_else(|| bad("there is no certificate"))?;
-    let validity = der::validity(leaf).ok_or_else(|| bad("its validity cannot be read"))?;
+    let validity = Validity::of(leaf).ok_or_else(|| bad("its validity cannot be read"))?;
     // Go labels keys by their old kinds whatever they hold: rustls reads SEC 1, PKCS #1 and PKCS #8
     let certified = CertifiedKey::new(chain, any_supported_type(&key)?);
     certified.keys_match()?;
@@ -90,10 +98,21 @@ pub(super) fn account_key(dir: &Path) -> Result<Option<PrivatePkcs8KeyDer<'stati
     };
     Ok(match PrivateKeyDer::from_pem_slice(&pem) {
         Ok(PrivateKeyDer::Pkcs8(key)) => Some(key),
-        Ok(PrivateKeyDer::Sec1(key)) => Some(der::pkcs8_of_sec1(key.secret_sec1_der()).into()),
+        Ok(PrivateKeyDer::Sec1(key)) => pkcs8_of_sec1(key.secret_sec1_der()).ok().map(Into::into),
         // an RSA account of a very old server, or nonsense: a new account does no harm
         Ok(_) | Err(_) => None,
     })
+}
+
+/// A P-256 key as Go writes it (SEC 1) in the wrapping that ACME wants (PKCS #8).
+fn pkcs8_of_sec1(sec1: &[u8]) -> Encoded<Vec<u8>> {
+    const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+    const PRIME256V1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
+    let algorithm = AlgorithmIdentifier { oid: EC_PUBLIC_KEY, parameters: Some(PRIME256V1) };
+    let version = 0_u8;
+    let members =
+        [version.to_der()?, algorithm.to_der()?, OctetStringRef::new(sec1)?.to_der()?].concat();
+    Any::new(Tag::Sequence, members)?.to_der()
 }
 
 /// Stores the key of the ACME account.
