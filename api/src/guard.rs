@@ -52,8 +52,8 @@ pub fn signed_in(req: &Req) -> Result<SignedIn> {
 /// 401 for guests, 403 for records of other collections.
 pub fn same_collection(req: &Req) -> Result<SignedIn> {
     let caller = signed_in(req)?;
-    let wanted = req.app().snapshot().find(&req.param("collection")).map(|c| c.id.clone());
-    if wanted.as_ref() == Some(&caller.0.collection().id) {
+    let wanted = req.named_collection();
+    if wanted.is_some_and(|wanted| wanted.id == caller.0.collection().id) {
         return Ok(caller);
     }
     Err(ApiError::forbidden(format!(

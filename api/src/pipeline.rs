@@ -5,13 +5,7 @@
 
 use std::{fmt, panic::AssertUnwindSafe, sync::Arc};
 
-use engine::{
-    App,
-    auth::token::TokenType,
-    ctx::{Caller, Ctx},
-    log::Level,
-    schema::Loaded,
-};
+use engine::{App, auth::token::TokenType, ctx::Caller, log::Level, schema::Loaded};
 use futures_util::{FutureExt as _, future::BoxFuture};
 use http::{HeaderValue, Method, header};
 
@@ -383,6 +377,7 @@ async fn look_again(req: &Req) {
         {
             tracing::warn!(%error, "the collections could not be read again");
         }
+        req.seen.catch_up(app);
     }
 }
 
@@ -515,7 +510,7 @@ async fn load_auth(req: &mut Req) -> Result<()> {
     if token.is_empty() {
         return Ok(());
     }
-    let ctx = Ctx::system(req.app());
+    let ctx = req.system();
     match engine::auth::find_by_token(&ctx, token, &[TokenType::Auth]).await {
         Ok(Some(found)) => {
             req.caller = Caller::of(Some(found.record.clone()));
@@ -539,7 +534,10 @@ async fn superuser_ips(req: &Req) -> Result<()> {
     if !req.caller.is_superuser() {
         return Ok(());
     }
-    check_superuser_ip(req).await
+    check_superuser_ip(req).await?;
+    // superusers see at once what the command line has done
+    req.seen.catch_up(req.app());
+    Ok(())
 }
 
 /// 403 when superusers may not call from the request's address, by what the command line has just said, too.
@@ -584,10 +582,7 @@ fn body_limit(req: &mut Req) -> Result<()> {
 /// # Errors
 /// 404 when it does not exist.
 pub(crate) fn context_collection(req: &Req) -> Result<Arc<Loaded>> {
-    req.app()
-        .snapshot()
-        .find(&req.param("collection"))
-        .cloned()
+    req.named_collection()
         .ok_or_else(|| ApiError::not_found("Missing or invalid collection context."))
 }
 

@@ -16,8 +16,9 @@ use std::{
 use engine::{
     App,
     auth::Found,
-    ctx::{Caller, Ctx, RequestFacts, RequestInfo, header_key},
+    ctx::{Caller, Ctx, RequestFacts, RequestInfo, Seen, header_key},
     event::Ext,
+    schema::{Loaded, Snapshot},
     settings::Settings,
 };
 use http::{HeaderMap, HeaderValue, Method, Uri, header};
@@ -167,6 +168,8 @@ pub struct Req {
     pub(crate) allow_origin: Option<HeaderValue>,
     pub(crate) started: Instant,
     pub(crate) clock: Option<Arc<Clock>>,
+    /// The collections as of the start of the request.
+    pub(crate) seen: Seen,
     source: Source,
     payload: Option<Payload>,
     store: Map<String, Value>,
@@ -202,6 +205,7 @@ impl Req {
             allow_origin: None,
             started: Instant::now(),
             clock: None,
+            seen: Seen::now(api.app()),
             source,
             payload: None,
             store: Map::new(),
@@ -308,12 +312,30 @@ impl Req {
     pub fn ctx(&self, body: Map<String, Value>) -> Ctx {
         let head = self.head.clone();
         let info = RequestInfo::lazy(move || head.facts(body.clone()));
-        let ctx = Ctx::new(self.app(), self.caller.clone(), Some(Arc::new(info)));
-        let named = self.param("collection");
-        match self.app().snapshot().find(&named) {
-            Some(collection) if !named.is_empty() => ctx.about(&collection.id),
-            _ => ctx,
+        let seen = self.seen.clone();
+        let ctx = Ctx::over(self.app(), seen, self.caller.clone(), Some(Arc::new(info)));
+        match self.named_collection() {
+            Some(collection) => ctx.about(&collection.id),
+            None => ctx,
         }
+    }
+
+    /// The engine's view of work that the server itself does for this request: nobody asks.
+    pub(crate) fn system(&self) -> Ctx {
+        Ctx::over(self.app(), self.seen.clone(), Caller::Guest, None)
+    }
+
+    /// The collections as this request sees them, from its start to its end.
+    #[must_use]
+    pub fn schema(&self) -> Arc<Snapshot> {
+        self.seen.snapshot()
+    }
+
+    /// The collection in the path, if there is one of that name or id.
+    #[must_use]
+    pub fn named_collection(&self) -> Option<Arc<Loaded>> {
+        let name = self.param("collection");
+        if name.is_empty() { None } else { self.schema().find(&name).cloned() }
     }
 
     /// What hooks see of this request.

@@ -13,7 +13,7 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use engine::{
     App, Error,
-    ctx::Ctx,
+    ctx::{Caller, Ctx, RequestInfo},
     event::{Ext, RealtimeMessageEvent},
     hook::Slot,
     realtime::{Broker, Client, Message},
@@ -48,7 +48,8 @@ pub struct EventStream {
     broker: Broker,
     client: Arc<Client>,
     app: App,
-    ctx: Ctx,
+    caller: Caller,
+    request: Option<Arc<RequestInfo>>,
     ext: Ext,
     idle: Duration,
     last: Instant,
@@ -88,7 +89,8 @@ impl EventStream {
             broker,
             client,
             app: ctx.app.clone(),
-            ctx,
+            caller: ctx.caller,
+            request: ctx.request,
             ext,
             idle,
             last: now,
@@ -179,8 +181,9 @@ impl EventStream {
 
     /// Runs the hooks around a message; what the last step leaves is sent.
     fn through_hooks(&self, message: &Message) -> BoxFuture<'static, Result<Option<Bytes>, Error>> {
+        // a stream lasts long: each message has a context with the collections of its time
         let event = RealtimeMessageEvent {
-            ctx: self.ctx.clone(),
+            ctx: Ctx::new(&self.app, self.caller.clone(), self.request.clone()),
             client: self.client.clone(),
             name: Slot::new(message.name().to_string()),
             data: Slot::new(message.data().clone()),

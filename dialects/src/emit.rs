@@ -5,7 +5,6 @@
 use std::fmt::Write;
 
 use filter_lang::{
-    civil::wire_text,
     form::{self, Side},
     plan::{Cond, Expr, Node, NodeId, NodeKind, Op, Plan},
     schema::{Collection, CollectionKind},
@@ -799,11 +798,6 @@ impl<'p> Walk<'p> {
                 self.spell().compare(self, cmp.op, sides.0, sides.1, false);
             }
         }
-    }
-
-    /// The clock of the plan as a time value of `strftime`.
-    pub(crate) fn now(&self) -> Value {
-        Value::Text(wire_text(self.plan.now_ms).into())
     }
 }
 

@@ -1,6 +1,6 @@
-//! The statements that make and remove full-text indexes. What a search means is said in `filter_lang::func::fts`.
+//! The statements that make and remove full-text indexes. What a search means is said in `filter_lang::prim::words`.
 
-use filter_lang::func::fts;
+use filter_lang::prim::words;
 
 use crate::{
     Dialect,
@@ -63,7 +63,7 @@ pub fn create_full_text(
         )
     };
     let listed: Vec<String> = columns.iter().map(|c| tick(c)).collect();
-    let newer = fts::NEWER.iter().flat_map(|(a, b)| (*a..=*b).filter_map(char::from_u32));
+    let newer = words::NEWER.iter().flat_map(|(a, b)| (*a..=*b).filter_map(char::from_u32));
     vec![
         format!("CREATE TABLE {ids} (n INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL)"),
         format!(

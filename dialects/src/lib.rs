@@ -45,7 +45,8 @@ mod sqlite;
 pub mod statement;
 pub mod transfer;
 
-pub use filter_lang::value::Value;
+use filter_lang::prim::{Arithmetic, Prim};
+pub use filter_lang::{prim::Arg, value::Value};
 pub use quote::ident;
 
 /// Which database the text is for.
@@ -74,16 +75,34 @@ impl Sql {
     }
 }
 
-/// The scalar function that SQLite texts with `fts` call: [`filter_lang::func::fts::matches`] of the first argument
-/// and the others. Connections register it.
-pub const SQLITE_SEARCH: &str = "pb_fts";
+/// A scalar function that SQLite texts may call and SQLite does not have.
+#[derive(Debug, Clone, Copy)]
+pub struct SqliteFunction {
+    /// Its name in SQL.
+    pub name: &'static str,
+    /// How many arguments it takes; -1: any number.
+    pub args: i32,
+    /// What it computes.
+    pub call: fn(&[Arg<'_>]) -> Value,
+}
 
-/// The scalar function that SQLite texts with `geoDistance` call: [`filter_lang::func::geo_distance::distance`] of four
-/// numbers, NULL where one is none. Connections register it.
-pub const SQLITE_DISTANCE: &str = "pb_geo_distance";
+/// What a connection to SQLite registers before it runs texts of this crate (as deterministic functions).
+pub const SQLITE_FUNCTIONS: &[SqliteFunction] = &[
+    SqliteFunction { name: "pb_fts", args: -1, call: |args| Prim::HasWords.eval(args, 0) },
+    SqliteFunction { name: "pb_geo_distance", args: 4, call: |args| Prim::Distance.eval(args, 0) },
+    SqliteFunction {
+        name: "pb_calc",
+        args: 3,
+        call: |args| {
+            let [sign, numbers @ ..] = args else { return Value::Null };
+            let operation = sign.text().and_then(|sign| Arithmetic::of(&sign));
+            operation.map_or(Value::Null, |operation| Prim::Calc(operation).eval(numbers, 0))
+        },
+    },
+];
 
 /// Version of [`POSTGRES_HELPERS`]; reinstall them when the stored mark differs.
-pub const POSTGRES_HELPERS_VERSION: u32 = 3;
+pub const POSTGRES_HELPERS_VERSION: u32 = 4;
 
 /// `CREATE OR REPLACE FUNCTION` statements that PostgreSQL texts rely on (`pb_…`). Run as one simple query,
 /// in the schema of the tables, before any other statement of this crate.

@@ -4,8 +4,8 @@
 
 use filter_lang::{
     form::{self, EqForm, LikeForm, Seat, Side},
-    func::{Func, fts},
     plan::{Expr, JsonSeg, Literal, NodeId, NodeKind, Op, RowMode},
+    prim::{Prim, words},
     schema::Class,
     semijoin::{Holds, Row, What, is_list},
     value::{Affinity, Value},
@@ -72,8 +72,8 @@ impl Spell for Sqlite {
         w.push(&format!(
             " IN (SELECT k.\"id\" FROM {index} AS f JOIN {ids} AS k ON k.\"n\" = f.rowid WHERE f.{index} MATCH "
         ));
-        let alternatives = fts::needed(query).unwrap_or_default();
-        w.param(Value::from(words(&alternatives, "\"", " AND ", " OR ")));
+        let alternatives = words::needed(query).unwrap_or_default();
+        w.param(Value::from(wanted_words(&alternatives, "\"", " AND ", " OR ")));
         w.push(")");
     }
 
@@ -351,37 +351,40 @@ impl Sqlite {
                 w.cond(cond);
                 w.push(" THEN 1 ELSE 0 END)");
             }
-            Expr::Call { func, args } => match func {
-                Func::GeoDistance => self.distance(w, args, half),
-                Func::Strftime => self.strftime(w, args, half),
-                Func::Fts => self.search(w, args, half),
+            Expr::Call { func, args } => match func.as_prim() {
+                Some(prim) => self.apply(w, prim, args, half),
+                None => self.expr(w, &func.lower(args, w.plan.now_ms), half),
             },
+            Expr::Apply { prim, args } => self.apply(w, *prim, args, half),
         }
     }
 
-    /// The registered function of [`crate::SQLITE_DISTANCE`].
-    fn distance(&self, w: &mut Walk<'_>, args: &[Expr], half: Half) {
-        w.push(crate::SQLITE_DISTANCE);
+    /// Registered functions ([`crate::SQLITE_FUNCTIONS`]), but for times.
+    fn apply(&self, w: &mut Walk<'_>, prim: Prim, args: &[Expr], half: Half) {
+        match prim {
+            Prim::FormatTime => return self.format_time(w, args, half),
+            Prim::Calc(operation) => {
+                w.push("pb_calc('");
+                w.push(operation.sign());
+                w.push("', ");
+            }
+            Prim::Distance => w.push("pb_geo_distance("),
+            Prim::HasWords => w.push("pb_fts("),
+        }
         self.arguments(w, args, half);
-    }
-
-    /// The registered function of [`crate::SQLITE_SEARCH`]: the query, then the texts.
-    fn search(&self, w: &mut Walk<'_>, args: &[Expr], half: Half) {
-        w.push(crate::SQLITE_SEARCH);
-        self.arguments(w, args, half);
+        w.push(")");
     }
 
     fn arguments(&self, w: &mut Walk<'_>, args: &[Expr], half: Half) {
         for (at, arg) in args.iter().enumerate() {
-            w.push(if at == 0 { "(" } else { ", " });
+            w.push(if at == 0 { "" } else { ", " });
             self.expr(w, arg, half);
         }
-        w.push(")");
     }
 
     /// SQLite's conversions between zones forget that a value is no time at all; so each is asked for only after what
     /// stands before it has been found to be one.
-    fn strftime(&self, w: &mut Walk<'_>, args: &[Expr], half: Half) {
+    fn format_time(&self, w: &mut Walk<'_>, args: &[Expr], half: Half) {
         let zones = (2..args.len()).filter(|at| {
             matches!(&args[*at], Expr::Bound(Value::Text(name))
             if name.eq_ignore_ascii_case("utc") || name.eq_ignore_ascii_case("localtime"))
@@ -389,37 +392,17 @@ impl Sqlite {
         let mut is_guarded = false;
         for at in zones {
             w.push(if is_guarded { " AND " } else { "(CASE WHEN " });
-            self.call_strftime(w, &args[..at], half);
-            w.push(" IS NOT NULL");
+            w.push("strftime(");
+            self.arguments(w, &args[..at], half);
+            w.push(") IS NOT NULL");
             is_guarded = true;
         }
         if is_guarded {
             w.push(" THEN ");
         }
-        self.call_strftime(w, args, half);
-        if is_guarded {
-            w.push(" END)");
-        }
-    }
-
-    fn call_strftime(&self, w: &mut Walk<'_>, args: &[Expr], half: Half) {
         w.push("strftime(");
-        for (at, arg) in args.iter().enumerate() {
-            if at > 0 {
-                w.push(", ");
-            }
-            match arg {
-                Expr::Bound(Value::Text(text)) if at == 1 && text.eq_ignore_ascii_case("now") => {
-                    w.param(w.now());
-                }
-                arg => self.expr(w, arg, half),
-            }
-        }
-        if args.len() == 1 {
-            w.push(", ");
-            w.param(w.now());
-        }
-        w.push(")");
+        self.arguments(w, args, half);
+        w.push(if is_guarded { ") END)" } else { ")" });
     }
 }
 
@@ -552,7 +535,12 @@ pub(crate) fn json_items(items: &[Value]) -> String {
 }
 
 /// Which words must be there, in the syntax of an index: alternatives of words.
-pub(crate) fn words(alternatives: &[Vec<String>], quote: &str, and: &str, or: &str) -> String {
+pub(crate) fn wanted_words(
+    alternatives: &[Vec<String>],
+    quote: &str,
+    and: &str,
+    or: &str,
+) -> String {
     let one = |words: &Vec<String>| {
         let words: Vec<String> = words.iter().map(|w| format!("{quote}{w}{quote}")).collect();
         format!("({})", words.join(and))

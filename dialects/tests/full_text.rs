@@ -1,4 +1,4 @@
-//! Full-text search: both databases cut words as `filter_lang::func::fts` says, and their indexes only narrow it.
+//! Full-text search: both databases cut words as `filter_lang::prim::words` says, and their indexes only narrow it.
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, unreachable_pub, reason = "a test")]
 
@@ -11,10 +11,9 @@ use dialects::{
     statement::{self, ColumnList, Select},
 };
 use filter_lang::{
-    Flags, Resolver,
-    func::fts,
-    parse,
+    Flags, Resolver, parse,
     plan::Plan,
+    prim::words,
     schema::{Class, Collection, CollectionKind, Field, Schema},
     scope::Scope,
     value::Affinity,
@@ -112,7 +111,7 @@ fn sqlite_never_misses_a_word() {
     // Many characters in one row: each between letters and on its own.
     // Separators and letters that lose their case; anything else is the same to every index.
     let all: Vec<char> = characters()
-        .filter(|c| !fts::is_word(*c) || fts::fold(*c) != *c || u32::from(*c) < 0x500)
+        .filter(|c| !words::is_word(*c) || words::fold(*c) != *c || u32::from(*c) < 0x500)
         .collect();
     let docs: Vec<String> = all
         .chunks(256)
@@ -135,9 +134,9 @@ fn sqlite_never_misses_a_word() {
                 c.to_string(),
                 c.to_lowercase().to_string(),
             ] {
-                let query = fts::query(&query);
-                let Some(needed) = fts::needed(&query) else { continue };
-                if !fts::matches(&query, [docs[at].as_str()]) {
+                let query = words::query(&query);
+                let Some(needed) = words::needed(&query) else { continue };
+                if !words::matches(&query, [docs[at].as_str()]) {
                     continue;
                 }
                 let text: Vec<String> = needed[0].iter().map(|w| format!("\"{w}\"")).collect();
@@ -163,7 +162,7 @@ fn postgres_cuts_words_alike() {
         let squeeze = |text: &str| {
             text.split(' ').filter(|w| !w.is_empty()).map(str::to_owned).collect::<Vec<_>>()
         };
-        assert_eq!(squeeze(&got), squeeze(&fts::words(&text)), "{:04x}", u32::from(chunk[0]));
+        assert_eq!(squeeze(&got), squeeze(&words::words(&text)), "{:04x}", u32::from(chunk[0]));
         assert!(!got.trim().contains("  "));
     }
     // More words than a tsvector holds, and words longer than its lexemes.
@@ -172,7 +171,7 @@ fn postgres_cuts_words_alike() {
     for (text, query, hit) in [
         (long.as_str(), "'w1' & 'w2'", "false"),
         (long.as_str(), "'w1' & 'w2' | '*'", "true"),
-        (&long[long.len() - 5000..], &format!("'{}'", "y".repeat(fts::INDEXED_CHARS)), "true"),
+        (&long[long.len() - 5000..], &format!("'{}'", "y".repeat(words::INDEXED_CHARS)), "true"),
         ("", "'a'", "false"),
     ] {
         let sql = Sql {
@@ -222,7 +221,7 @@ fn texts_of_searches() {
         }
     }
     for (args, why) in [
-        ("title", "expected fields and a query"),
+        ("title", "expected at least 2 arguments, got 1"),
         ("title, body", "the query must be a text or a value of the request"),
         ("'x', 'y'", "only fields can be searched"),
         ("title, 'x', 'german'", "the only search configuration is 'simple'"),

@@ -19,15 +19,16 @@ use serde_json::Value;
 
 use crate::{
     Error, FieldError, FieldErrors, Result,
-    app::App,
+    app::{
+        App,
+        life::{self, Phase},
+    },
     cron,
     ctx::{Ctx, Outcome},
-    event::{Action, AppEvent, Hooks, Model, ModelEvent},
+    event::{Action, AppEvent, Model},
     files,
-    hook::Hook,
     log::Keep,
-    mail,
-    notes,
+    mail, notes,
     open::key,
     settings::{PARAMS_ID, Settings},
     store::{Rows, system},
@@ -153,31 +154,21 @@ fn built_in(settings: &Settings, s3: bool, smtp: bool) -> Result<()> {
 /// [`Error::Invalid`] with field errors; what hooks report; database errors.
 pub async fn save(ctx: &Ctx, settings: Settings) -> Result<()> {
     let settings = Arc::new(settings);
-    let done = around(
-        ctx,
-        |h| &h.model_update,
-        Action::Update,
-        move |ctx| async move {
-            let checked = settings.clone();
-            around(
-                &ctx,
-                |h| &h.model_validate,
-                Action::Validate,
-                move |_| async move {
-                    built_in(&checked, files::s3::IS_BUILT_IN, mail::smtp::IS_BUILT_IN)?;
-                    checked.validate(&|expression| cron::Schedule::parse(expression).map(|_| ()))
-                },
-            )
-            .await?;
-            around(
-                &ctx,
-                |h| &h.model_update_execute,
-                Action::Update,
-                move |ctx| async move { store(&ctx, &settings).await },
-            )
-            .await
-        },
-    )
+    let update = (Action::Update, Phase::Around);
+    let done = life::around_model(ctx, model(), update, None, move |ctx| async move {
+        let checked = settings.clone();
+        let validate = (Action::Validate, Phase::Around);
+        life::around_model(&ctx, model(), validate, None, move |_| async move {
+            built_in(&checked, files::s3::IS_BUILT_IN, mail::smtp::IS_BUILT_IN)?;
+            checked.validate(&|expression| cron::Schedule::parse(expression).map(|_| ()))
+        })
+        .await?;
+        let execute = (Action::Update, Phase::Execute);
+        life::around_model(&ctx, model(), execute, None, move |ctx| async move {
+            store(&ctx, &settings).await
+        })
+        .await
+    })
     .await;
     if let Err(error) = done {
         after(ctx, Err(Arc::new(error.duplicate()))).await?;
@@ -226,43 +217,16 @@ async fn store(ctx: &Ctx, settings: &Settings) -> Result<()> {
     Ok(())
 }
 
-fn event(ctx: &Ctx, action: Action, error: Option<Arc<Error>>) -> ModelEvent {
-    let model = Model::Other { table: TABLE.into(), id: PARAMS_ID.into() };
-    ModelEvent { ctx: ctx.clone(), model, action, error }
-}
-
-/// A model hook around `inner`; straight to it when nothing is bound.
-async fn around<F, Fut>(
-    ctx: &Ctx,
-    hook: fn(&Hooks) -> &Hook<ModelEvent>,
-    action: Action,
-    inner: F,
-) -> Result<()>
-where
-    F: FnOnce(Ctx) -> Fut + Send + 'static,
-    Fut: Future<Output = Result<()>> + Send + 'static,
-{
-    let app = ctx.app.clone();
-    let hook = hook(app.hooks());
-    if !hook.has_for(|tag| tag == TABLE) {
-        return inner(ctx.clone()).await;
-    }
-    hook.trigger(event(ctx, action, None), move |e| async move { inner(e.ctx.clone()).await }).await
+fn model() -> Model {
+    Model::Other { table: TABLE.into(), id: PARAMS_ID.into() }
 }
 
 async fn after(ctx: &Ctx, outcome: Outcome) -> Result<()> {
-    let hooks = ctx.app.hooks();
-    match outcome {
-        Ok(()) => {
-            reload(&ctx.app).await?;
-            let event = event(ctx, Action::Update, None);
-            hooks.model_after_update_success.trigger(event, |_| std::future::ready(Ok(()))).await
-        }
-        Err(error) => {
-            let event = event(ctx, Action::Update, Some(error));
-            hooks.model_after_update_error.trigger(event, |_| std::future::ready(Ok(()))).await
-        }
+    if outcome.is_ok() {
+        reload(&ctx.app).await?;
     }
+    let at = (Action::Update, Phase::of(&outcome));
+    life::around_model(ctx, model(), at, outcome.err(), |_| std::future::ready(Ok(()))).await
 }
 
 #[cfg(test)]

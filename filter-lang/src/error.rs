@@ -3,7 +3,7 @@
 //! `Display` is a wire contract (spec filter-language §15, shown inside `Invalid rule. Raw error: …`);
 //! [`Error::render`] is for people.
 
-use std::fmt::Write as _;
+use std::{borrow::Cow, fmt::Write as _};
 
 use crate::ast::Span;
 
@@ -186,29 +186,20 @@ pub enum ErrorKind {
     // Functions.
     #[error("unknown function {}", quote(.0))]
     UnknownFunction(String),
-    #[error("[geoDistance] expected 4 arguments, got {0}")]
-    GeoArity(usize),
-    #[error("[geoDistance] argument {0} must be an identifier or number")]
-    GeoArgument(usize),
-    #[error("[geoDistance] failed to resolve argument {0}: {1}")]
-    GeoResolve(usize, Box<ErrorKind>),
-    #[error("[strftime] expected at least 1 arguments, got 0")]
-    TimeEmpty,
-    #[error("[strftime] too many arguments (max allowed 10, got {0})")]
-    TimeArity(usize),
-    #[error("[strftime] expects the first argument to be a format string")]
-    TimeFormat,
-    #[error("[strftime] expects the second argument to be of a valid time-value type")]
-    TimeValue,
-    #[error("[strftime] failed to resolve time-value argument: {0}")]
-    TimeResolve(Box<ErrorKind>),
-    #[error("[strftime] invalid modifier argument {0} - can be only string")]
-    TimeModifier(usize),
-    #[error("[{0}] {1}")]
-    Call(&'static str, &'static str),
+    #[error("[{function}] {problem}")]
+    Call { function: &'static str, problem: Cow<'static, str> },
+    #[error("[{function}] {problem}: {cause}")]
+    Argument { function: &'static str, problem: String, cause: Box<ErrorKind> },
     // Sort.
     #[error("invalid sort field {}", quote(.0))]
     InvalidSort(String),
+}
+
+impl ErrorKind {
+    /// A function's own complaint.
+    pub(crate) fn call(function: &'static str, problem: impl Into<Cow<'static, str>>) -> Self {
+        Self::Call { function, problem: problem.into() }
+    }
 }
 
 /// Go's `%q` of a string.

@@ -50,15 +50,18 @@ pub mod hint;
 mod json;
 pub mod judge;
 mod lex;
+mod op;
 mod parse;
 mod placeholder;
 pub mod plan;
+pub mod prim;
 mod resolve;
 pub mod schema;
 pub mod scope;
 pub mod semijoin;
 mod sort;
 pub mod value;
+mod walk;
 
 pub use crate::{
     ast::Ast,

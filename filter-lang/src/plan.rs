@@ -10,10 +10,12 @@
 use std::sync::Arc;
 
 use crate::{
-    func::Func,
+    prim::Prim,
     schema::Collection,
     value::{Affinity, Value},
 };
+
+pub use crate::op::Op;
 
 /// Index of a node in [`Plan::nodes`]; 0 is the base row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -154,19 +156,6 @@ pub struct Cmp {
     pub right: Operand,
 }
 
-/// The plain operators.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Op {
-    Eq,
-    Ne,
-    Like,
-    NotLike,
-    Gt,
-    Ge,
-    Lt,
-    Le,
-}
-
 /// One side of a comparison.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Operand {
@@ -219,9 +208,25 @@ pub enum Expr {
     Lower(Box<Expr>),
     /// `:changed` of a body field: 1 if set and different, else 0, never NULL (spec §7).
     Changed(Box<Cond>),
-    /// A function of the language; what its arguments are is said where it is built.
-    Call { func: Func, args: Vec<Expr> },
+    /// A function of the language ([`crate::func`]). Databases get [`Func::lower`] of it.
+    Call {
+        /// Which one.
+        func: Func,
+        /// What its file says.
+        args: Vec<Expr>,
+    },
+    /// A primitive: what functions are lowered to.
+    Apply {
+        /// Which one.
+        prim: Prim,
+        /// As many as it takes.
+        args: Vec<Expr>,
+    },
 }
+
+/// A function of the language: its place in the table of [`crate::func`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Func(pub(crate) u8);
 
 /// Literals that appear in the SQL text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

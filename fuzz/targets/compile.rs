@@ -139,9 +139,9 @@ thread_local! {
     static EMPTY: (Blog, rusqlite::Connection) = {
         let blog = blog();
         let db = rusqlite::Connection::open_in_memory().expect("SQLite opens");
-        for (name, args) in [(dialects::SQLITE_SEARCH, -1), (dialects::SQLITE_DISTANCE, 4)] {
+        for function in dialects::SQLITE_FUNCTIONS {
             let flags = rusqlite::functions::FunctionFlags::SQLITE_UTF8;
-            db.create_scalar_function(name, args, flags, |_| Ok(0)).expect("a function");
+            db.create_scalar_function(function.name, function.args, flags, |_| Ok(0)).expect("a function");
         }
         for c in &blog.0 {
             let columns: Vec<String> = c.fields.iter().map(|f| match (f.class, f.multiple) {

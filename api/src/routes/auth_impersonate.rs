@@ -19,7 +19,7 @@ pub(crate) const ROUTES: &[Row] =
 
 async fn impersonate(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;
-    let snapshot = req.app().snapshot();
+    let snapshot = req.schema();
     let collection = snapshot
         .find(&req.param("collection"))
         .filter(|collection| collection.is_auth())

@@ -92,7 +92,7 @@ async fn run(req: &mut Req) -> Result<Response> {
 /// A batch counts for the collection that it begins with.
 fn about(ctx: Ctx, items: &[BatchItem]) -> Ctx {
     let first = items.first().and_then(|item| wanted(&item.method, &item.url));
-    match first.and_then(|(name, _)| ctx.app.snapshot().find(name).map(|c| c.id.clone())) {
+    match first.and_then(|(name, _)| ctx.snapshot().find(name).map(|c| c.id.clone())) {
         Some(id) => ctx.about(&id),
         None => ctx,
     }
@@ -488,7 +488,7 @@ impl Batch {
 }
 
 fn collection(ctx: &Ctx, name: &str) -> Result<Arc<Loaded>> {
-    let found = ctx.app.snapshot().find(name).cloned();
+    let found = ctx.snapshot().find(name).cloned();
     found.ok_or_else(|| ApiError::not_found("Missing collection context."))
 }
 

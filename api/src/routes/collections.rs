@@ -42,11 +42,7 @@ const BAD_TYPE: &str = "Failed to load the collection type data due to invalid f
 const BAD_DATA: &str = "Failed to load the submitted data due to invalid formatting.";
 
 fn find(req: &Req) -> Result<Arc<Loaded>> {
-    req.app()
-        .snapshot()
-        .find(&req.param("collection"))
-        .cloned()
-        .ok_or_else(|| ApiError::not_found(""))
+    req.named_collection().ok_or_else(|| ApiError::not_found(""))
 }
 
 fn render(collection: &CollectionRef) -> Response {

@@ -71,7 +71,7 @@ async fn download(req: &mut Req) -> Result<Response> {
     let hidden = |error: engine::Error| ApiError::not_found("").with_detail(error.to_string());
     let located = file::locate(&ctx, &collection, &id, &name).await.map_err(hidden)?;
     if located.protected {
-        let ctx = ctx.with_caller(bearer(req, &ctx).await);
+        let ctx = ctx.with_caller(bearer(req).await);
         if !file::may_read(&ctx, &located.record).await.map_err(hidden)? {
             return Err(ApiError::not_found("").with_detail("no access to the protected file"));
         }
@@ -110,13 +110,13 @@ async fn download(req: &mut Req) -> Result<Response> {
 }
 
 /// The owner of the `token` parameter: the only thing that counts for protected files.
-async fn bearer(req: &Req, ctx: &Ctx) -> Caller {
+async fn bearer(req: &Req) -> Caller {
     let query = req.query();
     let token = query.get("token").unwrap_or_default();
     if token.is_empty() {
         return Caller::Guest;
     }
-    let system = Ctx::system(&ctx.app);
+    let system = req.system();
     let found = match auth::find_by_token(&system, &token, &[TokenType::File]).await {
         Ok(found) => found,
         Err(error) => {

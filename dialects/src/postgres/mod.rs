@@ -5,8 +5,8 @@ mod contents;
 
 use filter_lang::{
     form::{self, EqForm, LikeForm, Side},
-    func::{Func, fts},
     plan::{Expr, JsonSeg, Literal, NodeId, NodeKind, Op, RowMode},
+    prim::{Prim, Type, words},
     schema::{Class, CollectionKind},
     semijoin::{Holds, Row, is_list},
     value::{Affinity, Value, real_text},
@@ -16,7 +16,7 @@ use crate::{
     emit::Walk,
     quote::push_literal,
     spell::{Alias, Half, Part, Spell},
-    sqlite::{json_items, plain_text, words},
+    sqlite::{json_items, plain_text, wanted_words},
     statement::ColumnList,
 };
 
@@ -156,8 +156,8 @@ impl Spell for Postgres {
         let columns = w.text.split_off(start);
         w.push(&crate::ddl::postgres_full_text(&columns.split('\n').collect::<Vec<_>>()));
         w.push(" @@ (");
-        let alternatives = fts::needed(query).unwrap_or_default();
-        let query = words(&alternatives, "'", " & ", " | ");
+        let alternatives = words::needed(query).unwrap_or_default();
+        let query = wanted_words(&alternatives, "'", " & ", " | ");
         self.value(w, &Value::from(format!("{query} | '*'")));
         w.push(")::tsquery");
     }
@@ -622,11 +622,11 @@ impl Postgres {
                 w.cond(cond);
                 w.push(" THEN 1 ELSE 0 END)");
             }
-            Expr::Call { func, args } => match func {
-                Func::GeoDistance => self.distance(w, args, half),
-                Func::Strftime => self.strftime(w, args, half),
-                Func::Fts => self.search(w, args, half),
+            Expr::Call { func, args } => match func.as_prim() {
+                Some(prim) => self.apply(w, prim, args, half),
+                None => self.expr(w, &func.lower(args, w.plan.now_ms), half),
             },
+            Expr::Apply { prim, args } => self.apply(w, *prim, args, half),
         }
     }
 
@@ -698,26 +698,42 @@ impl Postgres {
         }
     }
 
-    fn distance(&self, w: &mut Walk<'_>, args: &[Expr], half: Half) {
-        w.push("pb_geo_distance(");
+    /// Helper functions, over numbers or over texts.
+    fn apply(&self, w: &mut Walk<'_>, prim: Prim, args: &[Expr], half: Half) {
+        let numeric = match prim {
+            Prim::Calc(operation) => {
+                w.push("pb_calc('");
+                w.push(operation.sign());
+                w.push("', ");
+                true
+            }
+            Prim::Distance => {
+                w.push("pb_geo_distance(");
+                true
+            }
+            Prim::FormatTime => {
+                w.push("pb_strftime(");
+                false
+            }
+            Prim::HasWords => {
+                w.push("pb_fts(");
+                false
+            }
+        };
         for (at, arg) in args.iter().enumerate() {
             w.push(if at > 0 { ", " } else { "" });
-            self.degrees(w, arg, half);
+            if numeric {
+                self.number(w, arg, half);
+            } else {
+                let kind = kind(w, arg);
+                self.text(w, Term { expr: Some(arg), kind, affinity: Affinity::None, half });
+            }
         }
         w.push(")");
     }
 
-    fn search(&self, w: &mut Walk<'_>, args: &[Expr], half: Half) {
-        w.push("pb_fts(");
-        for (at, arg) in args.iter().enumerate() {
-            w.push(if at > 0 { ", " } else { "" });
-            let kind = kind(w, arg);
-            self.text(w, Term { expr: Some(arg), kind, affinity: Affinity::None, half });
-        }
-        w.push(")");
-    }
-
-    fn degrees(&self, w: &mut Walk<'_>, arg: &Expr, half: Half) {
+    /// A double, NULL for text that does not read as one.
+    fn number(&self, w: &mut Walk<'_>, arg: &Expr, half: Half) {
         let (head, tail) = match kind(w, arg) {
             Kind::Text => ("pb_float(", ")"),
             Kind::Dyn => ("pb_float(pb_text(", "))"),
@@ -727,24 +743,6 @@ impl Postgres {
         w.push(head);
         self.expr(w, arg, half);
         w.push(tail);
-    }
-
-    fn strftime(&self, w: &mut Walk<'_>, args: &[Expr], half: Half) {
-        w.push("pb_strftime(");
-        let now = Expr::Bound(w.now());
-        let is_now =
-            |e: &Expr| matches!(e, Expr::Bound(Value::Text(t)) if t.eq_ignore_ascii_case("now"));
-        for at in 0..args.len().max(2) {
-            w.push(if at > 0 { ", " } else { "" });
-            let arg = match args.get(at) {
-                Some(arg) if at == 1 && is_now(arg) => &now,
-                Some(arg) => arg,
-                None => &now,
-            };
-            let kind = kind(w, arg);
-            self.text(w, Term { expr: Some(arg), kind, affinity: Affinity::None, half });
-        }
-        w.push(")");
     }
 }
 
@@ -813,11 +811,16 @@ fn kind(w: &Walk<'_>, expr: &Expr) -> Kind {
             _ => Kind::Dyn,
         },
         Expr::Lower(_) => Kind::Text,
-        Expr::Call { func, .. } => match func {
-            Func::GeoDistance => Kind::Real,
-            Func::Strftime => Kind::Text,
-            Func::Fts => Kind::Int,
-        },
+        Expr::Call { func, .. } => kind_of(func.returns()),
+        Expr::Apply { prim, .. } => kind_of(prim.returns()),
+    }
+}
+
+fn kind_of(ty: Type) -> Kind {
+    match ty {
+        Type::Text => Kind::Text,
+        Type::Real => Kind::Real,
+        Type::Truth => Kind::Int,
     }
 }
 

@@ -8,6 +8,7 @@ mod config;
 pub mod ctx;
 pub mod event;
 mod known_auth;
+pub mod life;
 mod parts;
 mod recheck;
 pub mod record;

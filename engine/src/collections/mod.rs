@@ -5,9 +5,9 @@
 //!
 //! Request hooks are the caller's: draft, trigger, then save.
 
-mod chain;
 mod delete;
 mod import;
+mod life;
 mod list;
 mod save;
 mod views;

@@ -66,14 +66,14 @@ pub fn explain(
     for text in [question.rule, question.filter].into_iter().filter(|text| !text.is_empty()) {
         let ast = ctx.app.asts().parse(text)?;
         trees.push(ast.to_string());
-        let found = hint::of_filter(&**ctx.app.snapshot(), &collection.plan, &ast);
+        let found = hint::of_filter(&*ctx.snapshot(), &collection.plan, &ast);
         hints.extend(found.iter().map(ToString::to_string));
     }
     let parts = Parts { rule: question.rule, filter: question.filter, sort: question.sort };
     let plan = rule::compile(ctx, collection, &parts)?;
     let select = Select { limit: Some(30), ..Select::all(&collection.select) };
     let sql = statement::page(dialect, &plan, &select);
-    let snapshot = ctx.app.snapshot();
+    let snapshot = ctx.snapshot();
     let (advice, indexes) = (advice(&plan, &snapshot), wanted::indexes(&plan, &snapshot));
     Ok(Explained { trees, plan: plan.to_string(), sql, advice, indexes, hints })
 }
@@ -83,9 +83,9 @@ pub fn explain(
 pub fn hint(ctx: &Ctx, collection: &Loaded, question: &Question<'_>) -> Option<String> {
     let scope = Scope { hidden_allowed: true, ..Scope::default() };
     [question.rule, question.filter].into_iter().filter(|text| !text.is_empty()).find_map(|text| {
-        let snapshot = ctx.app.snapshot();
+        let snapshot = ctx.snapshot();
         let refused = filter_lang::parse(text).and_then(|ast| {
-            filter_lang::resolve(&**snapshot, collection.plan.clone(), &ast, &scope)
+            filter_lang::resolve(&*snapshot, collection.plan.clone(), &ast, &scope)
         });
         hint::of_error(&refused.err()?)
     })

@@ -23,6 +23,7 @@ use crate::{
     scope::Scope,
     sort,
     value::{Affinity, Value},
+    walk::is_constant,
 };
 
 /// What one expression may see.
@@ -91,8 +92,8 @@ struct Frame {
 #[derive(Debug)]
 struct Resolved {
     operand: Operand,
-    /// Only rows at this node with a visible email count (spec §10.2).
-    guard: Option<NodeId>,
+    /// Only rows at these nodes with a visible email count (spec §10.2).
+    guards: Vec<NodeId>,
 }
 
 impl Resolved {
@@ -105,7 +106,7 @@ impl Resolved {
     }
 
     fn of(expr: Expr, pref: NullPref, affinity: Affinity) -> Self {
-        Self { operand: Operand { expr, pref, affinity, multi: false }, guard: None }
+        Self { operand: Operand { expr, pref, affinity, multi: false }, guards: Vec::new() }
     }
 
     fn multi(mut self, multi: bool) -> Self {
@@ -238,7 +239,7 @@ impl<'a> Resolver<'a> {
     }
 
     fn compare(&mut self, op: Op, any: bool, left: Resolved, right: Resolved) -> Cond {
-        let guards = [left.guard, right.guard];
+        let guards = [left.guards, right.guards];
         if matches!(op, Op::Like | Op::NotLike)
             && matches!(right.operand.expr, Expr::BodyElement { .. })
         {
@@ -280,9 +281,9 @@ impl<'a> Resolver<'a> {
             }
             TermKind::Text(text) => Ok(Resolved::constant(Expr::Bound(Value::from(text.as_str())))),
             TermKind::Function { name, args } => {
-                let mut arguments = ArgumentsIn { resolver: self, frame, guard: None };
+                let mut arguments = ArgumentsIn { resolver: self, frame, guards: Vec::new() };
                 let operand = func::call(&mut arguments, name, args)?;
-                Ok(Resolved { operand, guard: arguments.guard })
+                Ok(Resolved { operand, guards: arguments.guards })
             }
         }
     }
@@ -302,7 +303,7 @@ impl<'a> Resolver<'a> {
                     // `:length` and `:changed` of the body are no valid ORDER BY terms.
                     Expr::Literal(_) | Expr::Changed(_) => return None,
                     _ if form::has_params(&expr) => return None,
-                    _ if fold::is_constant(&expr) => return Some(None),
+                    _ if is_constant(&expr) => return Some(None),
                     expr => SortBy::Expr(expr),
                 }
             }
@@ -421,8 +422,8 @@ impl Builder {
 struct ArgumentsIn<'r, 'a> {
     resolver: &'r mut Resolver<'a>,
     frame: &'r Frame,
-    /// The row whose e-mail address the call reads, if that may be hidden and the function says so.
-    guard: Option<NodeId>,
+    /// The rows whose e-mail address the call reads, if that may be hidden.
+    guards: Vec<NodeId>,
 }
 
 impl func::Arguments for ArgumentsIn<'_, '_> {
@@ -432,7 +433,11 @@ impl func::Arguments for ArgumentsIn<'_, '_> {
 
     fn guarded(&mut self, term: &Term) -> Result<Operand, ErrorKind> {
         let resolved = self.resolver.term(self.frame, term)?;
-        self.guard = self.guard.or(resolved.guard);
+        for node in resolved.guards {
+            if !self.guards.contains(&node) {
+                self.guards.push(node);
+            }
+        }
         Ok(resolved.operand)
     }
 }

@@ -203,7 +203,9 @@ impl App {
     /// Before [`App::bootstrap`].
     pub fn ctx(&self) -> Result<Ctx> {
         match &self.ctx {
-            Some(ctx) => Ok(ctx.clone()),
+            Some(ctx) if ctx.in_transaction() => Ok(ctx.clone()),
+            // an app is kept for long: each of its operations sees the collections as they are then
+            Some(ctx) => Ok(Ctx::system(&ctx.app)),
             None => Ok(Ctx::system(&self.engine()?)),
         }
     }
