@@ -32,6 +32,7 @@ pub mod server;
 pub mod sse;
 pub mod static_files;
 pub mod testing;
+mod through;
 pub mod tls;
 #[cfg(test)]
 mod transport_tests;

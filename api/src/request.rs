@@ -4,7 +4,6 @@
 //! Source: spec server-settings-operations §2; records-files-realtime-batch §1.4.
 
 use std::{
-    any::Any,
     borrow::Cow,
     collections::BTreeMap,
     fmt,
@@ -372,25 +371,38 @@ pub struct Exchange {
     /// Who asks.
     pub caller: Caller,
     response: Mutex<Option<Response>>,
+    complaint: Mutex<Option<String>>,
 }
 
 impl Exchange {
     /// An exchange without an answer yet.
     #[must_use]
     pub fn new(head: Arc<Head>, caller: Caller) -> Self {
-        Self { head, caller, response: Mutex::new(None) }
+        Self { head, caller, response: Mutex::default(), complaint: Mutex::default() }
     }
 
     /// The exchange behind an event.
     #[must_use]
     pub fn of(ext: &Ext) -> Option<Arc<Self>> {
-        let any: Arc<dyn Any + Send + Sync> = ext.clone();
-        any.downcast().ok()
+        ext.get()
     }
 
     /// Sets the answer; the first one counts.
     pub fn respond(&self, response: Response) {
         self.response.lock().get_or_insert(response);
+    }
+
+    /// True once there is an answer.
+    #[must_use]
+    pub fn is_answered(&self) -> bool {
+        self.response.lock().is_some()
+    }
+    /// Leaves what only the log may know of a request that is answered as if all were well: see [`Req::log_error`].
+    pub(crate) fn complain(&self, text: String) {
+        *self.complaint.lock() = Some(text);
+    }
+    pub(crate) fn take_complaint(&self) -> Option<String> {
+        self.complaint.lock().take()
     }
 
     /// The answer; a handler that skipped the rest and wrote nothing answers an empty 200.

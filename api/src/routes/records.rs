@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use engine::{
     Error,
     ctx::Ctx,
-    event::RecordRequestEvent,
+    event::{RecordRequestEvent, no_ext},
     hook::{BoxFuture, Hook, Slot},
     record::{
         self, Draft, RecordRef, Submission, delete,
@@ -254,30 +254,24 @@ pub(crate) async fn proceed(
 ) -> Result<(Response, Option<Then>)> {
     let Call { ctx, collection, expand, exchange, .. } = call;
     let hook = what.hook(&ctx);
-    if !hook.has_for(|tag| tag == collection.name || tag == collection.id) {
+    if !hook.is_bound_to(&*collection) {
         return Ok((finish(&ctx, &collection, step, &what, &expand).await?, then));
     }
-    let event = RecordRequestEvent {
-        ctx: ctx.clone(),
-        collection: collection.clone(),
-        record: Slot::new(step.record().clone()),
-        ext: exchange.clone(),
-    };
-    let answer = exchange.clone();
-    let what_inside = what.clone();
-    hook.trigger(event, move |event| async move {
+    let record = Slot::new(step.record().clone());
+    let event =
+        RecordRequestEvent { ctx: ctx.clone(), collection, record, ext: no_ext() };
+    let inside = what.clone();
+    let answered = exchange.through(hook, event, move |event| async move {
         let mut step = step;
         step.set_record(event.record.get());
-        let response = finish(&event.ctx, &event.collection, step, &what_inside, &expand).await?;
-        answer.respond(response);
-        match then {
-            Some(then) => then(event.ctx.clone()).await,
-            None => Ok(()),
+        let response = finish(&event.ctx, &event.collection, step, &inside, &expand).await?;
+        if let Some(then) = then {
+            then(event.ctx.clone()).await?;
         }
-    })
-    .await
-    .map_err(|error| ApiError::wrap(400, what.failed(), error))?;
-    Ok((exchange.take(), None))
+        Ok(response)
+    });
+    let response = answered.await.map_err(|error| ApiError::wrap(400, what.failed(), error))?;
+    Ok((response, None))
 }
 
 /// A write that passed its rule.

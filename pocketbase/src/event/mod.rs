@@ -8,7 +8,7 @@ use std::{fmt, sync::Arc};
 use api::request::Exchange;
 use engine::{
     Ctx,
-    event::{self, Ext, Model as EngineModel},
+    event::{self, Model as EngineModel},
     hook::{self, Payload},
 };
 use serde_json::{Map, Value};
@@ -162,24 +162,12 @@ with_app!(AppEvent, ServeEvent, TerminateEvent, BackupEvent, MailEvent, RecordMa
 with_ctx!(ModelEvent, RecordEvent, EnrichEvent, CollectionEvent);
 
 /// Events that a request caused.
-pub trait Requested: Payload {
-    #[doc(hidden)]
-    fn ctx(&self) -> &Ctx;
-    #[doc(hidden)]
-    fn ext(&self) -> &Ext;
-}
+pub trait Requested: event::Requested {}
 
 macro_rules! requested {
     ($($name:ident),* $(,)?) => {
         with_ctx!($($name),*);
-        $(impl Requested for event::$name {
-            fn ctx(&self) -> &Ctx {
-                &self.ctx
-            }
-            fn ext(&self) -> &Ext {
-                &self.ext
-            }
-        })*
+        $(impl Requested for event::$name {})*
     };
 }
 requested!(
@@ -473,8 +461,8 @@ impl Event<event::ServeEvent> {
     /// Where the server will be found, as far as it is known before it listens.
     #[must_use]
     pub fn base_url(&self) -> String {
-        let any: Arc<dyn std::any::Any + Send + Sync> = self.inner.ext.clone();
-        any.downcast::<Serving>().map(|serving| serving.base_url.clone()).unwrap_or_default()
+        let serving = self.inner.ext.get::<Serving>();
+        serving.map(|serving| serving.base_url.clone()).unwrap_or_default()
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::{fmt, sync::Arc};
 
-pub use crate::ctx::SubscriptionOptions as Options;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-use crate::{ctx::header_key, json};
+use super::ctx::{SubscriptionOptions as Options, header_key};
+use crate::json;
 
 /// A parsed subscription.
 #[derive(PartialEq, Eq)]

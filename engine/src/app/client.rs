@@ -1,4 +1,5 @@
-//! A connected client: who it is, what it listens to, and the bounded queue of what it has not read yet.
+//! A connected realtime client as events carry it: who it is, what it listens to, and the bounded queue of what it has not
+//! read yet. Must not know who finds clients by what they listen to ([`Keeper`]).
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -17,10 +18,26 @@ use serde_json::{Map, Value};
 use tokio::sync::Notify;
 
 use super::{
-    broker::Shared,
-    topic::{Options, Topic},
+    ctx::{Caller, SubscriptionOptions as Options},
+    record::Record,
+    topic::Topic,
 };
-use crate::{ctx::Caller, id, record::Record};
+use crate::id;
+
+/// Who finds clients by what they listen to and by their auth record: it makes the changes of both.
+pub(crate) trait Keeper: Send + Sync {
+    /// Adds topics, or replaces all.
+    fn subscribe(
+        &self,
+        client: &Arc<Client>,
+        topics: &mut dyn Iterator<Item = &str>,
+        replace: bool,
+    );
+    /// Removes topics; without any, all of them.
+    fn unsubscribe(&self, client: &Arc<Client>, topics: &mut dyn Iterator<Item = &str>);
+    /// Binds a client to an auth record, or to none.
+    fn set_auth(&self, client: &Arc<Client>, auth: Option<Arc<Record>>);
+}
 
 /// Characters of client ids.
 const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
@@ -94,13 +111,13 @@ pub struct Client {
     state: Mutex<State>,
     /// Told when the queue has become short, and when the client ends.
     changed: Notify,
-    broker: Weak<Shared>,
+    keeper: Weak<dyn Keeper>,
 }
 
 #[derive(Default)]
-pub(super) struct State {
-    pub(super) auth: Option<Arc<Record>>,
-    pub(super) topics: Vec<Arc<Topic>>,
+pub(crate) struct State {
+    pub(crate) auth: Option<Arc<Record>>,
+    pub(crate) topics: Vec<Arc<Topic>>,
     values: Map<String, Value>,
     queue: VecDeque<Arc<Message>>,
     queued_bytes: usize,
@@ -114,7 +131,7 @@ impl fmt::Debug for Client {
 }
 
 impl Client {
-    pub(super) fn new(ip: IpAddr, number: u64, broker: Weak<Shared>) -> Self {
+    pub(crate) fn new(ip: IpAddr, number: u64, keeper: Weak<dyn Keeper>) -> Self {
         Self {
             id: id::random(ID_LEN, ALPHABET).into(),
             ip,
@@ -122,7 +139,7 @@ impl Client {
             flags: AtomicU8::new(0),
             state: Mutex::default(),
             changed: Notify::new(),
-            broker,
+            keeper,
         }
     }
 
@@ -136,10 +153,10 @@ impl Client {
     pub fn ip(&self) -> IpAddr {
         self.ip
     }
-    pub(super) fn number(&self) -> u64 {
+    pub(crate) fn number(&self) -> u64 {
         self.number
     }
-    pub(super) fn state(&self) -> parking_lot::MutexGuard<'_, State> {
+    pub(crate) fn state(&self) -> parking_lot::MutexGuard<'_, State> {
         self.state.lock()
     }
 
@@ -155,8 +172,8 @@ impl Client {
     }
     /// Binds it to an auth record, or to none.
     pub fn set_auth(self: &Arc<Self>, auth: Option<Arc<Record>>) {
-        match self.broker.upgrade() {
-            Some(broker) => broker.set_auth(self, auth),
+        match self.keeper.upgrade() {
+            Some(keeper) => keeper.set_auth(self, auth),
             None => self.state.lock().auth = auth,
         }
     }
@@ -193,20 +210,20 @@ impl Client {
     }
     /// Adds topics; empty ones are skipped.
     pub fn subscribe<S: AsRef<str>>(self: &Arc<Self>, topics: &[S]) {
-        if let Some(broker) = self.broker.upgrade() {
-            broker.subscribe(self, topics.iter().map(AsRef::as_ref), false);
+        if let Some(keeper) = self.keeper.upgrade() {
+            keeper.subscribe(self, &mut topics.iter().map(AsRef::as_ref), false);
         }
     }
     /// Replaces all topics.
     pub fn set_subscriptions<S: AsRef<str>>(self: &Arc<Self>, topics: &[S]) {
-        if let Some(broker) = self.broker.upgrade() {
-            broker.subscribe(self, topics.iter().map(AsRef::as_ref), true);
+        if let Some(keeper) = self.keeper.upgrade() {
+            keeper.subscribe(self, &mut topics.iter().map(AsRef::as_ref), true);
         }
     }
     /// Removes topics; without any, all of them.
     pub fn unsubscribe<S: AsRef<str>>(self: &Arc<Self>, topics: &[S]) {
-        if let Some(broker) = self.broker.upgrade() {
-            broker.unsubscribe(self, topics.iter().map(AsRef::as_ref));
+        if let Some(keeper) = self.keeper.upgrade() {
+            keeper.unsubscribe(self, &mut topics.iter().map(AsRef::as_ref));
         }
     }
 
@@ -218,7 +235,7 @@ impl Client {
         }
     }
 
-    pub(super) fn push(&self, message: &Arc<Message>) -> Pushed {
+    pub(crate) fn push(&self, message: &Arc<Message>) -> Pushed {
         if self.is_discarded() {
             return Pushed::Gone;
         }
@@ -242,7 +259,7 @@ impl Client {
     }
 
     /// Waits until the queue is short, or the client has ended.
-    pub(super) async fn room(&self) {
+    pub(crate) async fn room(&self) {
         loop {
             let changed = self.changed.notified();
             let mut changed = std::pin::pin!(changed);
@@ -304,10 +321,10 @@ impl Client {
         self.flags.load(Ordering::Acquire) & DISCARDED != 0
     }
     /// Its stream was dropped.
-    pub(super) fn gone(&self) {
+    pub(crate) fn gone(&self) {
         self.end(DISCARDED | GONE);
     }
-    pub(super) fn drop_stalled(&self) {
+    pub(crate) fn drop_stalled(&self) {
         let before = self.end(DISCARDED | STALLED);
         if before & DISCARDED == 0 {
             tracing::warn!(client = self.number, "realtime: dropped a client that does not read");
@@ -347,7 +364,7 @@ impl Client {
 
 /// What became of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Pushed {
+pub(crate) enum Pushed {
     Queued,
     Full,
     Gone,
@@ -359,8 +376,15 @@ mod tests {
 
     use super::*;
 
+    struct Nobody;
+    impl Keeper for Nobody {
+        fn subscribe(&self, _: &Arc<Client>, _: &mut dyn Iterator<Item = &str>, _: bool) {}
+        fn unsubscribe(&self, _: &Arc<Client>, _: &mut dyn Iterator<Item = &str>) {}
+        fn set_auth(&self, _: &Arc<Client>, _: Option<Arc<Record>>) {}
+    }
+
     fn client() -> Arc<Client> {
-        Arc::new(Client::new(Ipv4Addr::LOCALHOST.into(), 1, Weak::new()))
+        Arc::new(Client::new(Ipv4Addr::LOCALHOST.into(), 1, Weak::<Nobody>::new()))
     }
 
     fn take(client: &Client) -> Poll<Option<Vec<Arc<Message>>>> {
