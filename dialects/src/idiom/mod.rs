@@ -15,7 +15,13 @@ use crate::{
 };
 use filter_lang::plan::Plan;
 
-/// Which database a text is for. Cheap to copy; there is nothing to compare it with, ask it instead.
+/// Which database a text is for. Cheap to copy. Which one it is cannot be asked, so that nothing is silent about a new one:
+///
+/// ```compile_fail
+/// use dialects::Dialect;
+///
+/// assert!(Dialect::SQLITE == Dialect::SQLITE);
+/// ```
 #[derive(Clone, Copy)]
 pub struct Dialect(pub(crate) &'static dyn Idiom);
 

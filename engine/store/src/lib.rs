@@ -13,6 +13,7 @@
 #![cfg_attr(not(feature = "postgres"), allow(dead_code, reason = "what only PostgreSQL asks for"))]
 
 pub mod announce;
+mod backend;
 mod claims;
 mod database;
 mod error;
