@@ -423,6 +423,13 @@ impl Ctx {
         self.seen.catch_up(&self.app);
     }
 
+    /// The same over other collections than the stored ones: for looking at what would be, never for running it.
+    #[must_use]
+    pub fn with_schema(&self, snapshot: Arc<Snapshot>) -> Self {
+        let queue = AfterQueue(Mutex::default(), Mutex::new(Some(snapshot)), Mutex::default());
+        Self { after: Some(Arc::new(queue)), ..self.clone() }
+    }
+
     /// Reads the collections again. Inside a transaction others see them after the commit.
     ///
     /// # Errors
