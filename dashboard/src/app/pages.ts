@@ -9,6 +9,8 @@ export const pages: PageDef[] = [
   { path: '/overview', title: 'Schema', icon: 'relation', rail: 'top', load: () => import('../pages/overview/Overview.svelte') },
   { path: '/api', title: 'API', icon: 'json', rail: 'top', load: () => import('../pages/api/Api.svelte') },
   { path: '/logs', title: 'Logs', icon: 'logs', rail: 'top', phone: true, load: () => import('../pages/logs/Logs.svelte') },
+  { path: '/realtime', title: 'Realtime', icon: 'realtime', rail: 'top', load: () => import('../pages/realtime/Realtime.svelte') },
+  { path: '/metrics', title: 'Metrics', icon: 'chart', rail: 'top', load: () => import('../pages/metrics/Metrics.svelte') },
   { path: '/settings', title: 'Settings', icon: 'settings', rail: 'bottom', phone: true, load: () => import('../pages/settings/Settings.svelte') },
 ];
 export const pageFor = (path: string): PageDef | undefined => pages.find((p) => path === p.path || path.startsWith(`${p.path}/`));

@@ -469,11 +469,3 @@ check('T68 saved views: make, rename by menu, delete with undo', async (app, p) 
   await p.locator('.toast button', { hasText: 'Undo' }).click();
   await p.waitForSelector('.views a >> text=Drafts');
 });
-
-check('T67 superusers: the own account cannot be deleted in its drawer', async (app, p) => {
-  await app.fresh(`#/collections?collection=_superusers&record=${app.auth.record.id}`);
-  await p.waitForSelector('.drawer footer');
-  await p.locator('.drawer header').getByRole('button', { name: 'More' }).click();
-  assert.ok(await p.getByRole('menuitem', { name: /Delete/ }).isDisabled());
-  void App; void email; void password; void cell;
-});

@@ -73,7 +73,7 @@ export function sampleChange(c: Collection, known: KnownIds, own?: (f: Field) =>
 }
 export function sampleParts(c: Collection): Part[] {
   return c.fields.filter((f) => f.type === 'file').map((f) => {
-    const type = ((f.mimeTypes as string[] | null) ?? [])[0] ?? 'text/plain';
+    const allowed = (f.mimeTypes as string[] | null) ?? [], type = allowed.includes('image/png') ? 'image/png' : allowed[0] ?? 'text/plain';
     return { field: f.name, name: `${f.name}.${{ 'text/plain': 'txt', 'image/jpeg': 'jpg', 'image/svg+xml': 'svg' }[type] ?? type.split('/')[1]}`, type };
   });
 }
