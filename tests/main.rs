@@ -9,6 +9,7 @@ mod batch;
 mod bodies;
 mod cli;
 mod cluster;
+mod dashboard_api;
 mod durability;
 mod files;
 mod full_disk;

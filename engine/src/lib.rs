@@ -25,6 +25,7 @@ pub mod settings_ops;
 mod start;
 pub mod superusers;
 mod tokens;
+pub mod trial;
 
 pub use ::{outbound, store, transfer};
 pub use app::{

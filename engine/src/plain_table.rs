@@ -5,6 +5,10 @@
 
 use std::sync::Arc;
 
+use dialects::{
+    Dialect, Sql,
+    statement::{self, ColumnList, Select},
+};
 use filter_lang::{
     MAX_FILTER_BYTES, Resolver,
     plan::Plan,
@@ -52,6 +56,39 @@ impl PlainTable {
             Some(reason) => Err(Error::Filter(reason.into())),
             None => Ok(plan),
         }
+    }
+
+    /// The first part, `filter` or `sort`, that is refused, and where.
+    pub(crate) fn refused(
+        &self,
+        filter: &str,
+        sort: &str,
+    ) -> Option<(&'static str, filter_lang::Error)> {
+        let scope =
+            Scope { hidden_allowed: true, now_ms: crate::time::now().millis(), ..Scope::default() };
+        let flags = (&scope).into();
+        let names: Vec<&str> = self.columns.iter().map(|(name, ..)| *name).collect();
+        let resolver = || Resolver::simple(self.collection(), &names, self.json, &scope);
+        let checked = match filter {
+            "" => Ok(()),
+            text => filter_lang::parse(text).and_then(|ast| resolver().filter(&ast, flags)),
+        };
+        let checked = checked.map_err(|error| ("filter", error));
+        checked.and_then(|()| resolver().sort(sort, flags).map_err(|error| ("sort", error))).err()
+    }
+
+    /// The statement of the first page of a filter and a sort.
+    pub(crate) fn explain(
+        &self,
+        dialect: Dialect,
+        filter: &str,
+        sort: &str,
+    ) -> Result<(String, Sql)> {
+        let plan = self.plan(filter, sort)?;
+        let names: Vec<&str> = self.columns.iter().map(|(name, ..)| *name).collect();
+        let columns = ColumnList::new(&names);
+        let select = Select { limit: Some(30), ..Select::all(&columns) };
+        Ok((plan.to_string(), statement::page(dialect, &plan, &select)))
     }
 
     fn collection(&self) -> Arc<Collection> {

@@ -66,7 +66,7 @@ pub use crate::{
     eval::{Row, Unsupported, eval},
     parse::parse,
     placeholder::bind_placeholders,
-    resolve::{Flags, Resolver, resolve, resolve_simple},
+    resolve::{Flags, Resolver, Sides, reached, resolve, resolve_simple},
 };
 
 /// Longest client filter (spec §1.6); rules have no limit.

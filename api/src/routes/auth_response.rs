@@ -30,6 +30,10 @@ use crate::{
 
 pub(crate) const ROUTES: &[Row] = &[];
 
+/// What the auth rule says to those it refuses.
+pub(crate) const REFUSED: &str =
+    "The request doesn't satisfy the collection requirements to authenticate.";
+
 /// A login that succeeded so far.
 pub(crate) struct Login {
     pub(crate) record: Record,
@@ -45,9 +49,7 @@ pub(crate) async fn answer(req: &Req, ctx: &Ctx, login: Login) -> Result<Respons
         check_superuser_ip(req).await?;
     }
     if !login::passes_auth_rule(ctx, &login.record).await? {
-        return Err(ApiError::forbidden(
-            "The request doesn't satisfy the collection requirements to authenticate.",
-        ));
+        return Err(ApiError::forbidden(REFUSED));
     }
     let expand = expand_of(req.query());
     let collection = login.record.collection().clone();

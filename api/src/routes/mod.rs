@@ -21,6 +21,8 @@ macro_rules! routes {
     };
 }
 
+mod text_place;
+
 routes! {
     health,
     metrics,
@@ -49,6 +51,7 @@ routes! {
     auth_email_change,
     settings_test_email,
     explain,
+    trials,
     realtime,
     files,
     settings_s3,

@@ -42,7 +42,7 @@ pub(crate) const ROUTES: &[Row] = &[
     Row::new("DELETE /api/collections/{collection}/records/{id}", h!(remove)).rate(Rate::Handler),
 ];
 
-const LOCKED: &str = "Only superusers can perform this action.";
+pub(crate) const LOCKED: &str = "Only superusers can perform this action.";
 
 /// What a write does.
 #[derive(Debug, Clone)]
@@ -151,7 +151,7 @@ async fn list(req: &mut Req) -> Result<Response> {
 }
 
 /// Clients may not filter by what only rules should see: a plain substring test, as the reference does it.
-fn no_request_data(text: &str) -> Result<()> {
+pub(crate) fn no_request_data(text: &str) -> Result<()> {
     for name in ["@collection.", "@request."] {
         if text.contains(name) {
             return Err(ApiError::forbidden(format!("Only superusers can filter by {name}")));
@@ -323,6 +323,18 @@ pub(crate) async fn prepare(call: &Call, what: &Write) -> Result<Step> {
     })
 }
 
+/// Why a write that passed its rule failed.
+pub(crate) fn refused(what: &Write, error: Error) -> ApiError {
+    match error {
+        // Somebody's write took the row out of the rule in the meantime: as if it had come first.
+        Error::Refused { locked: false } if !matches!(what, Write::Create) => {
+            ApiError::not_found("")
+        }
+        Error::Message(text) => ApiError::bad_request(text),
+        other => ApiError::wrap(400, what.failed(), other),
+    }
+}
+
 async fn finish(
     ctx: &Ctx,
     collection: &Arc<Loaded>,
@@ -330,14 +342,7 @@ async fn finish(
     what: &Write,
     expand: &Paths,
 ) -> Result<Response> {
-    let failed = |error| match error {
-        // Somebody's write took the row out of the rule in the meantime: as if it had come first.
-        Error::Refused { locked: false } if !matches!(what, Write::Create) => {
-            ApiError::not_found("")
-        }
-        Error::Message(text) => ApiError::bad_request(text),
-        other => ApiError::wrap(400, what.failed(), other),
-    };
+    let failed = |error| refused(what, error);
     match step {
         Step::Save(draft) => {
             draft.commit(ctx).await.map_err(failed)?;

@@ -387,6 +387,13 @@ impl Ctx {
         changed.unwrap_or_else(|| self.app.schema())
     }
 
+    /// The same over other collections than the stored ones: for looking at what would be, never for running it.
+    #[must_use]
+    pub fn with_schema(&self, snapshot: Arc<Snapshot>) -> Self {
+        let queue = AfterQueue(Mutex::default(), Mutex::new(Some(snapshot)), Mutex::default());
+        Self { after: Some(Arc::new(queue)), ..self.clone() }
+    }
+
     /// Reads the collections again. Inside a transaction others see them after the commit.
     ///
     /// # Errors

@@ -6,9 +6,12 @@
 mod modifier;
 mod path;
 mod request;
+mod sides;
 mod simple;
 
 use std::{fmt, sync::Arc};
+
+pub use sides::{Sides, reached};
 
 use crate::{
     ast::{Ast, Comparison, Join, Node as AstNode, Span, Term, TermKind},
