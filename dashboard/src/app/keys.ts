@@ -15,6 +15,7 @@ export const keys: Key[] = [
   { id: 'goSettings', keys: ['g s'], scope: 'everywhere', label: 'Go to the settings' },
   { id: 'prevCollection', keys: ['[', 'Alt+PageUp'], scope: 'everywhere', label: 'Previous collection' },
   { id: 'nextCollection', keys: [']', 'Alt+PageDown'], scope: 'everywhere', label: 'Next collection' },
+  { id: 'explain', keys: ['Mod+Shift+E'], scope: 'everywhere', label: 'Explain this search' },
   { id: 'newRecord', keys: ['n'], scope: 'everywhere', label: 'New record' },
   { id: 'edit', keys: ['Enter', 'F2'], scope: 'grid', label: 'Edit the cell' },
   { id: 'open', keys: ['Mod+O'], scope: 'grid', label: 'Open the record' },

@@ -89,10 +89,33 @@ check('T33 a rule may use a field that is renamed in the same draft', async (app
   await app.api('PATCH', '/api/collections/comments', { listRule: '', fields: c.fields.map((f) => (f.name === 'words' ? { ...f, name: 'text' } : f)) });
 });
 
-check('T34 explain of a rule (where the server can)', async (app, p) => {
+check('T34 explain: plan, SQL and steps of a filter; the advised index is made and the scan is gone; a rule, too', async (app, p) => {
+  await app.api('POST', '/api/collections', { name: 'stock', type: 'base', fields: [{ name: 'state', type: 'text' }, { name: 'n', type: 'number' }] });
+  await app.sql("WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM s WHERE i<3000) INSERT INTO stock (id,state,n) SELECT printf('r%014d', i), 's' || (i % 50), i FROM s");
+  await app.fresh(`#/collections?collection=stock&filter=${encodeURIComponent("state = 's7'")}&sort=n`);
+  await p.waitForSelector('[role=gridcell]');
+  await p.locator('[role=grid]').focus();
+  await p.keyboard.press('Control+Shift+E');
+  await p.waitForSelector('dialog [data-steps] .scan');
+  await p.getByRole('button', { name: 'Run it' }).click();
+  await p.waitForSelector('dialog [role=status] >> text=60 rows match');
+  await p.getByRole('tab', { name: 'SQL' }).click();
+  await p.waitForSelector('dialog pre >> text=SELECT');
+  await p.getByRole('tab', { name: 'Plan', exact: true }).click();
+  await p.waitForSelector('dialog pre');
+  await p.getByRole('tab', { name: 'Advice' }).click();
+  await p.getByRole('link', { name: 'Add this index' }).first().click();
+  await p.waitForSelector('.drawer .card >> text=state');
+  await save(p);
+  await p.locator('dialog .btn.primary').click();
+  await p.waitForSelector('.drawer', { state: 'detached' });
+  assert.ok((await app.api('GET', '/api/collections/stock')).indexes.some((x) => x.includes('state')));
+  await app.fresh(`#/collections?collection=stock&filter=${encodeURIComponent("state = 's7'")}&explain=filter`);
+  await p.waitForSelector('dialog [data-steps] .index');
+  assert.equal(await p.locator('dialog [data-steps] .scan').count(), 0);
   await editor(app, p, '#/collections?collection=posts&edit=rules');
   await p.locator('.rule').first().getByRole('button', { name: 'Explain' }).click();
-  await p.waitForSelector('.rule details, .rule .issue');
+  await p.waitForSelector('.rule [data-steps] li');
 });
 
 check('T66 view query: columns and rows while typing; an error keeps the sample; id fix', async (app, p) => {
