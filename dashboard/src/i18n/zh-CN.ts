@@ -1043,5 +1043,12 @@ const words: Record<string, string> = {
   "Comparison": "比较",
   "Explain this list": "解释此列表",
   "Copy as curl": "复制为 curl",
+  "Insert a stored file": "插入已存文件",
+  "Stored file…": "已存文件…",
+  "No picture, sound or film here.": "此处没有图片、音频或视频。",
+  "Insert": "插入",
+  "as it is": "原始大小",
+  "Colour of the text": "文字颜色",
+  "Signing in with other services is on, but no service is set up.": "已启用第三方登录，但尚未设置任何服务。",
 };
 export default words;
