@@ -2,6 +2,7 @@
 import type { LiveEvent, Topic } from '../../lib/api/live';
 import { equalJson } from '../../lib/api/json';
 import type { Rec } from '../../lib/api/types';
+export type { Topic } from '../../lib/api/live';
 
 export class LiveRows {
   /** records that came since the list was read */
