@@ -10,6 +10,7 @@ mod bodies;
 mod cli;
 mod cluster;
 mod dashboard_api;
+mod descriptions;
 mod durability;
 mod files;
 mod full_disk;

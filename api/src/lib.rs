@@ -7,6 +7,7 @@ pub mod body;
 mod compress;
 mod content;
 mod cors;
+mod describe;
 mod disposition;
 pub mod downloads;
 pub mod error;

@@ -52,6 +52,7 @@ routes! {
     settings_test_email,
     explain,
     trials,
+    descriptions,
     realtime,
     files,
     settings_s3,

@@ -117,7 +117,7 @@ fn invalid(field: &str, message: &'static str) -> ApiError {
 }
 
 impl Trial {
-    fn read(body: Map<String, Value>) -> Result<Self> {
+    fn read(body: &Map<String, Value>) -> Result<Self> {
         let text = |name: &'static str| match body.get(name) {
             None | Some(Value::Null) => Ok(String::new()),
             Some(Value::String(text)) => Ok(text.clone()),
@@ -176,7 +176,7 @@ impl Trial {
 async fn run(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;
     let collection = collection_of(req)?;
-    let trial = Trial::read(req.payload().await?.into_map()?)?;
+    let trial = Trial::read(&req.payload().await?.into_map()?)?;
     if matches!(trial.action, Action::Auth | Action::Manage) && !collection.is_auth() {
         return Err(invalid("action", "needs an auth collection"));
     }
