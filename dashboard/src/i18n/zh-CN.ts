@@ -1085,5 +1085,6 @@ const words: Record<string, string> = {
   "What “{name}” logged": "“{name}”的日志",
   "The log is written a few seconds late…": "日志会延迟几秒写入…",
   "Nothing was logged.": "没有日志。",
+  "depends on the record": "取决于记录",
 };
 export default words;

@@ -22,7 +22,7 @@ export function tryAs(collection: string, c: Case, rule?: string | null): Promis
   const as = c.who.kind === 'account' && c.who.id ? { collection: c.who.collection, id: c.who.id } : null;
   return post<Answer>(`/api/collections/${enc(collection)}/try`, {
     action: c.action, as, ...(c.record ? { record: c.record } : {}), ...(needsBody(c.action) && c.body.trim() ? { body: JSON.parse(c.body) as Json } : {}),
-    query: pairs(c.query, '='), headers: pairs(c.headers, ':'), ...(rule === undefined ? {} : { rule }),
+    query: { ...(c.action === 'list' ? { perPage: '1000' } : {}), ...pairs(c.query, '=') }, headers: pairs(c.headers, ':'), ...(rule === undefined ? {} : { rule }),
   }, { superuser: true });
 }
 const kept = new Map<string, Pref<RuleTest[]>>();
