@@ -1,3 +1,5 @@
+// Lists of records: finding, sorting, cells, many rows, export, import.
+export const size = 'full';
 import assert from 'node:assert/strict';
 import { App, email, password } from '../rig.mjs';
 import { parseCsvText } from '../csv.mjs';
@@ -26,6 +28,19 @@ check('T9 collections: found by field name, pinned, menu by keyboard', async (ap
   await p.reload();
   await p.waitForSelector('.side >> text=Pinned');
   assert.match(await p.locator('.side a.item').first().textContent(), /empty_277/);
+  // a second pin, moved above the first; a folder; both survive a reload
+  const menu = async (name, item) => { const line = p.locator('.side .line', { has: p.locator(`a[title^="${name} "]`) }).last(); await line.hover(); await line.getByRole('button', { name: `Menu of ${name}` }).click(); await p.getByRole('menuitem', { name: item, exact: true }).click(); };
+  await menu('posts', 'Pin');
+  await p.locator('.side a.item[title^="posts "]').first().focus();
+  await p.keyboard.press('Alt+ArrowUp');
+  await menu('comments', 'Move to a folder…');
+  await p.locator('dialog input').fill('Shop');
+  await p.locator('dialog .btn.primary').click();
+  await p.waitForSelector('.side button.head >> text=Shop');
+  await p.reload();
+  await p.waitForSelector('.side button.head >> text=Shop');
+  const shown = await p.locator('.side a.item').evaluateAll((n) => n.slice(0, 3).map((x) => x.title.split(' ')[0]));
+  assert.deepEqual(shown, ['posts', 'empty_277', 'comments']);
 });
 
 check('T10 keyboard only: rows, sort, hide, resize, edit, state in the URL', async (app, p, r) => {
@@ -78,6 +93,33 @@ check('T11 completion: fields, back relations, values, macros', async (app, p) =
   assert.equal(await box.inputValue(), 'status');
 });
 
+check('T11 a function that the server learned completes by itself; chips write the filter', async (app, p, r) => {
+  r.faults.hook = (req, res) => { if (!req.url.startsWith('/api/collections/meta/filter-language')) return false; res.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify({ functions: [{ name: 'soundsLike', params: [{ name: 'a' }, { name: 'b' }], doc: 'same sound' }], macros: ['@lastFullMoon'], modifiers: {} })); return true; };
+  await list(app, p, 'posts');
+  const box = filterBox(p);
+  await box.pressSequentially('sounds');
+  await p.waitForSelector('.list [role=option] >> text=soundsLike()');
+  await box.fill('');
+  await box.pressSequentially('created > @lastF');
+  await p.waitForSelector('.list [role=option] >> text=@lastFullMoon');
+  await box.press('Escape');
+  await box.fill('');
+  await p.getByRole('button', { name: 'Conditions' }).click();
+  await p.getByRole('button', { name: 'Add a condition' }).click();
+  await p.locator('.chips .option', { hasText: 'status' }).click();
+  await p.locator('.chips select[aria-label=Value]').selectOption('draft');
+  await p.locator('.chips .btn.primary').click();
+  await p.waitForFunction(() => document.querySelector('.content textarea[role=combobox]').value === "status = 'draft'");
+  await p.getByRole('button', { name: 'Add a condition' }).click();
+  await p.locator('.chips .option', { hasText: 'tags' }).click();
+  await p.locator('.chips select[aria-label=Value]').selectOption('red');
+  await p.locator('.chips .btn.primary').click();
+  await p.waitForFunction(() => document.querySelector('.content textarea[role=combobox]').value === "status = 'draft' && tags:each ?= 'red'");
+  await p.getByRole('button', { name: "Remove status = 'draft'" }).click();
+  await p.waitForFunction(() => document.querySelector('.content textarea[role=combobox]').value === "tags:each ?= 'red'");
+  await p.waitForFunction(() => Number(document.querySelector('[role=grid]')?.getAttribute('aria-rowcount')) > 20);
+});
+
 check('T12 a wrong filter: underlined before Enter, old rows stay, no toast', async (app, p) => {
   await list(app, p, 'posts');
   const rows = await p.locator('.body [role=row]').count();
@@ -111,6 +153,18 @@ check('T13 words: an id finds its record, 12 does not search dates', async (app,
   await p.waitForTimeout(200);
   const url = decodeURIComponent(app.requests('GET', '/posts/records')[0].url.replace(/\+/g, ' '));
   assert.ok(url.includes('views = 12') && !url.includes('created ~') && !url.includes('publish_at ~'), url);
+});
+
+check('T13 words in a collection with full text use it', async (app, p) => {
+  await app.api('POST', '/api/collections', { name: 'texts', type: 'base', fields: [{ name: 'title', type: 'text', fullText: true, presentable: true }] });
+  for (const title of ['an index of rivers', 'a guide to the index', 'nothing of both']) await app.api('POST', '/api/collections/texts/records', { title });
+  await list(app, p, 'texts');
+  app.clear();
+  await filterBox(p).fill('index guide');
+  await filterBox(p).press('Enter');
+  await p.waitForFunction(() => document.querySelector('[role=grid]')?.getAttribute('aria-rowcount') === '2');
+  const sent = app.requests('GET', '/texts/records').map((c) => decodeURIComponent(c.url.replace(/\+/g, ' ')));
+  assert.ok(sent.some((u) => u.includes("fts(title, 'index guide') = true")), sent.join('\n'));
 });
 
 check('T14 100,000 rows: to the end, no duplicates while rows are inserted, heap', async (app, p) => {
@@ -158,48 +212,103 @@ check('T15 cells by keyboard: exactly that field, undo, a refusal keeps the text
   await p.waitForSelector('.td.wrong >> text=NOT A SLUG');
 });
 
-check('T16 switching back: rows at once, the total moves nothing', async (app, p) => {
+check('T15 ranges: copy, paste onto several cells with a preview, clear', async (app, p) => {
+  await app.context.grantPermissions(['clipboard-read', 'clipboard-write']);
+  await list(app, p, 'posts', `&cols=slug,views,featured&filter=${encodeURIComponent("slug ~ 'post-6'")}&sort=slug`);
+  const grid = p.locator('[role=grid]');
+  await grid.focus();
+  await p.keyboard.press('Control+Home');
+  await p.keyboard.press('Shift+ArrowDown');
+  await p.keyboard.press('Shift+ArrowRight');
+  assert.equal(await p.locator('.td.ranged').count(), 4);
+  await p.keyboard.press('Control+c');
+  await p.waitForSelector('.toast >> text=Copied');
+  const text = await p.evaluate(() => navigator.clipboard.readText());
+  assert.match(text, /^post-6\t222\npost-60\t420$/);
+  // 2 × 2 onto the second and third row; one value cannot be a number
+  await p.evaluate(() => navigator.clipboard.writeText('pasted-a\t1\npasted-b\tmany'));
+  await p.keyboard.press('Control+Home');
+  await p.keyboard.press('ArrowDown');
+  await p.keyboard.press('Control+v');
+  await p.waitForSelector('dialog [role=status] >> text=3 cells in 2 records change, 1 cannot');
+  app.clear();
+  await p.locator('dialog .btn.primary').click();
+  await p.waitForSelector('dialog', { state: 'detached' });
+  const sent = app.requests('POST', '/api/batch').flatMap((c) => JSON.parse(c.body).requests.map((x) => x.body));
+  assert.deepEqual(sent, [{ slug: 'pasted-a', views: 1 }, { slug: 'pasted-b' }]);
+  // one value onto a range fills it
+  await list(app, p, 'posts', `&cols=slug,views&filter=${encodeURIComponent("slug ~ 'pasted'")}&sort=slug`);
+  await p.evaluate(() => navigator.clipboard.writeText('55'));
+  await grid.focus();
+  await p.keyboard.press('Control+Home');
+  await p.keyboard.press('ArrowRight');
+  await p.keyboard.press('Shift+ArrowDown');
+  await p.keyboard.press('Control+v');
+  await p.locator('dialog .btn.primary').click();
+  await p.waitForSelector('dialog', { state: 'detached' });
+  assert.deepEqual((await app.api('GET', `/api/collections/posts/records?filter=${encodeURIComponent("slug ~ 'pasted'")}`)).items.map((x) => x.views), [55, 55]);
+  await grid.focus();
+  await p.keyboard.press('Control+Home');
+  await p.keyboard.press('ArrowRight');
+  await p.keyboard.press('Shift+ArrowDown');
+  await p.keyboard.press('Delete');
+  await p.locator('dialog .btn.primary').click();
+  await p.waitForSelector('dialog', { state: 'detached' });
+  assert.deepEqual((await app.api('GET', `/api/collections/posts/records?filter=${encodeURIComponent("slug ~ 'pasted'")}`)).items.map((x) => x.views), [0, 0]);
+});
+
+check('T16 switching back: rows of before at once, though the server is slow; the total moves nothing', async (app, p, r) => {
   await list(app, p, 'posts');
+  await p.waitForFunction(() => document.querySelector('[aria-live=polite].num')?.textContent === '137' || Number(document.querySelector('[aria-live=polite].num')?.textContent) > 100);
   await p.evaluate(() => { location.hash = '#/collections?collection=comments'; });
   await p.waitForSelector('h1 >> text=comments');
   await p.waitForSelector('[role=gridcell]');
-  await p.waitForTimeout(300);
+  await p.waitForLoadState('networkidle');
+  // every list takes two seconds from here on: what is shown sooner was kept
+  r.faults.hook = (req, res) => { if (!/posts\/records/.test(req.url) || req.slowed) return false; req.slowed = true; setTimeout(() => r.handle(req, res), 2000); return true; };
   const ms = await p.evaluate(async () => {
     window.cls = 0;
     new PerformanceObserver((l) => { for (const e of l.getEntries()) if (!e.hadRecentInput) window.cls += e.value; }).observe({ type: 'layout-shift', buffered: false });
     const t = performance.now();
     location.hash = '#/collections?collection=posts';
-    for (let i = 0; i < 500; i++) { await new Promise((r) => setTimeout(r, 1)); if (document.querySelector('h1').textContent === 'posts' && document.querySelector('.body a.id')) break; }
+    for (let i = 0; i < 800; i++) { await new Promise((go) => setTimeout(go, 1)); if (document.querySelector('h1').textContent === 'posts' && document.querySelector('.body a.id')) break; }
     return performance.now() - t;
   });
-  assert.ok(ms < 100, `${ms} ms`);
-  await p.waitForTimeout(800);
+  assert.ok(ms < 1000, `${ms} ms`);
+  await p.waitForLoadState('networkidle');
   assert.ok((await p.evaluate(() => window.cls)) < 0.01);
 });
 
-check('T17 delete 121 rows, one is blocked: report, names typed', async (app, p, r) => {
-  await list(app, p, 'posts', `&filter=${encodeURIComponent('views >= 0')}`);
-  const first = r.data.ids[10];
+check('T17 delete 120 rows, one is blocked: named beforehand, name typed, 119 and 1 reported, retry', async (app, p) => {
+  const parents = await app.api('POST', '/api/collections', { name: 'parents', type: 'base', fields: [{ name: 'title', type: 'text', presentable: true }] });
+  const holders = await app.api('POST', '/api/collections', { name: 'holders', type: 'base', fields: [{ name: 'parent', type: 'relation', collectionId: parents.id, maxSelect: 1, required: true }] });
+  const ids = [];
+  for (let i = 0; i < 120; i += 60) ids.push(...(await app.api('POST', '/api/batch', { requests: Array.from({ length: 60 }, (_, k) => ({ method: 'POST', url: '/api/collections/parents/records', body: { title: `parent ${i + k}` } })) })).map((x) => x.body.id));
+  const held = await app.api('POST', '/api/collections/holders/records', { parent: ids[70] });
+  // few rows: what blocks is counted beforehand
+  await list(app, p, 'parents', `&filter=${encodeURIComponent(`id = '${ids[70]}' || id = '${ids[71]}'`)}`);
   await p.locator('[role=grid]').focus();
   await p.keyboard.press('Control+a');
-  await p.waitForSelector('.bulk >> text=50 selected');
+  await p.locator('.bulk button.danger').click();
+  await p.waitForSelector('dialog >> text=1 of holders.parent need it');
+  await p.locator('dialog button', { hasText: 'Cancel' }).click();
+  // all of them: the name has to be typed
+  await list(app, p, 'parents');
+  await p.locator('[role=grid]').focus();
+  await p.keyboard.press('Control+a');
   await p.locator('.bulk button', { hasText: 'that match' }).click();
-  await p.waitForSelector('.bulk >> text=137 selected');
+  await p.waitForSelector('.bulk >> text=120 selected');
   await p.locator('.bulk button.danger').click();
   const yes = p.locator('dialog .btn.fill');
   assert.ok(await yes.isDisabled());
-  await p.locator('dialog button', { hasText: 'Cancel' }).click();
-  // few rows: the blocker is named beforehand
-  await app.fresh(`#/collections?collection=posts&filter=${encodeURIComponent(`id = '${first}' || id = '${r.data.ids[11]}'`)}`);
-  await p.waitForSelector('[role=gridcell]');
-  await p.locator('[role=grid]').focus();
-  await p.keyboard.press('Control+a');
-  await p.locator('.bulk button.danger').click();
-  await p.waitForSelector('dialog >> text=pinned_posts.post need it');
-  await p.waitForSelector('dialog >> text=comments.post are deleted with it');
-  await p.locator('dialog .btn.fill').click();
-  await p.waitForSelector('dialog >> text=1 done, 1 failed');
-  await p.waitForSelector('dialog button >> text=Try the failed ones again');
+  await p.locator('dialog input').fill('parents');
+  await yes.click();
+  await p.waitForSelector('dialog >> text=119 done, 1 failed', { timeout: 30_000 });
+  await p.waitForSelector(`dialog td >> text=${ids[70]}`);
+  await app.api('DELETE', `/api/collections/holders/records/${held.id}`);
+  await p.getByRole('button', { name: 'Try the failed ones again' }).click();
+  await p.waitForSelector('.empty >> text=There are no records yet');
+  assert.ok(holders.id);
 });
 
 check('T18 export 100,000 rows while others insert: none twice, none missing', async (app, p) => {
@@ -217,6 +326,19 @@ check('T18 export 100,000 rows while others insert: none twice, none missing', a
   const set = new Set(ids);
   for (let i = 1; i <= 100000; i += 777) assert.ok(set.has(`r${String(i).padStart(14, '0')}`));
   assert.ok(ids.length >= 100000);
+  // cancel: nothing more is asked
+  await p.keyboard.press('Escape');
+  await p.waitForSelector('dialog', { state: 'detached' });
+  await p.getByRole('button', { name: 'More' }).first().click();
+  await p.getByRole('menuitem', { name: 'Export…' }).click();
+  app.clear();
+  await p.locator('dialog .btn.primary').click();
+  await p.waitForFunction(() => /\d/.test(document.querySelector('dialog [role=status]')?.textContent ?? ''));
+  await p.locator('dialog').getByRole('button', { name: /Stop|Cancel/ }).first().click();
+  const then = app.requests('GET', '/big/records').length;
+  assert.ok(then < 60, `${then} pages were read`);
+  await p.waitForLoadState('networkidle');
+  assert.ok(app.requests('GET', '/big/records').length <= then + 1);
 }, { limit: 120_000 });
 
 check('T19 import 10,000 rows, 30 bad; upsert twice changes nothing', async (app, p) => {
@@ -235,245 +357,35 @@ check('T19 import 10,000 rows, 30 bad; upsert twice changes nothing', async (app
   await feed();
   await p.locator('dialog .btn.primary').click();
   await p.waitForSelector('dialog >> text=9970 rows are fine, 30 are not');
+  // two of the thirty are corrected in place
+  for (const n of [2, 3]) { await p.getByLabel(`price ${n}`).fill('7'); await p.getByLabel(`price ${n}`).press('Tab'); }
+  await p.getByRole('button', { name: 'Check again' }).click();
+  await p.waitForSelector('dialog >> text=9972 rows are fine, 28 are not');
   await p.locator('dialog .btn.primary').click();
-  await p.waitForSelector('dialog >> text=9970 done, 0 failed', { timeout: 60_000 });
+  await p.waitForSelector('dialog >> text=9972 done, 0 failed', { timeout: 60_000 });
   const longest = await p.evaluate(() => window.long);
   console.log(`     longest task ${Math.round(longest)} ms`);
   assert.ok(longest < 200, `long task ${longest} ms`);
   await p.locator('dialog .btn.primary').click();
+  // update or create by slug, twice: the second time nothing changes
+  const rows = async () => (await app.sql("SELECT slug, price, tags, category FROM goods WHERE slug LIKE 's1%' ORDER BY slug")).map((x) => x.join()).join('\n');
+  const upsert = async () => {
+    await p.getByRole('button', { name: 'More' }).first().click();
+    await p.getByRole('menuitem', { name: 'Import…' }).click();
+    await p.locator('dialog textarea').fill('slug,price\ns1,1001\ns10,1010\nfresh-one,1');
+    await p.locator('dialog .btn.primary').click();
+    await p.locator('dialog select', { has: p.locator('option[value=upsert]') }).selectOption('upsert');
+    await p.locator('dialog .btn.primary').click();
+    await p.waitForSelector('dialog >> text=3 rows are fine');
+    await p.locator('dialog .btn.primary').click();
+    await p.waitForSelector('dialog >> text=3 done, 0 failed');
+    await p.locator('dialog .btn.primary').click();
+    await p.waitForSelector('dialog', { state: 'detached' });
+  };
+  await upsert();
+  const once = await rows();
+  assert.match(once, /s10,1010,/);
+  await upsert();
+  assert.equal(await rows(), once);
+  assert.equal((await app.sql("SELECT count(*) FROM goods WHERE slug = 'fresh-one'"))[0][0], 1);
 }, { limit: 120_000 });
-
-check('T20 dirty drawer: Back, next record, collection, logout ask; Stay keeps', async (app, p) => {
-  await list(app, p, 'posts');
-  await p.locator('a.id').nth(2).click();
-  await p.waitForSelector('.drawer [data-field=title] textarea');
-  await field(p, 'title').locator('textarea').fill('dirty');
-  const url = p.url();
-  const asked = async (act) => { await act(); await p.waitForSelector('dialog >> text=Unsaved changes'); await p.locator('dialog button', { hasText: 'Stay' }).click(); await p.waitForSelector('dialog', { state: 'detached' }); assert.equal(p.url(), url); assert.equal(await field(p, 'title').locator('textarea').inputValue(), 'dirty'); };
-  await asked(() => p.goBack());
-  await asked(() => p.keyboard.press('Alt+ArrowDown'));
-  await asked(() => p.evaluate(() => { location.hash = '#/collections?collection=users'; }));
-  await asked(async () => { await p.locator('.account button').first().click(); await p.getByRole('menuitem', { name: 'Sign out' }).click(); });
-  app.clear();
-  await p.goBack();
-  await p.waitForSelector('dialog');
-  await p.locator('dialog button', { hasText: 'Save' }).click();
-  await p.waitForSelector('.drawer', { state: 'detached' });
-  assert.deepEqual(JSON.parse(app.requests('PATCH')[0].body), { title: 'dirty' });
-});
-
-check('T21 T22 two people: different fields survive, the same field asks', async (app, p, r) => {
-  const id = r.data.ids[20];
-  await openRecord(app, p, id);
-  await app.api('PATCH', `/api/collections/posts/records/${id}`, { slug: 'by-somebody' });
-  await field(p, 'title').locator('textarea').fill('mine');
-  await p.waitForTimeout(1100);
-  await p.keyboard.press('Control+s');
-  await p.waitForSelector('.toast >> text=slug');
-  await p.waitForSelector('[data-field=slug] >> text=changed by somebody else');
-  const now = await app.api('GET', `/api/collections/posts/records/${id}`);
-  assert.deepEqual([now.title, now.slug], ['mine', 'by-somebody']);
-  await app.api('PATCH', `/api/collections/posts/records/${id}`, { title: 'theirs' });
-  await field(p, 'title').locator('textarea').fill('mine again');
-  await p.waitForTimeout(1100);
-  app.clear();
-  await p.keyboard.press('Control+s');
-  await p.waitForSelector('dialog >> text=Changed by somebody else');
-  assert.equal(app.requests('PATCH').length, 0);
-  await p.locator('dialog input[type=radio]').nth(1).check();
-  await p.locator('dialog .btn.primary').click();
-  await p.waitForFunction(() => !document.querySelector('dialog'));
-  await p.waitForTimeout(300);
-  assert.equal((await app.api('GET', `/api/collections/posts/records/${id}`)).title, 'mine again');
-});
-
-check('T23 a password is never sent unless typed', async (app, p) => {
-  const [door] = (await app.api('GET', '/api/collections/vault/records?filter=title="door"')).items;
-  const before = (await app.sql('SELECT length(pass) FROM vault WHERE title = \'door\''))[0][0];
-  await openRecord(app, p, door.id, 'vault');
-  await field(p, 'title').locator('textarea').fill('door');
-  await field(p, 'title').locator('textarea').fill('door two');
-  app.clear();
-  await p.keyboard.press('Control+s');
-  await p.waitForSelector('text=Saved');
-  assert.deepEqual(JSON.parse(app.requests('PATCH')[0].body), { title: 'door two' });
-  assert.equal((await app.sql('SELECT length(pass) FROM vault WHERE title = \'door two\''))[0][0], before);
-  assert.ok(Number(before) > 50);
-});
-
-check('T24 JSON stays as it was written', async (app, p, r) => {
-  const id = r.data.ids[100];
-  const text = async () => (await app.sql(`SELECT meta FROM posts WHERE id = '${id}'`))[0][0];
-  assert.equal(await text(), '{"big":12345678901234567890,"z":1.10,"a":1e3}');
-  await openRecord(app, p, id);
-  await field(p, 'title').locator('textarea').fill('edited title');
-  await p.keyboard.press('Control+s');
-  await p.waitForSelector('text=Saved');
-  assert.equal(await text(), '{"big":12345678901234567890,"z":1.10,"a":1e3}');
-  const code = field(p, 'meta').locator('.cm-content');
-  await code.waitFor();
-  await code.click();
-  await p.keyboard.press('Control+a');
-  const shown = await code.evaluate((n) => n.innerText);
-  assert.ok(shown.includes('12345678901234567890') && shown.includes('1.10'));
-  await p.keyboard.insertText(shown.replace('1e3', '2e3'));
-  await p.waitForTimeout(300);
-  app.clear();
-  await p.locator('.drawer footer .primary').click();
-  await p.waitForFunction(() => !document.querySelector('[data-field=meta] .revert'));
-  await p.waitForTimeout(300);
-  assert.equal(await text(), '{"big":12345678901234567890,"z":1.10,"a":2e3}');
-});
-
-check('T25 files: two new, one removed, one request; protected token only when shown', async (app, p, r) => {
-  const id = r.data.ids[0];
-  await openRecord(app, p, id);
-  const files = field(p, 'attachments');
-  await files.locator('input[type=file]').setInputFiles([{ name: 'one.txt', mimeType: 'text/plain', buffer: Buffer.from('1') }, { name: 'two.txt', mimeType: 'text/plain', buffer: Buffer.from('2') }]);
-  await files.getByRole('button', { name: /^Remove paper/ }).click();
-  app.clear();
-  await p.keyboard.press('Control+s');
-  await p.waitForSelector('text=Saved');
-  const sent = app.requests('PATCH');
-  assert.equal(sent.length, 1);
-  const now = await app.api('GET', `/api/collections/posts/records/${id}`);
-  assert.equal(now.attachments.length, 3);
-  assert.ok(!now.attachments.some((n) => n.startsWith('paper')) && now.attachments.some((n) => n.startsWith('one')));
-  await files.locator('input[type=file]').setInputFiles([{ name: 'big.bin', mimeType: 'text/plain', buffer: Buffer.alloc(300_000) }]);
-  await files.locator('.issue', { hasText: 'larger than' }).first().waitFor();
-  await app.fresh('#/collections?collection=vault');
-  await p.waitForSelector('[role=gridcell]');
-  app.clear();
-  await rowOf(p, 'paper').locator('a.id').click();
-  await p.waitForSelector('[data-field=doc]');
-  assert.equal(app.requests('POST', 'files/token').length, 0);
-  await field(p, 'doc').getByRole('button', { name: /Preview/ }).click();
-  await p.waitForSelector('dialog >> text=secret text');
-  assert.equal(app.requests('POST', 'files/token').length, 1);
-}, { allow: false });
-
-check('T26 relation: 100,000 targets, by typing; nested new; a missing one is marked', async (app, p) => {
-  await app.fresh('#/collections?collection=big_refs&record=new');
-  const input = field(p, 'target').locator('input');
-  await input.waitFor();
-  await input.fill('Row 99991');
-  const t = Date.now();
-  await p.waitForSelector('.list [role=option] >> text=Row 99991');
-  await p.keyboard.press('Enter');
-  await p.waitForSelector('[data-field=target] .chip >> text=Row 99991');
-  console.log(`     ${Date.now() - t} ms`);
-  await p.getByRole('button', { name: /Remove Row/ }).click();
-  await input.fill('brand new');
-  await p.locator('.list .new').click();
-  await p.waitForSelector('.drawer.nested [data-field=label] textarea');
-  assert.equal(await p.locator('.drawer.nested [data-field=label] textarea').inputValue(), 'brand new');
-  await p.locator('.drawer.nested footer .primary').click();
-  await p.waitForSelector('[data-field=target] .chip >> text=brand new');
-  await p.locator('.drawer:not(.nested) footer .primary').click();
-  await p.waitForSelector('text=Created');
-});
-
-check('T27 rich text: odd HTML as source, nothing rewritten, nothing runs', async (app, p, r) => {
-  await openRecord(app, p, r.data.ids[123]);
-  await field(p, 'body').locator('textarea.source').waitFor();
-  assert.match(await field(p, 'body').locator('textarea.source').inputValue(), /<my-tag>/);
-  await p.keyboard.press('Escape');
-  await p.keyboard.press('Escape');
-  await openRecord(app, p, r.data.ids[121]);
-  await field(p, 'body').locator('.source, .ProseMirror').first().waitFor();
-  assert.equal(await p.evaluate(() => window.xss), undefined);
-  await openRecord(app, p, r.data.ids[50]);
-  const pm = field(p, 'body').locator('.ProseMirror');
-  await pm.waitFor();
-  assert.equal(await field(p, 'body').locator('.revert').count(), 0);
-  await pm.locator('p').first().click();
-  await p.keyboard.press('Control+a');
-  await p.keyboard.press('Control+b');
-  await field(p, 'body').locator('.revert').waitFor();
-  await p.keyboard.press('Control+k');
-  await p.waitForSelector('dialog >> text=Address');
-  await p.keyboard.type('https://example.com/');
-  await p.keyboard.press('Enter');
-  await field(p, 'body').locator('.ProseMirror a').first().waitFor();
-  await p.keyboard.press('Control+s');
-  await p.waitForSelector('text=Saved');
-  assert.match((await app.api('GET', `/api/collections/posts/records/${r.data.ids[50]}`)).body, /<strong>/);
-});
-
-check('T28 place: no foreign request before Map; pasted pairs; 91 is refused', async (app, p, r) => {
-  await openRecord(app, p, r.data.ids[30]);
-  const lat = field(p, 'place').locator('input').first();
-  await lat.fill('42.69, 23.32');
-  assert.equal(await field(p, 'place').locator('input').nth(1).inputValue(), '23.32');
-  await lat.fill('91');
-  await field(p, 'place').locator('.issue', { hasText: 'latitude' }).waitFor();
-  assert.ok(!app.problems.some((x) => x.startsWith('foreign')));
-  await lat.fill('42.69');
-  await p.route('https://tile.openstreetmap.org/**', (route) => route.fulfill({ body: png, contentType: 'image/png' }));
-  await field(p, 'place').getByRole('button', { name: 'Map' }).click();
-  await p.waitForSelector('.leaflet-container');
-  await p.waitForTimeout(300);
-  assert.ok(app.problems.every((x) => x.startsWith('foreign request https://tile.openstreetmap.org')));
-  app.problems.length = 0;
-});
-
-check('T29 draft: after a crash it is offered; no password in storage; logout removes it', async (app, p, r) => {
-  const id = r.data.people[0].id;
-  await openRecord(app, p, id, 'users');
-  await field(p, 'name').locator('textarea').fill('Ann drafted');
-  await field(p, 'password').getByRole('button').first().click();
-  await field(p, 'password').locator('input').fill('topsecret123');
-  await p.waitForTimeout(700);
-  assert.ok(!(await p.evaluate(() => JSON.stringify(localStorage))).includes('topsecret123'));
-  const crash = await app.context.newPage();
-  app.watch(crash);
-  await p.close({ runBeforeUnload: false });
-  app.page = crash;
-  await crash.goto(`${app.front}/_/#/collections?collection=users&record=${id}`);
-  await crash.waitForSelector('text=There are unsaved changes');
-  await crash.getByRole('button', { name: 'Restore' }).click();
-  assert.equal(await crash.locator('[data-field=name] textarea').inputValue(), 'Ann drafted');
-  await crash.locator('.account button').first().click();
-  await crash.getByRole('menuitem', { name: 'Sign out' }).click();
-  await crash.locator('dialog button', { hasText: 'Discard' }).click();
-  await crash.waitForSelector('[name=password]');
-  assert.ok(!(await crash.evaluate(() => Object.keys(localStorage).some((k) => k.startsWith('draft_')))));
-});
-
-check('T61 offline: banner, data stays, the save waits for the user', async (app, p, r) => {
-  await openRecord(app, p, r.data.ids[40]);
-  await field(p, 'title').locator('textarea').fill('written offline');
-  await app.context.setOffline(true);
-  app.clear();
-  await p.keyboard.press('Control+s');
-  await p.waitForSelector('[role=alert] >> text=No connection');
-  assert.equal(await field(p, 'title').locator('textarea').inputValue(), 'written offline');
-  await app.context.setOffline(false);
-  await p.waitForFunction(() => !document.querySelector('.strip.danger'), null, { timeout: 20_000 });
-  assert.equal(app.requests('PATCH').length <= 1, true);
-  assert.notEqual((await app.api('GET', `/api/collections/posts/records/${r.data.ids[40]}`)).title, 'written offline');
-  await p.keyboard.press('Control+s');
-  await p.waitForSelector('text=Saved');
-}, { allow: true });
-
-check('T68 saved views: make, rename by menu, delete with undo', async (app, p) => {
-  await list(app, p, 'posts', `&filter=${encodeURIComponent("status = 'draft'")}`);
-  await p.getByRole('button', { name: 'Save as a view' }).click();
-  await p.keyboard.type('Drafts');
-  await p.keyboard.press('Enter');
-  await p.waitForSelector('.views a >> text=Drafts');
-  await p.reload();
-  await p.waitForSelector('.views a >> text=Drafts');
-  await p.getByRole('button', { name: 'Menu of Drafts' }).click();
-  await p.getByRole('menuitem', { name: 'Delete' }).click();
-  await p.locator('.toast button', { hasText: 'Undo' }).click();
-  await p.waitForSelector('.views a >> text=Drafts');
-});
-
-check('T67 superusers: the own account cannot be deleted in its drawer', async (app, p) => {
-  await app.fresh(`#/collections?collection=_superusers&record=${app.auth.record.id}`);
-  await p.waitForSelector('.drawer footer');
-  await p.locator('.drawer header').getByRole('button', { name: 'More' }).click();
-  assert.ok(await p.getByRole('menuitem', { name: /Delete/ }).isDisabled());
-  void App; void email; void password; void cell;
-});

@@ -27,9 +27,21 @@ check('T40 T41 logs: zoom in the URL, Back unzooms; deep link; token unreadable'
   await p.waitForSelector('.drawer table');
   const url = p.url();
   assert.ok(!(await p.evaluate(() => document.body.innerText)).includes('verysecrettoken'));
+  await app.context.grantPermissions(['clipboard-read', 'clipboard-write']);
+  await p.getByRole('button', { name: 'Copy as JSON' }).click();
+  await p.waitForSelector('.toast >> text=Copied');
+  assert.ok(!(await p.evaluate(() => navigator.clipboard.readText())).includes('verysecrettoken'));
   await p.goto('about:blank');
   await p.goto(url);
   await p.waitForSelector('.drawer table');
+  await p.keyboard.press('Escape');
+  await p.locator('.head').getByRole('button', { name: 'More' }).click();
+  const [file] = await Promise.all([p.waitForEvent('download'), p.getByRole('menuitem', { name: 'Export the loaded entries' }).click()]);
+  const exported = readFileSync(await file.path(), 'utf8');
+  assert.ok(exported.includes('nothing') && !exported.includes('verysecrettoken'));
+  // levels
+  await p.getByRole('button', { name: 'error', exact: true }).click();
+  await p.waitForFunction(() => location.hash.includes('level=8'));
 });
 
 check('T43 settings: accent and SMTP host; guard; two keys only; secrets nowhere', async (app, p) => {
@@ -62,6 +74,23 @@ check('T44 rate limits: unreachable rule flagged, the tester names the rule that
   await p.waitForSelector('text=never reached');
   await p.waitForSelector('[role=status] >> text=“*:auth”');
 });
+
+check('T44 the rule that the tester names is the one that the server applies', async () => {
+  const s = await startServer();
+  const front = await serve({ server: s.url });
+  const browser = await launch();
+  try {
+    const app = await App.open(browser, front.url), p = app.page;
+    const { rateLimits } = await app.api('GET', '/api/settings');
+    await app.api('PATCH', '/api/settings', { rateLimits: { ...rateLimits, enabled: true, rules: [{ label: 'users:auth', maxRequests: 2, duration: 60, audience: '' }, { label: '*:auth', maxRequests: 900, duration: 60, audience: '' }, { label: '/api/', maxRequests: 3000, duration: 60, audience: '' }] } });
+    await app.fresh('#/settings/rate-limits');
+    await p.waitForSelector('tbody tr');
+    await p.waitForSelector('[role=status] >> text=“users:auth”');
+    const status = [];
+    for (let i = 0; i < 4; i++) status.push((await fetch(`${front.url}/api/collections/users/auth-with-password`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{"identity":"a","password":"b"}' })).status);
+    assert.deepEqual(status, [400, 400, 429, 429]);
+  } finally { await browser.close(); front.close(); await s.stop(); }
+}, { own: true });
 
 check('T45 superuser addresses without the own one need its name typed', async (app, p) => {
   await app.fresh('#/settings/superuser-ips');
@@ -122,22 +151,33 @@ check('T47 SQL: read only blocks, confirmation counts, 1,000-row notice, error',
   await p.waitForSelector('dialog >> text=It touches 1 rows');
   await p.locator('dialog .btn.fill').click();
   await p.waitForSelector('[role=status] >> text=1 rows changed');
-  await type('SELECT * FROM big');
+  await type('WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM s WHERE i<1200) SELECT * FROM s');
   await p.keyboard.press('Control+Enter');
   await p.waitForSelector('text=1,000 rows');
   await p.waitForSelector('.result [role=gridcell]');
-  await type('SELECT nope FROM big');
+  await type('SELECT nope FROM posts');
   await p.keyboard.press('Control+Enter');
   await p.waitForSelector('.bar.danger >> text=nope');
 });
 
-check('T69 crons: the next run, run now', async (app, p) => {
+check('T69 crons: the next run is the real one; run now shows what was logged', async (app, p) => {
+  await p.clock.install({ time: new Date('2026-05-05T11:59:30Z') });
   await app.fresh('#/settings/crons');
-  await p.waitForSelector('td >> text=__pbLogsCleanup__');
+  const row = p.locator('tr', { hasText: '__pbLogsCleanup__' });
+  await row.waitFor();
+  const { expression } = (await app.api('GET', '/api/crons')).find((c) => c.id === '__pbLogsCleanup__');
+  assert.equal(expression, '0 */6 * * *');
+  await row.locator('td >> text=2026-05-05 12:00').waitFor();
+  // a minute later the next one is six hours away
+  await p.clock.runFor(60_000);
+  await row.locator('td >> text=2026-05-05 18:00').waitFor();
   app.clear();
-  await p.locator('tr', { hasText: '__pbLogsCleanup__' }).getByRole('button').click();
+  await row.getByRole('button').click();
   await p.waitForSelector('.toast >> text=Started');
-  assert.ok(app.requests('POST', '/api/crons/__pbLogsCleanup__').length === 1);
+  assert.equal(app.requests('POST', '/api/crons/__pbLogsCleanup__').length, 1);
+  await p.waitForSelector('[data-ran]');
+  for (let i = 0; i < 5; i++) { await p.clock.runFor(2100); await p.waitForLoadState('networkidle'); }
+  await p.waitForSelector('[data-ran] p:not(:has(.spin))');
 });
 
 check('T70 mail: the test mail is sent, a hidden placeholder is flagged', async (app, p) => {
@@ -149,6 +189,22 @@ check('T70 mail: the test mail is sent, a hidden placeholder is flagged', async 
   await p.locator('dialog .btn.primary').click();
   await p.waitForSelector('.toast >> text=Sent');
   assert.match(await mail.next(0), /test@example\.com/);
+  // the preview of a template says what the mail says
+  const users = await app.api('GET', '/api/collections/users');
+  await app.api('PATCH', '/api/collections/users', { resetPasswordTemplate: { subject: 'Hello from {APP_NAME}', body: '<p>Reset at <b>{APP_NAME}</b></p><p><a href="{APP_URL}/_/#/auth/confirm-password-reset/{TOKEN}">Reset</a></p>' } });
+  await app.api('POST', '/api/settings/test/email', { email: 'other@example.com', template: 'password-reset', collection: 'users' });
+  const words = (html) => html.replace(/<style[\s\S]*?<\/style>/g, '').replace(/<[^>]*>/g, ' ').replace(/\s+/g, ' ').trim();
+  const sent = await mail.next(1);
+  await app.fresh('#/collections?collection=users&edit=options');
+  await p.locator('.drawer summary', { hasText: 'Password reset' }).click();
+  await p.locator('.drawer details[open]').getByRole('button', { name: 'Preview' }).click();
+  const frame = await p.locator('.drawer details[open] iframe').getAttribute('srcdoc');
+  const shown = words(frame);
+  assert.equal(shown, 'Reset at Acme Reset');
+  assert.ok(words(sent).includes(shown), words(sent).slice(0, 400));
+  assert.match(sent, /Hello from Acme/);
+  assert.equal(await p.locator('.drawer details[open] strong').first().textContent(), 'Hello from Acme');
+  await app.api('PATCH', '/api/collections/users', { resetPasswordTemplate: users.resetPasswordTemplate });
   await app.api('PATCH', '/api/settings', { smtp: { enabled: false } });
   mail.close();
   await app.fresh('#/collections?collection=users&edit=options');
@@ -175,7 +231,12 @@ check('T62 production lock: nothing changes without unlock', async (app, p) => {
     await p.waitForSelector('.drawer');
     assert.equal(await p.locator('.drawer footer').count(), 0);
     await p.keyboard.press('Escape');
+    await p.clock.install();
     await p.getByRole('button', { name: 'Unlock for 15 minutes' }).click();
     await p.waitForSelector('text=New collection');
+    // and locked again after a quarter of an hour
+    await p.clock.runFor(15 * 60_000 + 1000);
+    await p.waitForSelector('text=Production lock');
+    assert.equal(await p.locator('text=New collection').count(), 0);
   } finally { await app.api('PATCH', '/api/settings', { meta: { hideControls: false } }); }
 });
