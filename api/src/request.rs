@@ -254,6 +254,12 @@ impl Req {
         })
     }
 
+    /// The pattern of the route, `GET /api/x/{id}`; empty before it is known.
+    #[must_use]
+    pub fn pattern(&self) -> &str {
+        self.route.as_ref().map_or("", |route| &route.pattern)
+    }
+
     /// The caller's address, trusted proxies considered.
     #[must_use]
     pub fn real_ip(&self) -> IpAddr {
@@ -370,6 +376,8 @@ pub struct Exchange {
     pub head: Arc<Head>,
     /// Who asks.
     pub caller: Caller,
+    /// Headers for the answer, whoever gives it.
+    pub headers: Mutex<HeaderMap>,
     response: Mutex<Option<Response>>,
     complaint: Mutex<Option<String>>,
 }
@@ -378,7 +386,13 @@ impl Exchange {
     /// An exchange without an answer yet.
     #[must_use]
     pub fn new(head: Arc<Head>, caller: Caller) -> Self {
-        Self { head, caller, response: Mutex::default(), complaint: Mutex::default() }
+        Self {
+            head,
+            caller,
+            headers: Mutex::default(),
+            response: Mutex::default(),
+            complaint: Mutex::default(),
+        }
     }
 
     /// The exchange behind an event.
@@ -397,6 +411,7 @@ impl Exchange {
     pub fn is_answered(&self) -> bool {
         self.response.lock().is_some()
     }
+
     /// Leaves what only the log may know of a request that is answered as if all were well: see [`Req::log_error`].
     pub(crate) fn complain(&self, text: String) {
         *self.complaint.lock() = Some(text);
@@ -408,7 +423,9 @@ impl Exchange {
     /// The answer; a handler that skipped the rest and wrote nothing answers an empty 200.
     #[must_use]
     pub fn take(&self) -> Response {
-        self.response.lock().take().unwrap_or_else(|| Response::empty(200))
+        let mut response = self.response.lock().take().unwrap_or_else(|| Response::empty(200));
+        response.headers.extend(std::mem::take(&mut *self.headers.lock()));
+        response
     }
 }
 
