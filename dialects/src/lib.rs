@@ -30,6 +30,8 @@
 //! assert_eq!(sql.params.len(), 2);
 //! ```
 
+#![deny(missing_docs)]
+
 pub mod catalog;
 pub mod claim;
 pub mod ddl;

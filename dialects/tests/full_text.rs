@@ -14,9 +14,8 @@ use filter_lang::{
     Flags, Resolver, parse,
     plan::Plan,
     prim::words,
-    schema::{Class, Collection, CollectionKind, Field, Schema},
+    schema::{Class, Collection, Field, Schema},
     scope::Scope,
-    value::Affinity,
 };
 use support::{
     common::{Memory, Record},
@@ -24,29 +23,15 @@ use support::{
 };
 
 fn field(name: &str, target: Option<&str>) -> Field {
-    let class = if target.is_some() { Class::Relation } else { Class::Text };
-    let target = target.map(str::to_owned);
-    Field {
-        name: name.into(),
-        class,
-        hidden: false,
-        multiple: false,
-        target,
-        affinity: Affinity::Text,
+    match target {
+        Some(target) => Field::new(name, Class::Relation).to(target),
+        None => Field::new(name, Class::Text),
     }
 }
 
 fn collection(name: &str, fields: Vec<Field>, full_text: &[&str]) -> Arc<Collection> {
-    Arc::new(Collection {
-        id: format!("{name}_id"),
-        name: name.into(),
-        kind: CollectionKind::Base,
-        list_rule: None,
-        fields,
-        unique_fields: Vec::new(),
-        indexed_fields: Vec::new(),
-        full_text: full_text.iter().map(ToString::to_string).collect(),
-    })
+    let table = Collection::new(name).id(format!("{name}_id")).with_all(fields);
+    Arc::new(table.full_text(full_text.iter().copied()))
 }
 
 /// `posts` with an index over two fields and `notes` that name posts, `n` rows each.
@@ -87,9 +72,8 @@ fn memory(n: usize) -> Memory {
 
 fn plan(memory: &Memory, on: &str, filter: &str) -> Plan {
     let scope = Scope { now_ms: 0, ..Scope::default() };
-    let mut resolver = Resolver::new(memory, memory.collection(on).unwrap(), &scope);
-    resolver.filter(&parse(filter).unwrap(), Flags::RULE).unwrap();
-    resolver.finish()
+    let resolver = Resolver::new(memory, memory.collection(on).unwrap(), &scope);
+    resolver.filter(&parse(filter).unwrap(), Flags::RULE).unwrap().finish()
 }
 
 fn page(d: Dialect, plan: &Plan) -> Sql {
@@ -227,7 +211,7 @@ fn texts_of_searches() {
         ("title, 'x', 'german'", "the only search configuration is 'simple'"),
     ] {
         let scope = Scope::default();
-        let mut resolver = Resolver::new(&memory, memory.collection("posts").unwrap(), &scope);
+        let resolver = Resolver::new(&memory, memory.collection("posts").unwrap(), &scope);
         let ast = parse(&format!("fts({args}) = true")).unwrap();
         let error = resolver.filter(&ast, Flags::RULE).unwrap_err();
         assert!(error.to_string().ends_with(&format!("[fts] {why}")), "{error}");

@@ -12,7 +12,7 @@ use dialects::{
 use filter_lang::{
     MAX_FILTER_BYTES, Resolver,
     plan::Plan,
-    schema::{Class, Collection, CollectionKind, Field},
+    schema::{Class, Collection, Field},
     scope::Scope,
     value::Affinity,
 };
@@ -48,10 +48,9 @@ impl PlainTable {
         let refused = |e: filter_lang::Error| Error::Filter(e.to_string());
         if !filter.is_empty() {
             let ast = filter_lang::parse(filter).map_err(refused)?;
-            resolver.filter(&ast, flags).map_err(refused)?;
+            resolver = resolver.filter(&ast, flags).map_err(refused)?;
         }
-        resolver.sort(sort, flags).map_err(refused)?;
-        let plan = resolver.finish();
+        let plan = resolver.sort(sort, flags).map_err(refused)?.finish();
         match plan.broken {
             Some(reason) => Err(Error::Filter(reason.into())),
             None => Ok(plan),
@@ -92,24 +91,11 @@ impl PlainTable {
     }
 
     fn collection(&self) -> Arc<Collection> {
-        let field = |(name, class, affinity): &(&str, Class, Affinity)| Field {
-            name: (*name).into(),
-            class: *class,
-            hidden: false,
-            multiple: false,
-            target: None,
-            affinity: *affinity,
+        let field = |(name, class, affinity): &(&str, Class, Affinity)| {
+            Field::new(*name, *class).affinity(*affinity)
         };
-        let owned = |names: &[&str]| names.iter().map(|name| (*name).into()).collect();
-        Arc::new(Collection {
-            id: self.name.into(),
-            name: self.name.into(),
-            kind: CollectionKind::Base,
-            list_rule: None,
-            fields: self.columns.iter().map(field).collect(),
-            unique_fields: owned(self.unique),
-            indexed_fields: owned(self.indexed),
-            full_text: Vec::new(),
-        })
+        let table = Collection::new(self.name).with_all(self.columns.iter().map(field));
+        let table = self.unique.iter().fold(table, |table, name| table.unique(*name));
+        Arc::new(self.indexed.iter().fold(table, |table, name| table.index(*name)))
     }
 }

@@ -122,10 +122,18 @@ impl<'p> Walk<'p> {
     /// What orders the base rows by insertion.
     pub fn row_id(&mut self) {
         self.push("b.");
-        self.push(self.row_id_of(self.node(NodeId::BASE)));
+        self.push_row_id(self.node(NodeId::BASE));
     }
 
-    pub(super) fn row_id_of(&self, node: &Node) -> &'static str {
+    pub(super) fn push_row_id(&mut self, node: &Node) {
+        let collection = node.collection.as_deref();
+        if let Some(column) = collection.and_then(|c| c.tie_break.as_deref()) {
+            return self.ident(column);
+        }
+        self.push(self.own_row_id(node));
+    }
+
+    fn own_row_id(&self, node: &Node) -> &'static str {
         let fields = node.collection.iter().flat_map(|c| &c.fields);
         let is_column = |name: &str| fields.clone().any(|f| f.name.eq_ignore_ascii_case(name));
         self.spell.row_id(&is_column).unwrap_or("\"id\"")

@@ -311,8 +311,11 @@ impl Spell for Postgres {
     fn linked(&self, w: &mut Walk<'_>, column: &str, multiple: bool, parents: Value) {
         let table = ident(&w.plan.base.name);
         let name = format!("x.{}", ident(column));
-        let order =
-            if w.plan.base.kind == CollectionKind::View { "" } else { " ORDER BY x._rowid_" };
+        let order = match &w.plan.base.tie_break {
+            _ if w.plan.base.kind == CollectionKind::View => String::new(),
+            Some(column) => format!(" ORDER BY x.{}", ident(column)),
+            None => " ORDER BY x._rowid_".to_owned(),
+        };
         w.push("jsonb_array_elements_text((");
         w.param(parents);
         w.push("::text)::jsonb) AS p(value) CROSS JOIN LATERAL (SELECT x.\"id\" FROM ");
@@ -320,7 +323,7 @@ impl Spell for Postgres {
         w.push(" AS x WHERE ");
         w.push(&name);
         w.push(if multiple { " @> to_jsonb(p.value)" } else { " = p.value" });
-        w.push(order);
+        w.push(&order);
         w.push(" LIMIT 1000) AS k JOIN ");
         w.push(&table);
         w.push(" AS b ON b.\"id\" = k.\"id\"");

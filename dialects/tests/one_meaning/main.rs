@@ -122,10 +122,9 @@ impl Case {
     }
 
     fn plan(&self, memory: &Memory) -> Result<Plan, Error> {
-        let mut resolver = Resolver::new(memory, Arc::clone(&self.base), &self.scope);
-        resolver.filter(&parse(&self.filter)?, self.flags)?;
-        resolver.sort(&self.sort, self.flags)?;
-        Ok(resolver.finish())
+        let resolver = Resolver::new(memory, Arc::clone(&self.base), &self.scope);
+        let resolver = resolver.filter(&parse(&self.filter)?, self.flags)?;
+        Ok(resolver.sort(&self.sort, self.flags)?.finish())
     }
 }
 

@@ -495,14 +495,12 @@ impl Field {
     /// The field as filters see it.
     #[must_use]
     pub fn to_filter(&self) -> filter_lang::schema::Field {
-        filter_lang::schema::Field {
-            name: self.name.clone(),
-            class: self.kind.class(),
-            hidden: self.hidden,
-            multiple: self.kind.multiple(),
-            target: self.kind.target().map(str::to_owned),
-            affinity: self.kind.affinity(),
-        }
+        let mut field = filter_lang::schema::Field::new(self.name.clone(), self.kind.class())
+            .affinity(self.kind.affinity());
+        field.hidden = self.hidden;
+        field.multiple = self.kind.multiple();
+        field.target = self.kind.target().map(str::to_owned);
+        field
     }
 }
 
