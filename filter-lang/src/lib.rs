@@ -51,6 +51,7 @@ pub mod func;
 pub mod hint;
 mod json;
 pub mod judge;
+pub mod language;
 mod lex;
 mod op;
 mod parse;

@@ -7,7 +7,7 @@ use std::{
     net::IpAddr,
     sync::{
         Arc, Weak,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicU8, AtomicU64, Ordering},
     },
     task::{Context, Poll, Waker},
 };
@@ -22,7 +22,10 @@ use super::{
     record::Record,
     topic::Topic,
 };
-use crate::id;
+use crate::{
+    id,
+    time::{self, Timestamp},
+};
 
 /// Who finds clients by what they listen to and by their auth record: it makes the changes of both.
 pub(crate) trait Keeper: Send + Sync {
@@ -107,6 +110,8 @@ pub struct Client {
     id: Box<str>,
     ip: IpAddr,
     number: u64,
+    connected: Timestamp,
+    sent: AtomicU64,
     flags: AtomicU8,
     state: Mutex<State>,
     /// Told when the queue has become short, and when the client ends.
@@ -136,6 +141,8 @@ impl Client {
             id: id::random(ID_LEN, ALPHABET).into(),
             ip,
             number,
+            connected: time::now(),
+            sent: AtomicU64::new(0),
             flags: AtomicU8::new(0),
             state: Mutex::default(),
             changed: Notify::new(),
@@ -152,6 +159,16 @@ impl Client {
     #[must_use]
     pub fn ip(&self) -> IpAddr {
         self.ip
+    }
+    /// When it connected.
+    #[must_use]
+    pub fn connected(&self) -> Timestamp {
+        self.connected
+    }
+    /// How many messages it was given.
+    #[must_use]
+    pub fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
     }
     pub(crate) fn number(&self) -> u64 {
         self.number
@@ -250,6 +267,7 @@ impl Client {
             }
             state.queued_bytes = bytes;
             state.queue.push_back(message.clone());
+            self.sent.fetch_add(1, Ordering::Relaxed);
             state.waker.take()
         };
         if let Some(waker) = waker {
