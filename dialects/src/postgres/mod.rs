@@ -95,10 +95,6 @@ impl Idiom for Postgres {
         false
     }
 
-    fn is_taken(&self, column: &str) -> bool {
-        ["tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"].contains(&column)
-    }
-
     fn holds_any_text(&self) -> bool {
         false
     }

@@ -11,6 +11,7 @@
 //! | [`raw`] | SQL that users wrote |
 
 pub mod announce;
+mod backend;
 mod claims;
 mod database;
 mod error;

@@ -7,7 +7,10 @@ use sql_text::{marks, statement};
 
 pub use sql_text::statement::Statements;
 
-use super::{Database, Db, Result, Sql, database::Backend, sqlite, tx};
+use super::{
+    Db, Result, Sql, Tx,
+    backend::{Backend, Transaction, on},
+};
 
 /// PostgreSQL's name of a column that has none.
 const UNNAMED: &str = "?column?";
@@ -65,15 +68,9 @@ pub fn name_columns(text: &str, found: &mut TextRows) {
 /// What the driver says; `empty query` without a statement.
 pub async fn read(db: &Db, sql: Sql, max_rows: usize, limit: Duration) -> Result<TextRows> {
     match db {
-        Db::Tx(tx) => match &tx.kind {
-            tx::Kind::Sqlite(tx) => sqlite::raw::read_tx(tx, sql, max_rows).await,
-            tx::Kind::Postgres(tx) => Box::pin(tx.raw_read(&sql, max_rows)).await,
-        },
-        Db::Pool(Database(Backend::Sqlite(database))) => {
-            sqlite::raw::read(database, sql, max_rows, limit).await
-        }
-        Db::Pool(Database(Backend::Postgres(database))) => {
-            database.raw_read(&sql, max_rows, limit).await
+        Db::Tx(tx) => on!(AnyTx, &tx.any, tx => Transaction::raw_read(tx, sql, max_rows).await),
+        Db::Pool(pool) => {
+            on!(AnyBackend, &pool.0, db => Backend::raw_read(db, sql, max_rows, limit).await)
         }
     }
 }
@@ -97,11 +94,8 @@ pub async fn write(db: &Db, sql: Sql, limit: Duration) -> Result<u64> {
     Ok(changes)
 }
 
-async fn write_tx(tx: &tx::Tx, sql: Sql) -> Result<u64> {
-    match &tx.kind {
-        tx::Kind::Sqlite(tx) => sqlite::raw::write_tx(tx, sql).await,
-        tx::Kind::Postgres(tx) => Box::pin(tx.raw_write(&sql)).await,
-    }
+async fn write_tx(tx: &Tx, sql: Sql) -> Result<u64> {
+    on!(AnyTx, &tx.any, tx => Transaction::raw_write(tx, sql).await)
 }
 
 /// What the database would do with a query, one line per step.
@@ -121,13 +115,7 @@ pub async fn explain(db: &Db, sql: Sql) -> Result<Vec<String>> {
 /// What the driver says.
 pub async fn columns(db: &Db, text: String) -> Result<Vec<Column>> {
     match db {
-        Db::Tx(tx) => match &tx.kind {
-            tx::Kind::Sqlite(tx) => sqlite::raw::columns_tx(tx, text).await,
-            tx::Kind::Postgres(tx) => Box::pin(tx.raw_columns(&text)).await,
-        },
-        Db::Pool(Database(Backend::Sqlite(database))) => sqlite::raw::columns(database, text).await,
-        Db::Pool(Database(Backend::Postgres(database))) => {
-            Box::pin(database.raw_columns(&text)).await
-        }
+        Db::Tx(tx) => on!(AnyTx, &tx.any, tx => Transaction::raw_columns(tx, text).await),
+        Db::Pool(pool) => on!(AnyBackend, &pool.0, db => Backend::raw_columns(db, text).await),
     }
 }

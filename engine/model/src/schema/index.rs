@@ -23,6 +23,15 @@ pub fn statement(d: Dialect, index: &Index, collection: &Collection) -> String {
     }
 }
 
+/// True if a database can make such an index, whatever its text says otherwise.
+#[must_use]
+pub fn is_understood(d: Dialect, index: &Index) -> bool {
+    match d.syntax() {
+        Syntax::Sqlite => !index.is_postgres(),
+        Syntax::Postgres => true,
+    }
+}
+
 /// The names of the fields that an index reads.
 #[must_use]
 pub fn fields_read(index: &Index, collection: &Collection) -> Vec<String> {
