@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use dialects::{
     Dialect, Sql,
-    statement::{self, ColumnList, Select},
+    statement::{ColumnList, Select},
 };
 use filter_lang::{
     MAX_FILTER_BYTES, Resolver,
@@ -68,12 +68,16 @@ impl PlainTable {
         let flags = (&scope).into();
         let names: Vec<&str> = self.columns.iter().map(|(name, ..)| *name).collect();
         let resolver = || Resolver::simple(self.collection(), &names, self.json, &scope);
-        let checked = match filter {
-            "" => Ok(()),
-            text => filter_lang::parse(text).and_then(|ast| resolver().filter(&ast, flags)),
+        let check = |filter: &str| {
+            let ast = filter_lang::parse(filter)?;
+            resolver().filter(&ast, flags).map(drop)
         };
-        let checked = checked.map_err(|error| ("filter", error));
-        checked.and_then(|()| resolver().sort(sort, flags).map_err(|error| ("sort", error))).err()
+        if !filter.is_empty()
+            && let Err(error) = check(filter)
+        {
+            return Some(("filter", error));
+        }
+        Some(("sort", resolver().sort(sort, flags).err()?))
     }
 
     /// The statement of the first page of a filter and a sort.
@@ -87,7 +91,7 @@ impl PlainTable {
         let names: Vec<&str> = self.columns.iter().map(|(name, ..)| *name).collect();
         let columns = ColumnList::new(&names);
         let select = Select { limit: Some(30), ..Select::all(&columns) };
-        Ok((plan.to_string(), statement::page(dialect, &plan, &select)))
+        Ok((plan.to_string(), dialect.query(&plan).page(&select)))
     }
 
     fn collection(&self) -> Arc<Collection> {

@@ -125,12 +125,13 @@ pub fn refused(ctx: &Ctx, collection: &Loaded, question: &Question<'_>) -> Optio
         if text.is_empty() {
             return Ok(());
         }
-        filter_lang::parse(text).and_then(|ast| resolver().filter(&ast, Flags::RULE))
+        let ast = filter_lang::parse(text)?;
+        resolver().filter(&ast, Flags::RULE).map(drop)
     };
     let found = [
         ("rule", filter(question.rule)),
         ("filter", filter(question.filter)),
-        ("sort", resolver().sort(question.sort, Flags::RULE)),
+        ("sort", resolver().sort(question.sort, Flags::RULE).map(drop)),
     ];
     found.into_iter().find_map(|(part, result)| Some(Refused::new(part, &result.err()?)))
 }

@@ -16,7 +16,7 @@ use crate::{Error, Result, ctx::Ctx, schema::Loaded};
 /// Database errors.
 pub async fn row(ctx: &Ctx, collection: &Loaded, id: &str) -> Result<()> {
     let dialect = ctx.app.dialect();
-    if dialect == Dialect::Postgres && limits::unfit_text(dialect, id).is_none() {
+    if !dialect.has_one_writer() && limits::unfit_text(dialect, id).is_none() {
         let sql = statement::lock(dialect, &collection.name, &[id]);
         ctx.db.query(sql, |_| ()).await.map_err(Error::Store)?;
     }
