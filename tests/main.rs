@@ -9,6 +9,8 @@ mod batch;
 mod bodies;
 mod cli;
 mod cluster;
+mod dashboard_api;
+mod descriptions;
 mod durability;
 mod files;
 mod full_disk;

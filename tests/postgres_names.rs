@@ -37,6 +37,18 @@ fn names_that_change_their_case() {
         .0,
         200
     );
+    // Queries that name the case before.
+    for query in [
+        "SELECT id, `Title` FROM `Plain`",
+        "SELECT Plain.id, Plain.Title FROM Plain",
+        "SELECT p.id, p.Title FROM \"PLAIN\" p WHERE p.id IN (SELECT id FROM Plain)",
+        "WITH a AS (SELECT * FROM Plain) SELECT a.id, a.Title FROM a",
+        "SELECT id, Title FROM Plain",
+    ] {
+        let body = json!({ "viewQuery": query });
+        let path = "/api/collections/seen?fields=fields.name,fields.type";
+        assert_eq!(both(&servers, "PATCH", path, &body).0, 200, "{query}");
+    }
     let use_it = |n: u8, title: &str| {
         let body = json!({ "id": format!("{n:0>15}"), title: format!("t{n}"), "Data": { "k": n } });
         let path = "/api/collections/plain/records";

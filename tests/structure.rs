@@ -41,12 +41,6 @@ const ALLOWED: &[(&str, &[&str], &str)] = &[
         &["ast", "compute", "error", "fold", "form", "func", "json", "plan"],
         "to be opened: operators and functions are named by the tree, and know the plan that they lower to",
     ),
-    ("dialects/src", &["ddl", "full_text"], "to be opened: one room of schema statements"),
-    (
-        "dialects/src",
-        &["emit", "postgres", "spell", "sqlite", "statement"],
-        "to be opened: `Dialect` is asked for its spelling by the emitter that the spellings call back",
-    ),
     (
         "api/src",
         &[

@@ -15,9 +15,10 @@ use crate::{
     compress,
     error::{ApiError, Result},
     fields::Picker,
+    guard,
     metrics::RouteStats,
     rate_limit,
-    request::Req,
+    request::{Head, Req},
     response::{Body, Response},
 };
 
@@ -304,7 +305,10 @@ impl<'a> Next<'a> {
                         return Ok(response);
                     }
                 }
-                Step::Builtin(Builtin::LoadAuth) => load_auth(req).await?,
+                Step::Builtin(Builtin::LoadAuth) => {
+                    load_auth(req).await?;
+                    guard::expected(req)?;
+                }
                 Step::Builtin(Builtin::SuperuserIps) => superuser_ips(req).await?,
                 Step::Builtin(Builtin::SecurityHeaders) => req.standard.security = true,
                 Step::Builtin(Builtin::RateLimit) => rate_limit::check(req)?,
@@ -534,7 +538,7 @@ async fn superuser_ips(req: &Req) -> Result<()> {
     if !req.caller.is_superuser() {
         return Ok(());
     }
-    check_superuser_ip(req).await?;
+    check_superuser_ip(req.app(), &req.head).await?;
     // superusers see at once what the command line has done
     req.seen.catch_up(req.app());
     Ok(())
@@ -544,11 +548,11 @@ async fn superuser_ips(req: &Req) -> Result<()> {
 ///
 /// # Errors
 /// 403; when the settings cannot be read.
-pub async fn check_superuser_ip(req: &Req) -> Result<()> {
-    engine::settings_ops::follow(req.app()).await?;
-    let settings = req.app().settings();
+pub async fn check_superuser_ip(app: &App, head: &Head) -> Result<()> {
+    engine::settings_ops::follow(app).await?;
+    let settings = app.settings();
     if settings.superuser_ips.is_empty()
-        || rate_limit::contains_ip(&settings.superuser_ips, req.real_ip())
+        || rate_limit::contains_ip(&settings.superuser_ips, head.real_ip(&settings))
     {
         return Ok(());
     }

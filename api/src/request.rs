@@ -4,7 +4,6 @@
 //! Source: spec server-settings-operations §2; records-files-realtime-batch §1.4.
 
 use std::{
-    any::Any,
     borrow::Cow,
     collections::BTreeMap,
     fmt,
@@ -255,6 +254,12 @@ impl Req {
         })
     }
 
+    /// The pattern of the route, `GET /api/x/{id}`; empty before it is known.
+    #[must_use]
+    pub fn pattern(&self) -> &str {
+        self.route.as_ref().map_or("", |route| &route.pattern)
+    }
+
     /// The caller's address, trusted proxies considered.
     #[must_use]
     pub fn real_ip(&self) -> IpAddr {
@@ -371,21 +376,29 @@ pub struct Exchange {
     pub head: Arc<Head>,
     /// Who asks.
     pub caller: Caller,
+    /// Headers for the answer, whoever gives it.
+    pub headers: Mutex<HeaderMap>,
     response: Mutex<Option<Response>>,
+    complaint: Mutex<Option<String>>,
 }
 
 impl Exchange {
     /// An exchange without an answer yet.
     #[must_use]
     pub fn new(head: Arc<Head>, caller: Caller) -> Self {
-        Self { head, caller, response: Mutex::new(None) }
+        Self {
+            head,
+            caller,
+            headers: Mutex::default(),
+            response: Mutex::default(),
+            complaint: Mutex::default(),
+        }
     }
 
     /// The exchange behind an event.
     #[must_use]
     pub fn of(ext: &Ext) -> Option<Arc<Self>> {
-        let any: Arc<dyn Any + Send + Sync> = ext.clone();
-        any.downcast().ok()
+        ext.get()
     }
 
     /// Sets the answer; the first one counts.
@@ -393,10 +406,26 @@ impl Exchange {
         self.response.lock().get_or_insert(response);
     }
 
+    /// True once there is an answer.
+    #[must_use]
+    pub fn is_answered(&self) -> bool {
+        self.response.lock().is_some()
+    }
+
+    /// Leaves what only the log may know of a request that is answered as if all were well: see [`Req::log_error`].
+    pub(crate) fn complain(&self, text: String) {
+        *self.complaint.lock() = Some(text);
+    }
+    pub(crate) fn take_complaint(&self) -> Option<String> {
+        self.complaint.lock().take()
+    }
+
     /// The answer; a handler that skipped the rest and wrote nothing answers an empty 200.
     #[must_use]
     pub fn take(&self) -> Response {
-        self.response.lock().take().unwrap_or_else(|| Response::empty(200))
+        let mut response = self.response.lock().take().unwrap_or_else(|| Response::empty(200));
+        response.headers.extend(std::mem::take(&mut *self.headers.lock()));
+        response
     }
 }
 

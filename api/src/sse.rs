@@ -76,7 +76,7 @@ impl Drop for EventStream {
 impl EventStream {
     /// Registers a client and greets it. `ext` is what hooks see of the request.
     #[must_use]
-    pub fn open(ctx: Ctx, client: Arc<Client>, ext: Ext, limits: Limits) -> Self {
+    pub fn open(ctx: Ctx, client: Arc<Client>, ext: impl Into<Ext>, limits: Limits) -> Self {
         let broker = ctx.app.realtime().clone();
         broker.register(&client);
         let hello = format!("{{\"clientId\":\"{}\"}}", client.id());
@@ -91,7 +91,7 @@ impl EventStream {
             app: ctx.app.clone(),
             caller: ctx.caller,
             request: ctx.request,
-            ext,
+            ext: ext.into(),
             idle,
             last: now,
             end: now + max,

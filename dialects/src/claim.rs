@@ -5,7 +5,12 @@
 
 use std::fmt::Write as _;
 
-use crate::{Dialect, Sql, Value, ident, statement::mark};
+use crate::{
+    idiom::Dialect,
+    quote::ident,
+    sql::{Sql, Value},
+    statement::mark,
+};
 
 /// Which rows may be taken, and what taking writes into them.
 #[derive(Debug, Clone)]
@@ -53,9 +58,7 @@ pub fn claim(d: Dialect, claim: &Claim<'_>) -> Sql {
         let _ = write!(text, " ORDER BY {}", list(claim.order));
     }
     let _ = write!(text, " LIMIT {}", bind(&Value::Int(i64::from(claim.limit))));
-    if d == Dialect::Postgres {
-        text.push_str(" FOR UPDATE SKIP LOCKED");
-    }
+    text.push_str(d.for_update_skipping());
     let _ = write!(text, ") RETURNING {}", list(claim.returning));
     Sql { text, params }
 }
@@ -81,7 +84,7 @@ mod tests {
                 },
             )
         };
-        let found = of(Dialect::Postgres);
+        let found = of(Dialect::POSTGRES);
         assert_eq!(
             found.text,
             "UPDATE \"_jobs\" SET \"state\" = $1,\"owner\" = $2 WHERE \"id\" IN (SELECT \"id\" FROM \"_jobs\" \
@@ -89,6 +92,6 @@ mod tests {
              RETURNING \"id\",\"payload\""
         );
         assert_eq!(found.params.len(), 5);
-        assert!(!of(Dialect::Sqlite).text.contains("SKIP LOCKED"));
+        assert!(!of(Dialect::SQLITE).text.contains("SKIP LOCKED"));
     }
 }

@@ -4,30 +4,19 @@
 
 use std::borrow::Cow;
 
-use crate::Dialect;
-
-/// Why a value cannot be stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unfit {
-    /// U+0000.
-    Nul,
-    /// Half of a surrogate pair.
-    HalfPair,
-}
+use crate::idiom::Dialect;
+pub use crate::idiom::Unfit;
 
 /// What keeps a text out.
 #[must_use]
 pub fn unfit_text(d: Dialect, text: &str) -> Option<Unfit> {
-    (d == Dialect::Postgres && text.as_bytes().contains(&0)).then_some(Unfit::Nul)
+    d.0.unfit_text(text)
 }
 
 /// What keeps a valid JSON text out: escapes of characters that cannot be stored.
 #[must_use]
 pub fn unfit_json(d: Dialect, text: &str) -> Option<Unfit> {
-    match d {
-        Dialect::Sqlite => None,
-        Dialect::Postgres => unfit_text(d, text).or_else(|| bad_escape(text).map(|(_, why)| why)),
-    }
+    d.0.unfit_json(text)
 }
 
 /// A text with everything that cannot be stored replaced by U+FFFD, for what must be kept somehow (logs).
@@ -42,9 +31,9 @@ pub fn mend_text(d: Dialect, text: &str) -> Cow<'_, str> {
 /// The same for valid JSON.
 #[must_use]
 pub fn mend_json(d: Dialect, text: &str) -> Cow<'_, str> {
-    match d {
-        Dialect::Sqlite => Cow::Borrowed(text),
-        Dialect::Postgres => mend_escapes(mend_text(d, text), |_| true),
+    match unfit_json(d, text) {
+        None => Cow::Borrowed(text),
+        Some(_) => mend_escapes(mend_text(d, text), |_| true),
     }
 }
 
@@ -66,8 +55,8 @@ fn mend_escapes(mut text: Cow<'_, str>, is_bad: impl Fn(Unfit) -> bool) -> Cow<'
     text
 }
 
-/// The first escape that PostgreSQL refuses, and where it begins.
-fn bad_escape(text: &str) -> Option<(usize, Unfit)> {
+/// The first escape of U+0000 or of half a pair, and where it begins.
+pub(crate) fn bad_escape(text: &str) -> Option<(usize, Unfit)> {
     let bytes = text.as_bytes();
     let unit = |at: usize| {
         let digits = bytes.get(at..)?.strip_prefix(b"\\u")?.get(..4)?;
@@ -98,7 +87,7 @@ mod tests {
 
     #[test]
     fn what_postgres_refuses() {
-        let pg = Dialect::Postgres;
+        let pg = Dialect::POSTGRES;
         for good in [r#""\\u0000""#, r#""\ud83d\ude00""#, r#""\u0001\n""#, "1", r#""\"#] {
             assert_eq!(unfit_json(pg, good), None, "{good}");
             assert_eq!(mend_json(pg, good), good);
@@ -112,7 +101,7 @@ mod tests {
         ] {
             assert_eq!(unfit_json(pg, bad), Some(why), "{bad}");
             assert_eq!(mend_json(pg, bad), mended);
-            assert_eq!(unfit_json(Dialect::Sqlite, bad), None);
+            assert_eq!(unfit_json(Dialect::SQLITE, bad), None);
         }
         assert_eq!(
             mend_half_pairs(r#""\u0000\udc00\ud800\udc00""#),
@@ -120,6 +109,6 @@ mod tests {
         );
         assert_eq!(unfit_text(pg, "a\0"), Some(Unfit::Nul));
         assert_eq!(mend_text(pg, "a\0b"), "a\u{fffd}b");
-        assert_eq!(mend_text(Dialect::Sqlite, "a\0b"), "a\0b");
+        assert_eq!(mend_text(Dialect::SQLITE, "a\0b"), "a\0b");
     }
 }

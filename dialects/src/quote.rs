@@ -1,4 +1,4 @@
-//! Identifiers and literals in SQL text. The only place that knows how to escape them.
+//! Identifiers, literals and JSON texts in SQL. The only place that knows how to escape them.
 
 /// Double-quotes a name; both dialects read it. `b."x"` with a missing column is an error on SQLite too,
 /// unlike a bare `"x"`.
@@ -36,6 +36,37 @@ pub(crate) fn push_literal(out: &mut String, text: &str) {
 /// Back-quotes a name, as the reference writes DDL into `sqlite_master`.
 pub(crate) fn tick(name: &str) -> String {
     format!("`{}`", name.replace('`', "``"))
+}
+
+/// A JSON list of strings.
+pub(crate) fn json_list<S: AsRef<str>>(items: &[S]) -> String {
+    let mut out = String::with_capacity(2 + items.len() * 20);
+    out.push('[');
+    for (at, item) in items.iter().enumerate() {
+        if at > 0 {
+            out.push(',');
+        }
+        push_json_text(&mut out, item.as_ref());
+    }
+    out.push(']');
+    out
+}
+
+/// A JSON string.
+pub(crate) fn push_json_text(out: &mut String, text: &str) {
+    use std::fmt::Write;
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            c if (c as u32) < 0x20 => {
+                let _ = write!(out, "\\u{:04x}", c as u32);
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('"');
 }
 
 #[cfg(test)]

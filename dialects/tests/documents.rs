@@ -13,7 +13,7 @@ use dialects::{
 use filter_lang::{
     Flags, Resolver, parse,
     plan::Plan,
-    schema::{Class, Collection, CollectionKind, Field, Schema},
+    schema::{Class, Collection, Schema},
     scope::Scope,
     value::Affinity,
 };
@@ -30,7 +30,7 @@ fn memory() -> Memory {
     let fields = vec![
         plain_field("id", Class::Text, Affinity::Text),
         plain_field("meta", Class::Json, Affinity::Num),
-        Field { multiple: true, ..plain_field("labels", Class::Select, Affinity::Num) },
+        plain_field("labels", Class::Select, Affinity::Num).several(),
     ];
     let rows = (0..ROWS).map(|at| -> Record {
         let number =
@@ -45,29 +45,19 @@ fn memory() -> Memory {
         cells.map(|(name, text)| (name.to_owned(), Value::from(text))).into()
     });
     let rows = rows.collect();
-    let collection = Collection {
-        id: "posts_id".into(),
-        name: "posts".into(),
-        kind: CollectionKind::Base,
-        list_rule: None,
-        fields,
-        unique_fields: Vec::new(),
-        indexed_fields: Vec::new(),
-        full_text: Vec::new(),
-    };
+    let collection = Collection::new("posts").id("posts_id").with_all(fields);
     Memory { tables: vec![(Arc::new(collection), rows)] }
 }
 
 fn plan(memory: &Memory, filter: &str) -> Plan {
     let scope = Scope { now_ms: 0, ..Scope::default() };
-    let mut resolver = Resolver::new(memory, memory.collection("posts").unwrap(), &scope);
-    resolver.filter(&parse(filter).unwrap(), Flags::RULE).unwrap();
-    resolver.finish()
+    let resolver = Resolver::new(memory, memory.collection("posts").unwrap(), &scope);
+    resolver.filter(&parse(filter).unwrap(), Flags::RULE).unwrap().finish()
 }
 
 fn page(plan: &Plan) -> Sql {
     let columns = ColumnList::new(&["id"]);
-    statement::page(Dialect::Postgres, plan, &Select { limit: Some(30), ..Select::all(&columns) })
+    statement::page(Dialect::POSTGRES, plan, &Select { limit: Some(30), ..Select::all(&columns) })
 }
 
 /// The plan for whatever the parameters are.
@@ -106,7 +96,7 @@ fn indexes_over_documents_are_used() {
             let sql = page(&plan(&memory, filter));
             // Without values a page in the order of ids may be expected to fill up soon by walking along them.
             let asked = match mode {
-                "force_generic_plan" => statement::count(Dialect::Postgres, &plan(&memory, filter)),
+                "force_generic_plan" => statement::count(Dialect::POSTGRES, &plan(&memory, filter)),
                 _ => sql.clone(),
             };
             let lines = explain(&db, &asked);
@@ -117,7 +107,7 @@ fn indexes_over_documents_are_used() {
             assert!(!lines.contains("Seq Scan"), "{mode} {filter}\n{lines}");
             assert_eq!(run_postgres(&db, &sql).unwrap().len(), n, "{mode} {filter}");
         }
-        let sevens = statement::count(Dialect::Postgres, &plan(&memory, "meta.k = 7"));
+        let sevens = statement::count(Dialect::POSTGRES, &plan(&memory, "meta.k = 7"));
         assert_eq!(run_postgres(&db, &sevens).unwrap(), [(ROWS / 500 + 1).to_string()]);
         let odd = page(&plan(&memory, &format!("meta.k = 7 && meta.in.0 = {ODD}")));
         assert_eq!(run_postgres(&db, &odd).unwrap(), [format!("r{ODD}")]);

@@ -14,9 +14,8 @@ use filter_lang::{
     Flags, Resolver, parse,
     plan::Plan,
     prim::words,
-    schema::{Class, Collection, CollectionKind, Field, Schema},
+    schema::{Class, Collection, Field, Schema},
     scope::Scope,
-    value::Affinity,
 };
 use support::{
     common::{Memory, Record},
@@ -24,29 +23,15 @@ use support::{
 };
 
 fn field(name: &str, target: Option<&str>) -> Field {
-    let class = if target.is_some() { Class::Relation } else { Class::Text };
-    let target = target.map(str::to_owned);
-    Field {
-        name: name.into(),
-        class,
-        hidden: false,
-        multiple: false,
-        target,
-        affinity: Affinity::Text,
+    match target {
+        Some(target) => Field::new(name, Class::Relation).to(target),
+        None => Field::new(name, Class::Text),
     }
 }
 
 fn collection(name: &str, fields: Vec<Field>, full_text: &[&str]) -> Arc<Collection> {
-    Arc::new(Collection {
-        id: format!("{name}_id"),
-        name: name.into(),
-        kind: CollectionKind::Base,
-        list_rule: None,
-        fields,
-        unique_fields: Vec::new(),
-        indexed_fields: Vec::new(),
-        full_text: full_text.iter().map(ToString::to_string).collect(),
-    })
+    let table = Collection::new(name).id(format!("{name}_id")).with_all(fields);
+    Arc::new(table.full_text(full_text.iter().copied()))
 }
 
 /// `posts` with an index over two fields and `notes` that name posts, `n` rows each.
@@ -87,9 +72,8 @@ fn memory(n: usize) -> Memory {
 
 fn plan(memory: &Memory, on: &str, filter: &str) -> Plan {
     let scope = Scope { now_ms: 0, ..Scope::default() };
-    let mut resolver = Resolver::new(memory, memory.collection(on).unwrap(), &scope);
-    resolver.filter(&parse(filter).unwrap(), Flags::RULE).unwrap();
-    resolver.finish()
+    let resolver = Resolver::new(memory, memory.collection(on).unwrap(), &scope);
+    resolver.filter(&parse(filter).unwrap(), Flags::RULE).unwrap().finish()
 }
 
 fn page(d: Dialect, plan: &Plan) -> Sql {
@@ -105,7 +89,7 @@ fn characters() -> impl Iterator<Item = char> {
 fn sqlite_never_misses_a_word() {
     let db = sqlite(&Memory::default());
     db.execute_batch("CREATE TABLE t (id TEXT PRIMARY KEY, a TEXT)").unwrap();
-    for text in ddl::create_full_text(Dialect::Sqlite, "t", "t", &["a"]) {
+    for text in ddl::create_full_text(Dialect::SQLITE, "t", "t", &["a"]) {
         db.execute_batch(&text).unwrap();
     }
     // Many characters in one row: each between letters and on its own.
@@ -187,7 +171,7 @@ fn texts_of_searches() {
     let memory = memory(1);
     let index = "\"_fts_posts_id\"";
     let search = plan(&memory, "posts", "fts(title, body, 'Fox \"brown bear\" -x') = true");
-    let sql = page(Dialect::Sqlite, &search);
+    let sql = page(Dialect::SQLITE, &search);
     assert_eq!(
         sql.text,
         format!(
@@ -204,7 +188,7 @@ fn texts_of_searches() {
             Value::Int(30)
         ]
     );
-    let sql = page(Dialect::Postgres, &search);
+    let sql = page(Dialect::POSTGRES, &search);
     assert_eq!(
         sql.text,
         "SELECT b.\"id\" FROM \"posts\" AS b WHERE pb_tsvector(b.\"title\" || chr(10) || b.\"body\") @@ ($1::text)::tsquery \
@@ -215,7 +199,7 @@ fn texts_of_searches() {
     for filter in
         ["fts(title, '-x') = true", "fts(title, id, 'x') = true", "fts(title, 'x') = false"]
     {
-        for d in [Dialect::Sqlite, Dialect::Postgres] {
+        for d in [Dialect::SQLITE, Dialect::POSTGRES] {
             let text = page(d, &plan(&memory, "posts", filter)).text;
             assert!(!text.contains("MATCH") && !text.contains("@@"), "{text}");
         }
@@ -227,7 +211,7 @@ fn texts_of_searches() {
         ("title, 'x', 'german'", "the only search configuration is 'simple'"),
     ] {
         let scope = Scope::default();
-        let mut resolver = Resolver::new(&memory, memory.collection("posts").unwrap(), &scope);
+        let resolver = Resolver::new(&memory, memory.collection("posts").unwrap(), &scope);
         let ast = parse(&format!("fts({args}) = true")).unwrap();
         let error = resolver.filter(&ast, Flags::RULE).unwrap_err();
         assert!(error.to_string().ends_with(&format!("[fts] {why}")), "{error}");
@@ -245,7 +229,7 @@ fn indexes_are_used() {
     let lite = sqlite(&memory);
     let explain = |sql: Sql| Sql { text: format!("EXPLAIN QUERY PLAN {}", sql.text), ..sql };
     for (on, filter) in filters {
-        let sql = explain(page(Dialect::Sqlite, &plan(&memory, on, filter)));
+        let sql = explain(page(Dialect::SQLITE, &plan(&memory, on, filter)));
         let mut statement = lite.prepare(&sql.text).unwrap();
         for (at, value) in sql.params.iter().enumerate() {
             statement.raw_bind_parameter(at + 1, value.text().as_deref()).unwrap();
@@ -267,7 +251,7 @@ fn indexes_are_used() {
         fill_postgres(&db, &memory);
         db.batch("ANALYZE");
         for (on, filter) in filters {
-            let sql = page(Dialect::Postgres, &plan(&memory, on, filter));
+            let sql = page(Dialect::POSTGRES, &plan(&memory, on, filter));
             let lines =
                 run_postgres(&db, &Sql { text: format!("EXPLAIN {}", sql.text), ..sql }).unwrap();
             assert!(
@@ -291,7 +275,7 @@ fn a_trigram_index_serves_contains() {
     for (filter, column) in
         [("title ~ 'brown'", "title"), ("title ~ 'number29%'", "title"), ("body ~ 'word'", "body")]
     {
-        let sql = page(Dialect::Postgres, &plan(&memory, "posts", filter));
+        let sql = page(Dialect::POSTGRES, &plan(&memory, "posts", filter));
         let lines = run_postgres(&db, &Sql { text: format!("EXPLAIN {}", sql.text), ..sql })
             .unwrap()
             .join("\n");
@@ -305,7 +289,7 @@ fn the_sqlite_index_follows_every_write() {
     let db = sqlite(&memory);
     let found = |query: &str| {
         let plan = plan(&memory, "posts", &format!("fts(title, body, '{query}') = true"));
-        run_sqlite(&db, &page(Dialect::Sqlite, &plan)).unwrap()
+        run_sqlite(&db, &page(Dialect::SQLITE, &plan)).unwrap()
     };
     assert_eq!(found("fox"), ["p3"]);
     for (write, query, ids) in [
@@ -333,12 +317,12 @@ fn the_sqlite_index_follows_every_write() {
         db.execute_batch(write).unwrap();
         assert_eq!(found(query), ids, "{write}");
     }
-    for text in ddl::drop_full_text(Dialect::Sqlite, "posts_id") {
+    for text in ddl::drop_full_text(Dialect::SQLITE, "posts_id") {
         db.execute_batch(&text).unwrap();
     }
     let left = "SELECT name FROM sqlite_master WHERE name LIKE '\\_fts\\_posts%' ESCAPE '\\'";
     assert_eq!(run_sqlite(&db, &Sql::plain(left)).unwrap(), Vec::<String>::new());
-    assert_eq!(full_text(&memory.collection("notes").unwrap(), Dialect::Postgres).len(), 1);
+    assert_eq!(full_text(&memory.collection("notes").unwrap(), Dialect::POSTGRES).len(), 1);
 }
 
 /// With and without the index the same is found. Prints query times; those of docs/full-text-search.md are of
@@ -392,12 +376,12 @@ fn an_index_changes_times_only() {
                 [("count", statement::count as fn(Dialect, &Plan) -> Sql), ("page", page)]
             {
                 let (ms, found) =
-                    best(&|| run_sqlite(&lite, &sql(Dialect::Sqlite, &plan)).unwrap());
+                    best(&|| run_sqlite(&lite, &sql(Dialect::SQLITE, &plan)).unwrap());
                 eprintln!("SQLite {name} the index, {what}, {filter}: {ms:.2} ms");
                 assert_eq!(*known.entry((what, filter)).or_insert_with(|| found.clone()), found);
                 if let Some(db) = &db {
                     let (ms, found) =
-                        best(&|| run_postgres(db, &sql(Dialect::Postgres, &plan)).unwrap());
+                        best(&|| run_postgres(db, &sql(Dialect::POSTGRES, &plan)).unwrap());
                     eprintln!("PostgreSQL {name} the index, {what}, {filter}: {ms:.2} ms");
                     assert_eq!(known[&(what, filter)].len(), found.len());
                 }

@@ -13,7 +13,7 @@ use filter_lang::{
     plan::{Expr, NodeId, Plan},
     prim::{Arithmetic, Prim, words},
     resolve,
-    schema::{Class, Collection, CollectionKind, Field},
+    schema::{Class, Collection, Field},
     scope::Scope,
     value::Affinity,
 };
@@ -43,20 +43,12 @@ const NUMBERS: &[f64] = &[0.0, 1.0, -1.0, 0.1, 1e300, 1e-300, 2_460_000.5, 1_700
 
 /// Rows with every pair of texts, and every pair of numbers.
 fn memory() -> Memory {
-    let field = |name: &str, class, affinity| Field {
-        name: name.into(),
-        class,
-        hidden: false,
-        multiple: false,
-        target: None,
-        affinity,
-    };
-    let fields = vec![
-        field("id", Class::Text, Affinity::Text),
-        field("t", Class::Text, Affinity::Text),
-        field("u", Class::Text, Affinity::Text),
-        field("n", Class::Number, Affinity::Num),
-        field("m", Class::Number, Affinity::Num),
+    let fields = [
+        Field::new("id", Class::Text),
+        Field::new("t", Class::Text),
+        Field::new("u", Class::Text),
+        Field::new("n", Class::Number),
+        Field::new("m", Class::Number),
     ];
     let pairs = TEXTS.iter().flat_map(|t| TEXTS.iter().map(move |u| (t, u)));
     // A third of them: each text meets each kind of text.
@@ -71,16 +63,7 @@ fn memory() -> Memory {
             ("m".to_owned(), number(at / NUMBERS.len())),
         ])
     });
-    let collection = Collection {
-        id: "c".into(),
-        name: "c".into(),
-        kind: CollectionKind::Base,
-        list_rule: None,
-        fields,
-        unique_fields: vec![],
-        indexed_fields: vec![],
-        full_text: vec![],
-    };
+    let collection = Collection::new("c").with_all(fields);
     Memory { tables: vec![(Arc::new(collection), rows.collect())] }
 }
 
@@ -132,12 +115,12 @@ fn primitives_mean_the_same_everywhere() {
         for comparison in ["= null", "> 0", "< 1", "= 1", "< '2023'"] {
             let plan = plan(&memory, comparison, apply);
             let on_sqlite = |sql: &_| run_sqlite(&lite, sql);
-            let hits = check(&memory, &plan, &[(Dialect::Sqlite, &on_sqlite)])
+            let hits = check(&memory, &plan, &[(Dialect::SQLITE, &on_sqlite)])
                 .unwrap_or_else(|error| panic!("{plan}\n{error}"));
             split += usize::from(!hits.is_empty() && hits.len() < memory.tables[0].1.len());
             if let Some(db) = &postgres {
                 let on_postgres = |sql: &_| run_postgres(db, sql);
-                check(&modern, &plan, &[(Dialect::Postgres, &on_postgres)])
+                check(&modern, &plan, &[(Dialect::POSTGRES, &on_postgres)])
                     .unwrap_or_else(|error| panic!("{plan}\n{error}"));
             }
         }

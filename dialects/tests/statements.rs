@@ -5,9 +5,8 @@
 mod support;
 
 use dialects::{
-    Dialect, Sql, Value, catalog, ddl,
+    Dialect, Fault, Sql, Syntax, Value, catalog, ddl,
     ddl::ColumnType,
-    fault::{self, Fault},
     statement::{self, Case, ColumnList, Only, Select},
 };
 use filter_lang::{Flags, Resolver, parse, plan::Plan, schema::Schema, scope::Scope};
@@ -25,10 +24,10 @@ fn sorted_plan(memory: &Memory, on: &str, filter: &str, sort: &str) -> Plan {
     let scope = Scope { now_ms: 0, ..Scope::default() };
     let mut resolver = Resolver::new(memory, memory.collection(on).unwrap(), &scope);
     if !filter.is_empty() {
-        resolver.filter(&parse(filter).unwrap(), Flags::RULE).unwrap();
+        resolver = resolver.filter(&parse(filter).unwrap(), Flags::RULE).unwrap();
     }
     if !sort.is_empty() {
-        resolver.sort(sort, Flags::RULE).unwrap();
+        resolver = resolver.sort(sort, Flags::RULE).unwrap();
     }
     resolver.finish()
 }
@@ -36,11 +35,11 @@ fn sorted_plan(memory: &Memory, on: &str, filter: &str, sort: &str) -> Plan {
 /// Runs `body` on SQLite and, where there is one, on PostgreSQL.
 fn both(memory: &Memory, body: &dyn Fn(Dialect, Runner<'_>)) {
     let lite = sqlite(memory);
-    body(Dialect::Sqlite, &|sql| run_sqlite(&lite, sql));
+    body(Dialect::SQLITE, &|sql| run_sqlite(&lite, sql));
     if let Some(server) = pg::Server::start() {
         let db = server.connect();
         fill_postgres(&db, memory);
-        body(Dialect::Postgres, &|sql| run_postgres(&db, sql));
+        body(Dialect::POSTGRES, &|sql| run_postgres(&db, sql));
     }
 }
 
@@ -114,13 +113,8 @@ fn schema_changes_keep_values() {
             run(&statement::insert(d, "things", &row)).unwrap();
         }
         let texts = |column: &str| {
-            let sql = match d {
-                Dialect::Sqlite => format!("SELECT \"{column}\" FROM things ORDER BY id"),
-                Dialect::Postgres => {
-                    format!("SELECT replace(\"{column}\"::text, ' ', '') FROM things ORDER BY id")
-                }
-            };
-            run(&Sql::plain(sql)).unwrap()
+            let sql = format!("SELECT CAST(\"{column}\" AS TEXT) FROM things ORDER BY id");
+            run(&Sql::plain(sql)).unwrap().iter().map(|t| t.replace(' ', "")).collect::<Vec<_>>()
         };
         ddl::single_to_multiple(d, "things", "s", "_stemp").into_iter().for_each(exec);
         assert_eq!(texts("s"), [r#"["a"]"#, "[]", r#"["x","y"]"#]);
@@ -129,9 +123,9 @@ fn schema_changes_keep_values() {
         ddl::add_column(d, "things", "tags", ColumnType::JsonList).into_iter().for_each(exec);
         ddl::rename_column(d, "things", "tags", "labels").into_iter().for_each(exec);
         assert_eq!(texts("labels"), ["[]", "[]", "[]"]);
-        let column = match d {
-            Dialect::Sqlite => "`s` COLLATE NOCASE",
-            Dialect::Postgres => r#"lower("s")"#,
+        let column = match d.syntax() {
+            Syntax::Sqlite => "`s` COLLATE NOCASE",
+            Syntax::Postgres => r#"lower("s")"#,
         };
         exec(format!("CREATE UNIQUE INDEX things_s ON things ({column}) WHERE s != ''"));
         let names = |sql: &Sql| run(sql).unwrap();
@@ -143,9 +137,9 @@ fn schema_changes_keep_values() {
             &[("id", Value::from("4")), ("s", Value::from("A"))],
         ));
         assert!(twice.is_err());
-        if let (Dialect::Sqlite, Err(message)) = (d, twice) {
+        if let (Syntax::Sqlite, Err(message)) = (d.syntax(), twice) {
             let unique = Fault::Unique { columns: vec!["s".into()], index: None };
-            assert_eq!(fault::sqlite(2067, &message), unique);
+            assert_eq!(dialects::sqlite::fault(2067, &message), unique);
         }
         let mut listed = names(&catalog::columns(d, "Things"));
         listed.sort();
@@ -155,13 +149,15 @@ fn schema_changes_keep_values() {
         exec(ddl::create_view(d, "far", "SELECT n FROM counted"));
         exec(ddl::create_view(d, "apart", "SELECT id FROM things"));
         let views = ["seen", "counted", "far", "apart"];
-        if d == Dialect::Sqlite {
-            assert_eq!(names(&Sql::plain(catalog::SQLITE_VIEWS)), views);
-        } else {
-            assert_eq!(names(&catalog::readers(&["seen"])), ["counted", "far"]);
-            assert_eq!(names(&catalog::readers(&["things"])), views);
-            assert_eq!(names(&catalog::readers(&["counted", "apart"])), ["far"]);
-            assert!(names(&catalog::readers(&["far"])).is_empty());
+        assert_eq!(names(&d.views_before("things")), views);
+        for (relations, readers) in [
+            (&["seen"][..], &["counted", "far"][..]),
+            (&["things"], &views),
+            (&["counted", "apart"], &["far"]),
+            (&["far"], &[]),
+        ] {
+            let found = d.readers(relations).map(|sql| names(&sql));
+            assert!(found.is_none_or(|found| found == readers), "{relations:?}");
         }
         for view in views.into_iter().rev() {
             exec(ddl::drop_view(d, view));
@@ -215,7 +211,7 @@ fn the_worked_examples() {
     ] {
         let plan = plan(&memory, on, filter);
         out.push_str(&format!("# {on}: {filter}\n"));
-        for d in [Dialect::Sqlite, Dialect::Postgres] {
+        for d in [Dialect::SQLITE, Dialect::POSTGRES] {
             let columns = ColumnList::new(&["id"]);
             let sql = statement::page(d, &plan, &Select::all(&columns));
             // Same plan, same text.
@@ -242,7 +238,7 @@ fn equal_shapes_share_their_text() {
         ("rel_many.name ?= 'x' && number > 1", "rel_many.name ?= 'y' && number > 2.5"),
         ("select_many:each = 'a'", "select_many:each = 'q\\\"'"),
     ] {
-        for d in [Dialect::Sqlite, Dialect::Postgres] {
+        for d in [Dialect::SQLITE, Dialect::POSTGRES] {
             let text = |filter: &str| statement::count(d, &plan(&memory, "demo1", filter)).text;
             assert_eq!(text(a), text(b));
         }
@@ -269,10 +265,41 @@ fn a_page_by_relations_can_be_read_in_several_ways() {
         ("rel_one.rel_one.text = 'x'", "", Select { only: Only::Id("a"), ..page }, &[Walk(Few)]),
     ] {
         let plan = sorted_plan(&memory, "demo1", filter, sort);
-        assert_eq!(statement::page_ways(Dialect::Sqlite, &plan, &select), ways, "{filter}");
+        assert_eq!(Dialect::SQLITE.query(&plan).page_ways(&select), ways, "{filter}");
         let few = matches!(select.only, Only::Id(_));
         let planned: &[_] = if few { &[Walk(Few)] } else { &[Walk(Many)] };
-        assert_eq!(statement::page_ways(Dialect::Postgres, &plan, &select), planned, "{filter}");
+        assert_eq!(Dialect::POSTGRES.query(&plan).page_ways(&select), planned, "{filter}");
+    }
+}
+
+#[test]
+fn a_request_lowers_once_for_each_reach_it_tries() {
+    let memory = fresh(&fixture());
+    let id = ColumnList::new(&["id"]);
+    let page = Select { limit: Some(30), ..Select::all(&id) };
+    for (filter, sort, sqlite, postgres) in [
+        ("", "", 1, 1),
+        ("text = 'x'", "-number", 1, 1),
+        ("rel_one.text = 'x'", "-number", 1, 1),
+        // Every way is tried here: sets, look-ups, look-ups of the first hop; the count takes the sets.
+        ("rel_one.text = 'x'", "", 3, 1),
+        ("rel_one.rel_one.text = 'x'", "id", 3, 1),
+        // The order joins rows that a count does without.
+        ("text = 'x'", "rel_one.text", 2, 2),
+    ] {
+        let plan = sorted_plan(&memory, "demo1", filter, sort);
+        for (d, most) in [(Dialect::SQLITE, sqlite), (Dialect::POSTGRES, postgres)] {
+            let query = d.query(&plan);
+            for _ in 0..2 {
+                for way in query.page_ways(&page) {
+                    let text = query.page_in(&page, *way).text;
+                    assert_eq!(text, d.query(&plan).page_in(&page, *way).text);
+                }
+                assert_eq!(query.count().text, statement::count(d, &plan).text);
+                assert_eq!(query.page(&page).text, statement::page(d, &plan, &page).text);
+                assert_eq!(query.lowerings(), most, "{d:?} {filter} {sort}");
+            }
+        }
     }
 }
 
@@ -281,7 +308,7 @@ fn an_index_gives_the_order_of_a_page_on_postgres() {
     let Some(server) = pg::Server::start() else { return };
     let (db, memory) = (server.connect(), fresh(&fixture()));
     fill_postgres(&db, &memory);
-    let d = Dialect::Postgres;
+    let d = Dialect::POSTGRES;
     db.batch(r#"CREATE INDEX "by_text" ON "demo1" ("text")"#);
     // Whether it can, not whether it pays on so few rows.
     db.batch("ANALYZE; SET enable_seqscan = off");

@@ -3,7 +3,8 @@
 use std::{collections::HashMap, sync::Arc};
 
 use dialects::{
-    catalog, limits,
+    limits,
+    postgres::catalog,
     statement::{self, Case},
 };
 use filter_lang::value::Value;

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use dialects::Dialect;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 
@@ -26,14 +25,6 @@ const QUIET: Duration = Duration::from_secs(3);
 /// (2,000 at once cost half as much per entry as 200, and 8,000 half of that again, because messages lie anywhere in
 /// their index). Shorter than [`QUIET`], which single entries wait.
 const LINGER: Duration = Duration::from_secs(1);
-/// Entries per transaction; so many do not wait.
-fn chunk(dialect: Dialect) -> usize {
-    match dialect {
-        Dialect::Sqlite => 8_000,
-        // Each is a round trip within the time limit of the transaction.
-        Dialect::Postgres => 2_000,
-    }
-}
 /// Entries kept while the database is slow; more are dropped and counted.
 const LIMIT: usize = 40_000;
 
@@ -292,7 +283,7 @@ impl Log {
     }
 
     fn chunk(&self) -> usize {
-        chunk(self.0.aux.dialect())
+        self.0.aux.batch_rows()
     }
 
     async fn store(&self, entries: Vec<Entry>) {
@@ -467,7 +458,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&StoreConfig::new(dir.path())).unwrap();
         let log = Log::start(store.aux().clone()).await.unwrap();
-        let all = 2 * chunk(Dialect::Sqlite) + 1;
+        let all = 2 * store.aux().batch_rows() + 1;
         (0..all).for_each(|_| log.push(entry(0)));
         log.close().await;
         assert_eq!(count(&store).await, all as i64);

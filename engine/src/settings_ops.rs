@@ -13,8 +13,6 @@ use std::{
     time::Duration,
 };
 
-use dialects::Dialect;
-
 use serde_json::Value;
 
 use crate::{
@@ -66,7 +64,7 @@ fn mark(text: &str) -> u64 {
 /// # Errors
 /// As [`reload`].
 pub async fn follow(app: &App) -> Result<()> {
-    if app.dialect() != Dialect::Sqlite {
+    if app.store().data().is_told() {
         return Ok(());
     }
     let (loaded, now) = (app.loaded_settings(), app.store().data().foreign_version());
@@ -85,7 +83,7 @@ pub async fn follow(app: &App) -> Result<()> {
     }
     let seen = app.snapshot().state();
     let read = |rows: &mut Rows<'_>| rows.next().map(|row| row.map(|row| row.text(0).to_owned()));
-    let state = app.db().query(system::collections_state(app.dialect()), read).await??;
+    let state = app.db().query(system::collections_state(), read).await??;
     if state.is_some_and(|state| state != seen) {
         tracing::info!("another process has changed the collections");
         app.reload_schema().await?;

@@ -58,6 +58,44 @@ pub fn eval(plan: &Plan, row: &dyn Row) -> Result<bool, Unsupported> {
     }
 }
 
+/// Rows and elements of a tuple that somebody else has looked up.
+pub trait Slots {
+    /// A column of the row at `node`, NULL if there is none.
+    fn column(&self, node: NodeId, column: &str) -> Value;
+    /// The element at an element node, NULL if there is none.
+    fn element(&self, node: NodeId) -> Value;
+}
+
+struct Given<'s>(&'s dyn Slots, i64);
+
+impl Env for Given<'_> {
+    fn column(&self, node: NodeId, column: &str) -> Value {
+        self.0.column(node, column)
+    }
+
+    fn element(&self, node: NodeId) -> Value {
+        self.0.element(node)
+    }
+
+    fn now_ms(&self) -> i64 {
+        self.1
+    }
+}
+
+/// What an expression is on one tuple: for showing it. `now_ms` is the plan's.
+#[must_use]
+pub fn value_on(expr: &Expr, slots: &dyn Slots, now_ms: i64) -> Value {
+    value(expr, &Given(slots, now_ms))
+}
+
+/// The node that decides how many values an expression has: the last one that it reads, the base row if it reads none.
+#[must_use]
+pub fn last_node(expr: &Expr) -> NodeId {
+    let mut last = NodeId::BASE;
+    visit_nodes(expr, &mut |id| last = id);
+    last
+}
+
 /// The row with one element per element node.
 struct Tuple<'r> {
     row: &'r dyn Row,

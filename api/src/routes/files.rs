@@ -5,7 +5,7 @@ use std::sync::Arc;
 use engine::{
     auth::{self, token::TokenType},
     ctx::{Caller, Ctx},
-    event::{FileDownloadEvent, FileTokenEvent},
+    event::{FileDownloadEvent, FileTokenEvent, no_ext},
     files::{
         self, Storage,
         image::{DEFAULT_SIZE, Format, Size},
@@ -39,28 +39,19 @@ async fn token(req: &mut Req) -> Result<Response> {
     let record = guard::signed_in(req)?.0;
     let token =
         auth::new_file_token(&record).map_err(|error| ApiError::internal(error.to_string()))?;
-    let answer = |token: &str| Response::of(200, &json!({ "token": token }));
     let ctx = req.ctx(Map::new());
-    let collection = record.collection().clone();
-    let hook = &ctx.app.hooks().file_token_request;
-    if !hook.has_for(|tag| tag == collection.name || tag == collection.id) {
-        return answer(&token);
-    }
-    let exchange = req.exchange();
+    let hook = &req.app().hooks().file_token_request;
     let event = FileTokenEvent {
-        ctx: ctx.clone(),
-        collection,
+        ctx,
+        collection: record.collection().clone(),
         record: record.as_ref().clone().into(),
         token: Slot::new(token),
-        ext: exchange.clone(),
+        ext: no_ext(),
     };
-    let out = exchange.clone();
-    hook.trigger(event, move |event| async move {
-        out.respond(answer(&event.token.get())?);
-        Ok(())
-    })
-    .await?;
-    Ok(exchange.take())
+    let answered = req.through(hook, event, |event| async move {
+        Ok(Response::of(200, &json!({ "token": event.token.get() }))?)
+    });
+    Ok(answered.await?)
 }
 
 async fn download(req: &mut Req) -> Result<Response> {
@@ -84,10 +75,6 @@ async fn download(req: &mut Req) -> Result<Response> {
     let attachment = query::boolean(req.query().get("download").as_deref()).unwrap_or(false);
     let download = Download { place, key: chosen.key, name: chosen.name, attachment };
     let hook = &ctx.app.hooks().file_download_request;
-    if !hook.has_for(|tag| tag == collection.name || tag == collection.id) {
-        return Ok(vary(download.answer(&req.head).await?, chosen.varies));
-    }
-    let exchange = req.exchange();
     let event = FileDownloadEvent {
         ctx: ctx.clone(),
         collection,
@@ -96,17 +83,15 @@ async fn download(req: &mut Req) -> Result<Response> {
         served_path: Slot::new(download.key.clone()),
         served_name: Slot::new(download.name.clone()),
         thumb_error: chosen.error,
-        ext: exchange.clone(),
+        ext: no_ext(),
     };
-    let (out, head) = (exchange.clone(), req.head.clone());
-    hook.trigger(event, move |event| async move {
+    let head = req.head.clone();
+    let answered = req.through(hook, event, move |event| async move {
         let (key, name) = (event.served_path.get(), event.served_name.get());
         let download = Download { key, name, ..download };
-        out.respond(vary(download.answer(&head).await?, chosen.varies));
-        Ok(())
-    })
-    .await?;
-    Ok(exchange.take())
+        Ok(vary(download.answer(&head).await?, chosen.varies))
+    });
+    Ok(answered.await?)
 }
 
 /// The owner of the `token` parameter: the only thing that counts for protected files.
@@ -125,7 +110,7 @@ async fn bearer(req: &Req) -> Caller {
         }
     };
     let caller = Caller::of(found.map(|found| found.record));
-    if caller.is_superuser() && check_superuser_ip(req).await.is_err() {
+    if caller.is_superuser() && check_superuser_ip(req.app(), &req.head).await.is_err() {
         return Caller::Guest;
     }
     caller

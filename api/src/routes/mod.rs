@@ -21,6 +21,9 @@ macro_rules! routes {
     };
 }
 
+mod precondition;
+mod text_place;
+
 routes! {
     health,
     metrics,
@@ -49,6 +52,14 @@ routes! {
     auth_email_change,
     settings_test_email,
     explain,
+    trials,
+    descriptions,
+    preferences,
+    bulk,
+    export,
+    language,
+    system,
+    realtime_clients,
     realtime,
     files,
     settings_s3,

@@ -11,9 +11,8 @@ use filter_lang::{
 
 use super::Postgres;
 use crate::{
-    emit::Walk,
-    spell::{Half, Spell as _},
-    statement::push_json_text,
+    emit::{Half, Spell as _, Walk},
+    quote::push_json_text,
 };
 
 /// `holds`, for PostgreSQL.

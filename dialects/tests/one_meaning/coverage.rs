@@ -150,16 +150,16 @@ fn in_expr(expr: &Expr, seen: &mut BTreeSet<String>) {
 fn in_lowering(plan: &Plan, seen: &mut BTreeSet<String>) {
     let columns = ColumnList::new(&["id"]);
     let select = Select { limit: Some(1), ..Select::all(&columns) };
-    for way in statement::page_ways(Dialect::Sqlite, plan, &select) {
+    for way in Dialect::SQLITE.query(plan).page_ways(&select) {
         seen.insert(format!("lowering: page, {way:?}"));
     }
-    let postgres = statement::count(Dialect::Postgres, plan).text;
+    let postgres = statement::count(Dialect::POSTGRES, plan).text;
     for (name, text) in [("contents", " @> "), ("odd numbers", "pb_odd(")] {
         if postgres.contains(text) {
             seen.insert(format!("lowering: {name}"));
         }
     }
-    if statement::count(Dialect::Sqlite, plan).text.contains(" MATCH ") {
+    if statement::count(Dialect::SQLITE, plan).text.contains(" MATCH ") {
         seen.insert("lowering: full-text index".into());
     }
 }

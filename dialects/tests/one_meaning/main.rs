@@ -122,10 +122,9 @@ impl Case {
     }
 
     fn plan(&self, memory: &Memory) -> Result<Plan, Error> {
-        let mut resolver = Resolver::new(memory, Arc::clone(&self.base), &self.scope);
-        resolver.filter(&parse(&self.filter)?, self.flags)?;
-        resolver.sort(&self.sort, self.flags)?;
-        Ok(resolver.finish())
+        let resolver = Resolver::new(memory, Arc::clone(&self.base), &self.scope);
+        let resolver = resolver.filter(&parse(&self.filter)?, self.flags)?;
+        Ok(resolver.sort(&self.sort, self.flags)?.finish())
     }
 }
 
@@ -191,10 +190,10 @@ impl<'a> Stores<'a> {
     /// Runs a plan everywhere; what differs from the judge.
     fn compare(&self, plan: &Plan) -> Result<(), String> {
         let on_sqlite = |sql: &_| run_sqlite(&self.sqlite, sql);
-        check(&self.memory, plan, &[(Dialect::Sqlite, &on_sqlite)])?;
+        check(&self.memory, plan, &[(Dialect::SQLITE, &on_sqlite)])?;
         if let Some(db) = self.postgres {
             let on_postgres = |sql: &_| run_postgres(db, sql);
-            check(&self.modern, plan, &[(Dialect::Postgres, &on_postgres)])?;
+            check(&self.modern, plan, &[(Dialect::POSTGRES, &on_postgres)])?;
         }
         Ok(())
     }

@@ -43,17 +43,17 @@ pub(crate) fn sqlite(memory: &Memory) -> rusqlite::Connection {
             .collect();
         let table = dialects::ident(&collection.name);
         db.execute_batch(&format!("CREATE TABLE {table} ({})", columns.join(", "))).unwrap();
-        let index = full_text(collection, Dialect::Sqlite);
+        let index = full_text(collection, Dialect::SQLITE);
         // Filled by triggers, or from what is there.
         let early = collection.full_text.len() == 1;
         if early {
             index.iter().for_each(|text| db.execute_batch(text).unwrap());
         }
         for row in rows {
-            let cells = stored(collection, row, Dialect::Sqlite);
+            let cells = stored(collection, row, Dialect::SQLITE);
             let cells: Vec<(&str, Value)> =
                 cells.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
-            run_sqlite(&db, &statement::insert(Dialect::Sqlite, &collection.name, &cells)).unwrap();
+            run_sqlite(&db, &statement::insert(Dialect::SQLITE, &collection.name, &cells)).unwrap();
         }
         if early {
             let column = dialects::ident(&collection.full_text[0]);
@@ -83,12 +83,12 @@ pub(crate) fn fill_postgres(db: &pg::Db<'_>, memory: &Memory) {
                 (f.name.as_str(), ty)
             })
             .collect();
-        for statement in ddl::create_table(Dialect::Postgres, &collection.name, &columns) {
+        for statement in ddl::create_table(Dialect::POSTGRES, &collection.name, &columns) {
             script.push_str(&statement);
             script.push(';');
         }
         for row in rows {
-            let cells = stored(collection, row, Dialect::Postgres);
+            let cells = stored(collection, row, Dialect::POSTGRES);
             let names: Vec<String> = cells.iter().map(|(n, _)| dialects::ident(n)).collect();
             let values: Vec<String> = cells
                 .iter()
@@ -104,7 +104,7 @@ pub(crate) fn fill_postgres(db: &pg::Db<'_>, memory: &Memory) {
         }
     }
     for (collection, _) in &memory.tables {
-        for text in full_text(collection, Dialect::Postgres) {
+        for text in full_text(collection, Dialect::POSTGRES) {
             script.push_str(&text);
             script.push(';');
         }
@@ -155,7 +155,7 @@ pub(super) fn stored(collection: &Collection, row: &Record, d: Dialect) -> Vec<(
         .map(|field| {
             let mut value = Row::get(row, &field.name).clone();
             // A JSON column of PostgreSQL takes JSON only.
-            if d == Dialect::Postgres
+            if !d.holds_any_text()
                 && is_json(field)
                 && let Value::Text(text) = &value
                 && serde_json::from_str::<&RawValue>(text).is_err()

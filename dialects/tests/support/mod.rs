@@ -97,6 +97,7 @@ pub(crate) fn check(
         && plan.sort.iter().all(|key| key.by != SortBy::Random)
         && !plan.nodes.iter().any(view);
     for (d, run) in runners {
+        let query = d.query(plan);
         let fail = |what: &str, sql: &Sql, got: &dyn std::fmt::Debug| {
             format!(
                 "{d:?} {what}: got {got:?}, judge says {wanted:?}\n{}\n{:?}",
@@ -106,8 +107,8 @@ pub(crate) fn check(
         let columns = ColumnList::new(&["id"]);
         for limit in [None, Some(1000)] {
             let select = Select { limit, ..Select::all(&columns) };
-            for way in statement::page_ways(*d, plan, &select) {
-                let sql = statement::page_in(*d, plan, &select, *way);
+            for way in query.page_ways(&select) {
+                let sql = query.page_in(&select, *way);
                 let mut got = run(&sql);
                 let mut want = wanted.clone();
                 if !ordered && let Ok(got) = &mut got {
@@ -119,7 +120,7 @@ pub(crate) fn check(
                 }
             }
         }
-        let sql = statement::count(*d, plan);
+        let sql = query.count();
         let got = run(&sql);
         if got.as_ref() != Ok(&vec![wanted.len().to_string()]) {
             return Err(fail("count", &sql, &got));

@@ -14,7 +14,6 @@ use std::{
     time::Duration,
 };
 
-use dialects::Dialect;
 use filter_lang::scope::{self, Datum};
 use parking_lot::Mutex;
 use serde_json::{Map, Value};
@@ -348,7 +347,7 @@ impl Ctx {
     #[must_use]
     pub fn about(&self, collection_id: &str) -> Self {
         match &self.db {
-            Db::Pool(database) if database.dialect() == Dialect::Postgres => {
+            Db::Pool(database) if database.counts_subjects() => {
                 let database = database.about(Some(collection_id.into()));
                 Self { db: Db::Pool(database), ..self.clone() }
             }
@@ -422,6 +421,13 @@ impl Ctx {
     /// changed them keeps what it sees.
     pub(crate) fn catch_up(&self) {
         self.seen.catch_up(&self.app);
+    }
+
+    /// The same over other collections than the stored ones: for looking at what would be, never for running it.
+    #[must_use]
+    pub fn with_schema(&self, snapshot: Arc<Snapshot>) -> Self {
+        let queue = AfterQueue(Mutex::default(), Mutex::new(Some(snapshot)), Mutex::default());
+        Self { after: Some(Arc::new(queue)), ..self.clone() }
     }
 
     /// Reads the collections again. Inside a transaction others see them after the commit.

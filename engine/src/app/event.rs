@@ -2,27 +2,58 @@
 //!
 //! Request events are here too, but know no HTTP: whoever triggers them passes its request as [`Ext`].
 
-use std::{any::Any, sync::Arc, time::Duration};
+use std::{any::Any, fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use crate::{
     Error,
-    app::{App, CollectionRef, life::LifeCycle, record::RecordRef},
+    app::{App, Client, CollectionRef, life::LifeCycle, record::RecordRef},
     ctx::Ctx,
     hook::{Hook, Payload, Slot, Tagged},
     schema::{Collection, Loaded},
     settings::Settings,
 };
 
-/// Something of the layer above (a request, a router, a client), opaque here; downcast it.
-pub type Ext = Arc<dyn Any + Send + Sync>;
+/// Something of the layer above (the request behind an event, a router), opaque here.
+#[derive(Clone, Default)]
+pub struct Ext(Option<Arc<dyn Any + Send + Sync>>);
+
+impl Ext {
+    /// What was put in, if it is of this type.
+    #[must_use]
+    pub fn get<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        self.0.clone()?.downcast().ok()
+    }
+}
+
+impl<T: Any + Send + Sync> From<Arc<T>> for Ext {
+    fn from(value: Arc<T>) -> Self {
+        Self(Some(value))
+    }
+}
+
+impl fmt::Debug for Ext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Ext(..)" } else { "Ext" })
+    }
+}
 
 /// An [`Ext`] for events that no request caused.
 #[must_use]
 pub fn no_ext() -> Ext {
-    Arc::new(())
+    Ext::default()
+}
+
+/// An event that a request caused. Who puts the request through a hook fills in `ext`.
+pub trait Requested: Payload {
+    /// The context of the request.
+    fn ctx(&self) -> &Ctx;
+    /// The request, as the layer above knows it.
+    fn ext(&self) -> &Ext;
+    /// Fills in the request.
+    fn set_ext(&mut self, ext: Ext);
 }
 
 /// What is being done to a model.
@@ -32,6 +63,19 @@ pub enum Action {
     Update,
     Delete,
     Validate,
+}
+
+impl Action {
+    /// Its name: `create`, `update`, `delete`, `validate`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Delete => "delete",
+            Self::Validate => "validate",
+        }
+    }
 }
 
 impl Action {
@@ -228,7 +272,7 @@ impl Payload for RecordMailEvent {
 #[derive(Debug)]
 pub struct RealtimeConnectEvent {
     pub ctx: Ctx,
-    pub client: Ext,
+    pub client: Arc<Client>,
     pub idle_timeout: Slot<Duration>,
     pub max_timeout: Slot<Duration>,
     pub ext: Ext,
@@ -239,7 +283,7 @@ impl Payload for RealtimeConnectEvent {}
 #[derive(Debug)]
 pub struct RealtimeMessageEvent {
     pub ctx: Ctx,
-    pub client: Ext,
+    pub client: Arc<Client>,
     pub name: Slot<String>,
     pub data: Slot<Bytes>,
     pub ext: Ext,
@@ -250,7 +294,7 @@ impl Payload for RealtimeMessageEvent {}
 #[derive(Debug)]
 pub struct RealtimeSubscribeEvent {
     pub ctx: Ctx,
-    pub client: Ext,
+    pub client: Arc<Client>,
     pub subscriptions: Slot<Vec<String>>,
     pub ext: Ext,
 }
@@ -334,7 +378,7 @@ pub struct AuthWithOAuth2Event {
     pub collection: Arc<Loaded>,
     pub record: Slot<Option<RecordRef>>,
     pub provider_name: Slot<String>,
-    pub provider_client: Ext,
+    pub provider_client: Arc<oauth2::Client>,
     pub oauth2_user: Slot<Value>,
     pub create_data: Slot<Map<String, Value>>,
     pub is_new_record: Slot<bool>,
@@ -370,6 +414,43 @@ pub struct AuthWithOtpEvent {
     pub otp: RecordRef,
     pub ext: Ext,
 }
+
+macro_rules! requested {
+    ($($event:ty),* $(,)?) => {$(
+        impl Requested for $event {
+            fn ctx(&self) -> &Ctx {
+                &self.ctx
+            }
+            fn ext(&self) -> &Ext {
+                &self.ext
+            }
+            fn set_ext(&mut self, ext: Ext) {
+                self.ext = ext;
+            }
+        }
+    )*};
+}
+requested!(
+    SettingsListEvent,
+    SettingsUpdateEvent,
+    RealtimeConnectEvent,
+    RealtimeMessageEvent,
+    RealtimeSubscribeEvent,
+    FileDownloadEvent,
+    FileTokenEvent,
+    RecordRequestEvent,
+    RecordsListEvent,
+    RecordAuthEvent,
+    AuthWithPasswordEvent,
+    AuthWithOAuth2Event,
+    EmailChangeEvent,
+    RequestOtpEvent,
+    AuthWithOtpEvent,
+    CollectionsListEvent,
+    CollectionRequestEvent,
+    CollectionsImportEvent,
+    BatchEvent,
+);
 
 macro_rules! tagged_by_collection {
     ($($event:ty),* $(,)?) => {$(

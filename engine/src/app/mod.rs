@@ -3,6 +3,7 @@
 //! The lowest room of the engine's operations: everything above registers what it keeps ([`Parts`]) when an app is put
 //! together (`crate::start`). Must not know any of them, nor HTTP.
 
+mod client;
 mod collection_ref;
 mod config;
 pub mod ctx;
@@ -12,6 +13,7 @@ pub mod life;
 mod parts;
 mod recheck;
 pub mod record;
+mod topic;
 
 use std::{
     fmt,
@@ -23,10 +25,13 @@ use dialects::Dialect;
 use files::{Files, Thumbs};
 use primitives::password::{self, Unhashable};
 
+pub use client::{Client, Ended, Message};
+pub(crate) use client::{Keeper, Pushed};
 pub use collection_ref::CollectionRef;
 pub use config::Config;
 pub use known_auth::Found;
 pub use parts::{Listener, Parts};
+pub use topic::Topic;
 
 use crate::{
     Result,
@@ -202,7 +207,7 @@ impl App {
     /// Replaces the collections by those that a committed transaction has read. Where others write at the same time it
     /// may not have seen all of them: there they are read again.
     pub(crate) async fn settle_schema(&self, seen: Arc<Snapshot>) {
-        if self.dialect() == Dialect::Postgres {
+        if !self.dialect().has_one_writer() {
             match self.reload_schema().await {
                 Ok(()) => return,
                 Err(error) => tracing::warn!(%error, "the collections could not be read again"),

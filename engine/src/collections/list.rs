@@ -2,10 +2,20 @@
 
 use std::sync::Arc;
 
-use dialects::statement::{self, ColumnList, Only, Select};
+use dialects::{
+    Sql,
+    statement::{ColumnList, Only, Select},
+};
 use filter_lang::{schema::Class, value::Affinity};
 
-use crate::{Result, ctx::Ctx, plain_table::PlainTable, schema::Loaded};
+use crate::{
+    Result,
+    ctx::Ctx,
+    explain::Refused,
+    plain_table::PlainTable,
+    schema::Loaded,
+    store::raw::{self, PlanStep},
+};
 
 const TABLE: PlainTable = PlainTable {
     name: "_collections",
@@ -54,6 +64,26 @@ pub struct Page {
     pub total_pages: i64,
 }
 
+/// Why a filter or sort of collections is refused, and where.
+#[must_use]
+pub fn refused(filter: &str, sort: &str) -> Option<Refused> {
+    TABLE.refused(filter, sort).map(|(part, error)| Refused::new(part, &error))
+}
+
+/// The plan and the statement of a page of collections, and what the database does with it if that is wanted.
+///
+/// # Errors
+/// [`Error::Filter`](crate::Error::Filter); database errors.
+pub async fn explain(
+    ctx: &Ctx,
+    (filter, sort): (&str, &str),
+    steps: bool,
+) -> Result<(String, Sql, Vec<PlanStep>)> {
+    let (plan, sql) = TABLE.explain(ctx.app.dialect(), filter, sort)?;
+    let steps = if steps { raw::explain(&ctx.db, sql.clone()).await? } else { Vec::new() };
+    Ok((plan, sql, steps))
+}
+
 /// Lists collections.
 ///
 /// # Errors
@@ -62,11 +92,10 @@ pub async fn list(ctx: &Ctx, query: &Query) -> Result<Page> {
     let page = query.page.max(1);
     let per_page = if query.per_page <= 0 { 30 } else { query.per_page.min(MAX_PER_PAGE) };
     let plan = TABLE.plan(&query.filter, &query.sort)?;
-    let dialect = ctx.app.dialect();
+    let asked = ctx.app.dialect().query(&plan);
     let mut total_items = -1;
     if !query.skip_total {
-        total_items =
-            ctx.db.query(statement::count(dialect, &plan), |rows| rows.scalar_i64()).await??;
+        total_items = ctx.db.query(asked.count(), |rows| rows.scalar_i64()).await??;
     }
     // With a column that no index has, rows without a sort come in insertion order, as in the reference.
     let columns = ColumnList::new(&["id", "created"]);
@@ -78,7 +107,7 @@ pub async fn list(ctx: &Ctx, query: &Query) -> Result<Page> {
     };
     let ids = ctx
         .db
-        .query(statement::page(dialect, &plan, &select), |rows| {
+        .query(asked.page(&select), |rows| {
             let mut ids = Vec::new();
             while let Some(row) = rows.next()? {
                 ids.push(row.text(0).to_owned());

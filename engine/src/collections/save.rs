@@ -67,7 +67,7 @@ fn stored(ctx: &Ctx, collection: &CollectionRef, validated: bool) -> Result<Opti
     snapshot.by_id(&id).cloned().map(Some).ok_or(Error::NotFound)
 }
 
-fn prepare(ctx: &Ctx, collection: &CollectionRef, old: Option<&Loaded>) {
+pub(super) fn prepare(ctx: &Ctx, collection: &CollectionRef, old: Option<&Loaded>) {
     let now = crate::time::to_text(Some(crate::time::now()));
     let snapshot = ctx.snapshot();
     normalize::normalize(&mut collection.lock(), old.map(|l| &l.collection), &snapshot, &now);

@@ -7,13 +7,12 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use super::{
     broker::Broker,
-    client::{Client, Message},
     index::{Listeners, RuleKind},
-    topic::Options,
 };
 use crate::{
     App, Result,
-    ctx::{Caller, Ctx, RequestInfo, Seen},
+    app::{Client, Message},
+    ctx::{Caller, Ctx, RequestInfo, Seen, SubscriptionOptions as Options},
     event::Action,
     record::{Record, RecordRef, enrich_done, expand::Paths, export, find, has_enrich_hooks},
     rule::{self, Parts, RowState},

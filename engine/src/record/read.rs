@@ -152,15 +152,16 @@ pub async fn list(ctx: &Ctx, collection: &Arc<Loaded>, query: &ListQuery) -> Res
         offset: u64::try_from((page - 1).saturating_mul(per_page.into())).unwrap_or(0),
         ..Select::all(&collection.select)
     };
-    let dialect = ctx.app.dialect();
-    let ways = statement::page_ways(dialect, &plan, &select);
+    // Page and count share what it takes to get there.
+    let asked = ctx.app.dialect().query(&plan);
+    let ways = asked.page_ways(&select);
     let sql = Ways {
         count: ways.len(),
-        sql: &|way| statement::page_in(dialect, &plan, &select, ways[way]),
+        sql: &|way| asked.page_in(&select, ways[way]),
         rows: select.offset + u64::from(per_page),
     };
     let db = ctx.db.anywhere();
-    let count = (!query.skip_total).then(|| statement::count(dialect, &plan));
+    let count = (!query.skip_total).then(|| asked.count());
     // The rows of a view may be more than its ids, which are what counts.
     let early = (!collection.is_view()).then_some((select.offset, per_page));
     if !ctx.app.hooks().records_list_request.is_bound_to(&**collection)

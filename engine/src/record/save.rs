@@ -208,6 +208,17 @@ impl Draft {
         save(ctx, &self.record).await
     }
 
+    /// What [`Draft::commit`] checks before it writes, without hooks.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with field errors; database errors.
+    pub(crate) async fn check(&self, ctx: &Ctx) -> Result<()> {
+        if let Some(form) = &self.form {
+            self.check_form(ctx, form).await?;
+        }
+        validate_fields(ctx, &self.record).await
+    }
+
     async fn check_form(&self, ctx: &Ctx, form: &AuthForm) -> Result<()> {
         let record = self.record.snapshot();
         let mut form = form.clone();

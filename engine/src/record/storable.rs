@@ -12,7 +12,7 @@ use crate::{Error, FieldError, FieldErrors, Result, field::ColumnType, schema::L
 /// # Errors
 /// [`Error::Invalid`] for text with NUL and JSON with escapes of what is no character, on PostgreSQL.
 pub(super) fn check(d: Dialect, collection: &Loaded, columns: &[(&str, Value)]) -> Result<()> {
-    if d == Dialect::Sqlite {
+    if d.holds_any_text() {
         return Ok(());
     }
     let mut errors = FieldErrors::default();

@@ -1,4 +1,4 @@
-//! `Database`: a handle over one of the two backends. Every door forwards; a backend decides.
+//! `Database`: a handle over one of the backends. Every door forwards; a backend decides.
 
 use std::path::Path;
 use std::time::Duration;
@@ -6,19 +6,14 @@ use std::time::Duration;
 use dialects::Dialect;
 
 use super::{
-    Claims, Done, Error, Job, Result, Rows, Sql, StoreConfig, Tx, Ways, holding, postgres, sqlite,
-    tx,
+    Claims, Done, Job, Result, Rows, Sql, StoreConfig, Tx, Ways,
+    backend::{AnyBackend, Backend, on},
+    holding, postgres, sqlite,
 };
 
 /// A database: one SQLite file, or PostgreSQL. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Database(pub(super) Backend);
-
-#[derive(Debug, Clone)]
-pub(super) enum Backend {
-    Sqlite(sqlite::Database),
-    Postgres(postgres::Database),
-}
+pub struct Database(pub(super) AnyBackend);
 
 /// What a database has done so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -43,14 +38,14 @@ pub struct Stats {
 impl Database {
     /// `frames`: how long the WAL of a file grows between checkpoints.
     pub(super) fn open(config: &StoreConfig, file: &str, frames: u32) -> Result<Self> {
-        Ok(Self(Backend::Sqlite(sqlite::Database::open(config, file, frames)?)))
+        Ok(Self(sqlite::Database::open(config, file, frames)?.into()))
     }
 
     pub(super) async fn connect(
         postgres: &postgres::PostgresConfig,
         config: &StoreConfig,
     ) -> Result<Self> {
-        Ok(Self(Backend::Postgres(Box::pin(postgres::Database::open(postgres, config)).await?)))
+        Ok(Self(Box::pin(postgres::Database::open(postgres, config)).await?.into()))
     }
 
     /// Waits until no other node migrates this database.
@@ -58,116 +53,91 @@ impl Database {
     /// # Errors
     /// [`Connect`](Error::Connect).
     pub async fn lock_migrations(&self) -> Result<postgres::MigrationLock> {
-        match &self.0 {
-            Backend::Sqlite(_) => Ok(postgres::MigrationLock::none()),
-            Backend::Postgres(db) => Box::pin(db.lock_migrations()).await,
-        }
+        on!(AnyBackend, &self.0, db => Backend::lock_migrations(db).await)
     }
 
     /// The same database for somebody: row-level security sees who it is. Nothing changes where there is none.
     #[must_use]
     pub fn for_claims(&self, claims: Claims) -> Self {
-        match &self.0 {
-            Backend::Sqlite(_) => self.clone(),
-            Backend::Postgres(db) => Self(Backend::Postgres(db.for_claims(claims))),
-        }
+        Self(on!(AnyBackend, &self.0, db => Backend::for_claims(db, claims).into()))
     }
     /// The same database for work about something (the id of a collection). Where connections are few, nothing may keep so
     /// many of them busy that work about anything else gets none.
     #[must_use]
     pub fn about(&self, subject: Option<std::sync::Arc<str>>) -> Self {
-        match &self.0 {
-            Backend::Sqlite(_) => self.clone(),
-            Backend::Postgres(db) => Self(Backend::Postgres(db.about(subject))),
-        }
+        Self(on!(AnyBackend, &self.0, db => Backend::about(db, subject).into()))
+    }
+    /// True where [`about`](Self::about) makes a difference.
+    #[must_use]
+    pub fn counts_subjects(&self) -> bool {
+        on!(AnyBackend, &self.0, db => Backend::counts_subjects(db))
     }
     /// What [`about`](Self::about) said.
     #[must_use]
     pub fn subject(&self) -> Option<std::sync::Arc<str>> {
-        match &self.0 {
-            Backend::Sqlite(_) => None,
-            Backend::Postgres(db) => db.subject(),
-        }
+        on!(AnyBackend, &self.0, db => Backend::subject(db))
     }
     /// The same database for what is only shown: a read replica may answer that has every write this node knows of.
     /// Nothing changes where there are none.
     #[must_use]
     pub fn anywhere(&self) -> Self {
-        match &self.0 {
-            Backend::Sqlite(_) => self.clone(),
-            Backend::Postgres(db) => Self(Backend::Postgres(db.anywhere())),
-        }
+        Self(on!(AnyBackend, &self.0, db => Backend::anywhere(db).into()))
     }
     /// True if what is seen may depend on who asks ([`for_claims`](Self::for_claims)).
     #[must_use]
     pub fn has_row_security(&self) -> bool {
-        match &self.0 {
-            Backend::Sqlite(_) => false,
-            Backend::Postgres(db) => db.has_row_security(),
-        }
+        on!(AnyBackend, &self.0, db => Backend::has_row_security(db))
     }
 
     /// What nodes over one database share; `None` on SQLite and where there are to be no others.
     #[must_use]
     pub fn cluster(&self) -> Option<postgres::Cluster> {
-        match &self.0 {
-            Backend::Sqlite(_) => None,
-            Backend::Postgres(db) => postgres::Cluster::of(db),
-        }
+        on!(AnyBackend, &self.0, db => Backend::cluster(db))
     }
 
     /// True if [`Database::cluster`] gives something: writes ask that each time.
     #[must_use]
     pub fn may_have_nodes(&self) -> bool {
-        match &self.0 {
-            Backend::Sqlite(_) => false,
-            Backend::Postgres(db) => postgres::Cluster::may_have(db),
-        }
+        on!(AnyBackend, &self.0, db => Backend::may_have_nodes(db))
     }
 
     /// Which SQL it speaks.
     #[must_use]
     pub fn dialect(&self) -> Dialect {
-        match &self.0 {
-            Backend::Sqlite(_) => Dialect::Sqlite,
-            Backend::Postgres(_) => Dialect::Postgres,
-        }
+        on!(AnyBackend, &self.0, db => Backend::dialect(db))
     }
     /// The database file, if it is one.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
-        match &self.0 {
-            Backend::Sqlite(db) => Some(db.path()),
-            Backend::Postgres(_) => None,
-        }
+        on!(AnyBackend, &self.0, db => Backend::path(db))
+    }
+    /// True where other processes are told what is written, and tell what they write. Where they are not, only
+    /// [`foreign_version`](Self::foreign_version) says that they did.
+    #[must_use]
+    pub fn is_told(&self) -> bool {
+        on!(AnyBackend, &self.0, db => Backend::is_told(db))
+    }
+    /// How many rows one statement may insert within the time limit: each is a round trip, or none.
+    #[must_use]
+    pub fn batch_rows(&self) -> usize {
+        on!(AnyBackend, &self.0, db => Backend::batch_rows(db))
     }
     /// Bytes on the disk.
     ///
     /// # Errors
     /// What the driver says.
     pub async fn size(&self) -> Result<u64> {
-        let Some(path) = self.path() else {
-            let sql = Sql::plain(dialects::catalog::DATABASE_SIZE);
-            let size = self.query(sql, |rows| rows.scalar_i64()).await??;
-            return Ok(u64::try_from(size).unwrap_or_default());
-        };
-        Ok(std::fs::metadata(path).map_or(0, |stat| stat.len()))
+        on!(AnyBackend, &self.0, db => Backend::size(db).await)
     }
     /// Something that whoever runs the server should know: one line, found while connecting.
     #[must_use]
     pub fn warning(&self) -> Option<&str> {
-        match &self.0 {
-            Backend::Sqlite(_) => None,
-            Backend::Postgres(db) => db.warning(),
-        }
+        on!(AnyBackend, &self.0, db => Backend::warning(db))
     }
     /// The time limit of statements, jobs and transactions.
     #[must_use]
     pub fn query_timeout(&self) -> Duration {
-        match &self.0 {
-            Backend::Sqlite(db) => db.query_timeout(),
-            Backend::Postgres(db) => db.query_timeout(),
-        }
+        on!(AnyBackend, &self.0, db => Backend::query_timeout(db))
     }
 
     /// Runs a read and shows its rows to `visit`. On SQLite on the calling thread if the statement is cheap, on the reader
@@ -182,10 +152,7 @@ impl Database {
         T: Send + 'static,
         F: FnOnce(&mut Rows<'_>) -> T + Send + 'static,
     {
-        match &self.0 {
-            Backend::Sqlite(db) => db.query(sql, visit).await,
-            Backend::Postgres(db) => Box::pin(db.query(sql, visit)).await,
-        }
+        on!(AnyBackend, &self.0, db => Backend::query(db, sql, visit).await)
     }
 
     /// As [`query`](Self::query), for statements the caller knows to be point lookups.
@@ -197,10 +164,7 @@ impl Database {
         T: Send + 'static,
         F: FnOnce(&mut Rows<'_>) -> T + Send + 'static,
     {
-        match &self.0 {
-            Backend::Sqlite(db) => db.query_now(sql, visit).await,
-            Backend::Postgres(db) => Box::pin(db.query(sql, visit)).await,
-        }
+        on!(AnyBackend, &self.0, db => Backend::query_now(db, sql, visit).await)
     }
 
     /// As [`query`](Self::query), of rows that several statements give: on SQLite by whichever was the cheapest lately,
@@ -213,10 +177,7 @@ impl Database {
         T: Send + 'static,
         F: FnOnce(&mut Rows<'_>) -> T + Clone + Send + 'static,
     {
-        match &self.0 {
-            Backend::Sqlite(db) => db.query_ways(ways, visit).await,
-            Backend::Postgres(db) => Box::pin(db.query(ways.last(), visit)).await,
-        }
+        on!(AnyBackend, &self.0, db => Backend::query_ways(db, ways, visit).await)
     }
 
     /// As [`query`](Self::query), for statements known to be slow (exports, statistics).
@@ -228,10 +189,7 @@ impl Database {
         T: Send + 'static,
         F: FnOnce(&mut Rows<'_>) -> T + Send + 'static,
     {
-        match &self.0 {
-            Backend::Sqlite(db) => db.query_lane(sql, visit).await,
-            Backend::Postgres(db) => Box::pin(db.query(sql, visit)).await,
-        }
+        on!(AnyBackend, &self.0, db => Backend::query_lane(db, sql, visit).await)
     }
 
     /// Runs a job and answers after its commit. Dropping the future does not take a job back that has begun to wait.
@@ -241,13 +199,10 @@ impl Database {
     /// transaction of the same task or when a transaction does not end in time; [`Busy`](super::Error::Busy) when too many
     /// jobs wait.
     pub async fn write(&self, job: Job) -> Result<Done> {
-        if job.is_idle(self.dialect() == Dialect::Postgres) {
+        if job.is_idle(self.is_told()) {
             return Ok(Done::default());
         }
-        match &self.0 {
-            Backend::Sqlite(db) => db.write(job).await,
-            Backend::Postgres(db) => Box::pin(db.write(job)).await,
-        }
+        on!(AnyBackend, &self.0, db => Backend::write(db, job).await)
     }
 
     /// Opens a transaction with the query timeout as its deadline.
@@ -264,11 +219,8 @@ impl Database {
     /// # Errors
     /// As [`begin`](Self::begin).
     pub async fn begin_within(&self, limit: Duration) -> Result<Tx> {
-        let kind = match &self.0 {
-            Backend::Sqlite(db) => tx::Kind::Sqlite(db.begin_within(limit).await?),
-            Backend::Postgres(db) => tx::Kind::Postgres(Box::pin(db.begin_within(limit)).await?),
-        };
-        Ok(Tx { database: self.clone(), kind })
+        let any = on!(AnyBackend, &self.0, db => Backend::begin_within(db, limit).await?.into());
+        Ok(Tx { database: self.clone(), any })
     }
 
     /// True inside [`Tx::scope`] of a transaction on this database.
@@ -278,66 +230,45 @@ impl Database {
     }
 
     pub(super) fn id(&self) -> u64 {
-        match &self.0 {
-            Backend::Sqlite(db) => db.0.id,
-            Backend::Postgres(db) => db.id(),
-        }
+        on!(AnyBackend, &self.0, db => Backend::id(db))
     }
 
     /// Counters since the start.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        match &self.0 {
-            Backend::Sqlite(db) => db.stats(),
-            Backend::Postgres(db) => db.stats(),
-        }
+        on!(AnyBackend, &self.0, db => Backend::stats(db))
     }
 
     /// Reads that wait for a reader thread.
     #[must_use]
     pub fn waiting_reads(&self) -> usize {
-        match &self.0 {
-            Backend::Sqlite(db) => db.waiting_reads(),
-            Backend::Postgres(db) => db.waiting(),
-        }
+        on!(AnyBackend, &self.0, db => Backend::waiting_reads(db))
     }
 
     /// Jobs and transactions that wait for the writer.
     #[must_use]
     pub fn waiting_writes(&self) -> usize {
-        match &self.0 {
-            Backend::Sqlite(db) => db.waiting_writes(),
-            Backend::Postgres(_) => 0,
-        }
+        on!(AnyBackend, &self.0, db => Backend::waiting_writes(db))
     }
 
     /// Commits of this process so far; a cheap version for caches. Foreign writes: [`foreign_version`](Self::foreign_version).
     /// On PostgreSQL never the same twice: others write at any time.
     #[must_use]
     pub fn write_version(&self) -> u64 {
-        match &self.0 {
-            Backend::Sqlite(db) => db.write_version(),
-            Backend::Postgres(db) => db.write_version(),
-        }
+        on!(AnyBackend, &self.0, db => Backend::write_version(db))
     }
 
     /// A number that changes when another process (not this one) has written. On SQLite it sees what was committed before
     /// the call and costs about two microseconds; on PostgreSQL it changes by itself every half second.
     #[must_use]
     pub fn foreign_version(&self) -> i64 {
-        match &self.0 {
-            Backend::Sqlite(db) => db.foreign_version(),
-            Backend::Postgres(db) => db.foreign_version(),
-        }
+        on!(AnyBackend, &self.0, db => Backend::foreign_version(db))
     }
 
     /// To be called after a schema change: connections drop their cached statements, what is known about slow ones is
     /// forgotten.
     pub fn bump(&self) {
-        match &self.0 {
-            Backend::Sqlite(db) => db.bump(),
-            Backend::Postgres(db) => db.bump(),
-        }
+        on!(AnyBackend, &self.0, db => Backend::bump(db))
     }
 
     /// `PRAGMA optimize` (after table syncs and daily, spec §1.2); PostgreSQL does that by itself.
@@ -345,10 +276,7 @@ impl Database {
     /// # Errors
     /// What the driver says.
     pub async fn optimize(&self) -> Result<()> {
-        match &self.0 {
-            Backend::Sqlite(db) => db.optimize().await,
-            Backend::Postgres(_) => Ok(()),
-        }
+        on!(AnyBackend, &self.0, db => Backend::optimize(db).await)
     }
 
     /// `wal_checkpoint(TRUNCATE)` (daily, spec §1.2); PostgreSQL does that by itself.
@@ -356,18 +284,12 @@ impl Database {
     /// # Errors
     /// What the driver says.
     pub async fn checkpoint_truncate(&self) -> Result<()> {
-        match &self.0 {
-            Backend::Sqlite(db) => db.checkpoint_truncate().await,
-            Backend::Postgres(_) => Ok(()),
-        }
+        on!(AnyBackend, &self.0, db => Backend::checkpoint_truncate(db).await)
     }
 
     /// `wal_checkpoint(PASSIVE)` in the background, unless one is on its way.
     pub fn checkpoint_soon(&self) {
-        match &self.0 {
-            Backend::Sqlite(db) => db.checkpoint_soon(),
-            Backend::Postgres(_) => {}
-        }
+        on!(AnyBackend, &self.0, db => Backend::checkpoint_soon(db))
     }
 
     /// Gives back the space of a table that lost its rows: the whole file is rewritten on SQLite, only the table is looked
@@ -376,10 +298,7 @@ impl Database {
     /// # Errors
     /// What the driver says.
     pub async fn vacuum(&self, table: &str) -> Result<()> {
-        match &self.0 {
-            Backend::Sqlite(db) => db.vacuum().await,
-            Backend::Postgres(db) => Box::pin(db.vacuum(table)).await,
-        }
+        on!(AnyBackend, &self.0, db => Backend::vacuum(db, table).await)
     }
 
     /// Writes a consistent, defragmented copy to `target`, which must not exist. Neither readers nor the writer wait.
@@ -387,10 +306,7 @@ impl Database {
     /// # Errors
     /// What the driver says; [`Unsupported`](Error::Unsupported) on PostgreSQL.
     pub async fn copy_into(&self, target: &Path) -> Result<()> {
-        match &self.0 {
-            Backend::Sqlite(db) => db.copy_into(target).await,
-            Backend::Postgres(_) => Err(Error::Unsupported),
-        }
+        on!(AnyBackend, &self.0, db => Backend::copy_into(db, target).await)
     }
 
     /// Copies the file page by page as it is now to `target`, which must not exist. Blocks. `pace` is called after every few
@@ -399,10 +315,7 @@ impl Database {
     /// # Errors
     /// What the driver says; [`Ended`](super::Error::Ended) when `pace` stopped it.
     pub fn copy_pages(&self, target: &Path, pace: &mut dyn FnMut() -> bool) -> Result<()> {
-        match &self.0 {
-            Backend::Sqlite(db) => db.copy_pages(target, pace),
-            Backend::Postgres(_) => Err(Error::Unsupported),
-        }
+        on!(AnyBackend, &self.0, db => Backend::copy_pages(db, target, pace))
     }
 
     /// A pragma's first column as the writer sees it, for tests and diagnostics.
@@ -410,16 +323,10 @@ impl Database {
     /// # Errors
     /// What the driver says.
     pub async fn writer_pragma(&self, name: &str) -> Result<String> {
-        match &self.0 {
-            Backend::Sqlite(db) => db.writer_pragma(name).await,
-            Backend::Postgres(_) => Err(Error::Unsupported),
-        }
+        on!(AnyBackend, &self.0, db => Backend::writer_pragma(db, name).await)
     }
 
     pub(super) fn close(&self) {
-        match &self.0 {
-            Backend::Sqlite(db) => db.close(),
-            Backend::Postgres(db) => db.close(),
-        }
+        on!(AnyBackend, &self.0, db => Backend::close(db))
     }
 }

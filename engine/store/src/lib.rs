@@ -13,6 +13,7 @@
 #![cfg_attr(not(feature = "postgres"), allow(dead_code, reason = "what only PostgreSQL asks for"))]
 
 pub mod announce;
+mod backend;
 mod claims;
 mod database;
 mod error;
@@ -28,6 +29,7 @@ pub mod query;
 pub mod raw;
 pub mod retry;
 mod rows;
+pub mod sizes;
 mod sqlite;
 pub mod system;
 pub mod tables;

@@ -8,17 +8,6 @@ use dialects::{catalog, ddl, limits, statement};
 use super::{Database, Dialect, Job, Result, Sql, Step, Value};
 use primitives::time::Timestamp;
 
-/// The table and its indexes as a fresh installation has them on SQLite.
-const TABLE: &str = "CREATE TABLE IF NOT EXISTS `_logs` (
-    `id`      TEXT PRIMARY KEY DEFAULT ('r'||lower(hex(randomblob(7)))) NOT NULL,
-    `level`   INTEGER DEFAULT 0 NOT NULL,
-    `message` TEXT DEFAULT \"\" NOT NULL,
-    `data`    JSON DEFAULT \"{}\" NOT NULL,
-    `created` TEXT DEFAULT (strftime('%Y-%m-%d %H:%M:%fZ')) NOT NULL
-);
-CREATE INDEX IF NOT EXISTS `idx_logs_level` on `_logs` (`level`);
-CREATE INDEX IF NOT EXISTS `idx_logs_message` on `_logs` (`message`);
-CREATE INDEX IF NOT EXISTS `idx_logs_created_hour` on `_logs` (strftime('%Y-%m-%d %H:00:00', `created`));";
 /// Creates the table if there is none; an older one is left as it is.
 ///
 /// # Errors
@@ -30,13 +19,8 @@ pub async fn ensure_table(aux: &Database) -> Result<()> {
         return Ok(());
     }
     let tx = aux.begin().await?;
-    match dialect {
-        Dialect::Sqlite => tx.execute_batch(TABLE.to_owned()).await?,
-        Dialect::Postgres => {
-            for statement in ddl::log_tables(dialect) {
-                tx.execute_batch(statement).await?;
-            }
-        }
+    for statement in ddl::log_tables(dialect) {
+        tx.execute_batch(statement).await?;
     }
     tx.commit().await
 }
@@ -86,10 +70,7 @@ pub async fn vacuum(aux: &Database) -> Result<()> {
 /// What the driver says.
 pub async fn prune(aux: &Database, until: Timestamp, min_level: Option<i64>) -> Result<u64> {
     let until = Value::Text(until.to_string().into());
-    let mark = match aux.dialect() {
-        Dialect::Sqlite => '?',
-        Dialect::Postgres => '$',
-    };
+    let mark = aux.dialect().sign();
     let mut text = format!("DELETE FROM \"_logs\" WHERE \"created\" <= {mark}1");
     let mut params = vec![until];
     if let Some(level) = min_level {

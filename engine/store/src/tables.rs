@@ -56,15 +56,13 @@ enum Kind {
 
 impl Kind {
     fn name(self, d: Dialect) -> &'static str {
-        match (self, d) {
-            (Self::Text, _) => "TEXT",
-            (Self::Integer, Dialect::Sqlite) => "INTEGER",
-            (Self::Integer, Dialect::Postgres) => "BIGINT",
-            (Self::Real, Dialect::Sqlite) => "REAL",
-            (Self::Real, Dialect::Postgres) => "DOUBLE PRECISION",
-            (Self::Bool, _) => "BOOLEAN",
-            (Self::Json, Dialect::Sqlite) => "JSON",
-            (Self::Json, Dialect::Postgres) => "JSONB",
+        let types = d.native();
+        match self {
+            Self::Text => types.plain_text,
+            Self::Integer => types.integer,
+            Self::Real => types.real,
+            Self::Bool => types.bool,
+            Self::Json => types.json,
         }
     }
     fn zero(self) -> &'static str {
@@ -235,14 +233,14 @@ mod tests {
             .column(Column::json("j").nullable())
             .unique_index("i", ["n", "id"]);
         assert_eq!(
-            table.statements(Dialect::Postgres, &[]),
+            table.statements(Dialect::POSTGRES, &[]),
             [
                 r#"CREATE TABLE IF NOT EXISTS "_t" ("id" TEXT DEFAULT '' NOT NULL, "n" BIGINT DEFAULT 0 NOT NULL, "j" JSONB DEFAULT NULL, PRIMARY KEY ("id"))"#,
                 r#"CREATE UNIQUE INDEX IF NOT EXISTS "i" ON "_t" ("n", "id")"#,
             ]
         );
         assert_eq!(
-            table.statements(Dialect::Sqlite, &["id".into(), "j".into()])[0],
+            table.statements(Dialect::SQLITE, &["id".into(), "j".into()])[0],
             r#"ALTER TABLE "_t" ADD COLUMN "n" INTEGER DEFAULT 0 NOT NULL"#
         );
     }

@@ -4,19 +4,17 @@ use std::time::Instant;
 
 use dialects::Dialect;
 
-use super::{Database, Done, Job, Result, Rows, Sql, holding, postgres, sqlite};
+use super::{
+    Database, Done, Job, Result, Rows, Sql,
+    backend::{AnyTx, Transaction, on},
+    holding,
+};
 
 /// An open transaction. Clones share it; dropping the last one without [`commit`](Tx::commit) rolls back.
 #[derive(Debug, Clone)]
 pub struct Tx {
     pub(super) database: Database,
-    pub(super) kind: Kind,
-}
-
-#[derive(Debug, Clone)]
-pub(super) enum Kind {
-    Sqlite(sqlite::Tx),
-    Postgres(postgres::Tx),
+    pub(super) any: AnyTx,
 }
 
 /// A mark inside a transaction to go back to.
@@ -38,10 +36,7 @@ impl Tx {
     /// When it will be rolled back.
     #[must_use]
     pub fn deadline(&self) -> Instant {
-        match &self.kind {
-            Kind::Sqlite(tx) => tx.deadline(),
-            Kind::Postgres(tx) => tx.deadline(),
-        }
+        on!(AnyTx, &self.any, tx => Transaction::deadline(tx))
     }
 
     /// Runs `future` as a task that holds this transaction: writing to the same database outside of it gives
@@ -60,10 +55,7 @@ impl Tx {
         T: Send + 'static,
         F: FnOnce(&mut Rows<'_>) -> T + Send + 'static,
     {
-        match &self.kind {
-            Kind::Sqlite(tx) => tx.query(sql, visit).await,
-            Kind::Postgres(tx) => Box::pin(tx.query(sql, visit)).await,
-        }
+        on!(AnyTx, &self.any, tx => Transaction::query(tx, sql, visit).await)
     }
 
     /// Runs a job inside the transaction, all or nothing of it.
@@ -71,13 +63,10 @@ impl Tx {
     /// # Errors
     /// Of the first step that failed, or as [`query`](Self::query).
     pub async fn write(&self, job: Job) -> Result<Done> {
-        if job.is_idle(self.dialect() == Dialect::Postgres) {
+        if job.is_idle(self.database.is_told()) {
             return Ok(Done::default());
         }
-        match &self.kind {
-            Kind::Sqlite(tx) => tx.write(job).await,
-            Kind::Postgres(tx) => Box::pin(tx.write(job)).await,
-        }
+        on!(AnyTx, &self.any, tx => Transaction::write(tx, job).await)
     }
 
     /// Runs one statement; the number of rows it changed.
@@ -93,10 +82,7 @@ impl Tx {
     /// # Errors
     /// As [`write`](Self::write). Statements before the failed one are kept until the transaction is rolled back.
     pub async fn execute_batch(&self, sql: String) -> Result<()> {
-        match &self.kind {
-            Kind::Sqlite(tx) => tx.execute_batch(sql).await,
-            Kind::Postgres(tx) => Box::pin(tx.execute_batch(sql)).await,
-        }
+        on!(AnyTx, &self.any, tx => Transaction::execute_batch(tx, sql).await)
     }
 
     /// Sets a mark to go back to.
@@ -104,10 +90,7 @@ impl Tx {
     /// # Errors
     /// As [`query`](Self::query).
     pub async fn savepoint(&self) -> Result<Savepoint> {
-        match &self.kind {
-            Kind::Sqlite(tx) => tx.savepoint().await,
-            Kind::Postgres(tx) => Box::pin(tx.savepoint()).await,
-        }
+        on!(AnyTx, &self.any, tx => Transaction::savepoint(tx).await)
     }
 
     /// Undoes what happened since the mark, which stays set.
@@ -115,10 +98,7 @@ impl Tx {
     /// # Errors
     /// As [`query`](Self::query).
     pub async fn rollback_to(&self, savepoint: Savepoint) -> Result<()> {
-        match &self.kind {
-            Kind::Sqlite(tx) => tx.rollback_to(savepoint).await,
-            Kind::Postgres(tx) => Box::pin(tx.rollback_to(savepoint)).await,
-        }
+        on!(AnyTx, &self.any, tx => Transaction::rollback_to(tx, savepoint).await)
     }
 
     /// Forgets the mark and keeps what happened since.
@@ -126,10 +106,7 @@ impl Tx {
     /// # Errors
     /// As [`query`](Self::query).
     pub async fn release(&self, savepoint: Savepoint) -> Result<()> {
-        match &self.kind {
-            Kind::Sqlite(tx) => tx.release(savepoint).await,
-            Kind::Postgres(tx) => Box::pin(tx.release(savepoint)).await,
-        }
+        on!(AnyTx, &self.any, tx => Transaction::release(tx, savepoint).await)
     }
 
     /// Commits. Only then is anything visible to others.
@@ -138,35 +115,23 @@ impl Tx {
     /// What the driver says (the transaction is rolled back then); [`Timeout`](super::Error::Timeout) past the deadline;
     /// [`Ended`](super::Error::Ended).
     pub async fn commit(&self) -> Result<()> {
-        match &self.kind {
-            Kind::Sqlite(tx) => tx.commit().await,
-            Kind::Postgres(tx) => Box::pin(tx.commit()).await,
-        }
+        on!(AnyTx, &self.any, tx => Transaction::commit(tx).await)
     }
 
     /// Rolls back. Does nothing when the transaction has ended.
     pub async fn rollback(&self) {
-        match &self.kind {
-            Kind::Sqlite(tx) => tx.rollback().await,
-            Kind::Postgres(tx) => Box::pin(tx.rollback()).await,
-        }
+        on!(AnyTx, &self.any, tx => Transaction::rollback(tx).await)
     }
 
     /// True if others made a statement or the commit fail (deadlock, serialization): the same may work the next time.
     #[must_use]
     pub fn has_collided(&self) -> bool {
-        match &self.kind {
-            Kind::Sqlite(_) => false,
-            Kind::Postgres(tx) => tx.has_collided(),
-        }
+        on!(AnyTx, &self.any, tx => Transaction::has_collided(tx))
     }
 
     /// True until commit, rollback or deadline.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        match &self.kind {
-            Kind::Sqlite(tx) => tx.is_open(),
-            Kind::Postgres(tx) => tx.is_open(),
-        }
+        on!(AnyTx, &self.any, tx => Transaction::is_open(tx))
     }
 }

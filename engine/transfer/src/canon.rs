@@ -172,7 +172,7 @@ pub(super) fn quote(text: &str) -> String {
 
 /// Finds escapes in valid JSON that PostgreSQL refuses: U+0000 and halves of surrogate pairs.
 pub(super) fn check_escapes(text: &str) -> Result<(), Fault> {
-    match limits::unfit_json(Dialect::Postgres, text) {
+    match limits::unfit_json(Dialect::POSTGRES, text) {
         None => Ok(()),
         Some(Unfit::Nul) => {
             Err(Fault("JSON with a NUL character (\\u0000), which PostgreSQL cannot store"))

@@ -154,7 +154,7 @@ struct Layout {
 impl Layout {
     /// The database's own names of a table's columns; `None` for what it does not have.
     fn pick(&self, table: &Table) -> Vec<Option<&str>> {
-        let dialect = self.dialect.unwrap_or(Dialect::Sqlite);
+        let dialect = self.dialect.unwrap_or(Dialect::SQLITE);
         let find = |name: &str| {
             self.columns.iter().find(|(found, _)| names::is_stored_as(dialect, found, name))
         };
@@ -192,8 +192,8 @@ enum Handle {
 impl Handle {
     fn dialect(&self) -> Dialect {
         match self {
-            Self::Sqlite(_) => Dialect::Sqlite,
-            Self::Postgres(_) => Dialect::Postgres,
+            Self::Sqlite(_) => Dialect::SQLITE,
+            Self::Postgres(_) => Dialect::POSTGRES,
         }
     }
     async fn read(place: &Place) -> Result<Self> {
@@ -327,7 +327,7 @@ impl Target {
             Self::Postgres { session, policies } => {
                 policies.restore(&session, plan).await?;
                 if let Some(mark) = mark {
-                    session.execute(&transfer::mark(mark)).await?;
+                    session.execute(&dialects::postgres::transfer::mark(mark)).await?;
                 }
                 session.commit().await
             }

@@ -3,7 +3,11 @@
 use std::{collections::HashSet, sync::Arc};
 
 use bytes::{BufMut as _, Bytes, BytesMut};
-use dialects::{Dialect, catalog, names, transfer};
+use dialects::{
+    Dialect, catalog, names,
+    postgres::{self, transfer as pg},
+    transfer,
+};
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio_postgres::{Client, CopyInSink};
@@ -50,7 +54,7 @@ impl Session {
 
     /// Connects to look at the catalog.
     pub(super) async fn look(dsn: &Dsn) -> Result<Self> {
-        Self::open(dsn, transfer::BEGIN_READ).await
+        Self::open(dsn, pg::BEGIN_READ).await
     }
 
     async fn open(dsn: &Dsn, begin: &str) -> Result<Self> {
@@ -69,10 +73,10 @@ impl Session {
         plan: &Plan,
         overwrite: bool,
     ) -> Result<(Self, Policies)> {
-        let session = Self::open(dsn, transfer::BEGIN_FILL).await?;
-        session.execute(transfer::LOCK_MIGRATIONS).await?;
+        let session = Self::open(dsn, pg::BEGIN_FILL).await?;
+        session.execute(pg::LOCK_MIGRATIONS).await?;
         let found = session.tables().await?;
-        let mut ours = plan.names(Dialect::Postgres);
+        let mut ours = plan.names(Dialect::POSTGRES);
         let is_ours =
             |ours: &HashSet<String>, name: &str| ours.contains(&name.to_ascii_lowercase());
         if let Some((name, _)) = found.iter().find(|(name, _)| is_ours(&ours, name))
@@ -85,18 +89,18 @@ impl Session {
         }
         if found.iter().any(|(name, _)| name == "_collections") {
             let names =
-                transfer::select(Dialect::Postgres, "_collections", &[Some("name")], false, &[]);
+                transfer::select(Dialect::POSTGRES, "_collections", &[Some("name")], false, &[]);
             let rows = session.0.query(&names, &[]).await.map_err(|e| driver(&e))?;
             ours.extend(rows.iter().map(|row| {
                 let name: String = row.get(0);
-                names::stored(Dialect::Postgres, &name).to_ascii_lowercase()
+                names::stored(Dialect::POSTGRES, &name).to_ascii_lowercase()
             }));
         }
         let policies = Policies::read(&session).await?;
         // views first: what remains of them does not hold a table
         for view in [true, false] {
             for (name, _) in found.iter().filter(|(n, v)| *v == view && is_ours(&ours, n)) {
-                session.execute(&transfer::drop_cascade(name, view)).await?;
+                session.execute(&pg::drop_cascade(name, view)).await?;
             }
         }
         session.execute(dialects::POSTGRES_HELPERS).await?;
@@ -105,44 +109,44 @@ impl Session {
 
     /// Rows of texts.
     pub(super) async fn texts(&self, text: &str) -> Result<Vec<Vec<String>>> {
-        let rows = self.0.query(&*names::postgres_text(text), &[]).await.map_err(|e| driver(&e))?;
+        let rows = self.0.query(&*postgres::text(text), &[]).await.map_err(|e| driver(&e))?;
         Ok(rows.iter().map(|row| (0..row.len()).map(|at| row.get(at)).collect()).collect())
     }
 
-    /// What [`transfer::mark`] left.
+    /// What [`pg::mark`] left.
     pub(super) async fn mark(&self) -> Result<Option<String>> {
-        Ok(self.texts(transfer::READ_MARK).await?.into_iter().flatten().next())
+        Ok(self.texts(pg::READ_MARK).await?.into_iter().flatten().next())
     }
 
     pub(super) async fn execute(&self, text: &str) -> Result<()> {
-        self.0.batch_execute(&names::postgres_text(text)).await.map_err(|e| driver(&e))
+        self.0.batch_execute(&postgres::text(text)).await.map_err(|e| driver(&e))
     }
 
     /// Names of tables and views; true for views.
     pub(super) async fn tables(&self) -> Result<Vec<(String, bool)>> {
-        let sql = catalog::tables(Dialect::Postgres).text;
+        let sql = catalog::tables(Dialect::POSTGRES).text;
         let rows = self.0.query(&sql, &[]).await.map_err(|e| driver(&e))?;
         Ok(rows.iter().map(|row| (row.get(0), row.get::<_, String>(1) == "view")).collect())
     }
 
     /// The name and the columns (with types) of a table or view, if there is one.
     pub(super) async fn layout(&self, name: &str) -> Result<Layout> {
-        let has = catalog::has_table(Dialect::Postgres, name).text;
-        let name = names::stored(Dialect::Postgres, name);
+        let has = catalog::has_table(Dialect::POSTGRES, name).text;
+        let name = names::stored(Dialect::POSTGRES, name);
         let found = self.0.query_opt(&has, &[&&*name]).await.map_err(|e| driver(&e))?;
         let Some(found) = found else { return Ok(Layout::default()) };
         let name: String = found.get(0);
-        let sql = catalog::columns(Dialect::Postgres, &name).text;
+        let sql = catalog::columns(Dialect::POSTGRES, &name).text;
         let rows = self.0.query(&sql, &[&name]).await.map_err(|e| driver(&e))?;
         let columns = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
-        Ok(Layout { columns, name, dialect: Some(Dialect::Postgres) })
+        Ok(Layout { columns, name, dialect: Some(Dialect::POSTGRES) })
     }
 
     /// Sends all rows of a table, or the reason why that cannot be done.
     pub(super) fn send(&self, table: Arc<Table>, layout: &Layout, to: Sender<Batch>) {
         let columns = layout.pick(&table);
         let select = transfer::select(
-            Dialect::Postgres,
+            Dialect::POSTGRES,
             &layout.name,
             &columns,
             table.numbered,
@@ -158,9 +162,8 @@ impl Session {
     }
 
     async fn send_rows(&self, select: &str, table: &Table, to: &Sender<Batch>) -> Result<()> {
-        let text = transfer::copy_out(select);
-        let chunks =
-            self.0.copy_out(&*names::postgres_text(&text)).await.map_err(|e| driver(&e))?;
+        let text = pg::copy_out(select);
+        let chunks = self.0.copy_out(&*postgres::text(&text)).await.map_err(|e| driver(&e))?;
         let mut chunks = std::pin::pin!(chunks);
         let mut decoder = Decoder::new(table);
         let (mut batch, mut n_bytes) = (Vec::with_capacity(ROWS), 0);
@@ -189,11 +192,11 @@ impl Session {
         table: Arc<Table>,
         mut from: Receiver<Batch>,
     ) -> Result<Digest> {
-        let text = transfer::copy_in(&table.name, &table.names(), table.numbered);
+        let text = pg::copy_in(&table.name, &table.names(), table.numbered);
         let failed =
             |e: tokio_postgres::Error| Error(format!("table {}: {}", table.name, driver(&e)));
         let sink: CopyInSink<Bytes> =
-            self.0.copy_in(&*names::postgres_text(&text)).await.map_err(failed)?;
+            self.0.copy_in(&*postgres::text(&text)).await.map_err(failed)?;
         let mut sink = std::pin::pin!(sink);
         let mut out = BytesMut::with_capacity(CHUNK * 2);
         out.put_slice(SIGNATURE);
@@ -219,7 +222,7 @@ impl Session {
         sink.send(out.freeze()).await.map_err(failed)?;
         sink.finish().await.map_err(failed)?;
         if table.numbered {
-            self.execute(&transfer::continue_numbers(&table.name)).await?;
+            self.execute(&pg::continue_numbers(&table.name)).await?;
         }
         Ok(digest)
     }

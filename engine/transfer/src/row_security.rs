@@ -4,7 +4,11 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use dialects::{Dialect, catalog, names, transfer};
+use dialects::{
+    Dialect, names,
+    postgres::{catalog, transfer as pg},
+    transfer,
+};
 
 use super::{
     Error, Result,
@@ -21,7 +25,7 @@ pub(super) async fn see_everything(session: &Session) -> Result<()> {
     if policies.is_empty() {
         return Ok(());
     }
-    session.execute(transfer::AS_SYSTEM).await?;
+    session.execute(pg::AS_SYSTEM).await?;
     let mut tables: BTreeMap<&str, bool> = BTreeMap::new();
     for policy in &policies {
         let [table, condition, kind] = &policy[..] else { continue };
@@ -33,7 +37,7 @@ pub(super) async fn see_everything(session: &Session) -> Result<()> {
     }
     match tables.iter().find(|(_, is_open)| !**is_open) {
         Some((table, _)) => Err(hidden(table)),
-        None => session.execute(transfer::UNDER_POLICIES).await,
+        None => session.execute(pg::UNDER_POLICIES).await,
     }
 }
 
@@ -49,7 +53,7 @@ async fn holds_for_all(session: &Session, condition: &str) -> Result<bool> {
         return Ok(false);
     }
     session.execute(transfer::SAVEPOINT).await?;
-    let found = session.texts(&transfer::without_row(condition)).await;
+    let found = session.texts(&pg::without_row(condition)).await;
     session.execute(transfer::ROLLBACK_TO).await?;
     session.execute(transfer::RELEASE).await?;
     Ok(found.is_ok_and(|rows| rows.into_iter().flatten().next().is_some_and(|text| text == "true")))
@@ -72,7 +76,7 @@ impl Policies {
 
     /// Puts them on the tables that exist again.
     pub(super) async fn restore(&self, session: &Session, plan: &Plan) -> Result<()> {
-        let stored = |t: &Table| names::stored(Dialect::Postgres, &t.name).into_owned();
+        let stored = |t: &Table| names::stored(Dialect::POSTGRES, &t.name).into_owned();
         let tables: HashSet<String> = plan.tables.iter().map(stored).collect();
         for (name, text) in self.0.iter().filter(|(name, _)| tables.contains(name)) {
             session.execute(text).await.map_err(|Error(why)| {

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use dialects::{Dialect, catalog, transfer};
+use dialects::{Dialect, catalog, sqlite, transfer};
 use parking_lot::Mutex;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::mpsc::{Receiver, Sender};
@@ -54,9 +54,9 @@ impl Files {
                 let explain =
                     |e: rusqlite::Error| Error(format!("cannot read {}: {e}", path.display()));
                 let conn = Connection::open_with_flags(&path, flags).map_err(explain)?;
-                conn.execute_batch(transfer::SQLITE_READ).map_err(explain)?;
+                conn.execute_batch(sqlite::transfer::READ).map_err(explain)?;
                 // The snapshot is taken by the first read.
-                let sql = catalog::tables(Dialect::Sqlite).text;
+                let sql = catalog::tables(Dialect::SQLITE).text;
                 conn.query_row(&sql, [], |_| Ok(())).or_else(none_is_fine).map_err(explain)?;
                 Ok::<_, Error>(Arc::new(Mutex::new(conn)))
             };
@@ -74,7 +74,7 @@ impl Files {
     fn create(dir: &Path) -> Result<Self> {
         let open = |name: &str| {
             let conn = Connection::open(dir.join(name)).map_err(driver)?;
-            conn.execute_batch(transfer::SQLITE_FILL).map_err(driver)?;
+            conn.execute_batch(sqlite::transfer::FILL).map_err(driver)?;
             Ok::<_, Error>(Arc::new(Mutex::new(conn)))
         };
         Ok(Self { data: open(FILES[0])?, auxiliary: Some(open(FILES[1])?) })
@@ -102,7 +102,7 @@ impl Files {
     pub(super) async fn tables(&self) -> Result<Vec<(String, bool)>> {
         let found = self
             .with(false, |conn| {
-                let mut statement = conn.prepare(&catalog::tables(Dialect::Sqlite).text)?;
+                let mut statement = conn.prepare(&catalog::tables(Dialect::SQLITE).text)?;
                 let rows = statement
                     .query_map([], |row| Ok((row.get(0)?, row.get::<_, String>(1)? == "view")))?;
                 rows.collect()
@@ -116,10 +116,10 @@ impl Files {
         let name = name.to_owned();
         let found = self
             .with(auxiliary, move |conn| {
-                let mut statement = conn.prepare(&catalog::columns(Dialect::Sqlite, &name).text)?;
+                let mut statement = conn.prepare(&catalog::columns(Dialect::SQLITE, &name).text)?;
                 let rows = statement.query_map([&name], |row| Ok((row.get(0)?, row.get(1)?)))?;
                 let columns = rows.collect::<rusqlite::Result<_>>()?;
-                Ok(Layout { columns, name, dialect: Some(Dialect::Sqlite) })
+                Ok(Layout { columns, name, dialect: Some(Dialect::SQLITE) })
             })
             .await?;
         Ok(found.unwrap_or_default())
@@ -129,7 +129,7 @@ impl Files {
     pub(super) fn send(&self, table: Arc<Table>, layout: &Layout, to: Sender<Batch>) {
         let Some(conn) = self.conn(table.auxiliary) else { return };
         let columns: Vec<Option<&str>> = layout.pick(&table);
-        let text = transfer::select(Dialect::Sqlite, &layout.name, &columns, table.numbered, &[]);
+        let text = transfer::select(Dialect::SQLITE, &layout.name, &columns, table.numbered, &[]);
         drop(tokio::task::spawn_blocking(move || {
             if let Err(error) = send_rows(&conn.lock(), &text, &table, &to) {
                 // Nobody listens any more when the other side has failed.
@@ -147,7 +147,7 @@ impl Files {
         let Some(conn) = self.conn(table.auxiliary) else { return Ok(Digest::default()) };
         blocking(move || {
             let conn = conn.lock();
-            let text = transfer::insert(&table.name, &table.names(), table.numbered);
+            let text = sqlite::transfer::insert(&table.name, &table.names(), table.numbered);
             let mut insert = conn.prepare(&text).map_err(driver)?;
             let kinds = table.kinds();
             let (mut digest, mut buffer) = (Digest::default(), Vec::new());
@@ -313,5 +313,5 @@ fn alone(path: &Path) -> Result<()> {
     };
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags).map_err(used)?;
-    conn.execute_batch(transfer::SQLITE_ALONE).map_err(used)
+    conn.execute_batch(sqlite::transfer::ALONE).map_err(used)
 }

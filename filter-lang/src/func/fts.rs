@@ -11,6 +11,7 @@ use crate::{
 
 pub(super) const FUNCTION: Function =
     Function::new("fts", PARAMETERS, Type::Truth, Meaning::Is(Prim::HasWords))
+        .described("whether the words of the query are in one of the fields")
         .checked(check)
         // The query is no text of the filter any more: it must not become a pattern.
         .without_params();

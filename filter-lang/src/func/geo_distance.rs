@@ -8,7 +8,8 @@ pub(super) const FUNCTION: Function = Function::new(
     &[degrees("lonA"), degrees("latA"), degrees("lonB"), degrees("latB")],
     Type::Real,
     Meaning::Is(Prim::Distance),
-);
+)
+.described("kilometers between two points");
 
 const fn degrees(name: &'static str) -> Parameter {
     Parameter::new(name, Takes::Number).failure("failed to resolve argument {}").alone().unguarded()

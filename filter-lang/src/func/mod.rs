@@ -35,6 +35,8 @@ functions! {
 struct Function {
     /// Its name, case-sensitive.
     name: &'static str,
+    /// What it is for.
+    doc: &'static str,
     /// What it takes.
     parameters: &'static [Parameter],
     /// What it yields.
@@ -69,7 +71,12 @@ impl Function {
         returns: Type,
         meaning: Meaning,
     ) -> Self {
-        Self { name, parameters, returns, meaning, check: None, params: true }
+        Self { name, doc: "", parameters, returns, meaning, check: None, params: true }
+    }
+
+    /// What it is for, for people.
+    const fn described(self, doc: &'static str) -> Self {
+        Self { doc, ..self }
     }
 
     /// With arguments that are checked together.
@@ -118,6 +125,12 @@ impl Func {
     #[must_use]
     pub fn name(self) -> &'static str {
         self.function().name
+    }
+
+    /// What it is for, in a few words.
+    #[must_use]
+    pub fn doc(self) -> &'static str {
+        self.function().doc
     }
 
     /// What it takes, in order.

@@ -1,5 +1,7 @@
 //! What functions take: parameters as data, and the arguments of a call checked against them.
 
+use std::fmt;
+
 use crate::{
     ast::{Term, TermKind},
     error::ErrorKind,
@@ -62,6 +64,18 @@ pub enum Times {
     Many,
     /// As often as wanted, up to so many arguments in the call.
     UpTo(usize),
+}
+
+/// As documentation spells it: `name`, `name?` or `name…`.
+impl fmt::Display for Parameter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)?;
+        f.write_str(match self.times {
+            Times::Once => "",
+            Times::Optional => "?",
+            Times::Many | Times::UpTo(_) => "…",
+        })
+    }
 }
 
 impl Parameter {

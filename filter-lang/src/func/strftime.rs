@@ -10,7 +10,8 @@ use crate::{
 };
 
 pub(super) const FUNCTION: Function =
-    Function::new("strftime", PARAMETERS, Type::Text, Meaning::Of { eval, lower });
+    Function::new("strftime", PARAMETERS, Type::Text, Meaning::Of { eval, lower })
+        .described("a date as text in the given format");
 
 const PARAMETERS: &[Parameter] = &[
     Parameter::new("format", Takes::Literal)

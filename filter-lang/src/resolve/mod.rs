@@ -6,9 +6,13 @@
 mod modifier;
 mod path;
 mod request;
+mod sides;
 mod simple;
 
 use std::{fmt, sync::Arc};
+
+pub(crate) use modifier::NAMES as MODIFIERS;
+pub use sides::{Sides, reached};
 
 use crate::{
     ast::{Ast, Comparison, Join, Node as AstNode, Span, Term, TermKind},
@@ -48,9 +52,8 @@ impl From<&Scope> for Flags {
     }
 }
 
-/// Accumulates one [`Plan`]: filters and rules are AND-ed, joins are shared.
-///
-/// After an error the resolver must not be used any further.
+/// Accumulates one [`Plan`]: filters and rules are AND-ed, joins are shared. Each step takes the resolver and gives it back;
+/// after an error there is none.
 pub struct Resolver<'a> {
     names: Names<'a>,
     scope: &'a Scope,
@@ -158,18 +161,19 @@ impl<'a> Resolver<'a> {
     ///
     /// # Errors
     /// Unknown or forbidden names, wrong functions, more than [`crate::MAX_EXPRESSIONS`] comparisons.
-    pub fn filter(&mut self, ast: &Ast, flags: Flags) -> Result<(), Error> {
+    pub fn filter(mut self, ast: &Ast, flags: Flags) -> Result<Self, Error> {
         let frame = self.base_frame(flags);
         let cond = self.ast(&frame, ast)?;
         self.conds.push(cond);
-        self.list_rules()
+        self.list_rules()?;
+        Ok(self)
     }
 
     /// Adds the keys of a `sort` parameter.
     ///
     /// # Errors
     /// Too many or too long fields, or fields that cannot be sorted by.
-    pub fn sort(&mut self, text: &str, flags: Flags) -> Result<(), Error> {
+    pub fn sort(mut self, text: &str, flags: Flags) -> Result<Self, Error> {
         let frame = self.base_frame(flags);
         for term in sort::parse(text)? {
             let key = self.sort_key(&frame, &term).ok_or_else(|| {
@@ -177,7 +181,8 @@ impl<'a> Resolver<'a> {
             })?;
             self.plan.sort.extend(key);
         }
-        self.list_rules()
+        self.list_rules()?;
+        Ok(self)
     }
 
     /// The plan of everything added so far.
@@ -452,9 +457,7 @@ pub fn resolve(
     ast: &Ast,
     scope: &Scope,
 ) -> Result<Plan, Error> {
-    let mut resolver = Resolver::new(schema, base, scope);
-    resolver.filter(ast, Flags::from(scope))?;
-    Ok(resolver.finish())
+    Ok(Resolver::new(schema, base, scope).filter(ast, Flags::from(scope))?.finish())
 }
 
 /// Resolves one filter of the simple kind (spec §2.6), see [`Resolver::simple`].
@@ -468,7 +471,6 @@ pub fn resolve_simple(
     json_field: Option<&str>,
     scope: &Scope,
 ) -> Result<Plan, Error> {
-    let mut resolver = Resolver::simple(base, allowed, json_field, scope);
-    resolver.filter(ast, Flags::from(scope))?;
-    Ok(resolver.finish())
+    let resolver = Resolver::simple(base, allowed, json_field, scope);
+    Ok(resolver.filter(ast, Flags::from(scope))?.finish())
 }

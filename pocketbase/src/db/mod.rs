@@ -127,7 +127,7 @@ impl Db {
     /// # Errors
     /// Before the app is bootstrapped.
     pub fn is_postgres(&self) -> Result<bool> {
-        Ok(self.dialect()? == Dialect::Postgres)
+        Ok(self.dialect()?.name() == "postgres")
     }
 
     fn dialect(&self) -> Result<Dialect> {

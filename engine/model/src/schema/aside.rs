@@ -3,7 +3,7 @@
 //! For some changes of a table all of them go (spec collections-and-fields §4.7 step 5), and PostgreSQL drops nothing that
 //! a view reads.
 
-use dialects::{Dialect, Sql, catalog, ddl, names};
+use dialects::{Sql, ddl, names};
 
 use super::Snapshot;
 use crate::store::{self, Tx};
@@ -30,14 +30,9 @@ impl Aside {
 /// # Errors
 /// What the store reports.
 pub async fn set_for(tx: &Tx, table: &str) -> store::Result<Vec<Aside>> {
-    match tx.dialect() {
-        Dialect::Sqlite => {
-            let views = listed(tx, Sql::plain(catalog::SQLITE_VIEWS)).await?;
-            drop_all(tx, &views).await?;
-            Ok(views)
-        }
-        Dialect::Postgres => set_readers(tx, &[table]).await,
-    }
+    let views = listed(tx, tx.dialect().views_before(table)).await?;
+    drop_all(tx, &views).await?;
+    Ok(views)
 }
 
 /// Drops the views that keep others from being dropped because they read them, on PostgreSQL.
@@ -45,10 +40,8 @@ pub async fn set_for(tx: &Tx, table: &str) -> store::Result<Vec<Aside>> {
 /// # Errors
 /// What the store reports.
 pub async fn set_readers(tx: &Tx, relations: &[&str]) -> store::Result<Vec<Aside>> {
-    let views = match tx.dialect() {
-        Dialect::Sqlite => Vec::new(),
-        Dialect::Postgres => listed(tx, catalog::readers(relations)).await?,
-    };
+    let Some(readers) = tx.dialect().readers(relations) else { return Ok(Vec::new()) };
+    let views = listed(tx, readers).await?;
     drop_all(tx, &views).await?;
     Ok(views)
 }
@@ -62,14 +55,11 @@ pub async fn set_reading_collections(
     snapshot: &Snapshot,
     view: &str,
 ) -> store::Result<Vec<Aside>> {
-    if tx.dialect() == Dialect::Sqlite {
-        return Ok(Vec::new());
-    }
-    let mut views = listed(tx, catalog::readers(&[view])).await?;
+    let d = tx.dialect();
+    let Some(readers) = d.readers(&[view]) else { return Ok(Vec::new()) };
+    let mut views = listed(tx, readers).await?;
     let is_collection = |view: &Aside| {
-        snapshot
-            .iter()
-            .any(|c| c.is_view() && *names::stored(Dialect::Postgres, &c.name) == *view.name)
+        snapshot.iter().any(|c| c.is_view() && *names::stored(d, &c.name) == *view.name)
     };
     views.retain(is_collection);
     drop_all(tx, &views).await?;
@@ -81,13 +71,9 @@ pub async fn set_reading_collections(
 /// # Errors
 /// What the store reports.
 pub async fn belongings(tx: &Tx, view: &str, of: &str) -> store::Result<String> {
-    if tx.dialect() == Dialect::Sqlite {
-        return Ok(String::new());
-    }
-    tx.query(catalog::belongings(view, of), |rows| {
-        Ok(rows.next()?.map(|row| row.text(0).to_owned()).unwrap_or_default())
-    })
-    .await?
+    let Some(asked) = tx.dialect().belongings(view, of) else { return Ok(String::new()) };
+    tx.query(asked, |rows| Ok(rows.next()?.map(|row| row.text(0).to_owned()).unwrap_or_default()))
+        .await?
 }
 
 /// Makes views again.

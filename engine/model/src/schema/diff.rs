@@ -2,7 +2,7 @@
 //!
 //! The order of the changes is the order they are applied in (spec collections-and-fields §4.7).
 
-use dialects::row_id::is_row_id;
+use dialects::sqlite::is_row_id;
 
 use super::{Collection, index::Index};
 use crate::{field::ColumnType, wire::Audience};

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use dialects::{Dialect, Sql, catalog, ddl, ddl::Documents};
+use dialects::{Dialect, catalog, ddl};
 
 use super::Snapshot;
 use crate::{
@@ -24,15 +24,17 @@ struct Missing<'s> {
 /// What the store reports. An index that cannot be made is only missed, and warned of.
 pub async fn settle(store: &Store, snapshot: &Snapshot) -> store::Result<()> {
     let database = store.data();
-    if database.dialect() != Dialect::Postgres || missing(snapshot, &names(store).await?).is_empty()
+    let d = database.dialect();
+    if missing(d, snapshot, &HashSet::new()).is_empty()
+        || missing(d, snapshot, &names(store).await?).is_empty()
     {
         return Ok(());
     }
     let _lock = database.lock_migrations().await?;
     let tx = database.begin_within(LONG).await?;
     // Another node may have been here.
-    for Missing { table, column, ty } in missing(snapshot, &names(store).await?) {
-        for text in ddl::document_indexes(Dialect::Postgres, table, column, ty) {
+    for Missing { table, column, ty } in missing(d, snapshot, &names(store).await?) {
+        for text in ddl::document_indexes(d, table, column, ty) {
             if let Err(error) = tx.execute_batch(text).await {
                 tracing::warn!(%error, table, column, "no index over documents");
             }
@@ -44,7 +46,7 @@ pub async fn settle(store: &Store, snapshot: &Snapshot) -> store::Result<()> {
 /// Large tables take their time.
 const LONG: std::time::Duration = std::time::Duration::from_secs(60 * 60);
 
-fn missing<'s>(snapshot: &'s Snapshot, found: &HashSet<String>) -> Vec<Missing<'s>> {
+fn missing<'s>(d: Dialect, snapshot: &'s Snapshot, found: &HashSet<String>) -> Vec<Missing<'s>> {
     let columns = snapshot.iter().filter(|c| !c.is_view()).flat_map(|c| {
         let of = |f: &'s crate::field::Field| Missing {
             table: &c.name,
@@ -54,12 +56,7 @@ fn missing<'s>(snapshot: &'s Snapshot, found: &HashSet<String>) -> Vec<Missing<'
         c.fields.iter().map(of)
     });
     let lacks = |m: &Missing<'_>| {
-        let kinds: &[Documents] = match m.ty {
-            ColumnType::Json => &[Documents::Contents, Documents::Odd],
-            ColumnType::JsonList => &[Documents::Contents],
-            _ => &[],
-        };
-        kinds
+        d.documents(m.ty)
             .iter()
             .any(|kind| !found.contains(&ddl::document_index_name(*kind, m.table, m.column)))
     };
@@ -69,7 +66,7 @@ fn missing<'s>(snapshot: &'s Snapshot, found: &HashSet<String>) -> Vec<Missing<'
 async fn names(store: &Store) -> store::Result<HashSet<String>> {
     store
         .data()
-        .query(Sql::plain(catalog::INDEX_NAMES), |rows| {
+        .query(catalog::index_names(store.data().dialect()), |rows| {
             let mut out = HashSet::new();
             while let Some(row) = rows.next()? {
                 out.insert(row.text(0).to_owned());

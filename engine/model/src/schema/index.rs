@@ -2,7 +2,7 @@
 
 pub use sql_text::index::{Index, IndexColumn, first_statement};
 
-use dialects::Dialect;
+use dialects::{Dialect, Syntax};
 
 use super::{Collection, view_tree::table_of};
 
@@ -17,9 +17,18 @@ pub fn canonical(table: &str, name: &str, unique: bool, columns: &str, condition
 /// The statement that makes an index of a collection.
 #[must_use]
 pub fn statement(d: Dialect, index: &Index, collection: &Collection) -> String {
-    match d {
-        Dialect::Sqlite => index.build(),
-        Dialect::Postgres => index.build_postgres(&table_of(collection)),
+    match d.syntax() {
+        Syntax::Sqlite => index.build(),
+        Syntax::Postgres => index.build_postgres(&table_of(collection)),
+    }
+}
+
+/// True if a database can make such an index, whatever its text says otherwise.
+#[must_use]
+pub fn is_understood(d: Dialect, index: &Index) -> bool {
+    match d.syntax() {
+        Syntax::Sqlite => !index.is_postgres(),
+        Syntax::Postgres => true,
     }
 }
 

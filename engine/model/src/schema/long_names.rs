@@ -15,11 +15,9 @@ use crate::store::{self, Db, Store, Tx};
 /// What the store reports.
 pub async fn settle(store: &Store, snapshot: &Snapshot) -> store::Result<()> {
     let database = store.data();
-    if database.dialect() != Dialect::Postgres {
-        return Ok(());
-    }
+    let d = database.dialect();
     let affected: Vec<&Collection> =
-        snapshot.iter().map(|loaded| &loaded.collection).filter(|c| has_long_names(c)).collect();
+        snapshot.iter().map(|loaded| &loaded.collection).filter(|c| has_long_names(d, c)).collect();
     let mut statements = Vec::new();
     for collection in &affected {
         statements.extend(renames(&Db::Pool(database.clone()), collection).await?);
@@ -48,27 +46,27 @@ async fn run(tx: &Tx, affected: &[&Collection]) -> store::Result<()> {
     Ok(())
 }
 
-fn is_long(name: &str) -> bool {
-    truncated(name).len() < name.len()
+fn is_long(d: Dialect, name: &str) -> bool {
+    truncated(d, name).len() < name.len()
 }
 
 fn indexes(collection: &Collection) -> impl Iterator<Item = String> {
     collection.indexes.iter().map(|text| Index::parse(text).name)
 }
 
-fn has_long_names(collection: &Collection) -> bool {
-    is_long(&collection.name)
-        || collection.fields.iter().any(|f| is_long(&f.name))
-        || indexes(collection).any(|name| is_long(&name))
+fn has_long_names(d: Dialect, collection: &Collection) -> bool {
+    is_long(d, &collection.name)
+        || collection.fields.iter().any(|f| is_long(d, &f.name))
+        || indexes(collection).any(|name| is_long(d, &name))
 }
 
 /// What gives a collection's table, columns and indexes the names they should have.
 async fn renames(db: &Db, collection: &Collection) -> store::Result<Vec<String>> {
-    let d = Dialect::Postgres;
+    let d = db.dialect();
     let mut out = Vec::new();
     let mut table = stored(d, &collection.name).into_owned();
-    if is_long(&collection.name) && listed(db, catalog::has_table(d, &table)).await?.is_empty() {
-        let old = truncated(&collection.name);
+    if is_long(d, &collection.name) && listed(db, catalog::has_table(d, &table)).await?.is_empty() {
+        let old = truncated(d, &collection.name);
         if listed(db, catalog::has_table(d, old)).await?.iter().all(|found| found != old) {
             return Ok(out);
         }
@@ -80,17 +78,17 @@ async fn renames(db: &Db, collection: &Collection) -> store::Result<Vec<String>>
         old.clone_into(&mut table);
     }
     let found = listed(db, catalog::columns(d, &table)).await?;
-    for field in collection.fields.iter().filter(|f| is_long(&f.name)) {
-        let (old, new) = (truncated(&field.name), stored(d, &field.name));
+    for field in collection.fields.iter().filter(|f| is_long(d, &f.name)) {
+        let (old, new) = (truncated(d, &field.name), stored(d, &field.name));
         if found.iter().any(|name| name == old) && !found.iter().any(|name| *name == *new) {
             out.push(ddl::rename_column(d, &stored(d, &collection.name), old, &new)[0].clone());
         }
     }
-    for name in indexes(collection).filter(|name| is_long(name)) {
-        let (old, new) = (truncated(&name), stored(d, &name));
+    for name in indexes(collection).filter(|name| is_long(d, name)) {
+        let (old, new) = (truncated(d, &name), stored(d, &name));
         let is_there = !listed(db, catalog::has_index(d, old)).await?.is_empty();
         if is_there && listed(db, catalog::has_index(d, &new)).await?.is_empty() {
-            out.push(ddl::rename_index(old, &new));
+            out.extend(d.rename_index(old, &new));
         }
     }
     Ok(out)

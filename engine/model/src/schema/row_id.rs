@@ -3,10 +3,7 @@
 //! While the table of a collection changes, such columns go by other names: the table is made anew with those before the
 //! change, and with the names of the fields after it. Views, indexes and triggers wait aside each time.
 
-use dialects::{
-    Dialect, Sql, catalog,
-    row_id::{self, is_row_id},
-};
+use dialects::{Dialect, Sql, catalog, sqlite::is_row_id};
 
 use super::{aside, diff::Change};
 use crate::{
@@ -27,21 +24,18 @@ impl StandIns {
     /// For the columns that these changes are about.
     pub(super) fn of(d: Dialect, changes: &[Change]) -> Self {
         let mut names = Self::default();
-        if d != Dialect::Sqlite {
-            return names;
-        }
         let renamed = |name: &str| {
             changes.iter().any(|c| matches!(c, Change::RenameColumn { to, .. } if to == name))
         };
         for change in changes {
             match change {
                 Change::DropColumn(name) | Change::RenameColumn { from: name, .. }
-                    if is_row_id(name) =>
+                    if d.is_fixed(name) =>
                 {
                     names.before.push((name.clone(), stand_in(name)));
                 }
                 Change::ToMultiple(name) | Change::ToSingle(name)
-                    if is_row_id(name) && !renamed(name) =>
+                    if d.is_fixed(name) && !renamed(name) =>
                 {
                     let meanwhile = stand_in(name);
                     names.before.push((name.clone(), meanwhile.clone()));
@@ -65,7 +59,7 @@ impl StandIns {
 
     /// A column has its name at the end only; false if it may have it now.
     pub(super) fn postpone(&mut self, d: Dialect, now: &str, name: &str) -> bool {
-        let waits = d == Dialect::Sqlite && is_row_id(name);
+        let waits = d.is_fixed(name);
         if waits {
             self.after.push((now.to_owned(), name.to_owned()));
         }
@@ -91,12 +85,14 @@ async fn rename(tx: &Tx, table: &str, renames: &[(String, String)]) -> store::Re
     if renames.is_empty() {
         return Ok(());
     }
+    let d = tx.dialect();
     let views = aside::set_for(tx, table).await?;
-    let text = texts(tx, row_id::table_text(table)).await?.pop().unwrap_or_default();
-    let attached = texts(tx, row_id::attached(table)).await?;
-    let columns = texts(tx, catalog::columns(Dialect::Sqlite, table)).await?;
-    let statements = row_id::rebuild(&text, table, &stand_in(table), &columns, renames)
-        .ok_or_else(|| {
+    let Some([own, attached]) = d.made_of(table) else { return Ok(()) };
+    let text = texts(tx, own).await?.pop().unwrap_or_default();
+    let attached = texts(tx, attached).await?;
+    let columns = texts(tx, catalog::columns(d, table)).await?;
+    let statements =
+        d.rebuild(&text, table, &stand_in(table), &columns, renames).ok_or_else(|| {
             store::Error::Driver(format!("the text of table {table} is not understood"))
         })?;
     for text in

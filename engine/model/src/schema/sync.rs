@@ -153,10 +153,10 @@ async fn has_table(tx: &Tx, name: &str) -> store::Result<bool> {
         .await?
 }
 
-/// The present name of the table while changes run. On SQLite, where names have no case, a rename of the case leaves it.
+/// The present name of the table while changes run. Where names have no case, a rename of the case leaves it.
 fn table_name<'a>(d: Dialect, new: &'a Collection, old: Option<&'a Collection>) -> &'a str {
     match old {
-        Some(old) if d == Dialect::Sqlite && old.name.eq_ignore_ascii_case(&new.name) => &old.name,
+        Some(old) if d.ignores_case() && old.name.eq_ignore_ascii_case(&new.name) => &old.name,
         _ => &new.name,
     }
 }
@@ -180,7 +180,7 @@ async fn apply_change(
         Change::DropIndexes(names) => {
             run(tx, names.iter().map(|name| ddl::drop_index(dialect, name)).collect()).await?;
         }
-        Change::RenameCase { .. } if dialect == Dialect::Sqlite => {}
+        Change::RenameCase { .. } if dialect.ignores_case() => {}
         Change::Rename { from, to } | Change::RenameCase { from, to } => {
             let json: Vec<&str> = old
                 .into_iter()

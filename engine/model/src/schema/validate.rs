@@ -5,9 +5,14 @@
 
 use std::collections::HashSet;
 
-use dialects::{Dialect, catalog, names};
+use dialects::{catalog, names};
 
-use super::{Collection, Kind, Snapshot, index::Index, rules::RuleCheck, validate_auth, view};
+use super::{
+    Collection, Kind, Snapshot,
+    index::{Index, is_understood},
+    rules::RuleCheck,
+    validate_auth, view,
+};
 use crate::{
     check::{self, Check, pattern},
     error::{FieldError, FieldErrors},
@@ -334,7 +339,7 @@ async fn check_index(
     {
         return Ok(Some(invalid_index()));
     }
-    if index.is_postgres() && cx.db.dialect() == Dialect::Sqlite {
+    if !is_understood(cx.db.dialect(), index) {
         return Ok(Some(invalid_index()));
     }
     if earlier.iter().any(|other| other.name.eq_ignore_ascii_case(&index.name)) {

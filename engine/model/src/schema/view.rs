@@ -5,7 +5,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use dialects::{Dialect, Sql, catalog, ddl, names};
+use dialects::{Dialect, Sql, Syntax, catalog, ddl, names};
 
 use super::{
     Collection, Kind, Loaded, Snapshot, WireSource, aside,
@@ -86,9 +86,9 @@ async fn try_columns(
     query: &str,
     (names, mut known): Columns,
 ) -> Result<Inferred, String> {
-    let mut reason = match db.dialect() {
-        Dialect::Sqlite => None,
-        Dialect::Postgres => view_tree::refusal(query, snapshot),
+    let mut reason = match db.dialect().syntax() {
+        Syntax::Sqlite => None,
+        Syntax::Postgres => view_tree::refusal(query, snapshot),
     };
     for text in view_tree::texts(db.dialect(), query, snapshot, &known) {
         let columns = match result_columns(db, &text).await {
@@ -125,10 +125,10 @@ fn with_text_id(d: Dialect, query: &str, names: Vec<String>, columns: &[ColumnIn
     if columns.iter().any(is_text) {
         return query.to_owned();
     }
-    let names = match d {
-        Dialect::Sqlite => names,
+    let names = match d.syntax() {
+        Syntax::Sqlite => names,
         // Letters of names without quotes are PostgreSQL's.
-        Dialect::Postgres => columns.iter().map(|column| column.name.clone()).collect(),
+        Syntax::Postgres => columns.iter().map(|column| column.name.clone()).collect(),
     };
     system::cast_id(d, &names, query)
 }

@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use dialects::{Dialect, ident};
+use dialects::{Dialect, Syntax, ident};
 
 use super::{Loaded, Snapshot, view_tree};
 use crate::{
@@ -97,9 +97,13 @@ fn strip_comments(query: &str) -> String {
 /// A bracket right behind a name, `)` or `]` is a subscript of PostgreSQL and stays.
 #[must_use]
 pub(super) fn spelled(d: Dialect, query: &str) -> Cow<'_, str> {
-    if d == Dialect::Sqlite || !query.contains(['`', '[']) {
-        return Cow::Borrowed(query);
+    match d.syntax() {
+        Syntax::Postgres if query.contains(['`', '[']) => double_quoted(query),
+        Syntax::Postgres | Syntax::Sqlite => Cow::Borrowed(query),
     }
+}
+
+fn double_quoted(query: &str) -> Cow<'_, str> {
     let (mut out, mut at) = (String::with_capacity(query.len() + 8), 0);
     while let Some(c) = query[at..].chars().next() {
         let rest = &query[at..];
@@ -562,8 +566,8 @@ mod tests {
             ),
             ("SELECT /* `ä` */ [ä] FROM `", "SELECT /* `ä` */ \"ä\" FROM `"),
         ] {
-            assert_eq!(spelled(Dialect::Postgres, query), want);
-            assert_eq!(spelled(Dialect::Sqlite, query), query);
+            assert_eq!(spelled(Dialect::POSTGRES, query), want);
+            assert_eq!(spelled(Dialect::SQLITE, query), query);
         }
     }
 

@@ -6,7 +6,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use dialects::Dialect;
+use dialects::{Dialect, Syntax};
 use sql_text::view::{self, Catalog, Column, Output, Table, Ty};
 
 use super::{Collection, Loaded, Snapshot, view_query};
@@ -99,9 +99,13 @@ pub(super) fn texts(
     fields: &HashMap<String, Field>,
 ) -> Vec<String> {
     let mut texts = Vec::new();
-    if d == Dialect::Postgres {
-        let is_bool = |name: &str| fields.get(name).is_some_and(|f| f.options::<Bool>().is_some());
-        texts.extend(view::for_postgres(query, snapshot, &is_bool));
+    match d.syntax() {
+        Syntax::Sqlite => {}
+        Syntax::Postgres => {
+            let is_bool =
+                |name: &str| fields.get(name).is_some_and(|f| f.options::<Bool>().is_some());
+            texts.extend(view::for_postgres(query, snapshot, &is_bool));
+        }
     }
     let query = sql_text::marks::quoted(query);
     let mut own = view_query::spelled(d, &query).into_owned();

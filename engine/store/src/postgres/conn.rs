@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use dialects::names;
+use dialects::postgres;
 use futures_util::{TryStreamExt as _, future::join3};
 use tokio_postgres::{Client, Row, Statement};
 
@@ -141,7 +141,7 @@ impl Conn {
             return Ok(statement);
         }
         self.busy = true;
-        let prepared = self.client.prepare(&names::postgres_text(text)).await;
+        let prepared = self.client.prepare(&postgres::text(text)).await;
         self.busy = false;
         let statement = prepared?;
         if self.dsn.caches_statements() {
@@ -160,7 +160,7 @@ impl Conn {
     pub(super) async fn batch(&mut self, text: &str) -> Result<()> {
         let started = Instant::now();
         self.busy = true;
-        let done = self.client.batch_execute(&names::postgres_text(text)).await;
+        let done = self.client.batch_execute(&postgres::text(text)).await;
         self.busy = false;
         self.traced(text, &[], started);
         Ok(done?)

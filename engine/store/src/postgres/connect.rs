@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use dialects::fault::{self, Fault};
+use dialects::{Fault, postgres::fault};
 use futures_util::Stream;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -144,7 +144,7 @@ impl Driver {
                     Some(Ok(_)) => {}
                     Some(Err(error)) => {
                         let code = error.as_db_error().map_or("", |db| db.code().code());
-                        let is_end = fault::postgres(code, None) == Fault::Disconnected;
+                        let is_end = fault(code, None) == Fault::Disconnected;
                         tell.store(is_end, Relaxed);
                         return Poll::Ready(());
                     }

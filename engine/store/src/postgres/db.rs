@@ -272,7 +272,7 @@ pub(super) async fn explain(conn: &mut Conn, fail: Fail) -> Error {
 }
 
 async fn columns_of(conn: &mut Conn, constraint: &str) -> Vec<String> {
-    let asked = catalog::index_columns(Dialect::Postgres, constraint);
+    let asked = catalog::index_columns(Dialect::POSTGRES, constraint);
     let rows = match conn.query(&asked).await {
         Ok(answer) => answer.owned().map(|found| found.rows).unwrap_or_default(),
         Err(_) => Vec::new(),

@@ -1,6 +1,6 @@
 //! What PostgreSQL reports, as errors of the store. Must not show a bound value, a password or a connection string.
 
-use dialects::fault::{self, Fault};
+use dialects::{Fault, postgres::fault};
 
 use crate::Error;
 
@@ -87,7 +87,7 @@ impl Fail {
 
 fn fault_of(error: &tokio_postgres::Error) -> Fault {
     match error.as_db_error() {
-        Some(db) => fault::postgres(db.code().code(), db.constraint()),
+        Some(db) => fault(db.code().code(), db.constraint()),
         None if error.is_closed() || has_io(error) => Fault::Disconnected,
         None => Fault::Other,
     }

@@ -6,7 +6,7 @@
 //! | `boot` | first contact: version, helper functions, the lock of migrations |
 //! | `backup_lock` | one copy of the whole database at a time |
 //! | `pool`, `shares`, `conn` | connections, who gets one, prepared statements, what happens when nobody waits any more |
-//! | `db`, `tx`, `raw` | the doors of the store |
+//! | `door`, `db`, `tx`, `raw` | the doors of the store |
 //! | `replica` | which read replicas know everything, and reads on those |
 //! | `row_security` | telling policies who asks |
 //! | `bind`, `rows`, `error` | values there, values back, errors |
@@ -20,6 +20,7 @@ mod cluster;
 mod conn;
 pub mod connect;
 mod db;
+mod door;
 pub mod dsn;
 mod error;
 mod notice;

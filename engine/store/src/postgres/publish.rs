@@ -173,7 +173,7 @@ impl Conn {
             text.push_str(&format!(" FROM {table} AS b WHERE b.\"id\" = $1 RETURNING \"id\""));
             let mut params = vec![Value::Text(note.record.as_str().into())];
             let stored =
-                |name: &String| dialects::names::stored(Dialect::Postgres, name).into_owned();
+                |name: &String| dialects::names::stored(Dialect::POSTGRES, name).into_owned();
             params.extend(keep.without.iter().map(|name| Value::Text(stored(name).into())));
             let kept = self.query(&Sql { text, params }).await?.rows().scalar_i64()?;
             if kept > 0 {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use dialects::names;
+use dialects::postgres;
 use futures_util::TryStreamExt as _;
 use tokio_postgres::{SimpleQueryMessage, error::SqlState};
 
@@ -137,7 +137,7 @@ async fn several(
         return Err(Error::Driver("empty query".into()).into());
     }
     conn.busy = true;
-    let answers = conn.client().simple_query(&names::postgres_text(&sql.text)).await;
+    let answers = conn.client().simple_query(&postgres::text(&sql.text)).await;
     conn.busy = false;
     conn.traced(&sql.text, &[], started);
     let (mut out, mut changes) = (TextRows::default(), 0);

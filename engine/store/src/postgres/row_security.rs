@@ -2,7 +2,7 @@
 //!
 //! Where no table has it, nothing is asked or sent. Must not know what policies mean.
 
-use dialects::catalog;
+use dialects::postgres::catalog;
 use tokio_postgres::Client;
 
 use super::{

@@ -114,11 +114,7 @@ impl Writer {
     }
     fn bind(&mut self, value: Value) {
         self.params.push(value);
-        let mark = match self.dialect {
-            Dialect::Sqlite => '?',
-            Dialect::Postgres => '$',
-        };
-        self.text.push(mark);
+        self.text.push(self.dialect.sign());
         self.text.push_str(&self.params.len().to_string());
     }
     fn list(&mut self, items: &[String], each: impl Fn(&mut Self, &str)) {
@@ -277,13 +273,7 @@ impl Writer {
     }
 
     fn like(&mut self, like: &Like) {
-        let word = match (self.dialect, like.negated) {
-            // SQLite's LIKE folds case by itself
-            (Dialect::Sqlite, false) => " LIKE ",
-            (Dialect::Sqlite, true) => " NOT LIKE ",
-            (Dialect::Postgres, false) => " ILIKE ",
-            (Dialect::Postgres, true) => " NOT ILIKE ",
-        };
+        let word = self.dialect.like(like.negated);
         if like.texts.is_empty() {
             return self.push("1=1");
         }
@@ -335,10 +325,10 @@ impl Writer {
             self.push(" ORDER BY ");
             self.list(&select.order_by, Self::order);
         }
-        match (select.limit, select.offset, self.dialect) {
-            (Some(limit), ..) => self.push(&format!(" LIMIT {limit}")),
-            (None, Some(_), Dialect::Sqlite) => self.push(" LIMIT -1"),
-            (None, ..) => {}
+        match (select.limit, select.offset) {
+            (Some(limit), _) => self.push(&format!(" LIMIT {limit}")),
+            (None, Some(_)) => self.push(self.dialect.no_limit()),
+            (None, None) => {}
         }
         if let Some(offset) = select.offset {
             self.push(&format!(" OFFSET {offset}"));

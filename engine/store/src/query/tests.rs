@@ -19,10 +19,10 @@ fn raw_texts() {
         ("{:missing}", "{:missing}", 0),
         ("'it''s {:id}' {:id}", "'it''s {:id}' ?1", 1),
     ] {
-        let sql = raw(Dialect::Sqlite, given, &params);
+        let sql = raw(Dialect::SQLITE, given, &params);
         assert_eq!((sql.text.as_str(), sql.params.len()), (want, n_params), "{given}");
     }
-    assert_eq!(raw(Dialect::Postgres, "{:id}", &params).text, "$1");
+    assert_eq!(raw(Dialect::POSTGRES, "{:id}", &params).text, "$1");
 }
 
 #[test]
@@ -54,13 +54,13 @@ fn queries() {
         offset: Some(5),
         ..Select::default()
     };
-    let sql = select(Dialect::Sqlite, &query);
+    let sql = select(Dialect::SQLITE, &query);
     assert_eq!(
         sql.text,
         r#"SELECT DISTINCT "u"."id", count(*) AS n, "u"."name" AS "title" FROM "users" AS "u" LEFT JOIN "profiles" AS "p" ON p.user = u.id WHERE (("status" = ?1) AND ("gone" IS NULL) AND ("kind" IN (?2, ?3))) AND ("age" NOT BETWEEN ?4 AND ?5) GROUP BY "u"."id" HAVING count(*) > ?6 ORDER BY "u"."created" DESC, random() LIMIT -1 OFFSET 5"#
     );
     assert_eq!(sql.params.len(), 6);
-    assert!(!select(Dialect::Postgres, &query).text.contains("LIMIT"));
+    assert!(!select(Dialect::POSTGRES, &query).text.contains("LIMIT"));
 }
 
 #[test]
@@ -89,11 +89,11 @@ fn conditions() {
         ),
         (Expr::Join(Joined::Or, vec![]), "1=1"),
     ] {
-        let mut writer = Writer::new(Dialect::Sqlite);
+        let mut writer = Writer::new(Dialect::SQLITE);
         writer.expr(&expr);
         assert_eq!(writer.text, want);
     }
-    let mut writer = Writer::new(Dialect::Sqlite);
+    let mut writer = Writer::new(Dialect::SQLITE);
     writer.expr(&like(false, false));
     assert_eq!(writer.params[0], text("%50\\%"));
 }
@@ -103,23 +103,23 @@ fn writing() {
     let columns = [("id".to_owned(), text("a")), ("n".to_owned(), Value::Int(1))];
     for (sql, want) in [
         (
-            insert(Dialect::Sqlite, "t", &columns, &[]),
+            insert(Dialect::SQLITE, "t", &columns, &[]),
             r#"INSERT INTO "t" ("id", "n") VALUES (?1, ?2)"#,
         ),
         (
-            insert(Dialect::Postgres, "t", &columns, &["id".into()]),
+            insert(Dialect::POSTGRES, "t", &columns, &["id".into()]),
             r#"INSERT INTO "t" ("id", "n") VALUES ($1, $2) ON CONFLICT ("id") DO UPDATE SET "n" = excluded."n""#,
         ),
         (
             update(
-                Dialect::Sqlite,
+                Dialect::SQLITE,
                 "t",
                 &columns[1..],
                 &Expr::Raw("id = {:i}".into(), vec![("i".into(), text("a"))]),
             ),
             r#"UPDATE "t" SET "n" = ?1 WHERE id = ?2"#,
         ),
-        (delete(Dialect::Sqlite, "t", &Expr::Empty), r#"DELETE FROM "t""#),
+        (delete(Dialect::SQLITE, "t", &Expr::Empty), r#"DELETE FROM "t""#),
     ] {
         assert_eq!(sql.text, want);
     }

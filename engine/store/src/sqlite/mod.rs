@@ -4,10 +4,11 @@
 
 mod conn;
 mod copy;
+mod door;
 mod error;
 mod held;
 mod maintain;
-pub(super) mod raw;
+mod raw;
 mod read;
 mod rows;
 mod tx;

@@ -109,7 +109,7 @@ impl Database {
 
     /// The database file.
     #[must_use]
-    pub(crate) fn path(&self) -> &Path {
+    pub(crate) fn file(&self) -> &Path {
         &self.0.path
     }
     /// The time limit of statements, jobs and transactions.

@@ -53,7 +53,8 @@ pub(super) async fn run(app: &App, matches: &ArgMatches, _: &Config) -> Result<(
         return Ok(());
     };
     let word = |name: &str| sub.get_one::<String>(name).map_or("", String::as_str);
-    let dialect = if word("dialect") == "postgres" { Dialect::Postgres } else { Dialect::Sqlite };
+    let is_named = |d: &Dialect| d.name() == word("dialect");
+    let dialect = dialects::DIALECTS.into_iter().find(is_named).unwrap_or(Dialect::SQLITE);
     let engine = wire::open(app).await?;
     let text = compile(&engine, word("collection"), word("expression"), word("sort"), dialect);
     app.shutdown().await?;
