@@ -79,6 +79,57 @@ fn names_that_change_their_case() {
     );
 }
 
+#[test]
+fn names_of_system_columns() {
+    let Some(postgres) = Postgres::start(&[], &[]) else { return };
+    let servers = servers(&postgres, "system");
+    let text = |name: &str| json!({ "id": format!("text_{name}"), "name": name, "type": "text" });
+    let fields =
+        json!([text("ctid"), text("xmin"), { "id": "json1", "name": "tableoid", "type": "json" }]);
+    let index = json!(["CREATE UNIQUE INDEX `taken` ON `kept` (`xmin`)"]);
+    make(&servers, &json!({ "name": "kept", "type": "base", "fields": fields, "indexes": index }));
+    let query = "SELECT id, ctid, k.xmin AS cmax, tableoid FROM kept k WHERE ctid != ''";
+    make(&servers, &json!({ "name": "seen", "type": "view", "viewQuery": query }));
+    let records = "/api/collections/kept/records";
+    let row = |n: u8| json!({ "id": format!("{n:0>15}"), "ctid": format!("c{n}"), "xmin": n.to_string(), "tableoid": [n] });
+    for n in 1..4 {
+        assert_eq!(
+            both(&servers, "POST", &format!("{records}?fields=id,ctid,xmin,tableoid"), &row(n)).0,
+            200
+        );
+    }
+    // Unique, and said of the field.
+    let twice = json!({ "ctid": "x", "xmin": "1" });
+    let (status, refused) = both(&servers, "POST", records, &twice);
+    assert_eq!(
+        (status, refused["data"]["xmin"]["code"].as_str()),
+        (400, Some("validation_not_unique"))
+    );
+    let change = json!({ "ctid": "changed" });
+    let path = format!("{records}/{:0>15}?fields=id,ctid", 2);
+    assert_eq!(both(&servers, "PATCH", &path, &change).0, 200);
+    for (of, filter, sort) in
+        [("kept", "ctid ~ 'c' && tableoid.0 > 1", "-xmin"), ("seen", "cmax > '1'", "ctid")]
+    {
+        let filter = encode(filter);
+        let path = format!(
+            "/api/collections/{of}/records?fields=id,ctid,xmin,cmax,tableoid&filter={filter}&sort={sort}"
+        );
+        let (_, page) = both(&servers, "GET", &path, &Value::Null);
+        assert_eq!(page["totalItems"], 2, "{page}");
+    }
+    let renamed = json!([{ "id": "text_ctid", "name": "cmin", "type": "text" }, text("xmin")]);
+    let path = "/api/collections/kept?fields=fields.name";
+    for server in &servers {
+        let gone =
+            server.send("DELETE", "/api/collections/seen", &server.superuser(), &Value::Null);
+        assert_eq!(gone.status, 204);
+    }
+    assert_eq!(both(&servers, "PATCH", path, &json!({ "fields": renamed })).0, 200);
+    let path = format!("{records}?fields=id,cmin,xmin&sort=cmin");
+    assert_eq!(both(&servers, "GET", &path, &Value::Null).1["items"][0]["cmin"], "c1");
+}
+
 /// A name whose first 63 bytes are those of others.
 fn long(letter: &str, end: &str) -> String {
     format!("{}{end}", letter.repeat(63))

@@ -130,7 +130,16 @@ pub enum ErrorKind {
     IncompleteFunction(String),
     /// `invalid {kind} argument {} in function {}: {cause}`
     #[error("invalid {kind} argument {} in function {}: {cause}", quote(literal), quote(function))]
-    InvalidArgument { kind: &'static str, literal: String, function: String, cause: Box<ErrorKind> },
+    InvalidArgument {
+        /// What it was.
+        kind: &'static str,
+        /// As it is written.
+        literal: String,
+        /// The function.
+        function: String,
+        /// Why.
+        cause: Box<ErrorKind>,
+    },
     // Parser.
     /// `empty filter expression`
     #[error("empty filter expression")]
@@ -166,7 +175,14 @@ pub enum ErrorKind {
     // Resolver.
     /// `invalid {side} operand {} - {cause}`
     #[error("invalid {side} operand {} - {cause}", quote(literal))]
-    Operand { side: SideName, literal: String, cause: Box<ErrorKind> },
+    Operand {
+        /// Which side.
+        side: SideName,
+        /// As it is written.
+        literal: String,
+        /// Why.
+        cause: Box<ErrorKind>,
+    },
     /// `failed to resolve field {}`
     #[error("failed to resolve field {}", quote(.0))]
     UnresolvedField(String),
@@ -216,7 +232,12 @@ pub enum ErrorKind {
         "failed to build {} ListRule join subquery filter expression: {cause}",
         quote(collection)
     )]
-    ListRule { collection: String, cause: Box<ErrorKind> },
+    ListRule {
+        /// The collection.
+        collection: String,
+        /// Why.
+        cause: Box<ErrorKind>,
+    },
     // @request.body.
     /// `failed to load collection {} from data field {}`
     #[error("failed to load collection {} from data field {}", quote(.0), quote(.1))]
@@ -233,10 +254,22 @@ pub enum ErrorKind {
     UnknownFunction(String),
     /// `[{function}] {problem}`
     #[error("[{function}] {problem}")]
-    Call { function: &'static str, problem: Cow<'static, str> },
+    Call {
+        /// The function.
+        function: &'static str,
+        /// What is wrong.
+        problem: Cow<'static, str>,
+    },
     /// `[{function}] {problem}: {cause}`
     #[error("[{function}] {problem}: {cause}")]
-    Argument { function: &'static str, problem: String, cause: Box<ErrorKind> },
+    Argument {
+        /// The function.
+        function: &'static str,
+        /// What is wrong.
+        problem: String,
+        /// Why.
+        cause: Box<ErrorKind>,
+    },
     // Sort.
     /// `invalid sort field {}`
     #[error("invalid sort field {}", quote(.0))]

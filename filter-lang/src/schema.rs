@@ -12,6 +12,14 @@ pub trait Schema {
     fn collection(&self, name_or_id: &str) -> Option<Arc<Collection>>;
 }
 
+impl Schema for Vec<Arc<Collection>> {
+    fn collection(&self, name_or_id: &str) -> Option<Arc<Collection>> {
+        let is =
+            |c: &&Arc<Collection>| c.id == name_or_id || c.name.eq_ignore_ascii_case(name_or_id);
+        self.iter().find(is).cloned()
+    }
+}
+
 /// What kind of table a collection is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CollectionKind {

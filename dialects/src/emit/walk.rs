@@ -52,10 +52,12 @@ impl<'p> Walk<'p> {
         self.spell
     }
 
+    /// Writes a piece of text as it is.
     pub fn push(&mut self, text: &str) {
         self.text.push_str(text);
     }
 
+    /// Writes a name in quotes.
     pub fn ident(&mut self, name: &str) {
         push_ident(&mut self.text, name);
     }
@@ -78,6 +80,14 @@ impl<'p> Walk<'p> {
         self.push(if value { "TRUE" } else { "FALSE" });
     }
 
+    /// The plan that is being written.
+    #[must_use]
+    pub fn plan(&self) -> &'p Plan {
+        self.plan
+    }
+
+    /// A node of the plan.
+    #[must_use]
     pub fn node(&self, id: NodeId) -> &'p Node {
         self.plan.node(id)
     }

@@ -93,8 +93,6 @@ pub trait Idiom: Spell {
     fn truncated<'n>(&self, name: &'n str) -> &'n str;
     /// True where names that differ in the case of letters only are one name.
     fn ignores_case(&self) -> bool;
-    /// True for the name of a column that the database has in every table by itself, and gives to no other.
-    fn is_taken(&self, column: &str) -> bool;
     /// True if there is nothing that [`unfit_text`](Self::unfit_text) and [`unfit_json`](Self::unfit_json) refuse.
     fn holds_any_text(&self) -> bool;
     /// What keeps a text out.

@@ -1,6 +1,7 @@
-//! Long names. PostgreSQL keeps 63 bytes of a name and silently drops the rest, so that longer ones with the same beginning
-//! would be one: they are cut earlier and end in a hash. Every statement that goes to PostgreSQL passes [`text`], so that
-//! nothing above knows of it; what comes back is compared with [`stored`].
+//! Names that PostgreSQL has no room for. It keeps 63 bytes of a name and silently drops the rest, so that longer ones with
+//! the same beginning would be one: they are cut earlier and end in a hash. Names of system columns (`ctid`) get a hash,
+//! too. Every statement that goes to PostgreSQL passes [`text`], so that nothing above knows of it; what comes back is
+//! compared with [`stored`].
 //!
 //! Must not know what a name is for.
 
@@ -8,6 +9,8 @@ use std::borrow::Cow;
 
 use crate::quote::push_ident;
 
+/// The columns that every table has by itself.
+const TAKEN: [&str; 6] = ["cmax", "cmin", "ctid", "tableoid", "xmax", "xmin"];
 /// Bytes that PostgreSQL keeps of a name.
 const LONGEST: usize = 63;
 /// Bytes before `_` and eight digits.
@@ -15,7 +18,7 @@ const KEPT: usize = 54;
 
 /// See [`Idiom::stored`](crate::idiom::Idiom::stored).
 pub(super) fn stored(name: &str) -> Cow<'_, str> {
-    if name.len() <= LONGEST {
+    if !is_unfit(name) {
         return Cow::Borrowed(name);
     }
     let hash = name.bytes().fold(0x811c_9dc5_u32, |h, b| {
@@ -37,7 +40,13 @@ fn cut(name: &str, most: usize) -> &str {
     &name[..end]
 }
 
-/// Statements with all long names as they are [`stored`].
+/// True for a name that nothing of ours can have.
+fn is_unfit(name: &str) -> bool {
+    name.len() > LONGEST || TAKEN.contains(&name)
+}
+
+/// Statements with all long names as they are [`stored`], and names of system columns where they stand in quotes: without
+/// quotes they mean those columns.
 #[must_use]
 pub fn text(text: &str) -> Cow<'_, str> {
     let mut out = String::new();
@@ -57,7 +66,11 @@ pub fn text(text: &str) -> Cow<'_, str> {
 /// Where names of more than [`LONGEST`] bytes stand, and what they say.
 fn long_names(text: &str) -> Vec<(usize, usize, String)> {
     let mut found = Vec::new();
-    if text.len() <= LONGEST {
+    let names_taken = TAKEN.iter().any(|name| {
+        text.match_indices(name)
+            .any(|(at, _)| text[..at].ends_with('"') && text[at + name.len()..].starts_with('"'))
+    });
+    if text.len() <= LONGEST && !names_taken {
         return found;
     }
     let bytes = text.as_bytes();
@@ -74,9 +87,9 @@ fn long_names(text: &str) -> Vec<(usize, usize, String)> {
             b'"' => {
                 let end = quoted(bytes, at, b'"', false);
                 at = end.unwrap_or(bytes.len());
-                if end.is_some() && at - start > LONGEST + 2 {
+                if end.is_some() && (names_taken || at - start > LONGEST + 2) {
                     let name = text[start + 1..at - 1].replace("\"\"", "\"");
-                    if name.len() > LONGEST {
+                    if is_unfit(&name) {
                         found.push((start, at, name));
                     }
                 }
@@ -169,6 +182,14 @@ mod tests {
         assert!(crate::names::is_stored_as(Dialect::POSTGRES, &of(&long("ABCD")), &long("abcd")));
         assert_eq!(of(&"ä".repeat(40)).len(), 63);
         assert_eq!(truncated(&"ä".repeat(40)), "ä".repeat(31));
+    }
+
+    #[test]
+    fn names_of_system_columns_are_ours_in_quotes() {
+        assert_eq!(stored("ctid").len(), 13);
+        assert_eq!((&*stored("CTID"), &*stored("oid")), ("CTID", "oid"));
+        let want = format!("SELECT ctid, b.\"{}\", 'x \"ctid\"' FROM t AS b", stored("ctid"));
+        assert_eq!(super::text("SELECT ctid, b.\"ctid\", 'x \"ctid\"' FROM t AS b"), want);
     }
 
     #[test]

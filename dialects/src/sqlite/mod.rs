@@ -127,11 +127,6 @@ impl Idiom for Sqlite {
         true
     }
 
-    /// Names of the row id may be columns: they hide it.
-    fn is_taken(&self, _column: &str) -> bool {
-        false
-    }
-
     fn holds_any_text(&self) -> bool {
         true
     }

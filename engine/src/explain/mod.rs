@@ -52,7 +52,7 @@ pub struct Explained {
     pub trees: Vec<String>,
     /// The typed plan.
     pub plan: String,
-    /// The statement for one page; of several ways to read it ([`statement::page_ways`]) the last.
+    /// The statement for one page; of several ways to read it ([`statement::Query::page_ways`]) the last.
     pub sql: Sql,
     /// Columns that are compared or sorted by but begin no index, and other reasons for slowness.
     pub advice: Vec<String>,

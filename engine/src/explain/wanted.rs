@@ -2,7 +2,7 @@
 //!
 //! A conjunction is served by one index: the columns that must be equal first, then the one that sorts or bounds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use filter_lang::{
     plan::{Cmp, Cond, Expr, Literal, NodeId, NodeKind, Op, Plan, SortBy},
@@ -25,7 +25,7 @@ pub(super) fn indexes(plan: &Plan, snapshot: &Snapshot) -> Vec<String> {
     {
         needs.entry(NodeId::BASE).or_default().sorted = Some(column);
     }
-    let mut out = Vec::new();
+    let mut wanted = BTreeSet::new();
     for (node, need) in needs {
         let collection = plan.node(node).collection.as_ref().and_then(|c| snapshot.by_id(&c.id));
         let Some(collection) = collection else { continue };
@@ -35,12 +35,31 @@ pub(super) fn indexes(plan: &Plan, snapshot: &Snapshot) -> Vec<String> {
         }
         let columns = need.columns();
         if !columns.is_empty() && !serves(collection, &columns, need.equal.len()) {
-            out.push(statement(&collection.name, &columns));
+            wanted.insert((collection.name.as_str(), columns));
         }
     }
+    let mut names = Names::of(snapshot);
+    let statements = wanted.iter().map(|(table, columns)| statement(table, columns, &mut names));
+    let mut out: Vec<String> = statements.collect();
     out.sort();
-    out.dedup();
     out
+}
+
+/// The names of indexes, which a database has once for all tables, in small letters.
+struct Names(HashSet<String>);
+
+impl Names {
+    fn of(snapshot: &Snapshot) -> Self {
+        let all = snapshot.iter().flat_map(|collection| &collection.indexes);
+        Self(all.map(|text| Index::parse(text).name.to_ascii_lowercase()).collect())
+    }
+    /// A name of this beginning that no index has.
+    fn free(&mut self, name: String) -> String {
+        let numbered = (2..).map(|n: u32| format!("{name}_{n}"));
+        let mut all = std::iter::once(name.clone()).chain(numbered);
+        let free = all.find(|name| self.0.insert(name.to_ascii_lowercase()));
+        free.unwrap_or(name)
+    }
 }
 
 /// What is asked of the rows of one table.
@@ -165,10 +184,10 @@ fn serves(collection: &Loaded, columns: &[&str], equal: usize) -> bool {
     })
 }
 
-fn statement(table: &str, columns: &[&str]) -> String {
+fn statement(table: &str, columns: &[&str], names: &mut Names) -> String {
     let column = |name: &&str| IndexColumn { name: (*name).to_owned(), ..IndexColumn::default() };
     Index {
-        name: format!("idx_{table}_{}", columns.join("_")),
+        name: names.free(format!("idx_{table}_{}", columns.join("_"))),
         table: table.to_owned(),
         columns: columns.iter().map(column).collect(),
         ..Index::default()
@@ -274,6 +293,13 @@ mod tests {
             ("orders", "shop.name='one'", "", &["orders (shop)"]),
             ("shops", "orders_via_shop.total ?> 5", "", &["orders (shop, total)"]),
             ("shops", "name='a' && town='b'", "", &[]),
+            // Two tables that are one, as a set of rows and as the base: one statement.
+            (
+                "shops",
+                "town='a' && orders_via_shop.shop.town='b'",
+                "",
+                &["orders (shop)", "shops (town)"],
+            ),
         ] {
             let got: Vec<String> = shop
                 .explain(collection, filter, sort)
@@ -286,6 +312,22 @@ mod tests {
                 .collect();
             assert_eq!(got, want, "{collection}: {filter:?} {sort:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn names_of_indexes_are_free() {
+        let shop = shop().await;
+        let taken = json!({"name": "taken", "type": "base",
+            "fields": [{"name": "a", "type": "text"}],
+            "indexes": ["CREATE INDEX IDX_orders_total ON taken (a)"]});
+        collections::create(&shop.ctx, &taken).await.expect("taken");
+        let statements = shop.explain("orders", "", "-total").indexes;
+        let [statement] = &statements[..] else { panic!("{statements:?}") };
+        assert_eq!(statement.split('`').nth(1), Some("idx_orders_total_2"));
+        let mut indexes = shop.collection("orders").indexes.clone();
+        indexes.push(statement.clone());
+        let body = json!({"indexes": indexes});
+        collections::update(&shop.ctx, "orders", &body).await.expect("a free name");
     }
 
     #[tokio::test]

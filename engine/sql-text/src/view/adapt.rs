@@ -1,6 +1,6 @@
 //! Values of one type where another is wanted: SQLite converts by itself, PostgreSQL has to be told how.
 //!
-//! The `pb_…` functions are those of `dialects/src/helpers_views.sql` and `helpers.sql`.
+//! The `pb_…` functions are those of `dialects/src/postgres/helpers_views.sql` and `helpers.sql`.
 
 use sqlparser::ast::{
     BinaryOperator, DataType, Expr, Ident, ObjectNamePart, OrderByExpr, OrderBySort, Value,

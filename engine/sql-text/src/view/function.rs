@@ -1,7 +1,7 @@
 //! Functions: what they give, and PostgreSQL's words for SQLite's.
 //!
 //! What is not in these tables is called as it stands. The `pb_…` functions are those of
-//! `dialects/src/helpers_views.sql` and `helpers.sql`.
+//! `dialects/src/postgres/helpers_views.sql` and `helpers.sql`.
 
 use sqlparser::ast::{
     BinaryOperator, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
