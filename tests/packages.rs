@@ -1,4 +1,4 @@
-//! What comes in from outside: licences, bans, duplicates and sources as `deny.toml` has them (cargo-deny's own form).
+//! What comes in from outside: licenses, bans, duplicates and sources as `deny.toml` has them (cargo-deny's own form).
 
 use std::{collections::BTreeMap, fs, path::Path, process::Command};
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 struct Package {
     name: String,
     version: String,
-    licence: String,
+    license: String,
     source: String,
 }
 
@@ -26,7 +26,7 @@ fn packages() -> Vec<Package> {
         .map(|p| Package {
             name: text(&p["name"]),
             version: text(&p["version"]),
-            licence: text(&p["license"]),
+            license: text(&p["license"]),
             source: text(&p["source"]),
         })
         .collect()
@@ -44,18 +44,18 @@ fn list(name: &str) -> Vec<String> {
     if entries.is_empty() { one_line() } else { entries }
 }
 
-/// True if the licence can be chosen so that all its parts are allowed.
-fn is_allowed(licence: &str, allowed: &[String]) -> bool {
-    let licence = licence.trim();
-    if let Some(parts) = split(licence, " OR ").or_else(|| split(licence, "/")) {
+/// True if the license can be chosen so that all its parts are allowed.
+fn is_allowed(license: &str, allowed: &[String]) -> bool {
+    let license = license.trim();
+    if let Some(parts) = split(license, " OR ").or_else(|| split(license, "/")) {
         return parts.iter().any(|part| is_allowed(part, allowed));
     }
-    if let Some(parts) = split(licence, " AND ") {
+    if let Some(parts) = split(license, " AND ") {
         return parts.iter().all(|part| is_allowed(part, allowed));
     }
-    match licence.strip_prefix('(').and_then(|inner| inner.strip_suffix(')')) {
+    match license.strip_prefix('(').and_then(|inner| inner.strip_suffix(')')) {
         Some(inner) => is_allowed(inner, allowed),
-        None => allowed.iter().any(|one| one == licence),
+        None => allowed.iter().any(|one| one == license),
     }
 }
 
@@ -78,9 +78,9 @@ fn split<'t>(text: &'t str, operator: &str) -> Option<Vec<&'t str>> {
 }
 
 #[test]
-fn choices_of_licences() {
+fn choices_of_licenses() {
     let allowed = ["MIT".to_owned(), "ISC".to_owned()];
-    for (licence, ok) in [
+    for (license, ok) in [
         ("MIT", true),
         ("GPL-3.0", false),
         ("MIT OR GPL-3.0", true),
@@ -93,7 +93,7 @@ fn choices_of_licences() {
         ("GPL-3.0 OR (MIT AND ISC)", true),
         ("", false),
     ] {
-        assert_eq!(is_allowed(licence, &allowed), ok, "{licence}");
+        assert_eq!(is_allowed(license, &allowed), ok, "{license}");
     }
 }
 
@@ -104,10 +104,10 @@ fn packages_are_as_deny_toml_says() {
     let packages = packages();
     let mut faults = Vec::new();
     let mut versions: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for Package { name, version, licence, source } in &packages {
+    for Package { name, version, license, source } in &packages {
         versions.entry(name).or_default().push(version);
-        if !is_allowed(licence, &allowed) {
-            faults.push(format!("{name} {version}: licence {licence:?}"));
+        if !is_allowed(license, &allowed) {
+            faults.push(format!("{name} {version}: license {license:?}"));
         }
         if denied.contains(name) {
             faults.push(format!("{name} {version} is banned"));

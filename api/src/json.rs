@@ -1,4 +1,4 @@
-//! JSON text as the wire wants it, over the engine's writer: ordered objects, serialisable structs, first values.
+//! JSON text as the wire wants it, over the engine's writer: ordered objects, serializable structs, first values.
 //!
 //! Only for small answers of this crate; records are written by the engine.
 //! Source: spec records-files-realtime-batch §0.
@@ -53,7 +53,7 @@ pub fn write_sorted(out: &mut Vec<u8>, map: &Map<String, Value>) {
     write_object(out, entries.into_iter());
 }
 
-/// Appends any serialisable value; structs keep their declared order.
+/// Appends any serializable value; structs keep their declared order.
 ///
 /// # Errors
 /// When the value cannot be represented.

@@ -59,10 +59,10 @@ impl Response {
         Self { status, headers, body: Body::Full(text), pick }
     }
 
-    /// A serialisable value as JSON.
+    /// A serializable value as JSON.
     ///
     /// # Errors
-    /// 500 when the value cannot be serialised.
+    /// 500 when the value cannot be serialized.
     pub fn of<T: serde::Serialize + ?Sized>(status: u16, value: &T) -> Result<Self> {
         let mut text = Vec::with_capacity(256);
         crate::json::write(&mut text, value).map_err(|e| ApiError::internal(e.to_string()))?;

@@ -10,7 +10,7 @@ use crate::{
     },
     backup::{self, Backups, database, swap},
     cluster::{self, Node},
-    crons::Crons,
+    cron_jobs::Crons,
     log::{Level, Log},
     mail::Mailer,
     oauth2, open,

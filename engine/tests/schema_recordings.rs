@@ -13,7 +13,7 @@ use engine::{
     Error, FieldError, FieldErrors,
     schema::{
         self, Collection, Kind, Snapshot, Validation, import, migrate,
-        normalize::{new_collection, normalise},
+        normalize::{new_collection, normalize},
         sync, view,
     },
     settings::{Key, Settings},
@@ -420,7 +420,7 @@ fn recorded_imports() {
             }
             for (mut draft, old) in plan.save {
                 let current = Snapshot::load(&Db::Tx(tx.clone())).await.unwrap();
-                normalise(&mut draft, old.as_ref(), &current, "2026-01-01 00:00:00.000Z");
+                normalize(&mut draft, old.as_ref(), &current, "2026-01-01 00:00:00.000Z");
                 sync::apply(&tx, &current, &mut draft, old.as_ref()).await.unwrap();
             }
             tx.commit().await.unwrap();

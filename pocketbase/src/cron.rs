@@ -8,7 +8,7 @@ use std::{
 
 use engine::{cron::Schedule, hook::BoxFuture};
 
-pub use engine::crons::Listed as Job;
+pub use engine::cron_jobs::Listed as Job;
 
 use crate::{
     app::{App, Shared, caught},

@@ -316,7 +316,7 @@ enum Wanted<'u> {
     Delete(&'u str),
 }
 
-/// Recognises the allowed actions; names are taken raw, without percent-decoding.
+/// Recognizes the allowed actions; names are taken raw, without percent-decoding.
 fn wanted<'u>(method: &str, url: &'u str) -> Option<(&'u str, Wanted<'u>)> {
     let path = url.split('?').next()?;
     let mut parts = path.strip_prefix("/api/collections/")?.split('/');

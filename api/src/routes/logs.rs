@@ -4,7 +4,7 @@
 
 use engine::{
     Error,
-    logs::{self, Query},
+    log_reading::{self, Query},
 };
 use serde::Serialize;
 use serde_json::Map;
@@ -38,19 +38,20 @@ async fn list(req: &mut Req) -> Result<Response> {
         filter: query.get("filter").unwrap_or_default().into_owned(),
         sort: query.get("sort").unwrap_or_default().into_owned(),
     };
-    let page = logs::list(&req.ctx(Map::new()), &wanted).await.map_err(ApiError::wrap_400(""))?;
+    let page =
+        log_reading::list(&req.ctx(Map::new()), &wanted).await.map_err(ApiError::wrap_400(""))?;
     Ok(Response::json(200, page))
 }
 
 async fn clear(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;
-    logs::clear(&req.ctx(Map::new())).await.map_err(ApiError::wrap_400(""))?;
+    log_reading::clear(&req.ctx(Map::new())).await.map_err(ApiError::wrap_400(""))?;
     Ok(Response::no_content())
 }
 
 async fn view(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;
-    let found = logs::view(&req.ctx(Map::new()), &req.param("id")).await;
+    let found = log_reading::view(&req.ctx(Map::new()), &req.param("id")).await;
     Ok(Response::json(
         200,
         found.map_err(|error| match error {
@@ -70,10 +71,11 @@ async fn stats(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;
     let head = req.head.clone();
     let filter = head.query().get("filter").unwrap_or_default();
-    let found = logs::hours(&req.ctx(Map::new()), &filter).await.map_err(|error| match error {
-        Error::Filter(_) => ApiError::wrap(400, "Invalid filter format.", error),
-        _ => ApiError::wrap(400, "Failed to generate logs stats.", error),
-    })?;
+    let found =
+        log_reading::hours(&req.ctx(Map::new()), &filter).await.map_err(|error| match error {
+            Error::Filter(_) => ApiError::wrap(400, "Invalid filter format.", error),
+            _ => ApiError::wrap(400, "Failed to generate logs stats.", error),
+        })?;
     let hours: Vec<Hour> =
         found.into_iter().map(|hour| Hour { date: hour.date, total: hour.total }).collect();
     Response::of(200, &hours)

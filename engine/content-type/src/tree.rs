@@ -1,7 +1,7 @@
 //! Every kind of content that is told apart, in the order of the tests: the first that holds wins.
 //!
 //! The names, their order, signatures and other names are those of the reference's detector (the published list of
-//! `mimetype` 1.4.15, MIT licence); `samples.tsv` holds what the reference answers. Broad tests stand behind narrow ones.
+//! `mimetype` 1.4.15, MIT license); `samples.tsv` holds what the reference answers. Broad tests stand behind narrow ones.
 
 use crate::{
     binary, compound, mp3,

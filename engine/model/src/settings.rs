@@ -71,7 +71,7 @@ wire! {
 
     /// Names and addresses.
     pub struct Meta {
-        /// Colour of the dashboard.
+        /// Color of the dashboard.
         accent_color: String = "accentColor",
         /// Application name.
         app_name: String = "appName",

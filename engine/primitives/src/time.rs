@@ -110,7 +110,7 @@ pub fn to_text(time: Option<Timestamp>) -> String {
 
 /// Any accepted text in the wire form; `""` for the zero date and for what is no date.
 #[must_use]
-pub fn normalise(text: &str) -> String {
+pub fn normalize(text: &str) -> String {
     to_text(parse(text))
 }
 

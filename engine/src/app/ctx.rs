@@ -160,7 +160,7 @@ impl RequestInfo {
     pub fn with_method(&self, method: impl Into<Cow<'static, str>>) -> Self {
         Self { method: Some(method.into()), ..self.derive() }
     }
-    /// The same request with a normalised body.
+    /// The same request with a normalized body.
     #[must_use]
     pub fn with_body(&self, body: BTreeMap<String, Datum>) -> Self {
         Self { body: Some(Arc::new(body)), ..self.derive() }

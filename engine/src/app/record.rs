@@ -261,7 +261,7 @@ impl Record {
     /// What a body key means on the current values, without setting it.
     pub(crate) fn resolve(&self, key: &str, value: &Value) -> Option<(usize, Val)> {
         if let Some(index) = self.collection.field_at(key).map(|(i, _)| i) {
-            return Some((index, self.collection.fields[index].kind.normalise(value)));
+            return Some((index, self.collection.fields[index].kind.normalize(value)));
         }
         let (name, Some(modifier)) = Modifier::split(key) else { return None };
         let index = self.collection.field_at(name).map(|(i, _)| i)?;
@@ -351,7 +351,7 @@ impl Record {
     pub fn expand(&self) -> Option<&BTreeMap<String, Expanded>> {
         self.expand.as_ref()
     }
-    /// The loaded relations, to change; initialises them.
+    /// The loaded relations, to change; initializes them.
     pub fn expand_mut(&mut self) -> &mut BTreeMap<String, Expanded> {
         self.expand.get_or_insert_with(BTreeMap::new)
     }

@@ -1,7 +1,7 @@
 //! Creating and updating a collection (spec collections-and-fields §4.5).
 //!
 //! ```text
-//! normalise → Create/Update hooks { Validate hooks { rules of §4.6 } → Execute hooks { transaction: row, table or view } }
+//! normalize → Create/Update hooks { Validate hooks { rules of §4.6 } → Execute hooks { transaction: row, table or view } }
 //!           → commit → new snapshot → dependent views → After hooks
 //! ```
 
@@ -45,7 +45,7 @@ pub async fn save_no_validate(ctx: &Ctx, collection: &CollectionRef) -> Result<(
     Box::pin(run(ctx, collection, Steps { validate: false, ..ALL })).await
 }
 
-/// Normalises and validates a collection without saving it.
+/// Normalizes and validates a collection without saving it.
 ///
 /// # Errors
 /// As [`save`].
@@ -70,7 +70,7 @@ fn stored(ctx: &Ctx, collection: &CollectionRef, validated: bool) -> Result<Opti
 pub(super) fn prepare(ctx: &Ctx, collection: &CollectionRef, old: Option<&Loaded>) {
     let now = crate::time::to_text(Some(crate::time::now()));
     let snapshot = ctx.snapshot();
-    normalize::normalise(&mut collection.lock(), old.map(|l| &l.collection), &snapshot, &now);
+    normalize::normalize(&mut collection.lock(), old.map(|l| &l.collection), &snapshot, &now);
 }
 
 pub(super) async fn run(ctx: &Ctx, collection: &CollectionRef, steps: Steps) -> Result<()> {

@@ -119,7 +119,7 @@ hr { height: 1px; margin: 12px 0; border: 0; background: #dfe3e8; }
 mod tests {
     use super::*;
     use crate::{
-        schema::{Snapshot, normalize::normalise, system},
+        schema::{Snapshot, normalize::normalize, system},
         settings::Settings,
     };
 
@@ -127,7 +127,7 @@ mod tests {
     fn placeholders() {
         let mut collections = system::fresh();
         for collection in &mut collections {
-            normalise(collection, None, &Snapshot::default(), "now");
+            normalize(collection, None, &Snapshot::default(), "now");
         }
         let snapshot = Snapshot::build(collections);
         let mut record = Record::new(snapshot.find("users").expect("the default collection"));

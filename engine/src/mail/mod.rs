@@ -46,14 +46,14 @@ const MAX_BACKGROUND: u32 = 256;
 
 /// How long a delivery may take.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
+pub(crate) struct TimeLimits {
     /// One attempt to reach an address of the server.
     pub(crate) connect: Duration,
     /// The whole delivery, names looked up, mail accepted.
     pub(crate) overall: Duration,
 }
 
-impl Default for Limits {
+impl Default for TimeLimits {
     fn default() -> Self {
         Self { connect: Duration::from_secs(10), overall: Duration::from_secs(30) }
     }
@@ -126,10 +126,10 @@ async fn deliver(app: &App, mut mail: Mail) -> Result<()> {
     }
     let settings = app.settings();
     if !settings.smtp.enabled {
-        return sendmail::deliver(&mail, Limits::default()).await;
+        return sendmail::deliver(&mail, TimeLimits::default()).await;
     }
     let ca_file = app.config().ca_file.as_deref();
-    smtp::deliver(&settings.smtp, ca_file, &mail, Limits::default()).await
+    smtp::deliver(&settings.smtp, ca_file, &mail, TimeLimits::default()).await
 }
 
 /// Runs the sending of a mail in the background; a failure or panic is logged as `failed to send …`.

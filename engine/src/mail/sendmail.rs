@@ -5,7 +5,7 @@ use std::process::Stdio;
 use tokio::{io::AsyncWriteExt as _, process::Command, time::timeout};
 
 use super::{
-    Limits, Mail, failed,
+    Mail, TimeLimits, failed,
     message::{self, Shape},
 };
 use crate::Result;
@@ -13,7 +13,7 @@ use crate::Result;
 /// Where it usually is; else the search path decides.
 const PLACES: [&str; 3] = ["/usr/sbin/sendmail", "/usr/bin/sendmail", "sendmail"];
 
-pub(super) async fn deliver(mail: &Mail, limits: Limits) -> Result<()> {
+pub(super) async fn deliver(mail: &Mail, limits: TimeLimits) -> Result<()> {
     let message = message::build(mail, Shape::Single)?.bytes;
     // programs on this side of the transport end lines with a line feed
     let message = String::from_utf8_lossy(&message).replace("\r\n", "\n");

@@ -206,7 +206,7 @@ async fn is_assignable(
 ) -> Result<bool> {
     let Some(field) = collection.field(target) else { return Ok(false) };
     if field.type_name() == text::KIND {
-        let val = field.kind.normalise(&Value::String(username.to_owned()));
+        let val = field.kind.normalize(&Value::String(username.to_owned()));
         let facts = RecordCheck { is_new: true, old: None, uploads: &[] };
         if field.check(&val, &facts).is_err() {
             return Ok(false);

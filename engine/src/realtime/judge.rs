@@ -19,7 +19,7 @@ use crate::{
     store::Db,
 };
 
-/// Longest time of one judgement that asks the database.
+/// Longest time of one judgment that asks the database.
 const JUDGE_TIME: Duration = Duration::from_secs(5);
 
 /// What happened to which record.
@@ -352,9 +352,9 @@ impl<'g> Group<'g> {
     }
 }
 
-/// A judgement that may fail or take too long.
-async fn in_time(judgement: impl Future<Output = Result<bool>>) -> Verdict {
-    match tokio::time::timeout(JUDGE_TIME, judgement).await {
+/// A judgment that may fail or take too long.
+async fn in_time(judgment: impl Future<Output = Result<bool>>) -> Verdict {
+    match tokio::time::timeout(JUDGE_TIME, judgment).await {
         Ok(Ok(verdict)) => Some(verdict),
         Ok(Err(error)) => {
             tracing::debug!(%error, "realtime: a rule or filter failed");

@@ -178,7 +178,7 @@ impl Prepared {
         }
     }
 
-    /// `@request.body` after normalising.
+    /// `@request.body` after normalizing.
     pub(crate) fn request_body(&self, collection: &Loaded) -> BTreeMap<String, Datum> {
         let uploads: HashMap<&str, &Arc<Upload>> =
             self.uploads.iter().map(|(_, u)| (u.name(), u)).collect();

@@ -65,7 +65,7 @@ pub async fn prepare_create(
     let prepared = body::prepare(&record, submission, superuser);
     prepared.load(&mut record);
     if !superuser && has_unhashable(&record) {
-        // The reference serialises the would-be row for its rule even if that is empty, and fails there.
+        // The reference serializes the would-be row for its rule even if that is empty, and fails there.
         return Err(Error::Refused { locked: false });
     }
     let mut access = if superuser { Access::Superuser } else { Access::Default };

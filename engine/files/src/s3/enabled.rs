@@ -39,7 +39,7 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
 
 /// How long an endpoint may keep us waiting.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Limits {
+pub(super) struct TimeLimits {
     /// For a connection.
     connect: Duration,
     /// From the request to the head of the answer, the body of the request included.
@@ -50,7 +50,7 @@ pub(super) struct Limits {
     retry: Duration,
 }
 
-impl Default for Limits {
+impl Default for TimeLimits {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(10),
@@ -77,11 +77,11 @@ struct S3 {
 
 impl S3 {
     fn new(settings: &settings::S3) -> io::Result<Self> {
-        Self::with_limits(settings, Limits::default())
+        Self::with_limits(settings, TimeLimits::default())
     }
 
     /// The same with other time limits.
-    fn with_limits(settings: &settings::S3, limits: Limits) -> io::Result<Self> {
+    fn with_limits(settings: &settings::S3, limits: TimeLimits) -> io::Result<Self> {
         for (value, name) in [
             (&settings.bucket, "bucket"),
             (&settings.region, "region"),
@@ -364,7 +364,7 @@ mod tests {
         // connections wait in the backlog, or here, for ever
         std::thread::spawn(move || listener.incoming().flatten().collect::<Vec<_>>());
         let short = Duration::from_millis(50);
-        let limits = Limits { connect: short, answer: short, idle: short, retry: short };
+        let limits = TimeLimits { connect: short, answer: short, idle: short, retry: short };
         let settings = settings(&format!("http://127.0.0.1:{port}"), true);
         let s3 = S3::with_limits(&settings, limits).expect("a bucket");
         let small = || Source::Bytes(Bytes::from_static(b"x"));

@@ -47,8 +47,8 @@ impl FieldType for Autodate {
         val.as_str().is_empty()
     }
 
-    fn normalise(&self, json: &Value) -> Val {
-        date::normalise(json)
+    fn normalize(&self, json: &Value) -> Val {
+        date::normalize(json)
     }
 
     fn read(&self, cell: ValueRef<'_>) -> Result<Val, Corrupt> {

@@ -56,7 +56,7 @@ impl FieldType for Bool {
         !value(val)
     }
 
-    fn normalise(&self, json: &Value) -> Val {
+    fn normalize(&self, json: &Value) -> Val {
         Val::Bool(json::to_bool(json))
     }
 

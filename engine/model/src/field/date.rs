@@ -76,7 +76,7 @@ pub(super) fn cell_date(cell: ValueRef<'_>) -> std::borrow::Cow<'_, str> {
 }
 
 /// A submitted value as a date; JSON numbers are never dates (spec §0.3).
-pub(super) fn normalise(json: &Value) -> Val {
+pub(super) fn normalize(json: &Value) -> Val {
     Val::Text(match json {
         Value::String(text) => time::to_text(time::parse(text)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
@@ -104,8 +104,8 @@ impl FieldType for Date {
         val.as_str().is_empty()
     }
 
-    fn normalise(&self, json: &Value) -> Val {
-        normalise(json)
+    fn normalize(&self, json: &Value) -> Val {
+        normalize(json)
     }
 
     fn read(&self, cell: ValueRef<'_>) -> Result<Val, Corrupt> {

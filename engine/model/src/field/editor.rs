@@ -56,7 +56,7 @@ impl FieldType for Editor {
         val.as_str().is_empty()
     }
 
-    fn normalise(&self, json: &Value) -> Val {
+    fn normalize(&self, json: &Value) -> Val {
         Val::Text(json::to_string(json).into_owned())
     }
 

@@ -62,7 +62,7 @@ impl FieldType for Email {
         val.as_str().is_empty()
     }
 
-    fn normalise(&self, json: &Value) -> Val {
+    fn normalize(&self, json: &Value) -> Val {
         Val::Text(json::to_string(json).into_owned())
     }
 

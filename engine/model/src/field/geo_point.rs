@@ -103,7 +103,7 @@ impl FieldType for GeoPoint {
         value(val) == (0.0, 0.0)
     }
 
-    fn normalise(&self, json: &Value) -> Val {
+    fn normalize(&self, json: &Value) -> Val {
         let point = match json {
             Value::String(text) => decode_text(text),
             other => decode(other),
@@ -180,9 +180,9 @@ mod tests {
         let field = blank();
         for (given, point, whole) in cases {
             let text = given.to_string();
-            assert_eq!(value(&field.normalise(&given)), point, "{text}");
+            assert_eq!(value(&field.normalize(&given)), point, "{text}");
             if !given.is_string() {
-                assert_eq!(value(&field.normalise(&Value::String(text.clone()))), point, "{text}");
+                assert_eq!(value(&field.normalize(&Value::String(text.clone()))), point, "{text}");
             }
             assert_eq!(field.read(ValueRef::Text(&text)).is_ok(), whole, "{text}");
         }
@@ -197,7 +197,7 @@ mod tests {
             (r#"{"lon":1e400,"lat":2}"#, (0.0, 0.0)),
             ("x", (0.0, 0.0)),
         ] {
-            assert_eq!(value(&field.normalise(&Value::from(text))), point, "{text}");
+            assert_eq!(value(&field.normalize(&Value::from(text))), point, "{text}");
             assert!(field.read(ValueRef::Text(text)).is_err(), "{text}");
         }
     }

@@ -122,7 +122,7 @@ impl FieldType for Json {
         raw(val).is_none_or(|text| matches!(text.trim(), "" | "null" | "\"\"" | "[]" | "{}"))
     }
 
-    fn normalise(&self, json: &Value) -> Val {
+    fn normalize(&self, json: &Value) -> Val {
         Val::Json(match json {
             Value::Null => None,
             Value::String(text) => Some(text_to_json(text).into_owned()),
@@ -223,7 +223,7 @@ mod tests {
         for (levels, is_kept) in [(10_000, true), (10_001, false)] {
             let text = "[".repeat(levels) + &"]".repeat(levels);
             let want = if is_kept { text.clone() } else { format!("\"{text}\"") };
-            assert_eq!(blank().normalise(&Value::String(text)), Val::Json(Some(want)));
+            assert_eq!(blank().normalize(&Value::String(text)), Val::Json(Some(want)));
         }
     }
 
@@ -257,7 +257,7 @@ mod tests {
             (serde_json::json!(r#"{"b": "\u003c"}"#), r#"{"b": "\u003c"}"#),
             (serde_json::json!("<\u{2028}"), "\"<\u{2028}\""),
         ] {
-            assert_eq!(json.normalise(&given), Val::Json(Some(stored.to_owned())));
+            assert_eq!(json.normalize(&given), Val::Json(Some(stored.to_owned())));
         }
         let mut field = Field::new("j", blank());
         field.required = true;

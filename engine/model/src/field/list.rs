@@ -16,8 +16,8 @@ pub(super) fn to_val(items: Vec<String>, multiple: bool) -> Val {
     }
 }
 
-/// Normalises a submitted value.
-pub(super) fn normalise(json: &Value, multiple: bool) -> Val {
+/// Normalizes a submitted value.
+pub(super) fn normalize(json: &Value, multiple: bool) -> Val {
     to_val(json::to_unique_strings(json), multiple)
 }
 
@@ -146,8 +146,8 @@ mod tests {
             (json!("[\"a\",\"b\"]"), "b", vec!["a", "b"]),
             (json!(5), "5", vec!["5"]),
         ] {
-            assert_eq!(normalise(&given, false).as_str(), single);
-            assert_eq!(normalise(&given, true).items(), many);
+            assert_eq!(normalize(&given, false).as_str(), single);
+            assert_eq!(normalize(&given, true).items(), many);
         }
     }
 

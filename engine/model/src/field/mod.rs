@@ -46,7 +46,7 @@ fields! {
     relation,
 }
 
-/// The value of one field of a record, normalised by its field type.
+/// The value of one field of a record, normalized by its field type.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Val {
     /// Text, email, url, editor, date, autodate, single select/file/relation. Empty is `""`.
@@ -305,7 +305,7 @@ pub trait FieldType: WireStruct + Any + Debug + Send + Sync {
     /// True for values that count as empty.
     fn is_empty(&self, val: &Val) -> bool;
     /// Turns a submitted value into a value of this type; never fails.
-    fn normalise(&self, json: &Value) -> Val;
+    fn normalize(&self, json: &Value) -> Val;
     /// Applies a modifier to the current value; `None` if the type does not know it.
     fn modify(&self, modifier: Modifier, current: &Val, json: &Value) -> Option<Val> {
         let _ = (modifier, current, json);

@@ -106,7 +106,7 @@ impl FieldType for Number {
         value(val) == 0.0
     }
 
-    fn normalise(&self, json: &Value) -> Val {
+    fn normalize(&self, json: &Value) -> Val {
         Val::Number(json::to_float(json))
     }
 

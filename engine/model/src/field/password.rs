@@ -66,7 +66,7 @@ impl FieldType for Password {
         }
     }
 
-    fn normalise(&self, json: &Value) -> Val {
+    fn normalize(&self, json: &Value) -> Val {
         plain(json::to_string(json).into_owned())
     }
 

@@ -65,8 +65,8 @@ macro_rules! list_type_methods {
             val.items().is_empty()
         }
 
-        fn normalise(&self, json: &Value) -> Val {
-            list::normalise(json, self.multiple())
+        fn normalize(&self, json: &Value) -> Val {
+            list::normalize(json, self.multiple())
         }
 
         fn modify(&self, modifier: Modifier, current: &Val, json: &Value) -> Option<Val> {

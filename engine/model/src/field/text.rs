@@ -159,7 +159,7 @@ impl FieldType for Text {
         val.as_str().is_empty()
     }
 
-    fn normalise(&self, json: &Value) -> Val {
+    fn normalize(&self, json: &Value) -> Val {
         Val::Text(json::to_string(json).into_owned())
     }
 

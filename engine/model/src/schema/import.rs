@@ -174,7 +174,7 @@ pub fn decode_body(body: Value) -> Result<(Vec<Value>, bool), DecodeError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::normalize::{new_collection, normalise};
+    use crate::schema::normalize::{new_collection, normalize};
     use serde_json::json;
 
     fn stored() -> Snapshot {
@@ -182,7 +182,7 @@ mod tests {
         c.decode_over(&json!({"id":"d1","fields":[{"name":"id","type":"text"},
             {"id":"f1","name":"title","type":"text","max":5},{"id":"f2","name":"n","type":"number"}]}))
             .unwrap();
-        normalise(&mut c, None, &Snapshot::default(), "now");
+        normalize(&mut c, None, &Snapshot::default(), "now");
         Snapshot::build(vec![c])
     }
 

@@ -10,7 +10,7 @@ use dialects::{catalog, ddl};
 use super::{
     Collection, Snapshot,
     index::{Index, find_single_unique},
-    normalize::{default_id, normalise},
+    normalize::{default_id, normalize},
     options::{auth_alert_template, old_auth_alert_body},
     snapshot::load_collections,
     sync,
@@ -174,7 +174,7 @@ async fn create_system_collections(tx: &Tx) -> crate::Result<()> {
     for mut collection in content::fresh() {
         let current = snapshot(tx).await?;
         let now = time::to_text(Some(time::now()));
-        normalise(&mut collection, None, &current, &now);
+        normalize(&mut collection, None, &current, &now);
         sync::apply(tx, &current, &mut collection, None).await?;
     }
     Ok(())
@@ -256,7 +256,7 @@ async fn add_sent_to(tx: &Tx) -> crate::Result<()> {
     let mut draft = otps.collection.clone();
     draft.fields.push(content::sent_to_field());
     let updated = draft.updated.clone();
-    normalise(&mut draft, Some(&otps.collection), &current, &updated);
+    normalize(&mut draft, Some(&otps.collection), &current, &updated);
     sync::apply(tx, &current, &mut draft, Some(&otps.collection)).await
 }
 
@@ -281,7 +281,7 @@ async fn normalize_indexes(tx: &Tx) -> crate::Result<()> {
             draft.indexes.push(text);
         }
         let now = time::to_text(Some(time::now()));
-        normalise(&mut draft, Some(&collection.collection), &current, &now);
+        normalize(&mut draft, Some(&collection.collection), &current, &now);
         sync::apply(tx, &current, &mut draft, Some(&collection.collection)).await?;
     }
     Ok(())

@@ -64,7 +64,7 @@ fn blank_collection(kind: Kind, name: &str) -> Collection {
 }
 
 /// Brings a draft into its final form (spec §4.5 step 2). `old` is the stored collection on update.
-pub fn normalise(draft: &mut Collection, old: Option<&Collection>, snapshot: &Snapshot, now: &str) {
+pub fn normalize(draft: &mut Collection, old: Option<&Collection>, snapshot: &Snapshot, now: &str) {
     if old.is_none() || draft.created.is_empty() {
         now.clone_into(&mut draft.created);
     }
@@ -229,7 +229,7 @@ mod tests {
         let name = body["name"].as_str().unwrap_or_default();
         let mut draft = new_collection(Kind::parse(kind), name);
         draft.decode_over(body).unwrap();
-        normalise(&mut draft, None, &Snapshot::default(), NOW);
+        normalize(&mut draft, None, &Snapshot::default(), NOW);
         draft
     }
 

@@ -26,7 +26,7 @@ use crate::{
 
 type Columns = Vec<(&'static str, Value)>;
 
-/// Writes a normalised draft: adjustments at write time, the row, the table or view.
+/// Writes a normalized draft: adjustments at write time, the row, the table or view.
 ///
 /// `old` is the stored collection on update. Fields of views are computed here once more.
 ///

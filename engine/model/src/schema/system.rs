@@ -149,7 +149,7 @@ fn plain(name: &str, kind: impl FieldType) -> Field {
     Field::new(name, kind)
 }
 
-/// The collections of a fresh installation, not yet normalised.
+/// The collections of a fresh installation, not yet normalized.
 #[must_use]
 pub fn fresh() -> Vec<Collection> {
     vec![mfas(), otps(), external_auths(), auth_origins(), superusers(), users()]
@@ -158,7 +158,7 @@ pub fn fresh() -> Vec<Collection> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::{Snapshot, normalize::normalise};
+    use crate::schema::{Snapshot, normalize::normalize};
 
     #[test]
     fn ids_are_the_known_ones() {
@@ -171,14 +171,14 @@ mod tests {
             USERS_ID,
         ];
         for (mut collection, id) in fresh().into_iter().zip(want) {
-            normalise(&mut collection, None, &Snapshot::default(), "now");
+            normalize(&mut collection, None, &Snapshot::default(), "now");
             assert_eq!(collection.id, id);
             if collection.is_auth() {
                 assert!(collection.indexes[0].contains(&format!("idx_tokenKey_{id}")));
             }
         }
         let mut users = users();
-        normalise(&mut users, None, &Snapshot::default(), "now");
+        normalize(&mut users, None, &Snapshot::default(), "now");
         let ids: Vec<_> = users.fields.iter().skip(6).map(|f| f.id.as_str()).collect();
         assert_eq!(
             ids,

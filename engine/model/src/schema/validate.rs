@@ -1,7 +1,7 @@
 //! Everything that must hold before a collection is saved (spec collections-and-fields §4.6, §4.8).
 //!
 //! Reads the database only for names of tables and indexes and for the dry run of a view query.
-//! Must not change anything; the draft is already normalised.
+//! Must not change anything; the draft is already normalized.
 
 use std::collections::HashSet;
 
@@ -45,7 +45,7 @@ impl Validation<'_> {
     }
 }
 
-/// Validates a normalised draft.
+/// Validates a normalized draft.
 ///
 /// # Errors
 /// [`crate::Error::Invalid`] with all findings, or what the store reports.

@@ -9,7 +9,7 @@ use dialects::{Dialect, Sql, Syntax, catalog, ddl, names};
 
 use super::{
     Collection, Kind, Loaded, Snapshot, WireSource, aside,
-    normalize::{new_collection, normalise},
+    normalize::{new_collection, normalize},
     validate::field_errors,
     view_query::{has_many_statements, infer, json_field, parse, trim_query},
     view_tree,
@@ -350,7 +350,7 @@ pub fn fields_differ(a: &[Field], b: &[Field]) -> bool {
     plain(a) != plain(b)
 }
 
-/// Brings a draft into its final form before validation: [`normalise`] and, for views, the fields of the query.
+/// Brings a draft into its final form before validation: [`normalize`] and, for views, the fields of the query.
 ///
 /// A query that cannot be evaluated gives no fields; validation reports the reason (spec §4.5 step 2, §4.6).
 pub async fn prepare(
@@ -360,7 +360,7 @@ pub async fn prepare(
     old: Option<&Collection>,
 ) {
     let now = crate::time::to_text(Some(crate::time::now()));
-    normalise(draft, old, snapshot, &now);
+    normalize(draft, old, snapshot, &now);
     if draft.is_view() {
         draft.fields = match infer_fields(db, snapshot, &draft.view_query).await {
             Ok(inferred) => inferred.fields,

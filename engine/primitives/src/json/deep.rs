@@ -2,7 +2,7 @@
 //!
 //! Every walker over values (copies, comparisons, destruction) recurses, so values must not nest as deep as a client
 //! likes. Nothing here recurses. Such a text stands in a tree as an object with one member of a key that no client can
-//! send; [`text_of`] recognises it, and whoever writes values writes it as it is.
+//! send; [`text_of`] recognizes it, and whoever writes values writes it as it is.
 
 use std::ops::Range;
 

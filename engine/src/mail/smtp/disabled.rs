@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::{
     Result,
     mail::{
-        Limits, Mail, failed,
+        Mail, TimeLimits, failed,
         message::{self, Shape},
     },
     settings::Smtp,
@@ -16,7 +16,7 @@ pub(in crate::mail) async fn deliver(
     _smtp: &Smtp,
     _ca_file: Option<&Path>,
     mail: &Mail,
-    limits: Limits,
+    limits: TimeLimits,
 ) -> Result<()> {
     // there is nobody to reach within the limit
     let _ = limits.connect;

@@ -17,7 +17,7 @@ use self::conversation::{Conversation, Mechanism, Wire};
 use crate::{
     Result,
     mail::{
-        Limits, Mail, failed,
+        Mail, TimeLimits, failed,
         message::{self, Ready, Shape},
     },
     outbound,
@@ -31,7 +31,7 @@ pub(in crate::mail) async fn deliver(
     smtp: &Smtp,
     ca_file: Option<&Path>,
     mail: &Mail,
-    limits: Limits,
+    limits: TimeLimits,
 ) -> Result<()> {
     let message = message::build(mail, Shape::Full)?;
     let tls = tls(ca_file)?;
@@ -49,7 +49,7 @@ pub(in crate::mail) async fn deliver(
 }
 
 /// A conversation as secret as it gets.
-async fn introduced(smtp: &Smtp, tls: ClientConfig, limits: Limits) -> Result<Talk> {
+async fn introduced(smtp: &Smtp, tls: ClientConfig, limits: TimeLimits) -> Result<Talk> {
     let name = if smtp.local_name.is_empty() { "localhost" } else { &smtp.local_name };
     let wire = connect(smtp, limits).await?;
     if smtp.tls {
@@ -95,7 +95,7 @@ async fn hand_over(talk: &mut Talk, smtp: &Smtp, message: &Ready) -> Result<()> 
 }
 
 /// The first address of the server that answers.
-async fn connect(smtp: &Smtp, limits: Limits) -> Result<TcpStream> {
+async fn connect(smtp: &Smtp, limits: TimeLimits) -> Result<TcpStream> {
     let port = u16::try_from(smtp.port).map_err(|_| failed("invalid port"))?;
     let mut reason = failed("the mail server has no address");
     for address in lookup_host((smtp.host.as_str(), port)).await.map_err(failed)? {
@@ -144,7 +144,7 @@ mod tests {
         smtp.host = "127.0.0.1".into();
         smtp.port = listener.local_addr().unwrap().port().into();
         let limits =
-            Limits { connect: Duration::from_secs(5), overall: Duration::from_millis(200) };
+            TimeLimits { connect: Duration::from_secs(5), overall: Duration::from_millis(200) };
         let failed = deliver(&smtp, None, &mail(), limits).await.unwrap_err().to_string();
         assert_eq!(failed, "the mail server did not answer in time");
         drop(listener);

@@ -7,6 +7,7 @@ use std::{
     convert::Infallible,
     fmt,
     marker::PhantomData,
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -17,7 +18,9 @@ use tokio::sync::mpsc;
 pub use plain::{Change, ClusterMode, DsnError, Notice, PostgresConfig};
 
 use crate::{
-    Claims, Done, Job, Result, RowRef, Rows, Savepoint, Sql, Stats, StoreConfig, ValueRef,
+    Claims, Dialect, Done, Job, Result, RowRef, Rows, Savepoint, Sql, Stats, StoreConfig, ValueRef,
+    Ways,
+    backend::{Backend, Transaction},
     raw::{Column, TextRows},
 };
 
@@ -153,70 +156,145 @@ impl Database {
     pub(crate) async fn open(postgres: &PostgresConfig, _config: &StoreConfig) -> Result<Self> {
         match postgres.dsn.0 {}
     }
-    pub(crate) async fn lock_migrations(&self) -> Result<MigrationLock> {
+}
+
+impl Backend for Database {
+    type Tx = Tx;
+
+    fn id(&self) -> u64 {
         match self.0 {}
     }
-    pub(crate) fn for_claims(&self, _claims: Claims) -> Self {
+    fn dialect(&self) -> Dialect {
         match self.0 {}
     }
-    pub(crate) fn has_row_security(&self) -> bool {
+    fn path(&self) -> Option<&Path> {
         match self.0 {}
     }
-    pub(crate) fn id(&self) -> u64 {
+    fn warning(&self) -> Option<&str> {
         match self.0 {}
     }
-    pub(crate) fn warning(&self) -> Option<&str> {
+    fn query_timeout(&self) -> Duration {
         match self.0 {}
     }
-    pub(crate) fn query_timeout(&self) -> Duration {
+    fn batch_rows(&self) -> usize {
         match self.0 {}
     }
-    pub(crate) fn anywhere(&self) -> Self {
+    async fn size(&self) -> Result<u64> {
         match self.0 {}
     }
-    pub(crate) fn about(&self, _subject: Option<Arc<str>>) -> Self {
+    fn stats(&self) -> Stats {
         match self.0 {}
     }
-    pub(crate) fn subject(&self) -> Option<Arc<str>> {
+    fn waiting_reads(&self) -> usize {
         match self.0 {}
     }
-    pub(crate) async fn query<T, F>(&self, _sql: Sql, _visit: F) -> Result<T>
+    fn waiting_writes(&self) -> usize {
+        match self.0 {}
+    }
+
+    fn for_claims(&self, _claims: Claims) -> Self {
+        match self.0 {}
+    }
+    fn has_row_security(&self) -> bool {
+        match self.0 {}
+    }
+    fn about(&self, _subject: Option<Arc<str>>) -> Self {
+        match self.0 {}
+    }
+    fn counts_subjects(&self) -> bool {
+        match self.0 {}
+    }
+    fn subject(&self) -> Option<Arc<str>> {
+        match self.0 {}
+    }
+    fn anywhere(&self) -> Self {
+        match self.0 {}
+    }
+    fn cluster(&self) -> Option<Cluster> {
+        match self.0 {}
+    }
+    fn may_have_nodes(&self) -> bool {
+        match self.0 {}
+    }
+    fn is_told(&self) -> bool {
+        match self.0 {}
+    }
+    async fn lock_migrations(&self) -> Result<MigrationLock> {
+        match self.0 {}
+    }
+
+    async fn query<T, F>(&self, _sql: Sql, _visit: F) -> Result<T>
     where
-        F: FnOnce(&mut Rows<'_>) -> T,
+        T: Send + 'static,
+        F: FnOnce(&mut Rows<'_>) -> T + Send + 'static,
     {
         match self.0 {}
     }
-    pub(crate) async fn write(&self, _job: Job) -> Result<Done> {
+    async fn query_now<T, F>(&self, _sql: Sql, _visit: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Rows<'_>) -> T + Send + 'static,
+    {
         match self.0 {}
     }
-    pub(crate) async fn begin_within(&self, _limit: Duration) -> Result<Tx> {
+    async fn query_ways<T, F>(&self, _ways: &Ways<'_>, _visit: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Rows<'_>) -> T + Clone + Send + 'static,
+    {
         match self.0 {}
     }
-    pub(crate) async fn raw_read(&self, _: &Sql, _rows: usize, _: Duration) -> Result<TextRows> {
+    async fn query_lane<T, F>(&self, _sql: Sql, _visit: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Rows<'_>) -> T + Send + 'static,
+    {
         match self.0 {}
     }
-    pub(crate) async fn raw_columns(&self, _text: &str) -> Result<Vec<Column>> {
+    async fn write(&self, _job: Job) -> Result<Done> {
         match self.0 {}
     }
-    pub(crate) fn stats(&self) -> Stats {
+    async fn begin_within(&self, _limit: Duration) -> Result<Tx> {
         match self.0 {}
     }
-    pub(crate) fn waiting(&self) -> usize {
+    async fn raw_read(&self, _sql: Sql, _max_rows: usize, _limit: Duration) -> Result<TextRows> {
         match self.0 {}
     }
-    pub(crate) fn write_version(&self) -> u64 {
+    async fn raw_columns(&self, _text: String) -> Result<Vec<Column>> {
         match self.0 {}
     }
-    pub(crate) fn foreign_version(&self) -> i64 {
+
+    fn write_version(&self) -> u64 {
         match self.0 {}
     }
-    pub(crate) fn bump(&self) {
+    fn foreign_version(&self) -> i64 {
         match self.0 {}
     }
-    pub(crate) async fn vacuum(&self, _table: &str) -> Result<()> {
+    fn bump(&self) {
         match self.0 {}
     }
-    pub(crate) fn close(&self) {
+    async fn optimize(&self) -> Result<()> {
+        match self.0 {}
+    }
+    async fn checkpoint_truncate(&self) -> Result<()> {
+        match self.0 {}
+    }
+    fn checkpoint_soon(&self) {
+        match self.0 {}
+    }
+    async fn vacuum(&self, _table: &str) -> Result<()> {
+        match self.0 {}
+    }
+    async fn copy_into(&self, _target: &Path) -> Result<()> {
+        match self.0 {}
+    }
+    fn copy_pages(&self, _target: &Path, _pace: &mut dyn FnMut() -> bool) -> Result<()> {
+        match self.0 {}
+    }
+    async fn writer_pragma(&self, _name: &str) -> Result<String> {
+        match self.0 {}
+    }
+    fn close(&self) {
         match self.0 {}
     }
 }
@@ -225,51 +303,51 @@ impl Database {
 #[derive(Debug, Clone)]
 pub(crate) struct Tx(Infallible);
 
-#[expect(clippy::unused_async, reason = "as with the feature")]
-impl Tx {
-    pub(crate) fn deadline(&self) -> Instant {
+impl Transaction for Tx {
+    fn deadline(&self) -> Instant {
         match self.0 {}
     }
-    pub(crate) async fn query<T, F>(&self, _sql: Sql, _visit: F) -> Result<T>
+    async fn query<T, F>(&self, _sql: Sql, _visit: F) -> Result<T>
     where
-        F: FnOnce(&mut Rows<'_>) -> T,
+        T: Send + 'static,
+        F: FnOnce(&mut Rows<'_>) -> T + Send + 'static,
     {
         match self.0 {}
     }
-    pub(crate) async fn write(&self, _job: Job) -> Result<Done> {
+    async fn write(&self, _job: Job) -> Result<Done> {
         match self.0 {}
     }
-    pub(crate) async fn execute_batch(&self, _text: String) -> Result<()> {
+    async fn execute_batch(&self, _sql: String) -> Result<()> {
         match self.0 {}
     }
-    pub(crate) async fn savepoint(&self) -> Result<Savepoint> {
+    async fn savepoint(&self) -> Result<Savepoint> {
         match self.0 {}
     }
-    pub(crate) async fn rollback_to(&self, _savepoint: Savepoint) -> Result<()> {
+    async fn rollback_to(&self, _savepoint: Savepoint) -> Result<()> {
         match self.0 {}
     }
-    pub(crate) async fn release(&self, _savepoint: Savepoint) -> Result<()> {
+    async fn release(&self, _savepoint: Savepoint) -> Result<()> {
         match self.0 {}
     }
-    pub(crate) async fn commit(&self) -> Result<()> {
+    async fn commit(&self) -> Result<()> {
         match self.0 {}
     }
-    pub(crate) async fn rollback(&self) {
+    async fn rollback(&self) {
         match self.0 {}
     }
-    pub(crate) fn has_collided(&self) -> bool {
+    fn has_collided(&self) -> bool {
         match self.0 {}
     }
-    pub(crate) fn is_open(&self) -> bool {
+    fn is_open(&self) -> bool {
         match self.0 {}
     }
-    pub(crate) async fn raw_read(&self, _sql: &Sql, _rows: usize) -> Result<TextRows> {
+    async fn raw_read(&self, _sql: Sql, _max_rows: usize) -> Result<TextRows> {
         match self.0 {}
     }
-    pub(crate) async fn raw_write(&self, _sql: &Sql) -> Result<u64> {
+    async fn raw_write(&self, _sql: Sql) -> Result<u64> {
         match self.0 {}
     }
-    pub(crate) async fn raw_columns(&self, _text: &str) -> Result<Vec<Column>> {
+    async fn raw_columns(&self, _text: String) -> Result<Vec<Column>> {
         match self.0 {}
     }
 }
@@ -310,12 +388,6 @@ pub struct Cluster(Infallible);
 
 #[expect(clippy::unused_async, reason = "as with the feature")]
 impl Cluster {
-    pub(crate) fn of(db: &Database) -> Option<Self> {
-        match db.0 {}
-    }
-    pub(crate) fn may_have(db: &Database) -> bool {
-        match db.0 {}
-    }
     /// The name of this node.
     #[must_use]
     pub fn node(&self) -> Arc<str> {

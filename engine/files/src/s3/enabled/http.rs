@@ -26,12 +26,12 @@ use object_store::{
 };
 use tokio::time::{Instant, Sleep};
 
-use super::Limits;
+use super::TimeLimits;
 
 /// Makes clients for object_store.
 #[derive(Debug)]
 pub(super) struct Connector {
-    pub(super) limits: Limits,
+    pub(super) limits: TimeLimits,
 }
 
 impl object_store::client::HttpConnector for Connector {
@@ -57,7 +57,7 @@ impl object_store::client::HttpConnector for Connector {
 #[derive(Debug)]
 struct Service {
     client: Client<HttpsConnector<HttpConnector>, HttpRequestBody>,
-    limits: Limits,
+    limits: TimeLimits,
 }
 
 type Answer<'a> = Pin<Box<dyn Future<Output = Result<HttpResponse, HttpError>> + Send + 'a>>;

@@ -1,4 +1,4 @@
-//! Reading and emptying the activity log: pages, one entry, entries per hour. Writing it is `log.rs`.
+//! Reading and emptying the activity log: pages, one entry, entries per hour. Writing it is `log`.
 //!
 //! Filters and sorts go through the compiler with the simple resolver (spec filter-language §2.6): the columns of the
 //! log and JSON paths into `data`. Source: spec server-settings-operations §5.1.
