@@ -1,5 +1,5 @@
 //! A filter from a request, over your own PostgreSQL table, which has no column of ours:
-//! `DATABASE_URL=postgres://… cargo run -p dialects --example own_postgres`.
+//! `cargo run -p dialects --example own_postgres -- postgres://…`.
 
 use std::{error::Error, sync::Arc};
 
@@ -56,8 +56,8 @@ pub(crate) const SHOPS: &str = "
 #[allow(dead_code, reason = "the test calls `names`")]
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let (client, connection) =
-        tokio_postgres::connect(&std::env::var("DATABASE_URL")?, NoTls).await?;
+    let dsn = std::env::args().nth(1).ok_or("which database?")?;
+    let (client, connection) = tokio_postgres::connect(&dsn, NoTls).await?;
     tokio::spawn(connection);
     client.batch_execute(SHOPS).await?;
     for name in names(&client, "geoDistance(lon, lat, 23.32, 42.69) < 100").await? {

@@ -8,7 +8,7 @@ mod own_postgres;
 mod own_sqlite;
 mod support;
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use dialects::{
     Alias, Dialect, Half, Part, Spell, Value, Walk,
@@ -57,6 +57,43 @@ fn own_tables_on_postgres() {
             assert_eq!(own_postgres::names(&client, filter).await.unwrap(), names, "{filter}");
         }
     });
+}
+
+/// The table of the crate's front page.
+#[test]
+fn expressions_call_the_helpers_that_the_documentation_says() {
+    let table = Collection::new("t")
+        .with(Field::new("id", Class::Text))
+        .with(Field::new("t", Class::Text))
+        .with(Field::new("n", Class::Number))
+        .with(Field::new("b", Class::Bool))
+        .with(Field::new("j", Class::Json))
+        .with(Field::new("g", Class::GeoPoint))
+        .with(Field::new("r", Class::Relation).to("t"))
+        .tie_break("id");
+    let (tables, scope) = (vec![Arc::new(table)], Scope::default());
+    for (filter, sort, helpers) in [
+        ("t ~ 'x' && t:lower = 'y' && n > 1 && b = true && r.n < 2 && t > 1", "t,-n", ""),
+        ("n > 'x'", "", "pb_cmp pb_exact pb_numeric"),
+        ("n ~ '4'", "", "pb_number_text"),
+        ("j.a.0 > 1", "", "pb_at pb_cmp pb_exact pb_scalar"),
+        ("t = ''", "j", "pb_rank pb_scalar pb_sort_number pb_sort_text"),
+        ("g ~ 'x'", "", "pb_point"),
+        ("strftime('%Y', t) = '2024'", "", "pb_strftime"),
+        ("fts(t, 'x') = true", "", "pb_fts"),
+    ] {
+        let plan = Resolver::new(&tables, Arc::clone(&tables[0]), &scope)
+            .filter(&parse(filter).unwrap(), Flags::RULE)
+            .and_then(|resolver| resolver.sort(sort, Flags::RULE))
+            .unwrap()
+            .finish();
+        let sql = Dialect::POSTGRES.query(&plan).page(&Select::all(&ColumnList::new(&["id"])));
+        let words = sql.text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+        let called: BTreeSet<&str> = words.filter(|word| word.starts_with("pb_")).collect();
+        let called: Vec<&str> = called.into_iter().collect();
+        assert_eq!(called.join(" "), helpers, "{filter} by {sort}: {sql}");
+        assert!(!sql.text.contains("_rowid_"), "{sql}");
+    }
 }
 
 /// SQLite, with ties broken by chance that can be repeated.
