@@ -85,7 +85,7 @@ const INDEX_ROOMS: &[&str] = &["engine/model/src/schema/"];
 const HTTP_ROOMS: &[&str] = &[
     "api/",
     "engine/outbound/",
-    "engine/files/src/s3_http.rs",
+    "engine/files/src/s3/enabled/http.rs",
     "engine/oauth2/",
     "engine/src/oauth2/",
     "pocketbase/src/web/",

@@ -7,6 +7,7 @@ pub mod body;
 mod compress;
 mod content;
 mod cors;
+mod describe;
 mod disposition;
 pub mod downloads;
 pub mod error;
@@ -32,6 +33,7 @@ pub mod server;
 pub mod sse;
 pub mod static_files;
 pub mod testing;
+mod through;
 pub mod tls;
 #[cfg(test)]
 mod transport_tests;

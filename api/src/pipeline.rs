@@ -5,13 +5,7 @@
 
 use std::{fmt, panic::AssertUnwindSafe, sync::Arc};
 
-use engine::{
-    App,
-    auth::token::TokenType,
-    ctx::{Caller, Ctx},
-    log::Level,
-    schema::Loaded,
-};
+use engine::{App, auth::token::TokenType, ctx::Caller, log::Level, schema::Loaded};
 use futures_util::{FutureExt as _, future::BoxFuture};
 use http::{HeaderValue, Method, header};
 
@@ -21,9 +15,10 @@ use crate::{
     compress,
     error::{ApiError, Result},
     fields::Picker,
+    guard,
     metrics::RouteStats,
     rate_limit,
-    request::Req,
+    request::{Head, Req},
     response::{Body, Response},
 };
 
@@ -310,7 +305,10 @@ impl<'a> Next<'a> {
                         return Ok(response);
                     }
                 }
-                Step::Builtin(Builtin::LoadAuth) => load_auth(req).await?,
+                Step::Builtin(Builtin::LoadAuth) => {
+                    load_auth(req).await?;
+                    guard::expected(req)?;
+                }
                 Step::Builtin(Builtin::SuperuserIps) => superuser_ips(req).await?,
                 Step::Builtin(Builtin::SecurityHeaders) => req.standard.security = true,
                 Step::Builtin(Builtin::RateLimit) => rate_limit::check(req)?,
@@ -383,6 +381,7 @@ async fn look_again(req: &Req) {
         {
             tracing::warn!(%error, "the collections could not be read again");
         }
+        req.seen.catch_up(app);
     }
 }
 
@@ -515,7 +514,7 @@ async fn load_auth(req: &mut Req) -> Result<()> {
     if token.is_empty() {
         return Ok(());
     }
-    let ctx = Ctx::system(req.app());
+    let ctx = req.system();
     match engine::auth::find_by_token(&ctx, token, &[TokenType::Auth]).await {
         Ok(Some(found)) => {
             req.caller = Caller::of(Some(found.record.clone()));
@@ -539,18 +538,21 @@ async fn superuser_ips(req: &Req) -> Result<()> {
     if !req.caller.is_superuser() {
         return Ok(());
     }
-    check_superuser_ip(req).await
+    check_superuser_ip(req.app(), &req.head).await?;
+    // superusers see at once what the command line has done
+    req.seen.catch_up(req.app());
+    Ok(())
 }
 
 /// 403 when superusers may not call from the request's address, by what the command line has just said, too.
 ///
 /// # Errors
 /// 403; when the settings cannot be read.
-pub async fn check_superuser_ip(req: &Req) -> Result<()> {
-    engine::settings_ops::follow(req.app()).await?;
-    let settings = req.app().settings();
+pub async fn check_superuser_ip(app: &App, head: &Head) -> Result<()> {
+    engine::settings_ops::follow(app).await?;
+    let settings = app.settings();
     if settings.superuser_ips.is_empty()
-        || rate_limit::contains_ip(&settings.superuser_ips, req.real_ip())
+        || rate_limit::contains_ip(&settings.superuser_ips, head.real_ip(&settings))
     {
         return Ok(());
     }
@@ -584,10 +586,7 @@ fn body_limit(req: &mut Req) -> Result<()> {
 /// # Errors
 /// 404 when it does not exist.
 pub(crate) fn context_collection(req: &Req) -> Result<Arc<Loaded>> {
-    req.app()
-        .snapshot()
-        .find(&req.param("collection"))
-        .cloned()
+    req.named_collection()
         .ok_or_else(|| ApiError::not_found("Missing or invalid collection context."))
 }
 

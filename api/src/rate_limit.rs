@@ -17,6 +17,7 @@ use engine::{
     hook::{Event, Handler},
     schema::Collection,
     settings::{RateLimitRule, Settings},
+    subnet::Subnet,
 };
 use parking_lot::Mutex;
 
@@ -133,20 +134,7 @@ impl State {
 /// True if one of the entries (addresses or networks) contains the address; families are never mixed.
 #[must_use]
 pub fn contains_ip(entries: &[String], ip: IpAddr) -> bool {
-    entries.iter().any(|entry| match entry.split_once('/') {
-        None => entry.parse() == Ok(ip),
-        Some((net, bits)) => match (net.parse::<IpAddr>(), bits.parse::<u32>(), ip) {
-            (Ok(IpAddr::V4(net)), Ok(bits), IpAddr::V4(ip)) if bits <= 32 => {
-                let mask = u32::MAX.checked_shl(32 - bits).unwrap_or(0);
-                u32::from(net) & mask == u32::from(ip) & mask
-            }
-            (Ok(IpAddr::V6(net)), Ok(bits), IpAddr::V6(ip)) if bits <= 128 => {
-                let mask = u128::MAX.checked_shl(128 - bits).unwrap_or(0);
-                u128::from(net) & mask == u128::from(ip) & mask
-            }
-            _ => false,
-        },
-    })
+    entries.iter().filter_map(|entry| Subnet::parse(entry)).any(|entry| entry.contains(ip))
 }
 
 /// The first rule that fits: per label an exact match over all rules, then the first declared prefix.
@@ -321,21 +309,6 @@ mod tests {
         }
         assert!(limiter.state.lock().buckets.len() <= MAX_BUCKETS / 2 + 1);
         assert!(!limiter.allow("b", v6(MAX_BUCKETS), 1, 60, start));
-    }
-
-    #[test]
-    fn networks() {
-        for (entry, ip, want) in [
-            ("127.0.0.1", "127.0.0.1", true),
-            ("10.0.0.0/8", "10.1.2.3", true),
-            ("10.0.0.0/8", "11.1.2.3", false),
-            ("0.0.0.0/0", "11.1.2.3", true),
-            ("::ffff:1.2.3.4", "1.2.3.4", false),
-            ("2001:db8::/32", "2001:db8::1", true),
-            ("x", "1.2.3.4", false),
-        ] {
-            assert_eq!(contains_ip(&[entry.into()], ip.parse().expect("ip")), want, "{entry} {ip}");
-        }
     }
 
     #[test]

@@ -4,7 +4,6 @@
 //! Source: spec server-settings-operations §2; records-files-realtime-batch §1.4.
 
 use std::{
-    any::Any,
     borrow::Cow,
     collections::BTreeMap,
     fmt,
@@ -16,8 +15,9 @@ use std::{
 use engine::{
     App,
     auth::Found,
-    ctx::{Caller, Ctx, RequestFacts, RequestInfo, header_key},
+    ctx::{Caller, Ctx, RequestFacts, RequestInfo, Seen, header_key},
     event::Ext,
+    schema::{Loaded, Snapshot},
     settings::Settings,
 };
 use http::{HeaderMap, HeaderValue, Method, Uri, header};
@@ -167,6 +167,8 @@ pub struct Req {
     pub(crate) allow_origin: Option<HeaderValue>,
     pub(crate) started: Instant,
     pub(crate) clock: Option<Arc<Clock>>,
+    /// The collections as of the start of the request.
+    pub(crate) seen: Seen,
     source: Source,
     payload: Option<Payload>,
     store: Map<String, Value>,
@@ -202,6 +204,7 @@ impl Req {
             allow_origin: None,
             started: Instant::now(),
             clock: None,
+            seen: Seen::now(api.app()),
             source,
             payload: None,
             store: Map::new(),
@@ -249,6 +252,12 @@ impl Req {
         names.iter().enumerate().map(move |(idx, name)| {
             (&**name, self.spans.raw(idx, path).map(decode).unwrap_or_default())
         })
+    }
+
+    /// The pattern of the route, `GET /api/x/{id}`; empty before it is known.
+    #[must_use]
+    pub fn pattern(&self) -> &str {
+        self.route.as_ref().map_or("", |route| &route.pattern)
     }
 
     /// The caller's address, trusted proxies considered.
@@ -308,12 +317,30 @@ impl Req {
     pub fn ctx(&self, body: Map<String, Value>) -> Ctx {
         let head = self.head.clone();
         let info = RequestInfo::lazy(move || head.facts(body.clone()));
-        let ctx = Ctx::new(self.app(), self.caller.clone(), Some(Arc::new(info)));
-        let named = self.param("collection");
-        match self.app().snapshot().find(&named) {
-            Some(collection) if !named.is_empty() => ctx.about(&collection.id),
-            _ => ctx,
+        let seen = self.seen.clone();
+        let ctx = Ctx::over(self.app(), seen, self.caller.clone(), Some(Arc::new(info)));
+        match self.named_collection() {
+            Some(collection) => ctx.about(&collection.id),
+            None => ctx,
         }
+    }
+
+    /// The engine's view of work that the server itself does for this request: nobody asks.
+    pub(crate) fn system(&self) -> Ctx {
+        Ctx::over(self.app(), self.seen.clone(), Caller::Guest, None)
+    }
+
+    /// The collections as this request sees them, from its start to its end.
+    #[must_use]
+    pub fn schema(&self) -> Arc<Snapshot> {
+        self.seen.snapshot()
+    }
+
+    /// The collection in the path, if there is one of that name or id.
+    #[must_use]
+    pub fn named_collection(&self) -> Option<Arc<Loaded>> {
+        let name = self.param("collection");
+        if name.is_empty() { None } else { self.schema().find(&name).cloned() }
     }
 
     /// What hooks see of this request.
@@ -349,21 +376,29 @@ pub struct Exchange {
     pub head: Arc<Head>,
     /// Who asks.
     pub caller: Caller,
+    /// Headers for the answer, whoever gives it.
+    pub headers: Mutex<HeaderMap>,
     response: Mutex<Option<Response>>,
+    complaint: Mutex<Option<String>>,
 }
 
 impl Exchange {
     /// An exchange without an answer yet.
     #[must_use]
     pub fn new(head: Arc<Head>, caller: Caller) -> Self {
-        Self { head, caller, response: Mutex::new(None) }
+        Self {
+            head,
+            caller,
+            headers: Mutex::default(),
+            response: Mutex::default(),
+            complaint: Mutex::default(),
+        }
     }
 
     /// The exchange behind an event.
     #[must_use]
     pub fn of(ext: &Ext) -> Option<Arc<Self>> {
-        let any: Arc<dyn Any + Send + Sync> = ext.clone();
-        any.downcast().ok()
+        ext.get()
     }
 
     /// Sets the answer; the first one counts.
@@ -371,10 +406,26 @@ impl Exchange {
         self.response.lock().get_or_insert(response);
     }
 
+    /// True once there is an answer.
+    #[must_use]
+    pub fn is_answered(&self) -> bool {
+        self.response.lock().is_some()
+    }
+
+    /// Leaves what only the log may know of a request that is answered as if all were well: see [`Req::log_error`].
+    pub(crate) fn complain(&self, text: String) {
+        *self.complaint.lock() = Some(text);
+    }
+    pub(crate) fn take_complaint(&self) -> Option<String> {
+        self.complaint.lock().take()
+    }
+
     /// The answer; a handler that skipped the rest and wrote nothing answers an empty 200.
     #[must_use]
     pub fn take(&self) -> Response {
-        self.response.lock().take().unwrap_or_else(|| Response::empty(200))
+        let mut response = self.response.lock().take().unwrap_or_else(|| Response::empty(200));
+        response.headers.extend(std::mem::take(&mut *self.headers.lock()));
+        response
     }
 }
 

@@ -13,7 +13,7 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use engine::{
     App, Error,
-    ctx::Ctx,
+    ctx::{Caller, Ctx, RequestInfo},
     event::{Ext, RealtimeMessageEvent},
     hook::Slot,
     realtime::{Broker, Client, Message},
@@ -48,7 +48,8 @@ pub struct EventStream {
     broker: Broker,
     client: Arc<Client>,
     app: App,
-    ctx: Ctx,
+    caller: Caller,
+    request: Option<Arc<RequestInfo>>,
     ext: Ext,
     idle: Duration,
     last: Instant,
@@ -75,7 +76,7 @@ impl Drop for EventStream {
 impl EventStream {
     /// Registers a client and greets it. `ext` is what hooks see of the request.
     #[must_use]
-    pub fn open(ctx: Ctx, client: Arc<Client>, ext: Ext, limits: Limits) -> Self {
+    pub fn open(ctx: Ctx, client: Arc<Client>, ext: impl Into<Ext>, limits: Limits) -> Self {
         let broker = ctx.app.realtime().clone();
         broker.register(&client);
         let hello = format!("{{\"clientId\":\"{}\"}}", client.id());
@@ -88,8 +89,9 @@ impl EventStream {
             broker,
             client,
             app: ctx.app.clone(),
-            ctx,
-            ext,
+            caller: ctx.caller,
+            request: ctx.request,
+            ext: ext.into(),
             idle,
             last: now,
             end: now + max,
@@ -179,8 +181,9 @@ impl EventStream {
 
     /// Runs the hooks around a message; what the last step leaves is sent.
     fn through_hooks(&self, message: &Message) -> BoxFuture<'static, Result<Option<Bytes>, Error>> {
+        // a stream lasts long: each message has a context with the collections of its time
         let event = RealtimeMessageEvent {
-            ctx: self.ctx.clone(),
+            ctx: Ctx::new(&self.app, self.caller.clone(), self.request.clone()),
             client: self.client.clone(),
             name: Slot::new(message.name().to_string()),
             data: Slot::new(message.data().clone()),

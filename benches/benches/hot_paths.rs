@@ -16,9 +16,9 @@ use dialects::{
 use engine::{App, Ctx, app::Config, event::Hooks};
 use filter_lang::{
     Flags, Resolver,
-    schema::{Class, Collection, CollectionKind, Field, Schema},
+    schema::{Class, Collection, Field, Schema},
     scope::Scope,
-    value::{Affinity, Value},
+    value::Value,
 };
 use serde_json::json;
 
@@ -34,23 +34,16 @@ impl Schema for Blog {
 }
 
 fn field(name: &str, class: Class, target: Option<&str>) -> Field {
-    let affinity = if class == Class::Number { Affinity::Num } else { Affinity::Text };
-    let target = target.map(Into::into);
-    Field { name: name.into(), class, hidden: false, multiple: false, target, affinity }
+    let field = Field::new(name, class);
+    match target {
+        Some(target) => field.to(target),
+        None => field,
+    }
 }
 
 fn blog() -> Blog {
     let table = |name: &str, fields: Vec<Field>| {
-        Arc::new(Collection {
-            id: name.into(),
-            name: name.into(),
-            kind: CollectionKind::Base,
-            list_rule: Some(String::new()),
-            fields,
-            unique_fields: vec!["id".into()],
-            indexed_fields: vec!["id".into()],
-            full_text: Vec::new(),
-        })
+        Arc::new(Collection::new(name).list_rule("").with_all(fields).unique("id").index("id"))
     };
     let id = || field("id", Class::Text, None);
     let posts = vec![
@@ -68,9 +61,8 @@ fn compiler(c: &mut Criterion) {
     let base = blog.0[0].clone();
     let resolve = |text: &str| {
         let ast = filter_lang::parse(text).expect("the filter parses");
-        let mut resolver = Resolver::new(&blog, base.clone(), &scope);
-        resolver.filter(&ast, Flags::RULE).expect("the filter resolves");
-        resolver.finish()
+        let resolver = Resolver::new(&blog, base.clone(), &scope);
+        resolver.filter(&ast, Flags::RULE).expect("the filter resolves").finish()
     };
     c.bench_function("parse", |b| b.iter(|| filter_lang::parse(black_box(FILTER))));
     let ast = filter_lang::parse(FILTER).expect("the filter parses");

@@ -81,5 +81,5 @@ export async function rig(o = {}) {
   const faults = { hook: null };
   const front = await serve({ server: server.url, prefix: o.prefix ?? '', hook: (req, res) => faults.hook?.(req, res) });
   const browser = await launch();
-  return { server, front: front.url, browser, data, faults, stop: async () => { await browser.close(); front.close(); await server.stop(); } };
+  return { server, front: front.url, handle: front.handle, browser, data, faults, stop: async () => { await browser.close(); front.close(); await server.stop(); } };
 }

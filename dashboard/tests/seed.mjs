@@ -74,6 +74,7 @@ export async function seed(base, email = 'root@example.com', password = '1234567
   await api(base, 'POST', '/api/collections/vault/records', vault, token);
   await call('POST', '/api/collections/wide/records', { field_000: 'first', field_001: 1 });
 
+  await call('POST', '/api/collections', { name: 'empty_001', type: 'base', fields: [{ name: 'title', type: 'text' }] });
   if (size === 'full') {
     const big = await call('POST', '/api/collections', { name: 'big', type: 'base', listRule: '', fields: [{ name: 'label', type: 'text', presentable: true }, { name: 'n', type: 'number' }, { name: 'flag', type: 'bool' }], indexes: ['CREATE INDEX `idx_big_label` ON `big` (`label`)'] });
     await call('POST', '/api/sql', { query: `WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM s WHERE i<100000) INSERT INTO big (id,label,n,flag) SELECT printf('r%014d', i), 'Row ' || i, i, i % 2 FROM s` });

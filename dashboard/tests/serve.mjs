@@ -9,9 +9,9 @@ import { gzipSync } from 'node:zlib';
 
 export const csp = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob: https://tile.openstreetmap.org; connect-src 'self' https://nominatim.openstreetmap.org; media-src 'self' blob:; worker-src 'self'; frame-src 'self' blob:; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 const types = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript; charset=utf-8', '.css': 'text/css; charset=utf-8', '.svg': 'image/svg+xml', '.json': 'application/json' };
-const dist = fileURLToPath(new URL('../dist', import.meta.url));
+const own = fileURLToPath(new URL('../dist', import.meta.url));
 
-function load() {
+function load(dist) {
   const files = new Map();
   const walk = (dir, base) => {
     for (const name of readdirSync(dir)) {
@@ -26,10 +26,11 @@ function load() {
 }
 
 /** `hook(req, res)` may answer first (true = answered): tests use it for faults. */
-export function serve({ server, port = 0, prefix = '', hook }) {
-  const files = load();
+/** `dist`: another build; `rewrite(path, text)`: changes JSON answers of the server. */
+export function serve({ server, port = 0, prefix = '', hook, dist = own, rewrite }) {
+  const files = load(dist);
   const target = new URL(server);
-  const http = createServer((req, res) => {
+  const handle = (req, res) => {
     if (hook?.(req, res)) return;
     const url = req.url ?? '/';
     const path = url.split('?')[0];
@@ -48,12 +49,18 @@ export function serve({ server, port = 0, prefix = '', hook }) {
       res.writeHead(200, gz ? { ...headers, 'Content-Encoding': 'gzip' } : headers).end(gz ? file.gz : file.body);
       return;
     }
-    const up = request({ host: target.hostname, port: target.port, path: url.slice(prefix.length), method: req.method, headers: req.headers }, (r) => { res.writeHead(r.statusCode ?? 502, r.headers); r.pipe(res); });
+    const up = request({ host: target.hostname, port: target.port, path: url.slice(prefix.length), method: req.method, headers: rewrite ? { ...req.headers, 'accept-encoding': 'identity' } : req.headers }, (r) => {
+      if (!rewrite || !/json/.test(String(r.headers['content-type'])) || r.headers['content-encoding']) { res.writeHead(r.statusCode ?? 502, r.headers); r.pipe(res); return; }
+      const parts = [];
+      r.on('data', (d) => parts.push(d));
+      r.on('end', () => { const body = Buffer.from(rewrite(url.slice(prefix.length), Buffer.concat(parts).toString())); res.writeHead(r.statusCode ?? 502, { ...r.headers, 'content-length': body.length }).end(body); });
+    });
     up.on('error', () => { if (!res.headersSent) res.writeHead(502); res.end(); });
     req.pipe(up);
     res.on('close', () => up.destroy());
-  });
-  return new Promise((resolve) => http.listen(port, '127.0.0.1', () => resolve({ http, url: `http://127.0.0.1:${http.address().port}${prefix}`, close: () => { http.closeAllConnections(); http.close(); } })));
+  };
+  const http = createServer(handle);
+  return new Promise((resolve) => http.listen(port, '127.0.0.1', () => resolve({ http, handle, url: `http://127.0.0.1:${http.address().port}${prefix}`, close: () => { http.closeAllConnections(); http.close(); } })));
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

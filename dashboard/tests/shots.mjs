@@ -35,6 +35,19 @@ export const screens = [
   { name: 'logs', hash: '#/logs?superuserRequests=1&follow=1', ready: (p) => p.waitForSelector('.log') },
   { name: 'log', hash: '#/logs?superuserRequests=1&follow=1', ready: async (p) => { await p.waitForSelector('.log'); await p.locator('.log').first().click(); await p.waitForSelector('.drawer table'); } },
   ...['application', 'mail', 'storage', 'backups', 'crons', 'logs', 'rate-limits', 'proxy', 'superuser-ips', 'batch', 'export-collections', 'import-collections', 'sql', 'appearance', 'shortcuts'].map((s) => ({ name: `settings-${s}`, hash: `#/settings/${s}`, ready: (p) => p.waitForSelector('.screen .input, .screen .btn, .screen table, .screen [role=switch]') })),
+  { name: 'erd', hash: '#/overview/erd', ready: (p) => p.waitForSelector('.table .field') },
+  { name: 'erd-one', hash: '#/overview/erd?collection=posts', ready: (p) => p.waitForSelector('.table .field') },
+  { name: 'rules-all', hash: '#/overview/rules', ready: (p) => p.waitForSelector('tbody td .cell') },
+  { name: 'stats', hash: '#/overview/stats', ready: (p) => p.waitForSelector('tbody td') },
+  { name: 'api', hash: '#/api/posts/create', ready: (p) => p.waitForSelector('pre.example') },
+  { name: 'api-auth', hash: '#/api/users/auth-with-password', ready: (p) => p.waitForSelector('pre.example') },
+  { name: 'api-types', hash: '#/api/-/types', ready: (p) => p.waitForSelector('.screen pre, .screen .bar') },
+  { name: 'realtime', hash: '#/realtime?topic=posts/*', ready: (p) => p.waitForSelector('form .field') },
+  { name: 'metrics', hash: '#/metrics', ready: (p) => p.waitForSelector('.tile strong') },
+  { name: 'chips', hash: `#/collections?collection=posts&filter=${encodeURIComponent("status = 'published' && views > 100 && author.name ~ 'Ann'")}`, ready: (p) => p.waitForSelector('[role=gridcell], [role=listitem]') },
+  { name: 'explain', hash: `#/collections?collection=posts&filter=${encodeURIComponent('views > 100')}&sort=title&explain=filter`, ready: (p) => p.waitForSelector('dialog [data-steps] li, dialog .issue') },
+  { name: 'try', hash: '#/collections?collection=posts&try=list', ready: async (p) => { await p.waitForSelector('dialog form'); await p.locator('dialog').getByRole('button', { name: 'Run', exact: true }).click(); await p.waitForSelector('dialog [data-status], dialog .issue'); } },
+  { name: 'invite', hash: '#/superusers', ready: async (p) => { await gridReady(p); await p.getByRole('button', { name: 'Invite…' }).click(); await p.waitForSelector('dialog input'); } },
   { name: 'palette', hash: '#/collections?collection=posts', ready: async (p) => { await gridReady(p); await p.keyboard.press('Control+k'); await p.waitForSelector('#palette-list'); } },
   { name: 'export', hash: '#/collections?collection=posts', ready: async (p) => { await gridReady(p); await p.getByRole('button', { name: 'More' }).first().click(); await p.getByRole('menuitem', { name: 'Export…' }).click(); await p.waitForSelector('dialog .names'); } },
 ];
@@ -47,7 +60,7 @@ if (process.argv[1] === new URL(import.meta.url).pathname) {
   const base = given ? front.url : r.front;
   for (const [width, height] of sizes) for (const scheme of schemes) {
     for (const guest of [true, false]) {
-      const list = screens.filter((s) => !!s.guest === guest && s.name.includes(only));
+      const list = screens.filter((s) => !!s.guest === guest && only.split(',').some((o) => s.name.includes(o)));
       if (!list.length) continue;
       const app = await App.open(browser, base, { auth: !guest, scheme, touch: width < 640, context: { viewport: { width, height } } });
       for (const s of list) {

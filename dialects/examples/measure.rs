@@ -12,9 +12,8 @@ use dialects::{
 };
 use filter_lang::{
     Flags, Resolver, parse,
-    schema::{Class, Collection, CollectionKind, Field, Schema},
+    schema::{Class, Collection, Field, Schema},
     scope::{Auth, Request, Scope},
-    value::Affinity,
 };
 use rusqlite::{Connection, config::DbConfig};
 
@@ -35,32 +34,22 @@ fn collection(name: &str, fields: &str, indexed: &[&str]) -> Arc<Collection> {
     let field = |text: &str| {
         let mut parts = text.split(':');
         let (name, class) = (parts.next().unwrap(), parts.next().unwrap());
-        let (class, affinity) = match class {
-            "num" => (Class::Number, Affinity::Num),
-            "json" => (Class::Json, Affinity::Num),
-            "list" => (Class::Select, Affinity::Num),
-            "rel" => (Class::Relation, Affinity::Text),
-            _ => (Class::Text, Affinity::Text),
+        let class = match class {
+            "num" => Class::Number,
+            "json" => Class::Json,
+            "list" => Class::Select,
+            "rel" => Class::Relation,
+            _ => Class::Text,
         };
-        Field {
-            name: name.into(),
-            class,
-            hidden: false,
-            multiple: class == Class::Select,
-            target: parts.next().map(Into::into),
-            affinity,
+        let field = Field::new(name, class);
+        let field = if class == Class::Select { field.several() } else { field };
+        match parts.next() {
+            Some(target) => field.to(target),
+            None => field,
         }
     };
-    Arc::new(Collection {
-        id: name.into(),
-        name: name.into(),
-        kind: CollectionKind::Base,
-        list_rule: Some(String::new()),
-        fields: fields.split(' ').map(field).collect(),
-        unique_fields: Vec::new(),
-        indexed_fields: indexed.iter().map(ToString::to_string).collect(),
-        full_text: Vec::new(),
-    })
+    let table = Collection::new(name).list_rule("").with_all(fields.split(' ').map(field));
+    Arc::new(indexed.iter().fold(table, |table, column| table.index(*column)))
 }
 
 fn tables() -> Tables {
@@ -198,9 +187,9 @@ fn main() {
         let compile = || {
             let mut resolver = Resolver::new(&tables, Arc::clone(&base), &scope);
             if !filter.is_empty() {
-                resolver.filter(&parse(filter).unwrap(), Flags::RULE).unwrap();
+                resolver = resolver.filter(&parse(filter).unwrap(), Flags::RULE).unwrap();
             }
-            resolver.sort(sort, Flags::RULE).unwrap();
+            let resolver = resolver.sort(sort, Flags::RULE).unwrap();
             let select = Select { limit: Some(30), offset: *offset, ..Select::all(&columns) };
             statement::page(Dialect::SQLITE, &resolver.finish(), &select)
         };

@@ -30,6 +30,8 @@
 //! assert_eq!(sql.params.len(), 2);
 //! ```
 
+#![deny(missing_docs)]
+
 pub mod catalog;
 pub mod claim;
 pub mod ddl;
@@ -50,7 +52,9 @@ pub use idiom::{Dialect, Fault, Idiom, Syntax};
 pub use postgres::{HELPERS as POSTGRES_HELPERS, HELPERS_VERSION as POSTGRES_HELPERS_VERSION};
 pub use quote::ident;
 pub use sql::{Sql, Value};
-pub use sqlite::{DISTANCE as SQLITE_DISTANCE, SEARCH as SQLITE_SEARCH};
+pub use sqlite::{FUNCTIONS as SQLITE_FUNCTIONS, Function as SqliteFunction};
+
+pub use filter_lang::prim::Arg;
 
 /// Every dialect there is.
 pub const DIALECTS: [Dialect; 2] = [Dialect::SQLITE, Dialect::POSTGRES];

@@ -18,3 +18,14 @@ impl Sql {
         Self { text: text.into(), params: Vec::new() }
     }
 }
+
+/// The text, and each value on a line of its own.
+impl std::fmt::Display for Sql {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text)?;
+        for (at, value) in self.params.iter().enumerate() {
+            write!(f, "\n-- {}: {value}", at + 1)?;
+        }
+        Ok(())
+    }
+}

@@ -13,7 +13,7 @@ use dialects::{
 use filter_lang::{
     Flags, Resolver, parse,
     plan::Plan,
-    schema::{Class, Collection, CollectionKind, Field, Schema},
+    schema::{Class, Collection, Schema},
     scope::Scope,
     value::Affinity,
 };
@@ -30,7 +30,7 @@ fn memory() -> Memory {
     let fields = vec![
         plain_field("id", Class::Text, Affinity::Text),
         plain_field("meta", Class::Json, Affinity::Num),
-        Field { multiple: true, ..plain_field("labels", Class::Select, Affinity::Num) },
+        plain_field("labels", Class::Select, Affinity::Num).several(),
     ];
     let rows = (0..ROWS).map(|at| -> Record {
         let number =
@@ -45,24 +45,14 @@ fn memory() -> Memory {
         cells.map(|(name, text)| (name.to_owned(), Value::from(text))).into()
     });
     let rows = rows.collect();
-    let collection = Collection {
-        id: "posts_id".into(),
-        name: "posts".into(),
-        kind: CollectionKind::Base,
-        list_rule: None,
-        fields,
-        unique_fields: Vec::new(),
-        indexed_fields: Vec::new(),
-        full_text: Vec::new(),
-    };
+    let collection = Collection::new("posts").id("posts_id").with_all(fields);
     Memory { tables: vec![(Arc::new(collection), rows)] }
 }
 
 fn plan(memory: &Memory, filter: &str) -> Plan {
     let scope = Scope { now_ms: 0, ..Scope::default() };
-    let mut resolver = Resolver::new(memory, memory.collection("posts").unwrap(), &scope);
-    resolver.filter(&parse(filter).unwrap(), Flags::RULE).unwrap();
-    resolver.finish()
+    let resolver = Resolver::new(memory, memory.collection("posts").unwrap(), &scope);
+    resolver.filter(&parse(filter).unwrap(), Flags::RULE).unwrap().finish()
 }
 
 fn page(plan: &Plan) -> Sql {

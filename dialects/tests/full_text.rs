@@ -1,4 +1,4 @@
-//! Full-text search: both databases cut words as `filter_lang::func::fts` says, and their indexes only narrow it.
+//! Full-text search: both databases cut words as `filter_lang::prim::words` says, and their indexes only narrow it.
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, unreachable_pub, reason = "a test")]
 
@@ -11,13 +11,11 @@ use dialects::{
     statement::{self, ColumnList, Select},
 };
 use filter_lang::{
-    Flags, Resolver,
-    func::fts,
-    parse,
+    Flags, Resolver, parse,
     plan::Plan,
-    schema::{Class, Collection, CollectionKind, Field, Schema},
+    prim::words,
+    schema::{Class, Collection, Field, Schema},
     scope::Scope,
-    value::Affinity,
 };
 use support::{
     common::{Memory, Record},
@@ -25,29 +23,15 @@ use support::{
 };
 
 fn field(name: &str, target: Option<&str>) -> Field {
-    let class = if target.is_some() { Class::Relation } else { Class::Text };
-    let target = target.map(str::to_owned);
-    Field {
-        name: name.into(),
-        class,
-        hidden: false,
-        multiple: false,
-        target,
-        affinity: Affinity::Text,
+    match target {
+        Some(target) => Field::new(name, Class::Relation).to(target),
+        None => Field::new(name, Class::Text),
     }
 }
 
 fn collection(name: &str, fields: Vec<Field>, full_text: &[&str]) -> Arc<Collection> {
-    Arc::new(Collection {
-        id: format!("{name}_id"),
-        name: name.into(),
-        kind: CollectionKind::Base,
-        list_rule: None,
-        fields,
-        unique_fields: Vec::new(),
-        indexed_fields: Vec::new(),
-        full_text: full_text.iter().map(ToString::to_string).collect(),
-    })
+    let table = Collection::new(name).id(format!("{name}_id")).with_all(fields);
+    Arc::new(table.full_text(full_text.iter().copied()))
 }
 
 /// `posts` with an index over two fields and `notes` that name posts, `n` rows each.
@@ -88,9 +72,8 @@ fn memory(n: usize) -> Memory {
 
 fn plan(memory: &Memory, on: &str, filter: &str) -> Plan {
     let scope = Scope { now_ms: 0, ..Scope::default() };
-    let mut resolver = Resolver::new(memory, memory.collection(on).unwrap(), &scope);
-    resolver.filter(&parse(filter).unwrap(), Flags::RULE).unwrap();
-    resolver.finish()
+    let resolver = Resolver::new(memory, memory.collection(on).unwrap(), &scope);
+    resolver.filter(&parse(filter).unwrap(), Flags::RULE).unwrap().finish()
 }
 
 fn page(d: Dialect, plan: &Plan) -> Sql {
@@ -112,7 +95,7 @@ fn sqlite_never_misses_a_word() {
     // Many characters in one row: each between letters and on its own.
     // Separators and letters that lose their case; anything else is the same to every index.
     let all: Vec<char> = characters()
-        .filter(|c| !fts::is_word(*c) || fts::fold(*c) != *c || u32::from(*c) < 0x500)
+        .filter(|c| !words::is_word(*c) || words::fold(*c) != *c || u32::from(*c) < 0x500)
         .collect();
     let docs: Vec<String> = all
         .chunks(256)
@@ -135,9 +118,9 @@ fn sqlite_never_misses_a_word() {
                 c.to_string(),
                 c.to_lowercase().to_string(),
             ] {
-                let query = fts::query(&query);
-                let Some(needed) = fts::needed(&query) else { continue };
-                if !fts::matches(&query, [docs[at].as_str()]) {
+                let query = words::query(&query);
+                let Some(needed) = words::needed(&query) else { continue };
+                if !words::matches(&query, [docs[at].as_str()]) {
                     continue;
                 }
                 let text: Vec<String> = needed[0].iter().map(|w| format!("\"{w}\"")).collect();
@@ -163,7 +146,7 @@ fn postgres_cuts_words_alike() {
         let squeeze = |text: &str| {
             text.split(' ').filter(|w| !w.is_empty()).map(str::to_owned).collect::<Vec<_>>()
         };
-        assert_eq!(squeeze(&got), squeeze(&fts::words(&text)), "{:04x}", u32::from(chunk[0]));
+        assert_eq!(squeeze(&got), squeeze(&words::words(&text)), "{:04x}", u32::from(chunk[0]));
         assert!(!got.trim().contains("  "));
     }
     // More words than a tsvector holds, and words longer than its lexemes.
@@ -172,7 +155,7 @@ fn postgres_cuts_words_alike() {
     for (text, query, hit) in [
         (long.as_str(), "'w1' & 'w2'", "false"),
         (long.as_str(), "'w1' & 'w2' | '*'", "true"),
-        (&long[long.len() - 5000..], &format!("'{}'", "y".repeat(fts::INDEXED_CHARS)), "true"),
+        (&long[long.len() - 5000..], &format!("'{}'", "y".repeat(words::INDEXED_CHARS)), "true"),
         ("", "'a'", "false"),
     ] {
         let sql = Sql {
@@ -222,13 +205,13 @@ fn texts_of_searches() {
         }
     }
     for (args, why) in [
-        ("title", "expected fields and a query"),
+        ("title", "expected at least 2 arguments, got 1"),
         ("title, body", "the query must be a text or a value of the request"),
         ("'x', 'y'", "only fields can be searched"),
         ("title, 'x', 'german'", "the only search configuration is 'simple'"),
     ] {
         let scope = Scope::default();
-        let mut resolver = Resolver::new(&memory, memory.collection("posts").unwrap(), &scope);
+        let resolver = Resolver::new(&memory, memory.collection("posts").unwrap(), &scope);
         let ast = parse(&format!("fts({args}) = true")).unwrap();
         let error = resolver.filter(&ast, Flags::RULE).unwrap_err();
         assert!(error.to_string().ends_with(&format!("[fts] {why}")), "{error}");

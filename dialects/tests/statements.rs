@@ -24,10 +24,10 @@ fn sorted_plan(memory: &Memory, on: &str, filter: &str, sort: &str) -> Plan {
     let scope = Scope { now_ms: 0, ..Scope::default() };
     let mut resolver = Resolver::new(memory, memory.collection(on).unwrap(), &scope);
     if !filter.is_empty() {
-        resolver.filter(&parse(filter).unwrap(), Flags::RULE).unwrap();
+        resolver = resolver.filter(&parse(filter).unwrap(), Flags::RULE).unwrap();
     }
     if !sort.is_empty() {
-        resolver.sort(sort, Flags::RULE).unwrap();
+        resolver = resolver.sort(sort, Flags::RULE).unwrap();
     }
     resolver.finish()
 }

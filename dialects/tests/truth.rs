@@ -54,13 +54,12 @@ fn plan(memory: &Memory, on: &str, caller: &str, filter: &str, sort: &str) -> Op
     let flags = if is_super { Flags::RULE } else { Flags::CLIENT };
     let mut resolver = Resolver::new(memory, Arc::clone(&base), &scope);
     if !is_super && !base.list_rule.as_deref()?.is_empty() {
-        resolver.filter(&parse(base.list_rule.as_deref()?).ok()?, Flags::RULE).ok()?;
+        resolver = resolver.filter(&parse(base.list_rule.as_deref()?).ok()?, Flags::RULE).ok()?;
     }
     if !filter.is_empty() {
-        resolver.filter(&parse(filter).ok()?, flags).ok()?;
+        resolver = resolver.filter(&parse(filter).ok()?, flags).ok()?;
     }
-    resolver.sort(sort, flags).ok()?;
-    Some(resolver.finish())
+    Some(resolver.sort(sort, flags).ok()?.finish())
 }
 
 fn run(memory: &Memory, cases: &[(String, String, String, String)], server: Option<&pg::Server>) {

@@ -31,6 +31,12 @@ pub trait Payload: Send + Sync + 'static {
     }
 }
 
+/// What tags of hooks may mean.
+pub trait Tagged {
+    /// True if a tag means it.
+    fn is_tagged(&self, tag: &str) -> bool;
+}
+
 /// A handler with its name, order and tags; see [`Hook::bind_handler`].
 pub struct Handler<P> {
     id: String,
@@ -178,6 +184,12 @@ impl<P: Payload> Hook<P> {
                 .load()
                 .iter()
                 .any(|h| h.tags.is_empty() || h.tags.iter().any(|tag| has_tag(tag)))
+    }
+
+    /// True if a handler would run for events about this.
+    #[inline]
+    pub fn is_bound_to(&self, what: &impl Tagged) -> bool {
+        self.has_for(|tag| what.is_tagged(tag))
     }
 
     /// Runs the handlers around `last`. A handler that returns without calling `next()` skips the rest with success.

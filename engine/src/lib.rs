@@ -18,13 +18,16 @@ mod notes;
 pub mod oauth2;
 mod open;
 mod plain_table;
+pub mod preferences;
 pub mod realtime;
 pub mod record;
 pub mod rule;
 pub mod settings_ops;
 mod start;
+pub mod statistics;
 pub mod superusers;
 mod tokens;
+pub mod trial;
 
 pub use ::{outbound, store, transfer};
 pub use app::{
@@ -35,4 +38,4 @@ pub use app::{
 pub use model::{
     Error, FieldError, FieldErrors, Result, check, error, field, schema, settings, wire,
 };
-pub use primitives::{cron, crypto, id, json, lanes, re2, time};
+pub use primitives::{cron, crypto, id, json, lanes, re2, subnet, time};

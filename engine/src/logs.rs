@@ -13,9 +13,13 @@ use serde_json::Value;
 use crate::{
     Error, Result,
     ctx::Ctx,
+    explain::Refused,
     json,
     plain_table::PlainTable,
-    store::{self, RowRef, Rows},
+    store::{
+        self, Db, RowRef, Rows,
+        raw::{self, PlanStep},
+    },
 };
 
 /// The table in `auxiliary.db`.
@@ -59,6 +63,27 @@ pub struct Hour {
     pub date: String,
     /// How many.
     pub total: i64,
+}
+
+/// Why a filter or sort of the log is refused, and where.
+#[must_use]
+pub fn refused(filter: &str, sort: &str) -> Option<Refused> {
+    TABLE.refused(filter, sort).map(|(part, error)| Refused::new(part, &error))
+}
+
+/// The plan and the statement of a page of the log, and what the database does with it if that is wanted.
+///
+/// # Errors
+/// [`Error::Filter`]; database errors.
+pub async fn explain(
+    ctx: &Ctx,
+    (filter, sort): (&str, &str),
+    steps: bool,
+) -> Result<(String, Sql, Vec<PlanStep>)> {
+    let (plan, sql) = TABLE.explain(ctx.app.dialect(), filter, sort)?;
+    let aux = Db::Pool(ctx.app.store().aux().clone());
+    let steps = if steps { raw::explain(&aux, sql.clone()).await? } else { Vec::new() };
+    Ok((plan, sql, steps))
 }
 
 /// One page as the complete envelope, without a final newline.
@@ -283,8 +308,10 @@ mod tests {
     async fn hours_use_their_index() {
         let (_dir, app) = logged().await;
         let sql = hours_statement(&Ctx::system(&app), "").unwrap();
-        let db = store::Db::Pool(app.store().aux().clone());
-        let steps = store::raw::explain(&db, sql).await.unwrap().join("\n");
+        let db = Db::Pool(app.store().aux().clone());
+        let steps = raw::explain(&db, sql).await.unwrap();
+        let steps: Vec<String> = steps.into_iter().map(|step| step.detail).collect();
+        let steps = steps.join("\n");
         assert!(steps.contains("idx_logs_created_hour") && !steps.contains("B-TREE"), "{steps}");
         app.shutdown(false).await.unwrap();
     }

@@ -5,10 +5,14 @@
 
 use std::sync::Arc;
 
+use dialects::{
+    Dialect, Sql,
+    statement::{self, ColumnList, Select},
+};
 use filter_lang::{
     MAX_FILTER_BYTES, Resolver,
     plan::Plan,
-    schema::{Class, Collection, CollectionKind, Field},
+    schema::{Class, Collection, Field},
     scope::Scope,
     value::Affinity,
 };
@@ -44,35 +48,54 @@ impl PlainTable {
         let refused = |e: filter_lang::Error| Error::Filter(e.to_string());
         if !filter.is_empty() {
             let ast = filter_lang::parse(filter).map_err(refused)?;
-            resolver.filter(&ast, flags).map_err(refused)?;
+            resolver = resolver.filter(&ast, flags).map_err(refused)?;
         }
-        resolver.sort(sort, flags).map_err(refused)?;
-        let plan = resolver.finish();
+        let plan = resolver.sort(sort, flags).map_err(refused)?.finish();
         match plan.broken {
             Some(reason) => Err(Error::Filter(reason.into())),
             None => Ok(plan),
         }
     }
 
-    fn collection(&self) -> Arc<Collection> {
-        let field = |(name, class, affinity): &(&str, Class, Affinity)| Field {
-            name: (*name).into(),
-            class: *class,
-            hidden: false,
-            multiple: false,
-            target: None,
-            affinity: *affinity,
+    /// The first part, `filter` or `sort`, that is refused, and where.
+    pub(crate) fn refused(
+        &self,
+        filter: &str,
+        sort: &str,
+    ) -> Option<(&'static str, filter_lang::Error)> {
+        let scope =
+            Scope { hidden_allowed: true, now_ms: crate::time::now().millis(), ..Scope::default() };
+        let flags = (&scope).into();
+        let names: Vec<&str> = self.columns.iter().map(|(name, ..)| *name).collect();
+        let resolver = || Resolver::simple(self.collection(), &names, self.json, &scope);
+        let checked = match filter {
+            "" => Ok(()),
+            text => filter_lang::parse(text).and_then(|ast| resolver().filter(&ast, flags)),
         };
-        let owned = |names: &[&str]| names.iter().map(|name| (*name).into()).collect();
-        Arc::new(Collection {
-            id: self.name.into(),
-            name: self.name.into(),
-            kind: CollectionKind::Base,
-            list_rule: None,
-            fields: self.columns.iter().map(field).collect(),
-            unique_fields: owned(self.unique),
-            indexed_fields: owned(self.indexed),
-            full_text: Vec::new(),
-        })
+        let checked = checked.map_err(|error| ("filter", error));
+        checked.and_then(|()| resolver().sort(sort, flags).map_err(|error| ("sort", error))).err()
+    }
+
+    /// The statement of the first page of a filter and a sort.
+    pub(crate) fn explain(
+        &self,
+        dialect: Dialect,
+        filter: &str,
+        sort: &str,
+    ) -> Result<(String, Sql)> {
+        let plan = self.plan(filter, sort)?;
+        let names: Vec<&str> = self.columns.iter().map(|(name, ..)| *name).collect();
+        let columns = ColumnList::new(&names);
+        let select = Select { limit: Some(30), ..Select::all(&columns) };
+        Ok((plan.to_string(), statement::page(dialect, &plan, &select)))
+    }
+
+    fn collection(&self) -> Arc<Collection> {
+        let field = |(name, class, affinity): &(&str, Class, Affinity)| {
+            Field::new(*name, *class).affinity(*affinity)
+        };
+        let table = Collection::new(self.name).with_all(self.columns.iter().map(field));
+        let table = self.unique.iter().fold(table, |table, name| table.unique(*name));
+        Arc::new(self.indexed.iter().fold(table, |table, name| table.index(*name)))
     }
 }

@@ -145,17 +145,17 @@ fn build_for(
     };
     let mut resolver = Resolver::new(snapshot, collection.plan.clone(), &scope);
     if !parts.rule.is_empty() {
-        resolver
+        resolver = resolver
             .filter(&*ctx.app.asts().parse(parts.rule)?, Flags::RULE)
             .map_err(|e| filter_error(&e))?;
     }
     if !parts.filter.is_empty() {
-        resolver
+        resolver = resolver
             .filter(&*ctx.app.asts().parse(parts.filter)?, client)
             .map_err(|e| filter_error(&e))?;
     }
     if !parts.sort.is_empty() {
-        resolver.sort(parts.sort, client).map_err(|e| filter_error(&e))?;
+        resolver = resolver.sort(parts.sort, client).map_err(|e| filter_error(&e))?;
     }
     let plan = resolver.finish();
     match plan.broken {

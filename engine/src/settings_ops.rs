@@ -16,14 +16,17 @@ use std::{
 use serde_json::Value;
 
 use crate::{
-    Error, Result,
-    app::App,
+    Error, FieldError, FieldErrors, Result,
+    app::{
+        App,
+        life::{self, Phase},
+    },
     cron,
     ctx::{Ctx, Outcome},
-    event::{Action, AppEvent, Hooks, Model, ModelEvent},
-    hook::Hook,
+    event::{Action, AppEvent, Model},
+    files,
     log::Keep,
-    notes,
+    mail, notes,
     open::key,
     settings::{PARAMS_ID, Settings},
     store::{Rows, system},
@@ -127,36 +130,43 @@ pub async fn update(ctx: &Ctx, body: &Value) -> Result<Arc<Settings>> {
     Ok(get(&ctx.app))
 }
 
+/// What this executable was built without cannot be switched on.
+fn built_in(settings: &Settings, s3: bool, smtp: bool) -> Result<()> {
+    let mut errors = FieldErrors::default();
+    for (path, is_missing, name) in [
+        (&["s3", "enabled"][..], settings.s3.enabled && !s3, "S3"),
+        (&["backups", "s3", "enabled"], settings.backups.s3.enabled && !s3, "S3"),
+        (&["smtp", "enabled"], settings.smtp.enabled && !smtp, "SMTP"),
+    ] {
+        if is_missing {
+            let text = format!("this executable was built without {name}");
+            errors.set_at(path, FieldError::new("validation_not_built_in", text));
+        }
+    }
+    errors.into_result()
+}
+
 /// Validates and saves settings with the model hooks of `_params`; after the commit they are loaded and applied.
 ///
 /// # Errors
 /// [`Error::Invalid`] with field errors; what hooks report; database errors.
 pub async fn save(ctx: &Ctx, settings: Settings) -> Result<()> {
     let settings = Arc::new(settings);
-    let done = around(
-        ctx,
-        |h| &h.model_update,
-        Action::Update,
-        move |ctx| async move {
-            let checked = settings.clone();
-            around(
-                &ctx,
-                |h| &h.model_validate,
-                Action::Validate,
-                move |_| async move {
-                    checked.validate(&|expression| cron::Schedule::parse(expression).map(|_| ()))
-                },
-            )
-            .await?;
-            around(
-                &ctx,
-                |h| &h.model_update_execute,
-                Action::Update,
-                move |ctx| async move { store(&ctx, &settings).await },
-            )
-            .await
-        },
-    )
+    let update = (Action::Update, Phase::Around);
+    let done = life::around_model(ctx, model(), update, None, move |ctx| async move {
+        let checked = settings.clone();
+        let validate = (Action::Validate, Phase::Around);
+        life::around_model(&ctx, model(), validate, None, move |_| async move {
+            built_in(&checked, files::s3::IS_BUILT_IN, mail::smtp::IS_BUILT_IN)?;
+            checked.validate(&|expression| cron::Schedule::parse(expression).map(|_| ()))
+        })
+        .await?;
+        let execute = (Action::Update, Phase::Execute);
+        life::around_model(&ctx, model(), execute, None, move |ctx| async move {
+            store(&ctx, &settings).await
+        })
+        .await
+    })
     .await;
     if let Err(error) = done {
         after(ctx, Err(Arc::new(error.duplicate()))).await?;
@@ -205,41 +215,32 @@ async fn store(ctx: &Ctx, settings: &Settings) -> Result<()> {
     Ok(())
 }
 
-fn event(ctx: &Ctx, action: Action, error: Option<Arc<Error>>) -> ModelEvent {
-    let model = Model::Other { table: TABLE.into(), id: PARAMS_ID.into() };
-    ModelEvent { ctx: ctx.clone(), model, action, error }
-}
-
-/// A model hook around `inner`; straight to it when nothing is bound.
-async fn around<F, Fut>(
-    ctx: &Ctx,
-    hook: fn(&Hooks) -> &Hook<ModelEvent>,
-    action: Action,
-    inner: F,
-) -> Result<()>
-where
-    F: FnOnce(Ctx) -> Fut + Send + 'static,
-    Fut: Future<Output = Result<()>> + Send + 'static,
-{
-    let app = ctx.app.clone();
-    let hook = hook(app.hooks());
-    if !hook.has_for(|tag| tag == TABLE) {
-        return inner(ctx.clone()).await;
-    }
-    hook.trigger(event(ctx, action, None), move |e| async move { inner(e.ctx.clone()).await }).await
+fn model() -> Model {
+    Model::Other { table: TABLE.into(), id: PARAMS_ID.into() }
 }
 
 async fn after(ctx: &Ctx, outcome: Outcome) -> Result<()> {
-    let hooks = ctx.app.hooks();
-    match outcome {
-        Ok(()) => {
-            reload(&ctx.app).await?;
-            let event = event(ctx, Action::Update, None);
-            hooks.model_after_update_success.trigger(event, |_| std::future::ready(Ok(()))).await
-        }
-        Err(error) => {
-            let event = event(ctx, Action::Update, Some(error));
-            hooks.model_after_update_error.trigger(event, |_| std::future::ready(Ok(()))).await
-        }
+    if outcome.is_ok() {
+        reload(&ctx.app).await?;
+    }
+    let at = (Action::Update, Phase::of(&outcome));
+    life::around_model(ctx, model(), at, outcome.err(), |_| std::future::ready(Ok(()))).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_built_in_is_refused() {
+        let mut settings = Settings::default();
+        assert!(built_in(&settings, false, false).is_ok());
+        (settings.s3.enabled, settings.smtp.enabled) = (true, true);
+        assert!(built_in(&settings, true, true).is_ok());
+        let error = built_in(&settings, false, false).expect_err("refused").to_string();
+        assert_eq!(
+            error,
+            "s3: (enabled: this executable was built without S3.); smtp: (enabled: this executable was built without SMTP.)."
+        );
     }
 }

@@ -52,7 +52,7 @@ pub fn new_token(
     for (name, value) in extra {
         claims.insert((*name).to_owned(), value.clone());
     }
-    Ok(token::sign(&Claims(claims), &key))
+    token::sign(&Claims(claims), &key).map_err(|e| crate::Error::Message(e.to_string()))
 }
 
 /// A token for the `Authorization` header. Static ones (impersonation, installer) are not refreshable.

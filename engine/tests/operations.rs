@@ -378,16 +378,16 @@ async fn workers_outlive_hooks_that_panic() {
 async fn hooks_run_in_the_order_of_the_reference() {
     let hooks = Hooks::default();
     let notes = Arc::new(Mutex::new(Vec::new()));
-    hooks.collection_create.bind_handler(note(&notes, "C"));
-    hooks.model_create.bind_handler(note(&notes, "M").tags(["_collections"]));
-    hooks.collection_validate.bind_handler(note(&notes, "CV"));
-    hooks.model_validate.bind_handler(note(&notes, "MV").tags(["_collections"]));
-    hooks.collection_create_execute.bind_handler(note(&notes, "CE"));
-    hooks.model_create_execute.bind_handler(note(&notes, "ME").tags(["_collections"]));
-    hooks.collection_after_create_success.bind_handler(note(&notes, "CA"));
-    hooks.model_after_create_success.bind_handler(note(&notes, "MA").tags(["_collections"]));
-    hooks.collection_after_create_error.bind_handler(note(&notes, "CX"));
-    hooks.model_after_create_error.bind_handler(note(&notes, "MX").tags(["_collections"]));
+    hooks.collections.create.around.bind_handler(note(&notes, "C"));
+    hooks.models.create.around.bind_handler(note(&notes, "M").tags(["_collections"]));
+    hooks.collections.validate.bind_handler(note(&notes, "CV"));
+    hooks.models.validate.bind_handler(note(&notes, "MV").tags(["_collections"]));
+    hooks.collections.create.execute.bind_handler(note(&notes, "CE"));
+    hooks.models.create.execute.bind_handler(note(&notes, "ME").tags(["_collections"]));
+    hooks.collections.create.after_success.bind_handler(note(&notes, "CA"));
+    hooks.models.create.after_success.bind_handler(note(&notes, "MA").tags(["_collections"]));
+    hooks.collections.create.after_error.bind_handler(note(&notes, "CX"));
+    hooks.models.create.after_error.bind_handler(note(&notes, "MX").tags(["_collections"]));
     let (app, _dir) = boot_with(hooks).await;
     let ctx = Ctx::system(&app);
     let taken = || std::mem::take(&mut *notes.lock().unwrap()).join(" ");

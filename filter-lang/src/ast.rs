@@ -5,7 +5,7 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::plan::Op;
+use crate::op::Op;
 
 /// A byte range of the source. Positions never take part in equality: two equal expressions are equal
 /// wherever they stand.
@@ -140,28 +140,6 @@ impl Term {
     }
 }
 
-/// The spelling of an operator.
-pub(crate) fn sign(op: Op, any: bool) -> &'static str {
-    match (op, any) {
-        (Op::Eq, false) => "=",
-        (Op::Eq, true) => "?=",
-        (Op::Ne, false) => "!=",
-        (Op::Ne, true) => "?!=",
-        (Op::Like, false) => "~",
-        (Op::Like, true) => "?~",
-        (Op::NotLike, false) => "!~",
-        (Op::NotLike, true) => "?!~",
-        (Op::Gt, false) => ">",
-        (Op::Gt, true) => "?>",
-        (Op::Ge, false) => ">=",
-        (Op::Ge, true) => "?>=",
-        (Op::Lt, false) => "<",
-        (Op::Lt, true) => "?<",
-        (Op::Le, false) => "<=",
-        (Op::Le, true) => "?<=",
-    }
-}
-
 impl fmt::Display for Ast {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // (group, next item) of every open parenthesis.
@@ -194,7 +172,7 @@ impl fmt::Display for Ast {
 
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {}", self.left, sign(self.op, self.any), self.right)
+        write!(f, "{} {} {}", self.left, self.op.sign(self.any), self.right)
     }
 }
 

@@ -9,6 +9,7 @@ use crate::{
     form::{EqForm, LikeForm, Seat, Side, equality_form, like_form, value_check},
     json,
     plan::{Cmp, Cond, Expr, Literal, NodeId, Op},
+    prim::Arg,
     value::{Affinity, Value, compare, is_same, like},
 };
 
@@ -43,6 +44,10 @@ pub(crate) fn value(expr: &Expr, env: &dyn Env) -> Value {
         Expr::Call { func, args } => {
             let args: Vec<Value> = args.iter().map(|arg| value(arg, env)).collect();
             func.eval(&args, env.now_ms())
+        }
+        Expr::Apply { prim, args } => {
+            let args: Vec<Value> = args.iter().map(|arg| value(arg, env)).collect();
+            prim.eval(&args.iter().map(Arg::from).collect::<Vec<_>>(), env.now_ms())
         }
     }
 }
@@ -147,33 +152,4 @@ pub(crate) fn compare_all(cmp: &Cmp, env: &dyn Env, values: &dyn Fn(&Expr) -> Ve
     !list(left)
         .iter()
         .any(|lv| rights.iter().any(|rv| test(cmp.op, left, lv, right, rv, env) == Some(false)))
-}
-
-/// Calls `visit` for every node an expression reads.
-pub(crate) fn visit_nodes(expr: &Expr, visit: &mut dyn FnMut(NodeId)) {
-    match expr {
-        Expr::Bound(_) | Expr::Bool(_) | Expr::AuthColumn(_) | Expr::Literal(_) => {}
-        Expr::Column { node, .. }
-        | Expr::Json { node, .. }
-        | Expr::Length { node, .. }
-        | Expr::Element { node }
-        | Expr::BodyElement { node } => visit(*node),
-        Expr::Lower(inner) => visit_nodes(inner, visit),
-        Expr::Changed(cond) => visit_cond(cond, visit),
-        Expr::Call { args, .. } => args.iter().for_each(|arg| visit_nodes(arg, visit)),
-    }
-}
-
-/// Calls `visit` for every node a condition reads.
-pub(crate) fn visit_cond(cond: &Cond, visit: &mut dyn FnMut(NodeId)) {
-    match cond {
-        Cond::Const(_) => {}
-        Cond::And(conds) | Cond::Or(conds) => {
-            conds.iter().for_each(|cond| visit_cond(cond, visit));
-        }
-        Cond::Cmp(cmp) => {
-            visit_nodes(&cmp.left.expr, visit);
-            visit_nodes(&cmp.right.expr, visit);
-        }
-    }
 }

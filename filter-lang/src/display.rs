@@ -3,7 +3,6 @@
 use std::fmt::{self, Display, Formatter};
 
 use crate::{
-    ast::sign,
     plan::{
         Cmp, Cond, Expr, JsonSeg, Literal, Node, NodeId, NodeKind, NullPref, Operand, Plan,
         RowMode, SortBy, SortKey,
@@ -85,7 +84,7 @@ fn joined(f: &mut Formatter<'_>, conds: &[Cond], separator: &str) -> fmt::Result
 
 impl Display for Cmp {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {}", self.left, sign(self.op, self.any), self.right)
+        write!(f, "{} {} {}", self.left, self.op.sign(self.any), self.right)
     }
 }
 
@@ -127,6 +126,7 @@ impl Display for Expr {
             Self::Lower(inner) => write!(f, "lower({inner})"),
             Self::Changed(cond) => write!(f, "changed({cond})"),
             Self::Call { func, args } => called(f, func.name(), args),
+            Self::Apply { prim, args } => called(f, &prim.to_string(), args),
         }
     }
 }

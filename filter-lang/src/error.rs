@@ -3,7 +3,7 @@
 //! `Display` is a wire contract (spec filter-language §15, shown inside `Invalid rule. Raw error: …`);
 //! [`Error::render`] is for people.
 
-use std::fmt::Write as _;
+use std::{borrow::Cow, fmt::Write as _};
 
 use crate::ast::Span;
 
@@ -85,130 +85,202 @@ impl std::fmt::Display for SideName {
 #[non_exhaustive]
 pub enum ErrorKind {
     // Lexer.
+    /// `unexpected character {}`
     #[error("unexpected character {}", quote_char(*.0))]
     UnexpectedCharacter(char),
+    /// `invalid number {}`
     #[error("invalid number {}", quote(.0))]
     InvalidNumber(String),
+    /// `invalid quoted text {}`
     #[error("invalid quoted text {}", quote(.0))]
     InvalidText(String),
+    /// `invalid identifier {}`
     #[error("invalid identifier {}", quote(.0))]
     InvalidIdentifier(String),
+    /// `invalid sign operator {}`
     #[error("invalid sign operator {}", quote(.0))]
     InvalidSign(String),
+    /// `invalid join operator {}`
     #[error("invalid join operator {}", quote(.0))]
     InvalidJoin(String),
+    /// `invalid comment`
     #[error("invalid comment")]
     InvalidComment,
+    /// `invalid formatted group - missing {0} closing bracket(s)`
     #[error("invalid formatted group - missing {0} closing bracket(s)")]
     MissingBrackets(usize),
+    /// `invalid function name {}`
     #[error("invalid function name {}", quote(.0))]
     InvalidFunctionName(String),
     // Functions.
+    /// `max nested function arguments reached (max: 3)`
     #[error("max nested function arguments reached (max: 3)")]
     FunctionDepth,
+    /// `expected comma after the last argument in function {}`
     #[error("expected comma after the last argument in function {}", quote(.0))]
     ExpectedComma(String),
+    /// `unexpected comma in function {}`
     #[error("unexpected comma in function {}", quote(.0))]
     UnexpectedComma(String),
+    /// `unsupported argument character {} in function {}`
     #[error("unsupported argument character {} in function {}", quote_char(*.0), quote(.1))]
     UnsupportedArgument(char, String),
+    /// `invalid or incomplete function {} (expected ')')`
     #[error("invalid or incomplete function {} (expected ')')", quote(.0))]
     IncompleteFunction(String),
+    /// `invalid {kind} argument {} in function {}: {cause}`
     #[error("invalid {kind} argument {} in function {}: {cause}", quote(literal), quote(function))]
-    InvalidArgument { kind: &'static str, literal: String, function: String, cause: Box<ErrorKind> },
+    InvalidArgument {
+        /// What it was.
+        kind: &'static str,
+        /// As it is written.
+        literal: String,
+        /// The function.
+        function: String,
+        /// Why.
+        cause: Box<ErrorKind>,
+    },
     // Parser.
+    /// `empty filter expression`
     #[error("empty filter expression")]
     Empty,
+    /// `invalid or incomplete filter expression`
     #[error("invalid or incomplete filter expression")]
     Incomplete,
+    /// `expected left operand (identifier, function, text or number), got {} ({})`
     #[error("expected left operand (identifier, function, text or number), got {} ({})", quote(.0), .1)]
     ExpectedLeft(String, &'static str),
+    /// `expected a sign operator, got {} ({})`
     #[error("expected a sign operator, got {} ({})", quote(.0), .1)]
     ExpectedSign(String, &'static str),
+    /// `expected right operand (identifier, function text or number), got {} ({})`
     #[error("expected right operand (identifier, function text or number), got {} ({})", quote(.0), .1)]
     ExpectedRight(String, &'static str),
+    /// `expected && or ||, got {} ({})`
     #[error("expected && or ||, got {} ({})", quote(.0), .1)]
     ExpectedJoin(String, &'static str),
     // Limits.
+    /// `max filter expressions limit reached`
     #[error("max filter expressions limit reached")]
     TooManyExpressions,
+    /// `max filter length limit reached`
     #[error("max filter length limit reached")]
     FilterTooLong,
+    /// `max sort expressions limit reached`
     #[error("max sort expressions limit reached")]
     TooManySorts,
+    /// `max sort field length limit reached`
     #[error("max sort field length limit reached")]
     SortTooLong,
     // Resolver.
+    /// `invalid {side} operand {} - {cause}`
     #[error("invalid {side} operand {} - {cause}", quote(literal))]
-    Operand { side: SideName, literal: String, cause: Box<ErrorKind> },
+    Operand {
+        /// Which side.
+        side: SideName,
+        /// As it is written.
+        literal: String,
+        /// Why.
+        cause: Box<ErrorKind>,
+    },
+    /// `failed to resolve field {}`
     #[error("failed to resolve field {}", quote(.0))]
     UnresolvedField(String),
+    /// `unknown field {}`
     #[error("unknown field {}", quote(.0))]
     UnknownField(String),
+    /// `non-filterable field {}`
     #[error("non-filterable field {}", quote(.0))]
     HiddenField(String),
+    /// `field {} is not a valid relation`
     #[error("field {} is not a valid relation", quote(.0))]
     NotARelation(String),
+    /// `unknown modifier in {}`
     #[error("unknown modifier in {}", quote(.0))]
     UnknownModifier(String),
+    /// `max nested relations reached for field {}`
     #[error("max nested relations reached for field {}", quote(.0))]
     TooManyRelations(String),
+    /// `failed to load field {} collection`
     #[error("failed to load field {} collection", quote(.0))]
     MissingTarget(String),
     // Back-relations.
+    /// `failed to load back relation field {} collection`
     #[error("failed to load back relation field {} collection", quote(.0))]
     BackCollection(String),
+    /// `missing back relation field {}`
     #[error("missing back relation field {}", quote(.0))]
     BackMissing(String),
+    /// `invalid back relation field {}`
     #[error("invalid back relation field {}", quote(.0))]
     BackInvalid(String),
+    /// `non-filterable back relation field {}`
     #[error("non-filterable back relation field {}", quote(.0))]
     BackHidden(String),
+    /// `invalid collection reference of a back relation field {}`
     #[error("invalid collection reference of a back relation field {}", quote(.0))]
     BackReference(String),
     // @collection and joined list rules.
+    /// `failed to load collection {} from field path {}`
     #[error("failed to load collection {} from field path {}", quote(.0), quote(.1))]
     MissingCollection(String, String),
+    /// `{} fields can be accessed only when allowHiddenFields is enabled or by superusers`
     #[error("{} fields can be accessed only when allowHiddenFields is enabled or by superusers", quote(.0))]
     LockedCollection(String),
+    /// `failed to build {} ListRule join subquery filter expression: {cause}`
     #[error(
         "failed to build {} ListRule join subquery filter expression: {cause}",
         quote(collection)
     )]
-    ListRule { collection: String, cause: Box<ErrorKind> },
+    ListRule {
+        /// The collection.
+        collection: String,
+        /// Why.
+        cause: Box<ErrorKind>,
+    },
     // @request.body.
+    /// `failed to load collection {} from data field {}`
     #[error("failed to load collection {} from data field {}", quote(.0), quote(.1))]
     MissingBodyTarget(String, String),
+    /// `invalid modifier sequence {0}:{1}`
     #[error("invalid modifier sequence {0}:{1}")]
     ModifierSequence(String, &'static str),
+    /// `field {} doesn't support multivalue operations`
     #[error("field {} doesn't support multivalue operations", quote(.0))]
     NotMultivalue(String),
     // Functions.
+    /// `unknown function {}`
     #[error("unknown function {}", quote(.0))]
     UnknownFunction(String),
-    #[error("[geoDistance] expected 4 arguments, got {0}")]
-    GeoArity(usize),
-    #[error("[geoDistance] argument {0} must be an identifier or number")]
-    GeoArgument(usize),
-    #[error("[geoDistance] failed to resolve argument {0}: {1}")]
-    GeoResolve(usize, Box<ErrorKind>),
-    #[error("[strftime] expected at least 1 arguments, got 0")]
-    TimeEmpty,
-    #[error("[strftime] too many arguments (max allowed 10, got {0})")]
-    TimeArity(usize),
-    #[error("[strftime] expects the first argument to be a format string")]
-    TimeFormat,
-    #[error("[strftime] expects the second argument to be of a valid time-value type")]
-    TimeValue,
-    #[error("[strftime] failed to resolve time-value argument: {0}")]
-    TimeResolve(Box<ErrorKind>),
-    #[error("[strftime] invalid modifier argument {0} - can be only string")]
-    TimeModifier(usize),
-    #[error("[{0}] {1}")]
-    Call(&'static str, &'static str),
+    /// `[{function}] {problem}`
+    #[error("[{function}] {problem}")]
+    Call {
+        /// The function.
+        function: &'static str,
+        /// What is wrong.
+        problem: Cow<'static, str>,
+    },
+    /// `[{function}] {problem}: {cause}`
+    #[error("[{function}] {problem}: {cause}")]
+    Argument {
+        /// The function.
+        function: &'static str,
+        /// What is wrong.
+        problem: String,
+        /// Why.
+        cause: Box<ErrorKind>,
+    },
     // Sort.
+    /// `invalid sort field {}`
     #[error("invalid sort field {}", quote(.0))]
     InvalidSort(String),
+}
+
+impl ErrorKind {
+    /// A function's own complaint.
+    pub(crate) fn call(function: &'static str, problem: impl Into<Cow<'static, str>>) -> Self {
+        Self::Call { function, problem: problem.into() }
+    }
 }
 
 /// Go's `%q` of a string.

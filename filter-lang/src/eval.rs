@@ -6,10 +6,11 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    compute::{Env, compare_all, holds, value, visit_cond, visit_nodes},
+    compute::{Env, compare_all, holds, value},
     json,
     plan::{Cond, Expr, Node, NodeId, NodeKind, Plan},
     value::Value,
+    walk::{visit_cond, visit_nodes},
 };
 
 /// More tuples than this are not worth trying in memory.
@@ -55,6 +56,44 @@ pub fn eval(plan: &Plan, row: &dyn Row) -> Result<bool, Unsupported> {
             return Ok(is_match);
         }
     }
+}
+
+/// Rows and elements of a tuple that somebody else has looked up.
+pub trait Slots {
+    /// A column of the row at `node`, NULL if there is none.
+    fn column(&self, node: NodeId, column: &str) -> Value;
+    /// The element at an element node, NULL if there is none.
+    fn element(&self, node: NodeId) -> Value;
+}
+
+struct Given<'s>(&'s dyn Slots, i64);
+
+impl Env for Given<'_> {
+    fn column(&self, node: NodeId, column: &str) -> Value {
+        self.0.column(node, column)
+    }
+
+    fn element(&self, node: NodeId) -> Value {
+        self.0.element(node)
+    }
+
+    fn now_ms(&self) -> i64 {
+        self.1
+    }
+}
+
+/// What an expression is on one tuple: for showing it. `now_ms` is the plan's.
+#[must_use]
+pub fn value_on(expr: &Expr, slots: &dyn Slots, now_ms: i64) -> Value {
+    value(expr, &Given(slots, now_ms))
+}
+
+/// The node that decides how many values an expression has: the last one that it reads, the base row if it reads none.
+#[must_use]
+pub fn last_node(expr: &Expr) -> NodeId {
+    let mut last = NodeId::BASE;
+    visit_nodes(expr, &mut |id| last = id);
+    last
 }
 
 /// The row with one element per element node.
@@ -125,14 +164,22 @@ impl Tuple<'_> {
         false
     }
 
-    /// The value list of an expression over one element node.
+    /// The value list of an expression: over all elements of the lists it reads.
     fn values(&self, expr: &Expr) -> Vec<Value> {
-        let mut node = NodeId::BASE;
-        visit_nodes(expr, &mut |id| node = id);
-        let items =
-            self.lists.iter().find(|(id, _)| *id == node).map(|(_, items)| items.as_slice());
-        let with = |item: &Value| value(expr, &With { tuple: self, node, item });
-        items.unwrap_or_default().iter().map(with).collect()
+        let mut read = Vec::new();
+        visit_nodes(expr, &mut |id| read.push(id));
+        let lists = self.lists.iter().filter(|(id, _)| read.contains(id));
+        let mut inner = Inner {
+            outer: self,
+            chosen: lists.map(|(id, items)| (*id, items.as_slice(), 0)).collect(),
+        };
+        let mut values = Vec::new();
+        loop {
+            values.push(value(expr, &inner));
+            if !inner.advance() {
+                return values;
+            }
+        }
     }
 }
 
@@ -151,23 +198,40 @@ impl Env for Tuple<'_> {
     }
 }
 
-/// A tuple with another element at one node.
-struct With<'t, 'r> {
-    tuple: &'t Tuple<'r>,
-    node: NodeId,
-    item: &'t Value,
+/// A tuple with other elements at some nodes.
+struct Inner<'t, 'r> {
+    outer: &'t Tuple<'r>,
+    /// A node, its elements, and which of them is meant.
+    chosen: Vec<(NodeId, &'t [Value], usize)>,
 }
 
-impl Env for With<'_, '_> {
+impl Inner<'_, '_> {
+    /// Moves to the next combination; false after the last.
+    fn advance(&mut self) -> bool {
+        for (_, items, at) in self.chosen.iter_mut().rev() {
+            *at += 1;
+            if *at < items.len() {
+                return true;
+            }
+            *at = 0;
+        }
+        false
+    }
+}
+
+impl Env for Inner<'_, '_> {
     fn column(&self, node: NodeId, column: &str) -> Value {
-        self.tuple.column(node, column)
+        self.outer.column(node, column)
     }
 
     fn element(&self, node: NodeId) -> Value {
-        if node == self.node { self.item.clone() } else { self.tuple.element(node) }
+        match self.chosen.iter().find(|(id, ..)| *id == node) {
+            Some((_, items, at)) => items.get(*at).cloned().unwrap_or(Value::Null),
+            None => self.outer.element(node),
+        }
     }
 
     fn now_ms(&self) -> i64 {
-        self.tuple.now_ms
+        self.outer.now_ms
     }
 }

@@ -6,6 +6,7 @@ use crate::{
     compute::{Env, on_tuple, value},
     plan::{Cmp, Cond, Expr, NodeId, Op, Operand},
     value::Value,
+    walk::is_constant,
 };
 
 /// All of `conds`, flattened.
@@ -67,24 +68,9 @@ pub(crate) fn cmp(mut cmp: Cmp, now_ms: i64) -> Cond {
 
 fn compute_call(operand: &mut Operand, now: &Now) {
     // Their prefs (Enforced, Disabled) do not look at parameters, so one bound result means the same.
-    let is_call = matches!(operand.expr, Expr::Call { .. });
+    let is_call = matches!(operand.expr, Expr::Call { .. } | Expr::Apply { .. });
     if is_call && is_constant(&operand.expr) {
         operand.expr = Expr::Bound(value(&operand.expr, now));
-    }
-}
-
-/// Whether an expression reads no row.
-pub(crate) fn is_constant(expr: &Expr) -> bool {
-    match expr {
-        Expr::Bound(_) | Expr::Bool(_) | Expr::AuthColumn(_) | Expr::Literal(_) => true,
-        Expr::Column { .. }
-        | Expr::Json { .. }
-        | Expr::Length { .. }
-        | Expr::Element { .. }
-        | Expr::BodyElement { .. } => false,
-        Expr::Lower(inner) => is_constant(inner),
-        Expr::Changed(cond) => matches!(**cond, Cond::Const(_)),
-        Expr::Call { args, .. } => args.iter().all(is_constant),
     }
 }
 

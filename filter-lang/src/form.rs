@@ -194,6 +194,7 @@ fn visit_params(expr: &Expr, visit: &mut impl FnMut(bool)) {
         Expr::Call { func, args } if func.has_params() => {
             args.iter().for_each(|arg| visit_params(arg, visit));
         }
+        Expr::Apply { args, .. } => args.iter().for_each(|arg| visit_params(arg, visit)),
         Expr::Call { .. }
         | Expr::AuthColumn(_)
         | Expr::Literal(_)
@@ -214,6 +215,9 @@ fn converted(expr: &Expr) -> Expr {
         Expr::Lower(inner) => Expr::Lower(Box::new(converted(inner))),
         Expr::Call { func, args } if func.has_params() => {
             Expr::Call { func: *func, args: args.iter().map(converted).collect() }
+        }
+        Expr::Apply { prim, args } => {
+            Expr::Apply { prim: *prim, args: args.iter().map(converted).collect() }
         }
         Expr::Call { .. }
         | Expr::AuthColumn(_)
@@ -253,7 +257,7 @@ mod tests {
             operand(Expr::Column { node: NodeId::BASE, column: "j".into() }, NullPref::Disabled);
         let time = operand(
             Expr::Call {
-                func: Func::Strftime,
+                func: Func::named("strftime").unwrap(),
                 args: vec![Expr::Bound(Value::Text(Arc::from("%Y")))],
             },
             NullPref::Enforced,

@@ -5,7 +5,7 @@
 use std::{fmt, sync::Arc};
 
 use crate::{
-    ast::{Ast, Comparison, Join, Node, Span, Term, TermKind, sign},
+    ast::{Ast, Comparison, Join, Node, Span, Term, TermKind},
     error::{Error, ErrorKind},
     plan::Op,
     schema::{Class, Collection, Field, Schema},
@@ -211,7 +211,7 @@ impl Look<'_> {
             end.is_some_and(|end| end.is_many || end.is_list() && end.modifier == "each")
         };
         let term = [&cmp.left, &cmp.right].into_iter().find(|term| is_many(term))?;
-        let sign = sign(cmp.op, false);
+        let sign = cmp.op.sign(false);
         let path = term.literal();
         let text = format!(
             "`{path} {sign} …` holds if all values of `{path}` match; with `?{sign}` one is enough"

@@ -6,12 +6,13 @@
 use std::{cmp::Ordering, ops::ControlFlow, sync::Arc};
 
 use crate::{
-    compute::{Env, compare_all, holds, value, visit_nodes},
+    compute::{Env, compare_all, holds, value},
     eval::Row,
     json,
     plan::{Expr, NodeId, NodeKind, Plan, RowMode, SortBy},
     schema::Collection,
     value::{Affinity, Value, compare},
+    walk::visit_nodes,
 };
 
 /// Tables in memory.
@@ -170,18 +171,22 @@ impl<'t> Tuple<'t> {
         holds(&self.plan.cond, &|cmp| compare_all(cmp, self, &|expr| self.values(expr)))
     }
 
-    /// The value list of an operand: its path re-run from its root (spec §8).
+    /// The value list of an operand: its paths re-run from their root (spec §8).
     fn values(&self, expr: &Expr) -> Vec<Value> {
-        let mut last = NodeId::BASE;
-        visit_nodes(expr, &mut |id| last = id);
+        let mut ends = Vec::new();
+        visit_nodes(expr, &mut |id| ends.push(id));
         let mut chain = Vec::new();
-        let mut at = Some(last);
-        while let Some(id) = at {
-            let Some(node) = self.plan.nodes.get(index(id)) else { break };
-            chain.push(id);
-            at = node.kind.parent().filter(|parent| *parent != node.root);
+        for end in ends.into_iter().filter(|end| *end != NodeId::BASE) {
+            let mut at = Some(end);
+            while let Some(id) = at {
+                let Some(node) = self.plan.nodes.get(index(id)) else { break };
+                chain.push(id);
+                at = node.kind.parent().filter(|parent| *parent != node.root);
+            }
         }
-        chain.reverse();
+        // Parents come before children.
+        chain.sort_unstable();
+        chain.dedup();
         let mut values = Vec::new();
         let _ = self.clone().each(&chain, &mut |tuple| {
             values.push(value(expr, tuple));

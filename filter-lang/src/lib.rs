@@ -36,6 +36,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#![deny(missing_docs)]
+
 pub mod ast;
 pub mod civil;
 mod compute;
@@ -49,16 +51,20 @@ pub mod func;
 pub mod hint;
 mod json;
 pub mod judge;
+pub mod language;
 mod lex;
+mod op;
 mod parse;
 mod placeholder;
 pub mod plan;
+pub mod prim;
 mod resolve;
 pub mod schema;
 pub mod scope;
 pub mod semijoin;
 mod sort;
 pub mod value;
+mod walk;
 
 pub use crate::{
     ast::Ast,
@@ -66,7 +72,7 @@ pub use crate::{
     eval::{Row, Unsupported, eval},
     parse::parse,
     placeholder::bind_placeholders,
-    resolve::{Flags, Resolver, resolve, resolve_simple},
+    resolve::{Flags, Resolver, Sides, reached, resolve, resolve_simple},
 };
 
 /// Longest client filter (spec §1.6); rules have no limit.

@@ -3,7 +3,7 @@
 //! Total: any text gives an AST or an error, in linear time. Must not know fields or values.
 
 use crate::{
-    ast::{Ast, Comparison, Group, Item, Join, Node, Span, Term, TermKind, sign},
+    ast::{Ast, Comparison, Group, Item, Join, Node, Span, Term, TermKind},
     error::{Error, ErrorKind},
     lex::{Lexer, Token},
     plan::Op,
@@ -138,7 +138,7 @@ fn misplaced(state: &State, token: &Token) -> Error {
             };
             (term.literal(), kind, term.span)
         }
-        Token::Sign { op, any, span } => (sign(*op, *any), "sign", *span),
+        Token::Sign { op, any, span } => (op.sign(*any), "sign", *span),
         Token::Join { join: Join::And, span } => ("&&", "join", *span),
         Token::Join { join: Join::Or, span } => ("||", "join", *span),
         Token::Group { inner } => ("", "group", *inner),

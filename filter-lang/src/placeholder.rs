@@ -1,6 +1,7 @@
 //! `{:name}` placeholders of programmatic filters: replaced in the text, before parsing.
 //!
-//! Source: spec filter-language §2.7, quirks included (an empty text becomes the two characters `""`).
+//! Source: spec filter-language §2.7, upstream-0.40 §7.2: all in one pass, so what a value contains is never replaced, and an
+//! empty text is the empty text.
 
 use crate::{error::quote, json, scope::Datum};
 
@@ -46,8 +47,7 @@ fn literal(value: &Datum) -> String {
         Datum::Null => "null".to_owned(),
         Datum::Bool(value) => value.to_string(),
         Datum::Number(number) => number.to_string(),
-        Datum::Text(text) | Datum::Json(text) if !text.is_empty() => quote(text),
-        Datum::Text(_) | Datum::Json(_) => quote("\"\""),
+        Datum::Text(text) | Datum::Json(text) => quote(text),
         Datum::List(_) | Datum::Map(_) => quote(&json::encode(value)),
     }
 }
@@ -63,7 +63,8 @@ mod tests {
             (Datum::Bool(true), "true"),
             (Datum::Number(1.5), "1.5"),
             (Datum::Text("a\"\n\x01".into()), r#""a\"\n\x01""#),
-            (Datum::Text(String::new()), r#""\"\"""#),
+            (Datum::Text(String::new()), r#""""#),
+            (Datum::Text("{:a}".into()), r#""{:a}""#),
             (Datum::List(vec![Datum::Number(1.0)]), "\"[1]\""),
         ] {
             assert_eq!(bind_placeholders("x={:a}", &[("a", value)]), format!("x={text}"));

@@ -10,10 +10,12 @@
 use std::sync::Arc;
 
 use crate::{
-    func::Func,
+    prim::Prim,
     schema::Collection,
     value::{Affinity, Value},
 };
+
+pub use crate::op::Op;
 
 /// Index of a node in [`Plan::nodes`]; 0 is the base row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -89,23 +91,64 @@ pub enum NodeKind {
     /// The base row itself.
     Base,
     /// `this.id = parent.column`, a single relation.
-    RelOne { parent: NodeId, column: String },
+    RelOne {
+        /// What it hangs on.
+        parent: NodeId,
+        /// The column.
+        column: String,
+    },
     /// `this.id` is an element of the JSON array `parent.column`, in array order.
-    RelMany { parent: NodeId, column: String },
+    RelMany {
+        /// What it hangs on.
+        parent: NodeId,
+        /// The column.
+        column: String,
+    },
     /// `this.column = parent.id`, a back relation over a single relation field.
-    BackOne { parent: NodeId, column: String },
+    BackOne {
+        /// What it hangs on.
+        parent: NodeId,
+        /// The column.
+        column: String,
+    },
     /// `parent.id` is an element of the JSON array `this.column`.
-    BackMany { parent: NodeId, column: String },
+    BackMany {
+        /// What it hangs on.
+        parent: NodeId,
+        /// The column.
+        column: String,
+    },
     /// Every row of the collection (`@collection.name:alias`).
-    Cross { alias: String },
+    Cross {
+        /// What tells it from others.
+        alias: String,
+    },
     /// `this.id = id`: the row of the caller.
-    Auth { id: Arc<str> },
+    Auth {
+        /// The id.
+        id: Arc<str>,
+    },
     /// `this.id` is one of the ids submitted in `@request.body.field`.
-    Body { field: String, ids: Vec<Arc<str>> },
+    Body {
+        /// The field of the body.
+        field: String,
+        /// The ids.
+        ids: Vec<Arc<str>>,
+    },
     /// One element of the list column `parent.column` (`:each`); a scalar counts as one element.
-    Each { parent: NodeId, column: String },
+    Each {
+        /// What it hangs on.
+        parent: NodeId,
+        /// The column.
+        column: String,
+    },
     /// One element of a submitted list (`@request.body.field:each`).
-    BodyEach { field: String, items: Vec<Value> },
+    BodyEach {
+        /// The field of the body.
+        field: String,
+        /// The elements.
+        items: Vec<Value>,
+    },
 }
 
 impl NodeKind {
@@ -154,19 +197,6 @@ pub struct Cmp {
     pub right: Operand,
 }
 
-/// The plain operators.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Op {
-    Eq,
-    Ne,
-    Like,
-    NotLike,
-    Gt,
-    Ge,
-    Lt,
-    Le,
-}
-
 /// One side of a comparison.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Operand {
@@ -206,29 +236,72 @@ pub enum Expr {
     /// A literal written into the SQL (`NULL`, `1`, `0`, a folded `:length`): has no parameter.
     Literal(Literal),
     /// A column of a row.
-    Column { node: NodeId, column: String },
+    Column {
+        /// The row.
+        node: NodeId,
+        /// The column.
+        column: String,
+    },
     /// A JSON path into a column (spec §6.4). An empty path extracts the whole value.
-    Json { node: NodeId, column: String, path: Vec<JsonSeg> },
+    Json {
+        /// The row.
+        node: NodeId,
+        /// The column.
+        column: String,
+        /// The steps.
+        path: Vec<JsonSeg>,
+    },
     /// Number of elements of a select, file or relation column; 0 for NULL.
-    Length { node: NodeId, column: String },
+    Length {
+        /// The row.
+        node: NodeId,
+        /// The column.
+        column: String,
+    },
     /// The element of an [`NodeKind::Each`] node.
-    Element { node: NodeId },
+    Element {
+        /// The row.
+        node: NodeId,
+    },
     /// The element of a [`NodeKind::BodyEach`] node: carries a parameter, hence "known" (spec §7).
-    BodyElement { node: NodeId },
+    BodyElement {
+        /// The row.
+        node: NodeId,
+    },
     /// ASCII lower case of a value's text.
     Lower(Box<Expr>),
     /// `:changed` of a body field: 1 if set and different, else 0, never NULL (spec §7).
     Changed(Box<Cond>),
-    /// A function of the language; what its arguments are is said where it is built.
-    Call { func: Func, args: Vec<Expr> },
+    /// A function of the language ([`crate::func`]). Databases get [`Func::lower`] of it.
+    Call {
+        /// Which one.
+        func: Func,
+        /// What its file says.
+        args: Vec<Expr>,
+    },
+    /// A primitive: what functions are lowered to.
+    Apply {
+        /// Which one.
+        prim: Prim,
+        /// As many as it takes.
+        args: Vec<Expr>,
+    },
 }
+
+/// A function of the language: its place in the table of [`crate::func`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Func(pub(crate) u8);
 
 /// Literals that appear in the SQL text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Literal {
+    /// `NULL`
     Null,
+    /// `1`
     True,
+    /// `0`
     False,
+    /// A count.
     Int(i64),
 }
 

@@ -56,12 +56,18 @@ pub struct Auth {
 /// A JSON-like value of a request body, without a JSON library in the public API.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Datum {
+    /// Nothing.
     Null,
+    /// A boolean.
     Bool(bool),
+    /// A number.
     Number(f64),
+    /// A text.
     Text(String),
     /// JSON text of a typed value (a json field, a date, a geo point): walks like JSON, prints as itself.
     Json(String),
+    /// A list.
     List(Vec<Datum>),
+    /// An object.
     Map(BTreeMap<String, Datum>),
 }

@@ -195,10 +195,9 @@ proptest! {
         let memory = fixture();
         let scope = scope(false);
         let base = memory.collection("demo1").unwrap();
-        let mut resolver = Resolver::new(&memory, base, &scope);
-        resolver.filter(&parse(&text).unwrap(), Flags::RULE).unwrap();
-        let _ = resolver.sort(sort, Flags::RULE);
-        let plan = resolver.finish();
+        let resolve = || Resolver::new(&memory, Arc::clone(&base), &scope);
+        let filtered = || resolve().filter(&parse(&text).unwrap(), Flags::RULE).unwrap();
+        let plan = filtered().sort(sort, Flags::RULE).unwrap_or_else(|_| filtered()).finish();
         let found = judge::select(&plan, &memory);
         prop_assert!(found.len() <= 3);
     }

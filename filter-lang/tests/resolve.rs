@@ -77,8 +77,7 @@ fn plan(
     flags: Flags,
 ) -> Result<String, Error> {
     let base = memory.collection(on).unwrap();
-    let mut resolver = Resolver::new(memory, base, scope);
-    resolver.filter(&parse(filter)?, flags)?;
+    let resolver = Resolver::new(memory, base, scope).filter(&parse(filter)?, flags)?;
     Ok(resolver.finish().to_string())
 }
 
@@ -391,9 +390,10 @@ fn list_rules_have_their_own_root() {
     }
     let base = memory.collection("demo1").unwrap();
     let scope = scope(Some(request()));
-    let mut resolver = Resolver::new(&memory, base, &scope);
-    resolver.filter(&parse("rel_many.name = 'a'").unwrap(), Flags::CLIENT).unwrap();
-    resolver.sort("-rel_many.name,@random,-@rowid", Flags::CLIENT).unwrap();
+    let resolver = Resolver::new(&memory, base, &scope)
+        .filter(&parse("rel_many.name = 'a'").unwrap(), Flags::CLIENT)
+        .and_then(|resolver| resolver.sort("-rel_many.name,@random,-@rowid", Flags::CLIENT))
+        .unwrap();
     assert_eq!(
         resolver.finish().to_string(),
         "from demo1\n  n1: users id in base.rel_many multi\n  n2: demo2 id = n1.rel under n1\n\
@@ -422,7 +422,7 @@ fn sort_fields() {
         ("demo1", "@request.body.text:changed", false),
         ("demo1", "zzz", false),
     ] {
-        let mut resolver = Resolver::new(&memory, memory.collection(on).unwrap(), &scope);
+        let resolver = Resolver::new(&memory, memory.collection(on).unwrap(), &scope);
         assert_eq!(resolver.sort(sort, Flags::RULE).is_ok(), ok, "{sort}");
     }
 }

@@ -91,17 +91,16 @@ fn list(
             return Err("403".into());
         }
         if !rule.is_empty() {
-            resolver.filter(&parse(rule).unwrap(), Flags::RULE).unwrap();
+            resolver = resolver.filter(&parse(rule).unwrap(), Flags::RULE).unwrap();
         }
     }
-    let mut build = || -> Result<(), Error> {
+    let build = || -> Result<Plan, Error> {
         if !filter.is_empty() {
-            resolver.filter(&parse(filter)?, flags)?;
+            resolver = resolver.filter(&parse(filter)?, flags)?;
         }
-        resolver.sort(sort, flags)
+        Ok(resolver.sort(sort, flags)?.finish())
     };
-    build().map_err(|error| format!("400 {error}"))?;
-    let plan = resolver.finish();
+    let plan = build().map_err(|error| format!("400 {error}"))?;
     assert_eq!(plan.broken, None);
     Ok(run(memory, &plan))
 }

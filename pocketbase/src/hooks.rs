@@ -304,7 +304,7 @@ impl<T: Send + Sync + 'static> CustomHook<T> {
 pub(crate) type Counts = Arc<Mutex<BTreeMap<&'static str, usize>>>;
 
 macro_rules! hooks {
-    ($( $(#[$doc:meta])* $method:ident $(($tags:ident))? => $name:literal $field:ident: $payload:ident; )*) => {
+    ($( $(#[$doc:meta])* $method:ident $(($tags:ident))? => $name:literal $($path:ident).+: $payload:ident; )*) => {
         /// Hooks. Each gives a [`TaggedHook`] to bind handlers to.
         impl App {
             $(
@@ -317,7 +317,7 @@ macro_rules! hooks {
                     TaggedHook {
                         shared: Arc::downgrade(&self.shared),
                         hooks: self.shared.hooks.clone(),
-                        pick: |hooks| &hooks.$field,
+                        pick: |hooks| &hooks.$($path).+,
                         name: $name,
                         tags: found,
                     }
@@ -328,7 +328,7 @@ macro_rules! hooks {
         /// Handlers per hook; the server's own are not counted.
         pub(crate) fn bound(hooks: &Hooks) -> BTreeMap<&'static str, usize> {
             let own = |name: &str| usize::from(name == "Bootstrap");
-            [$(($name, hooks.$field.len())),*]
+            [$(($name, hooks.$($path).+.len())),*]
                 .into_iter()
                 .map(|(name, n)| (name, n.saturating_sub(own(name))))
                 .filter(|(_, n)| *n > 0)
@@ -343,7 +343,7 @@ macro_rules! hooks {
                     *counts.lock().entry($name).or_default() += 1;
                     async move { event.next().await }
                 });
-                hooks.$field.bind_handler(handler.id("pbCount").priority(i32::MIN + 1));
+                hooks.$($path).+.bind_handler(handler.id("pbCount").priority(i32::MIN + 1));
             })*
         }
 
@@ -371,87 +371,87 @@ hooks! {
     on_settings_reload => "SettingsReload" settings_reload: AppEvent;
 
     /// Anything is validated. Tags: tables.
-    on_model_validate(tags) => "ModelValidate" model_validate: ModelEvent;
+    on_model_validate(tags) => "ModelValidate" models.validate: ModelEvent;
     /// Anything is created. Tags: tables.
-    on_model_create(tags) => "ModelCreate" model_create: ModelEvent;
+    on_model_create(tags) => "ModelCreate" models.create.around: ModelEvent;
     /// A created row is about to be written.
-    on_model_create_execute(tags) => "ModelCreateExecute" model_create_execute: ModelEvent;
+    on_model_create_execute(tags) => "ModelCreateExecute" models.create.execute: ModelEvent;
     /// A created row is committed.
-    on_model_after_create_success(tags) => "ModelAfterCreateSuccess" model_after_create_success: ModelEvent;
+    on_model_after_create_success(tags) => "ModelAfterCreateSuccess" models.create.after_success: ModelEvent;
     /// A creation failed or was rolled back.
-    on_model_after_create_error(tags) => "ModelAfterCreateError" model_after_create_error: ModelEvent;
+    on_model_after_create_error(tags) => "ModelAfterCreateError" models.create.after_error: ModelEvent;
     /// Anything is updated. Tags: tables.
-    on_model_update(tags) => "ModelUpdate" model_update: ModelEvent;
+    on_model_update(tags) => "ModelUpdate" models.update.around: ModelEvent;
     /// A changed row is about to be written.
-    on_model_update_execute(tags) => "ModelUpdateExecute" model_update_execute: ModelEvent;
+    on_model_update_execute(tags) => "ModelUpdateExecute" models.update.execute: ModelEvent;
     /// A changed row is committed.
-    on_model_after_update_success(tags) => "ModelAfterUpdateSuccess" model_after_update_success: ModelEvent;
+    on_model_after_update_success(tags) => "ModelAfterUpdateSuccess" models.update.after_success: ModelEvent;
     /// An update failed or was rolled back.
-    on_model_after_update_error(tags) => "ModelAfterUpdateError" model_after_update_error: ModelEvent;
+    on_model_after_update_error(tags) => "ModelAfterUpdateError" models.update.after_error: ModelEvent;
     /// Anything is deleted. Tags: tables.
-    on_model_delete(tags) => "ModelDelete" model_delete: ModelEvent;
+    on_model_delete(tags) => "ModelDelete" models.delete.around: ModelEvent;
     /// A row is about to be deleted.
-    on_model_delete_execute(tags) => "ModelDeleteExecute" model_delete_execute: ModelEvent;
+    on_model_delete_execute(tags) => "ModelDeleteExecute" models.delete.execute: ModelEvent;
     /// A deletion is committed.
-    on_model_after_delete_success(tags) => "ModelAfterDeleteSuccess" model_after_delete_success: ModelEvent;
+    on_model_after_delete_success(tags) => "ModelAfterDeleteSuccess" models.delete.after_success: ModelEvent;
     /// A deletion failed or was rolled back.
-    on_model_after_delete_error(tags) => "ModelAfterDeleteError" model_after_delete_error: ModelEvent;
+    on_model_after_delete_error(tags) => "ModelAfterDeleteError" models.delete.after_error: ModelEvent;
 
     /// A record is about to be shown to somebody: hide fields, add values.
     on_record_enrich(tags) => "RecordEnrich" record_enrich: EnrichEvent;
     /// A record is validated.
-    on_record_validate(tags) => "RecordValidate" record_validate: RecordEvent;
+    on_record_validate(tags) => "RecordValidate" records.validate: RecordEvent;
     /// A record is created: `next()` validates and writes it.
-    on_record_create(tags) => "RecordCreate" record_create: RecordEvent;
+    on_record_create(tags) => "RecordCreate" records.create.around: RecordEvent;
     /// A valid new record is about to be written.
-    on_record_create_execute(tags) => "RecordCreateExecute" record_create_execute: RecordEvent;
+    on_record_create_execute(tags) => "RecordCreateExecute" records.create.execute: RecordEvent;
     /// A new record is committed.
-    on_record_after_create_success(tags) => "RecordAfterCreateSuccess" record_after_create_success: RecordEvent;
+    on_record_after_create_success(tags) => "RecordAfterCreateSuccess" records.create.after_success: RecordEvent;
     /// A creation failed or was rolled back; see `e.error()`.
-    on_record_after_create_error(tags) => "RecordAfterCreateError" record_after_create_error: RecordEvent;
+    on_record_after_create_error(tags) => "RecordAfterCreateError" records.create.after_error: RecordEvent;
     /// A record is updated: `next()` validates and writes it.
-    on_record_update(tags) => "RecordUpdate" record_update: RecordEvent;
+    on_record_update(tags) => "RecordUpdate" records.update.around: RecordEvent;
     /// A valid changed record is about to be written.
-    on_record_update_execute(tags) => "RecordUpdateExecute" record_update_execute: RecordEvent;
+    on_record_update_execute(tags) => "RecordUpdateExecute" records.update.execute: RecordEvent;
     /// A changed record is committed.
-    on_record_after_update_success(tags) => "RecordAfterUpdateSuccess" record_after_update_success: RecordEvent;
+    on_record_after_update_success(tags) => "RecordAfterUpdateSuccess" records.update.after_success: RecordEvent;
     /// An update failed or was rolled back; see `e.error()`.
-    on_record_after_update_error(tags) => "RecordAfterUpdateError" record_after_update_error: RecordEvent;
+    on_record_after_update_error(tags) => "RecordAfterUpdateError" records.update.after_error: RecordEvent;
     /// A record is deleted: `next()` does it, with its references.
-    on_record_delete(tags) => "RecordDelete" record_delete: RecordEvent;
+    on_record_delete(tags) => "RecordDelete" records.delete.around: RecordEvent;
     /// The row of a record is about to be deleted.
-    on_record_delete_execute(tags) => "RecordDeleteExecute" record_delete_execute: RecordEvent;
+    on_record_delete_execute(tags) => "RecordDeleteExecute" records.delete.execute: RecordEvent;
     /// A deletion is committed.
-    on_record_after_delete_success(tags) => "RecordAfterDeleteSuccess" record_after_delete_success: RecordEvent;
+    on_record_after_delete_success(tags) => "RecordAfterDeleteSuccess" records.delete.after_success: RecordEvent;
     /// A deletion failed or was rolled back; see `e.error()`.
-    on_record_after_delete_error(tags) => "RecordAfterDeleteError" record_after_delete_error: RecordEvent;
+    on_record_after_delete_error(tags) => "RecordAfterDeleteError" records.delete.after_error: RecordEvent;
 
     /// A collection is validated.
-    on_collection_validate(tags) => "CollectionValidate" collection_validate: CollectionEvent;
+    on_collection_validate(tags) => "CollectionValidate" collections.validate: CollectionEvent;
     /// A collection is created.
-    on_collection_create(tags) => "CollectionCreate" collection_create: CollectionEvent;
+    on_collection_create(tags) => "CollectionCreate" collections.create.around: CollectionEvent;
     /// A valid new collection is about to get its table.
-    on_collection_create_execute(tags) => "CollectionCreateExecute" collection_create_execute: CollectionEvent;
+    on_collection_create_execute(tags) => "CollectionCreateExecute" collections.create.execute: CollectionEvent;
     /// A new collection is committed.
-    on_collection_after_create_success(tags) => "CollectionAfterCreateSuccess" collection_after_create_success: CollectionEvent;
+    on_collection_after_create_success(tags) => "CollectionAfterCreateSuccess" collections.create.after_success: CollectionEvent;
     /// A creation failed or was rolled back.
-    on_collection_after_create_error(tags) => "CollectionAfterCreateError" collection_after_create_error: CollectionEvent;
+    on_collection_after_create_error(tags) => "CollectionAfterCreateError" collections.create.after_error: CollectionEvent;
     /// A collection is changed.
-    on_collection_update(tags) => "CollectionUpdate" collection_update: CollectionEvent;
+    on_collection_update(tags) => "CollectionUpdate" collections.update.around: CollectionEvent;
     /// A valid changed collection is about to be applied to its table.
-    on_collection_update_execute(tags) => "CollectionUpdateExecute" collection_update_execute: CollectionEvent;
+    on_collection_update_execute(tags) => "CollectionUpdateExecute" collections.update.execute: CollectionEvent;
     /// A changed collection is committed.
-    on_collection_after_update_success(tags) => "CollectionAfterUpdateSuccess" collection_after_update_success: CollectionEvent;
+    on_collection_after_update_success(tags) => "CollectionAfterUpdateSuccess" collections.update.after_success: CollectionEvent;
     /// A change failed or was rolled back.
-    on_collection_after_update_error(tags) => "CollectionAfterUpdateError" collection_after_update_error: CollectionEvent;
+    on_collection_after_update_error(tags) => "CollectionAfterUpdateError" collections.update.after_error: CollectionEvent;
     /// A collection is deleted.
-    on_collection_delete(tags) => "CollectionDelete" collection_delete: CollectionEvent;
+    on_collection_delete(tags) => "CollectionDelete" collections.delete.around: CollectionEvent;
     /// The table of a collection is about to be dropped.
-    on_collection_delete_execute(tags) => "CollectionDeleteExecute" collection_delete_execute: CollectionEvent;
+    on_collection_delete_execute(tags) => "CollectionDeleteExecute" collections.delete.execute: CollectionEvent;
     /// The deletion of a collection is committed.
-    on_collection_after_delete_success(tags) => "CollectionAfterDeleteSuccess" collection_after_delete_success: CollectionEvent;
+    on_collection_after_delete_success(tags) => "CollectionAfterDeleteSuccess" collections.delete.after_success: CollectionEvent;
     /// The deletion of a collection failed or was rolled back.
-    on_collection_after_delete_error(tags) => "CollectionAfterDeleteError" collection_after_delete_error: CollectionEvent;
+    on_collection_after_delete_error(tags) => "CollectionAfterDeleteError" collections.delete.after_error: CollectionEvent;
 
     /// A mail is about to be sent; without `next()` it is not.
     on_mailer_send => "MailerSend" mailer_send: MailEvent;

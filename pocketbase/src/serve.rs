@@ -183,7 +183,7 @@ impl App {
     ) -> Result<Api> {
         let app = self.engine()?;
         let serving = Arc::new(Serving { base_url: base_url.to_owned() });
-        let event = ServeEvent { app: app.clone(), ext: serving };
+        let event = ServeEvent { app: app.clone(), ext: serving.into() };
         self.router().begin_serving();
         let heard = app.hooks().serve.trigger(event, |_| std::future::ready(Ok(()))).await;
         self.router().end_serving();

@@ -15,6 +15,7 @@ use pocketbase::{
 };
 use serde::Deserialize;
 use serde_json::json;
+use tokio::sync::Notify;
 
 async fn with_posts() -> Result<TestApp> {
     let test = TestApp::new().await?;
@@ -534,4 +535,92 @@ async fn an_app_opens_again_after_its_end() -> Result<()> {
     assert_eq!(app.bootstrap().await.expect_err("refused").to_string(), "not today");
     assert!(!app.is_bootstrapped());
     Ok(())
+}
+
+/// What a request sees of the collections is what there was at its start, whatever others change while it waits.
+#[tokio::test(flavor = "multi_thread")]
+async fn collections_change_in_the_middle_of_a_request() -> Result<()> {
+    let test = with_posts().await?;
+    let app = test.app().clone();
+    let authors = Collection::base("authors").field(Field::text("name")).view_rule(Some(""));
+    app.save(&authors).await?;
+    let posts = app.find_collection("posts").await?;
+    app.save(&posts.field(Field::relation("author", &authors))).await?;
+    let author = Record::new(&authors);
+    app.save(author.set("name", "ann")).await?;
+    let post = Record::new(&app.find_collection("posts").await?);
+    app.save(post.set("title", "first").set("author", author.id())).await?;
+
+    let (arrived, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (here, on) = (arrived.clone(), go_on.clone());
+    app.on_records_list_request("posts").bind(move |e| {
+        let (here, on) = (here.clone(), on.clone());
+        async move {
+            here.notify_one();
+            on.notified().await;
+            e.next().await
+        }
+    });
+    let (here, on) = (arrived.clone(), go_on.clone());
+    app.on_record_create_request("posts").bind(move |e| {
+        let (here, on) = (here.clone(), on.clone());
+        async move {
+            here.notify_one();
+            on.notified().await;
+            e.next().await
+        }
+    });
+
+    // a rule that expanding asks for after the hook
+    let list = test.get("/api/collections/posts/records?expand=author").send();
+    let change = async {
+        arrived.notified().await;
+        app.save(&authors.clone().view_rule(None)).await?;
+        go_on.notify_one();
+        Ok::<_, Error>(())
+    };
+    let (answer, changed) = tokio::join!(list, change);
+    changed?;
+    let item = &answer.json()["items"][0];
+    assert_eq!(item["expand"]["author"]["name"], "ann", "{answer:?}");
+    go_on.notify_one();
+    let answer = test.get("/api/collections/posts/records?expand=author").send().await;
+    assert!(answer.json()["items"][0]["expand"]["author"].is_null(), "{answer:?}");
+    arrived.notified().await;
+
+    // a column that is gone when the row is written: the error of the operation, and no half of it
+    let create = create(&test, "second");
+    let change = async {
+        arrived.notified().await;
+        let posts = app.find_collection("posts").await?;
+        posts.fields_remove_by_name("views");
+        app.save(&posts).await?;
+        go_on.notify_one();
+        Ok::<_, Error>(())
+    };
+    let (answer, changed) = tokio::join!(create, change);
+    changed?;
+    assert_eq!(
+        (answer.status, &answer.json()["message"]),
+        (400, &json!("Failed to create record."))
+    );
+    assert_eq!(app.count_records("posts", ()).await?, 1);
+
+    // what a request changes itself is seen by all of it, in a transaction and after it
+    app.router().post("/grow", |e: RequestEvent| async move {
+        let app = e.app();
+        app.run_in_transaction(|tx| async move {
+            tx.save(&Collection::base("grown").field(Field::text("name"))).await?;
+            add(&tx, "grown").await
+        })
+        .await?;
+        add(&app, "grown").await?;
+        Ok::<_, Error>(app.count_records("grown", ()).await?.to_string())
+    });
+    assert_eq!(test.post("/grow").send().await.text(), "2");
+    Ok(())
+}
+
+async fn add(app: &App, collection: &str) -> Result<()> {
+    app.save(Record::new(&app.find_collection(collection).await?).set("name", "x")).await
 }

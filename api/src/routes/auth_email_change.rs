@@ -4,7 +4,7 @@ use engine::{
     FieldError,
     auth::{self, confirm, token::TokenType},
     check::{self, Check},
-    event::EmailChangeEvent,
+    event::{EmailChangeEvent, no_ext},
     hook::Slot,
     mail::templates,
 };
@@ -44,27 +44,22 @@ async fn request(req: &mut Req) -> Result<Response> {
             Some(FieldError::new("validation_invalid_new_email", "Invalid new email address."));
     }
     finish([("newEmail", finding)])?;
-    let exchange = req.exchange();
-    let app = ctx.app.clone();
+    let hook = &req.app().hooks().record_request_email_change_request;
     let event = EmailChangeEvent {
         ctx,
         collection,
         record: Slot::new(caller.0.as_ref().clone().into()),
         new_email: Slot::new(new_email),
-        ext: exchange.clone(),
+        ext: no_ext(),
     };
-    let answer = exchange.clone();
-    let hook = &app.hooks().record_request_email_change_request;
-    hook.trigger(event, move |event| async move {
+    let answered = req.through(hook, event, |event| async move {
         let (record, new_email) = (event.record.get(), event.new_email.get());
         templates::send_email_change(&event.ctx, &record, &new_email)
             .await
             .map_err(ApiError::wrap_400("Failed to request email change."))?;
-        answer.respond(Response::no_content());
-        Ok(())
-    })
-    .await?;
-    Ok(exchange.take())
+        Ok(Response::no_content())
+    });
+    Ok(answered.await?)
 }
 
 async fn confirm(req: &mut Req) -> Result<Response> {
@@ -90,24 +85,19 @@ async fn confirm(req: &mut Req) -> Result<Response> {
     }
     finish([("token", found.as_ref().err().cloned()), ("password", wrong)])?;
     let Ok(found) = found else { return Ok(Response::no_content()) };
-    let exchange = req.exchange();
-    let app = ctx.app.clone();
+    let hook = &req.app().hooks().record_confirm_email_change_request;
     let event = EmailChangeEvent {
         ctx,
         collection,
         record: Slot::new(found.record.as_ref().clone().into()),
         new_email: Slot::new(found.claims.text("newEmail").to_owned()),
-        ext: exchange.clone(),
+        ext: no_ext(),
     };
-    let answer = exchange.clone();
-    let hook = &app.hooks().record_confirm_email_change_request;
-    hook.trigger(event, move |event| async move {
+    let answered = req.through(hook, event, |event| async move {
         confirm::change_email(&event.ctx, &event.record.get(), &event.new_email.get())
             .await
             .map_err(ApiError::wrap_400("Failed to confirm email change."))?;
-        answer.respond(Response::no_content());
-        Ok(())
-    })
-    .await?;
-    Ok(exchange.take())
+        Ok(Response::no_content())
+    });
+    Ok(answered.await?)
 }

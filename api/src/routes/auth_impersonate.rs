@@ -19,7 +19,7 @@ pub(crate) const ROUTES: &[Row] =
 
 async fn impersonate(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;
-    let snapshot = req.app().snapshot();
+    let snapshot = req.schema();
     let collection = snapshot
         .find(&req.param("collection"))
         .filter(|collection| collection.is_auth())
@@ -30,7 +30,7 @@ async fn impersonate(req: &mut Req) -> Result<Response> {
     let body = Members::or_unreadable(req).await?;
     let seconds = duration(&body)?;
     let token = auth::new_auth_token(&record, seconds, false)?;
-    answer(req, &ctx, Login { record, token, method: "", meta: Value::Null }).await
+    answer(&req.exchange(), &ctx, Login { record, token, method: "", meta: Value::Null }).await
 }
 
 /// Seconds; 0 for the collection's own duration.

@@ -11,7 +11,7 @@ use engine::{
     auth::new_auth_token,
     check,
     ctx::{Ctx, RequestInfo},
-    event::AuthWithOAuth2Event,
+    event::{AuthWithOAuth2Event, no_ext},
     hook::Slot,
     oauth2::{self, Client, User, sign_in},
     record::{Record, RecordRef, Submission, expand::Paths},
@@ -119,7 +119,7 @@ async fn sign_in(req: &mut Req) -> Result<Response> {
         is_linked: located.is_linked,
     };
     let event = AuthWithOAuth2Event {
-        ctx: ctx.clone(),
+        ctx,
         collection,
         is_new_record: Slot::new(located.record.is_none()),
         record: Slot::new(located.record.map(RecordRef::from)),
@@ -127,21 +127,15 @@ async fn sign_in(req: &mut Req) -> Result<Response> {
         provider_client: Arc::new(client),
         oauth2_user: Slot::new(Value::Object(user.to_json())),
         create_data: Slot::new(form.create_data),
-        ext: work.exchange.clone(),
+        ext: no_ext(),
     };
-    let done = Arc::new(Slot::new(None));
-    let result = done.clone();
-    let hook = &ctx.app.hooks().record_auth_with_oauth2_request;
-    hook.trigger(event, move |event| async move {
+    let (hook, asked) = (&req.app().hooks().record_auth_with_oauth2_request, req.exchange());
+    let inside = asked.clone();
+    let answered = asked.through(hook, event, move |event| async move {
         let login = Box::pin(complete(&event, work)).await?;
-        result.set(Some(login));
-        Ok(())
-    })
-    .await?;
-    match done.set(None) {
-        Some(login) => answer(req, &ctx, login).await,
-        None => Ok(Response::empty(200)),
-    }
+        Ok(answer(&inside, &event.ctx, login).await?)
+    });
+    Ok(answered.await?)
 }
 
 /// Code for token, token for user.

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use engine::{
     auth::{self, otp},
-    ctx::Ctx,
-    event::{AuthWithOtpEvent, RequestOtpEvent},
+    event::{AuthWithOtpEvent, RequestOtpEvent, no_ext},
     hook::Slot,
-    record::{Record, RecordRef},
+    record::RecordRef,
     schema::Loaded,
 };
 use serde_json::{Map, Value};
@@ -21,7 +20,7 @@ use crate::{
     error::{ApiError, Result},
     pipeline::{Rate, Row},
     rate_limit,
-    request::Req,
+    request::{Exchange, Req},
     response::Response,
     routes::h,
 };
@@ -59,46 +58,34 @@ async fn request(req: &mut Req) -> Result<Response> {
     let ctx = req.ctx(body.into_map());
     let found = auth::find_by_email(&ctx, &collection, &email).await?;
     let password = otp::generate(&collection);
-    let hook = &ctx.app.hooks().record_request_otp_request;
-    if !hook.has_for(|tag| tag == collection.name || tag == collection.id) {
-        return requested(req, &ctx, &collection, found.map(RecordRef::from), &password).await;
-    }
-    let event = Arc::new(RequestOtpEvent {
-        ctx: ctx.clone(),
-        collection: collection.clone(),
+    let (hook, asked) = (&req.app().hooks().record_request_otp_request, req.exchange());
+    let event = RequestOtpEvent {
+        ctx,
+        collection,
         record: Slot::new(found.map(RecordRef::from)),
         password: Slot::new(password),
-        ext: req.exchange(),
+        ext: no_ext(),
+    };
+    let inside = asked.clone();
+    let answered = asked.through(hook, event, move |event| async move {
+        Ok(requested(&inside, &event).await?)
     });
-    let passed = Arc::new(Slot::new(None));
-    let result = passed.clone();
-    hook.trigger_shared(event, move |event| async move {
-        result.set(Some((event.record.get(), event.password.get())));
-        Ok(())
-    })
-    .await?;
-    match passed.set(None) {
-        Some((record, password)) => requested(req, &ctx, &collection, record, &password).await,
-        None => Ok(Response::empty(200)),
-    }
+    let response = answered.await?;
+    req.log_error = asked.take_complaint();
+    Ok(response)
 }
 
 /// An id in any case: the answer must not tell who has an account.
-async fn requested(
-    req: &mut Req,
-    ctx: &Ctx,
-    collection: &Loaded,
-    record: Option<RecordRef>,
-    password: &str,
-) -> Result<Response> {
-    let id = match record {
-        Some(record) => otp::request(ctx, &record, password)
+async fn requested(asked: &Exchange, event: &RequestOtpEvent) -> Result<Response> {
+    let ctx = &event.ctx;
+    let id = match event.record.get() {
+        Some(record) => otp::request(ctx, &record, &event.password.get())
             .await
             .map_err(|e| ApiError::wrap(400, "Failed to create OTP.", e))?,
         None => {
-            let id = otp::pretend(ctx).await?;
-            req.log_error = Some(format!("missing or invalid {} OTP auth record", collection.name));
-            id
+            let name = &event.collection.name;
+            asked.complain(format!("missing or invalid {name} OTP auth record"));
+            otp::pretend(ctx).await?
         }
     };
     Response::of(200, &Map::from_iter([("otpId".to_owned(), Value::String(id))]))
@@ -127,35 +114,28 @@ async fn login(req: &mut Req) -> Result<Response> {
     if !otp::verify(&ctx, &otp, &password).await? {
         return Err(refused("wrong password"));
     }
-    let hook = &ctx.app.hooks().record_auth_with_otp_request;
-    if !hook.has_for(|tag| tag == collection.name || tag == collection.id) {
-        return redeemed(req, &ctx, &otp, record.into()).await;
-    }
+    let (hook, asked) = (&req.app().hooks().record_auth_with_otp_request, req.exchange());
     let event = AuthWithOtpEvent {
-        ctx: ctx.clone(),
+        ctx,
         collection,
         record: Slot::new(record.into()),
         otp: otp.into(),
-        ext: req.exchange(),
+        ext: no_ext(),
     };
-    let passed = Arc::new(Slot::new(None));
-    let result = passed.clone();
-    hook.trigger(event, move |event| async move {
-        result.set(Some((event.otp.snapshot(), event.record.get())));
-        Ok(())
-    })
-    .await?;
-    match passed.set(None) {
-        Some((otp, record)) => redeemed(req, &ctx, &otp, record).await,
-        None => Ok(Response::empty(200)),
-    }
+    let inside = asked.clone();
+    let answered = asked.through(hook, event, move |event| async move {
+        Ok(redeemed(&inside, &event).await?)
+    });
+    Ok(answered.await?)
 }
 
-async fn redeemed(req: &Req, ctx: &Ctx, otp: &Record, record: RecordRef) -> Result<Response> {
-    if !otp::redeem(ctx, otp, &record).await? {
+async fn redeemed(asked: &Arc<Exchange>, event: &AuthWithOtpEvent) -> Result<Response> {
+    let record = event.record.get();
+    if !otp::redeem(&event.ctx, &event.otp.snapshot(), &record).await? {
         return Err(refused("already used"));
     }
     let record = record.into_record();
     let token = auth::new_auth_token(&record, 0, true)?;
-    answer(req, ctx, Login { record, token, method: "otp", meta: Value::Null }).await
+    let login = Login { record, token, method: "otp", meta: Value::Null };
+    answer(asked, &event.ctx, login).await
 }

@@ -4,7 +4,7 @@ use engine::{
     FieldError, FieldErrors,
     auth::{self, login},
     ctx::Ctx,
-    event::AuthWithPasswordEvent,
+    event::{AuthWithPasswordEvent, no_ext},
     hook::Slot,
     record::{Record, RecordRef},
 };
@@ -53,33 +53,25 @@ async fn login(req: &mut Req) -> Result<Response> {
     let ctx = req.ctx(body.into_map()).in_context("password");
     let found =
         login::find_identity(&ctx, &collection, &form.identity, &form.identity_field).await?;
-    let hook = &ctx.app.hooks().record_auth_with_password_request;
-    if !hook.has_for(|tag| tag == collection.name || tag == collection.id) {
-        let record = verified(&ctx, &collection, found, &form.password).await?;
-        return finish(req, &ctx, record).await;
-    }
-    let event = std::sync::Arc::new(AuthWithPasswordEvent {
-        ctx: ctx.clone(),
+    let (hook, asked) = (&req.app().hooks().record_auth_with_password_request, req.exchange());
+    let event = AuthWithPasswordEvent {
+        ctx,
         collection,
         record: Slot::new(found.map(RecordRef::from)),
         identity: Slot::new(form.identity),
         identity_field: Slot::new(form.identity_field),
         password: Slot::new(form.password),
-        ext: req.exchange(),
-    });
-    let passed = std::sync::Arc::new(Slot::new(None));
-    let result = passed.clone();
-    hook.trigger_shared(event, move |event| async move {
+        ext: no_ext(),
+    };
+    let inside = asked.clone();
+    let answered = asked.through(hook, event, move |event| async move {
         let found = event.record.get().map(|record| record.snapshot());
         let record = verified(&event.ctx, &event.collection, found, &event.password.get()).await?;
-        result.set(Some(record));
-        Ok(())
-    })
-    .await?;
-    match passed.set(None) {
-        Some(record) => finish(req, &ctx, record).await,
-        None => Ok(Response::empty(200)),
-    }
+        let token = auth::new_auth_token(&record, 0, true)?;
+        let login = Login { record, token, method: "password", meta: Value::Null };
+        Ok(answer(&inside, &event.ctx, login).await?)
+    });
+    Ok(answered.await?)
 }
 
 async fn verified(
@@ -90,11 +82,6 @@ async fn verified(
 ) -> Result<Record> {
     let ok = login::verify(ctx, collection, found.as_ref(), password).await?;
     found.filter(|_| ok).ok_or_else(|| ApiError::bad_request("Failed to authenticate."))
-}
-
-async fn finish(req: &Req, ctx: &Ctx, record: Record) -> Result<Response> {
-    let token = auth::new_auth_token(&record, 0, true)?;
-    answer(req, ctx, Login { record, token, method: "password", meta: Value::Null }).await
 }
 
 impl Form {

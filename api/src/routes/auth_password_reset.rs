@@ -8,7 +8,7 @@ use engine::{
         token::TokenType,
     },
     check,
-    event::RecordRequestEvent,
+    event::{RecordRequestEvent, no_ext},
     field::password::Password,
     hook::Slot,
     schema::Loaded,
@@ -53,23 +53,18 @@ async fn request(req: &mut Req) -> Result<Response> {
         req.log_error = Some("a password reset email was already requested".into());
         return Ok(Response::no_content());
     }
-    let exchange = req.exchange();
-    let app = ctx.app.clone();
+    let hook = &req.app().hooks().record_request_password_reset_request;
     let event = RecordRequestEvent {
         ctx,
         collection,
         record: Slot::new(record.into()),
-        ext: exchange.clone(),
+        ext: no_ext(),
     };
-    let answer = exchange.clone();
-    let hook = &app.hooks().record_request_password_reset_request;
-    hook.trigger(event, move |event| async move {
+    let answered = req.through(hook, event, |event| async move {
         confirm::mail(&event.ctx, Kind::PasswordReset, event.record.get());
-        answer.respond(Response::no_content());
-        Ok(())
-    })
-    .await?;
-    Ok(exchange.take())
+        Ok(Response::no_content())
+    });
+    Ok(answered.await?)
 }
 
 async fn confirm(req: &mut Req) -> Result<Response> {
@@ -93,25 +88,20 @@ async fn confirm(req: &mut Req) -> Result<Response> {
     ])?;
     let Ok(found) = found else { return Ok(Response::no_content()) };
     let mailed_to = found.claims.text("email").to_owned();
-    let exchange = req.exchange();
-    let app = ctx.app.clone();
+    let hook = &req.app().hooks().record_confirm_password_reset_request;
     let event = RecordRequestEvent {
         ctx,
         collection,
         record: Slot::new(found.record.as_ref().clone().into()),
-        ext: exchange.clone(),
+        ext: no_ext(),
     };
-    let answer = exchange.clone();
-    let hook = &app.hooks().record_confirm_password_reset_request;
-    hook.trigger(event, move |event| async move {
+    let answered = req.through(hook, event, move |event| async move {
         confirm::reset_password(&event.ctx, &event.record.get(), &mailed_to, &password)
             .await
             .map_err(ApiError::wrap_400("Failed to set new password."))?;
-        answer.respond(Response::no_content());
-        Ok(())
-    })
-    .await?;
-    Ok(exchange.take())
+        Ok(Response::no_content())
+    });
+    Ok(answered.await?)
 }
 
 /// The shortest password of a collection, in bytes here.

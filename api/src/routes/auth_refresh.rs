@@ -1,6 +1,6 @@
 //! `POST …/auth-refresh`. Source: spec auth §3.5.
 
-use engine::{auth, event::RecordRequestEvent, hook::Slot};
+use engine::{auth, event::{RecordRequestEvent, no_ext}, hook::Slot};
 use http::header;
 use serde_json::{Map, Value};
 
@@ -20,38 +20,24 @@ pub(crate) const ROUTES: &[Row] =
 
 async fn refresh(req: &mut Req) -> Result<Response> {
     let caller = guard::same_collection(req)?;
-    let ctx = req.ctx(Map::new());
-    let record = caller.0;
-    let hook = &ctx.app.hooks().record_auth_refresh_request;
-    let collection = context_collection(req)?;
-    if !hook.has_for(|tag| tag == collection.name || tag == collection.id) {
-        return finish(req, &ctx, record.as_ref().clone()).await;
-    }
+    let (hook, asked) = (&req.app().hooks().record_auth_refresh_request, req.exchange());
     let event = RecordRequestEvent {
-        ctx: ctx.clone(),
-        collection,
-        record: Slot::new(record.as_ref().clone().into()),
-        ext: req.exchange(),
+        ctx: req.ctx(Map::new()),
+        collection: context_collection(req)?,
+        record: Slot::new(caller.0.as_ref().clone().into()),
+        ext: no_ext(),
     };
-    let passed = std::sync::Arc::new(Slot::new(None));
-    let result = passed.clone();
-    hook.trigger(event, move |event| async move {
-        result.set(Some(event.record.get().snapshot()));
-        Ok(())
-    })
-    .await?;
-    match passed.set(None) {
-        Some(record) => finish(req, &ctx, record).await,
-        None => Ok(Response::empty(200)),
-    }
-}
-
-async fn finish(req: &Req, ctx: &engine::Ctx, record: engine::record::Record) -> Result<Response> {
     let refreshable = req.auth.as_ref().is_some_and(|found| found.claims.refreshable());
-    let token = if refreshable {
-        auth::new_auth_token(&record, 0, true)?
-    } else {
-        token_of(req.head.header(header::AUTHORIZATION)).to_owned()
-    };
-    answer(req, ctx, Login { record, token, method: "", meta: Value::Null }).await
+    let inside = asked.clone();
+    let answered = asked.through(hook, event, move |event| async move {
+        let record = event.record.get().snapshot();
+        let token = if refreshable {
+            auth::new_auth_token(&record, 0, true)?
+        } else {
+            token_of(inside.head.header(header::AUTHORIZATION)).to_owned()
+        };
+        let login = Login { record, token, method: "", meta: Value::Null };
+        Ok(answer(&inside, &event.ctx, login).await?)
+    });
+    Ok(answered.await?)
 }

@@ -11,7 +11,7 @@ use engine::{
         origin::{self, Place},
     },
     ctx::{Caller, Ctx},
-    event::RecordAuthEvent,
+    event::{RecordAuthEvent, no_ext},
     hook::Slot,
     log::Level,
     record::{self, Record, RecordRef, expand::Paths},
@@ -23,12 +23,16 @@ use crate::{
     error::{ApiError, Result},
     json,
     pipeline::{Row, check_superuser_ip},
-    request::{Req, ip_text},
+    request::{Exchange, Req, ip_text},
     response::Response,
     routes::records::expand_of,
 };
 
 pub(crate) const ROUTES: &[Row] = &[];
+
+/// What the auth rule says to those it refuses.
+pub(crate) const REFUSED: &str =
+    "The request doesn't satisfy the collection requirements to authenticate.";
 
 /// A login that succeeded so far.
 pub(crate) struct Login {
@@ -40,47 +44,37 @@ pub(crate) struct Login {
 }
 
 /// Finishes a login: address, auth rule, hooks, second factor, place, answer. `mfaId` comes from the facts of `ctx`.
-pub(crate) async fn answer(req: &Req, ctx: &Ctx, login: Login) -> Result<Response> {
+pub(crate) async fn answer(asked: &Arc<Exchange>, ctx: &Ctx, login: Login) -> Result<Response> {
     if login.record.is_superuser() {
-        check_superuser_ip(req).await?;
+        check_superuser_ip(&ctx.app, &asked.head).await?;
     }
     if !login::passes_auth_rule(ctx, &login.record).await? {
-        return Err(ApiError::forbidden(
-            "The request doesn't satisfy the collection requirements to authenticate.",
-        ));
+        return Err(ApiError::forbidden(REFUSED));
     }
-    let expand = expand_of(req.query());
-    let collection = login.record.collection().clone();
-    let hook = &ctx.app.hooks().record_auth_request;
-    let place = place_of(req);
-    if !hook.has_for(|tag| tag == collection.name || tag == collection.id) {
-        let Login { record, token, method, meta } = login;
-        let signed_in = SignedIn { record: record.into(), token, method: method.into(), meta };
-        return finish(ctx, &signed_in, &place, &expand).await;
-    }
-    let exchange = req.exchange();
+    let (expand, place) = (expand_of(asked.head.query()), place_of(ctx, asked));
     let event = RecordAuthEvent {
         ctx: ctx.clone(),
-        collection,
+        collection: login.record.collection().clone(),
         record: Slot::new(login.record.into()),
         token: Slot::new(login.token),
         meta: Slot::new(login.meta),
         auth_method: Slot::new(login.method.to_owned()),
-        ext: exchange.clone(),
+        ext: no_ext(),
     };
-    let answer = exchange.clone();
-    hook.trigger(event, move |event| async move {
+    let (hook, inside) = (&ctx.app.hooks().record_auth_request, asked.clone());
+    let answered = asked.through(hook, event, move |event| async move {
+        if inside.is_answered() {
+            return Ok(inside.take());
+        }
         let signed_in = SignedIn {
             record: event.record.get(),
             token: event.token.get(),
             method: event.auth_method.get(),
             meta: event.meta.get(),
         };
-        answer.respond(finish(&event.ctx, &signed_in, &place, &expand).await?);
-        Ok(())
-    })
-    .await?;
-    Ok(exchange.take())
+        Ok(finish(&event.ctx, &signed_in, &place, &expand).await?)
+    });
+    Ok(answered.await?)
 }
 
 /// What a login with this record answers: hooks, second factor (unless `method` is empty), record and token.
@@ -95,7 +89,7 @@ pub async fn record_auth_response(
 ) -> Result<Response> {
     let token = engine::auth::new_auth_token(&record, 0, true)?;
     let ctx = req.ctx(serde_json::Map::new());
-    answer(req, &ctx, Login { record, token, method, meta }).await
+    answer(&req.exchange(), &ctx, Login { record, token, method, meta }).await
 }
 
 /// A login after its hooks.
@@ -177,7 +171,8 @@ fn session_of(ctx: &Ctx) -> Result<String> {
 }
 
 /// Where a request comes from.
-fn place_of(req: &Req) -> Place {
-    let agent = req.head.headers.get(header::USER_AGENT).map_or(&[][..], |value| value.as_bytes());
-    Place::new(ip_text(req.real_ip()), agent)
+fn place_of(ctx: &Ctx, asked: &Exchange) -> Place {
+    let head = &asked.head;
+    let agent = head.headers.get(header::USER_AGENT).map_or(&[][..], |value| value.as_bytes());
+    Place::new(ip_text(head.real_ip(&ctx.app.settings())), agent)
 }

@@ -6,7 +6,7 @@ use engine::{
         confirm::{self, Kind},
         token::TokenType,
     },
-    event::RecordRequestEvent,
+    event::{RecordRequestEvent, no_ext},
     hook::Slot,
 };
 
@@ -45,26 +45,21 @@ async fn request(req: &mut Req) -> Result<Response> {
         req.log_error = Some("a verification email was already requested".into());
         return Ok(Response::no_content());
     }
-    let exchange = req.exchange();
-    let app = ctx.app.clone();
+    let hook = &req.app().hooks().record_request_verification_request;
     let event = RecordRequestEvent {
         ctx,
         collection,
         record: Slot::new(record.into()),
-        ext: exchange.clone(),
+        ext: no_ext(),
     };
-    let answer = exchange.clone();
-    let hook = &app.hooks().record_request_verification_request;
-    hook.trigger(event, move |event| async move {
+    let answered = req.through(hook, event, |event| async move {
         let record = event.record.get();
         if !record.get_bool("verified") {
             confirm::mail(&event.ctx, Kind::Verification, record);
         }
-        answer.respond(Response::no_content());
-        Ok(())
-    })
-    .await?;
-    Ok(exchange.take())
+        Ok(Response::no_content())
+    });
+    Ok(answered.await?)
 }
 
 async fn confirm(req: &mut Req) -> Result<Response> {
@@ -79,23 +74,18 @@ async fn confirm(req: &mut Req) -> Result<Response> {
             return Ok(Response::no_content());
         }
     };
-    let exchange = req.exchange();
-    let app = ctx.app.clone();
+    let hook = &req.app().hooks().record_confirm_verification_request;
     let event = RecordRequestEvent {
         ctx,
         collection,
         record: Slot::new(found.record.as_ref().clone().into()),
-        ext: exchange.clone(),
+        ext: no_ext(),
     };
-    let answer = exchange.clone();
-    let hook = &app.hooks().record_confirm_verification_request;
-    hook.trigger(event, move |event| async move {
+    let answered = req.through(hook, event, |event| async move {
         confirm::verify(&event.ctx, &event.record.get())
             .await
             .map_err(ApiError::wrap_400(NOT_SAVED))?;
-        answer.respond(Response::no_content());
-        Ok(())
-    })
-    .await?;
-    Ok(exchange.take())
+        Ok(Response::no_content())
+    });
+    Ok(answered.await?)
 }

@@ -6,7 +6,7 @@ use engine::{
     Error, FieldError, FieldErrors,
     auth::{self, token::TokenType},
     backup,
-    ctx::{Caller, Ctx},
+    ctx::Caller,
     files,
     log::Level,
     time::Timestamp,
@@ -152,10 +152,10 @@ async fn upload(req: &mut Req) -> Result<Response> {
 async fn download(req: &mut Req) -> Result<Response> {
     let head = req.head.clone();
     let token = head.query().get("token").unwrap_or_default();
-    let ctx = Ctx::system(req.app());
+    let ctx = req.system();
     let found = auth::find_by_token(&ctx, &token, &[TokenType::File]).await;
     let record = found.ok().flatten().map(|found| found.record);
-    if !Caller::of(record).is_superuser() || check_superuser_ip(req).await.is_err() {
+    if !Caller::of(record).is_superuser() || check_superuser_ip(req.app(), &req.head).await.is_err() {
         return Err(ApiError::forbidden(NO_PERMISSION));
     }
     let key = req.param("key").into_owned();

@@ -11,7 +11,7 @@ use std::{
 use engine::{
     Error, FieldError, FieldErrors,
     ctx::{Caller, Ctx, RequestInfo},
-    event::{BatchEvent, BatchItem},
+    event::{BatchEvent, BatchItem, no_ext},
     files::Upload,
     hook::{BoxFuture, Slot},
     record::{Submission, find, hold},
@@ -67,7 +67,6 @@ async fn run(req: &mut Req) -> Result<Response> {
         Duration::from_secs(if batch.timeout > 0 { batch.timeout.unsigned_abs() } else { 3 });
     let ctx = req.ctx(Map::new()).in_context("batch");
     let ctx = about(ctx, &items);
-    let exchange = req.exchange();
     let shared = Shared {
         api: req.api.clone(),
         head: req.head.clone(),
@@ -75,24 +74,18 @@ async fn run(req: &mut Req) -> Result<Response> {
         files,
         limit,
     };
-    let hook = &ctx.app.hooks().batch_request;
-    if hook.is_empty() {
-        return shared.run(ctx, items).await;
-    }
-    let event = BatchEvent { ctx: ctx.clone(), batch: Slot::new(items), ext: exchange.clone() };
-    let answer = exchange.clone();
-    hook.trigger(event, move |event| async move {
-        answer.respond(shared.run(event.ctx.clone(), event.batch.get()).await?);
-        Ok(())
-    })
-    .await?;
-    Ok(exchange.take())
+    let hook = &req.app().hooks().batch_request;
+    let event = BatchEvent { ctx, batch: Slot::new(items), ext: no_ext() };
+    let answered = req.through(hook, event, move |event| async move {
+        Ok(shared.run(event.ctx.clone(), event.take(|event| &event.batch)).await?)
+    });
+    Ok(answered.await?)
 }
 
 /// A batch counts for the collection that it begins with.
 fn about(ctx: Ctx, items: &[BatchItem]) -> Ctx {
     let first = items.first().and_then(|item| wanted(&item.method, &item.url));
-    match first.and_then(|(name, _)| ctx.app.snapshot().find(name).map(|c| c.id.clone())) {
+    match first.and_then(|(name, _)| ctx.snapshot().find(name).map(|c| c.id.clone())) {
         Some(id) => ctx.about(&id),
         None => ctx,
     }
@@ -488,7 +481,7 @@ impl Batch {
 }
 
 fn collection(ctx: &Ctx, name: &str) -> Result<Arc<Loaded>> {
-    let found = ctx.app.snapshot().find(name).cloned();
+    let found = ctx.snapshot().find(name).cloned();
     found.ok_or_else(|| ApiError::not_found("Missing collection context."))
 }
 

@@ -8,7 +8,9 @@ use engine::{
     Error, FieldError, FieldErrors,
     collections::{self, BadBody, CollectionRef, Page, Query},
     ctx::Ctx,
-    event::{CollectionRequestEvent, CollectionsImportEvent, CollectionsListEvent},
+    event::{
+        CollectionRequestEvent, CollectionsImportEvent, CollectionsListEvent, Hooks, no_ext,
+    },
     hook::{Hook, Slot},
     schema::{Collection, Loaded, import, view::dry_run_json},
 };
@@ -42,11 +44,7 @@ const BAD_TYPE: &str = "Failed to load the collection type data due to invalid f
 const BAD_DATA: &str = "Failed to load the submitted data due to invalid formatting.";
 
 fn find(req: &Req) -> Result<Arc<Loaded>> {
-    req.app()
-        .snapshot()
-        .find(&req.param("collection"))
-        .cloned()
-        .ok_or_else(|| ApiError::not_found(""))
+    req.named_collection().ok_or_else(|| ApiError::not_found(""))
 }
 
 fn render(collection: &CollectionRef) -> Response {
@@ -68,23 +66,13 @@ async fn list(req: &mut Req) -> Result<Response> {
     };
     let ctx = req.ctx(Map::new());
     let page = collections::list(&ctx, &wanted).await?;
-    let hook = &ctx.app.hooks().collections_list_request;
-    if hook.is_empty() {
-        return Ok(render_page(&page, &page.items));
-    }
-    let exchange = req.exchange();
-    let event = CollectionsListEvent {
-        ctx: ctx.clone(),
-        collections: Slot::new(page.items.clone()),
-        ext: exchange.clone(),
-    };
-    let answer = exchange.clone();
-    hook.trigger(event, move |event| async move {
-        answer.respond(event.collections.with(|items| render_page(&page, items)));
-        Ok(())
-    })
-    .await?;
-    Ok(exchange.take())
+    let hook = &req.app().hooks().collections_list_request;
+    let event =
+        CollectionsListEvent { ctx, collections: Slot::new(page.items.clone()), ext: no_ext() };
+    let answered = req.through(hook, event, move |event| async move {
+        Ok(event.collections.with(|items| render_page(&page, items)))
+    });
+    Ok(answered.await?)
 }
 
 fn render_page(page: &Page, items: &[Arc<Loaded>]) -> Response {
@@ -116,8 +104,7 @@ enum What {
 }
 
 impl What {
-    fn hook(self, ctx: &Ctx) -> &Hook<CollectionRequestEvent> {
-        let hooks = ctx.app.hooks();
+    fn hook(self, hooks: &Hooks) -> &Hook<CollectionRequestEvent> {
         match self {
             Self::View => &hooks.collection_view_request,
             Self::Create => &hooks.collection_create_request,
@@ -164,20 +151,12 @@ impl What {
 }
 
 async fn one(req: &Req, what: What, collection: CollectionRef) -> Result<Response> {
-    let ctx = req.ctx(Map::new());
-    let hook = what.hook(&ctx);
-    if hook.is_empty() {
-        return what.run(&ctx, &collection).await;
-    }
-    let exchange = req.exchange();
-    let event = CollectionRequestEvent { ctx: ctx.clone(), collection, ext: exchange.clone() };
-    let answer = exchange.clone();
-    hook.trigger(event, move |event| async move {
-        answer.respond(what.run(&event.ctx, &event.collection).await?);
-        Ok(())
-    })
-    .await?;
-    Ok(exchange.take())
+    let event =
+        CollectionRequestEvent { ctx: req.ctx(Map::new()), collection, ext: no_ext() };
+    let answered = req.through(what.hook(req.app().hooks()), event, move |event| async move {
+        Ok(what.run(&event.ctx, &event.collection).await?)
+    });
+    Ok(answered.await?)
 }
 
 async fn view(req: &mut Req) -> Result<Response> {
@@ -253,11 +232,7 @@ async fn import_all(req: &mut Req) -> Result<Response> {
     }
     let failed = ApiError::wrap_400("Failed to import collections.");
     let ctx = req.ctx(Map::new());
-    let hook = &ctx.app.hooks().collections_import_request;
-    if hook.is_empty() {
-        Box::pin(collections::import(&ctx, &items, delete_missing)).await.map_err(failed)?;
-        return Ok(Response::no_content());
-    }
+    let hook = &req.app().hooks().collections_import_request;
     let items = items
         .into_iter()
         .map(|item| match item {
@@ -265,23 +240,18 @@ async fn import_all(req: &mut Req) -> Result<Response> {
             _ => Map::new(),
         })
         .collect();
-    let exchange = req.exchange();
     let event = CollectionsImportEvent {
-        ctx: ctx.clone(),
+        ctx,
         collections: Slot::new(items),
         delete_missing,
-        ext: exchange.clone(),
+        ext: no_ext(),
     };
-    let answer = exchange.clone();
-    hook.trigger(event, move |event| async move {
-        let items: Vec<Value> = event.collections.get().into_iter().map(Value::Object).collect();
+    let answered = req.through(hook, event, move |event| async move {
+        let items: Vec<Value> = event.take(|event| &event.collections).into_iter().map(Value::Object).collect();
         Box::pin(collections::import(&event.ctx, &items, delete_missing)).await?;
-        answer.respond(Response::no_content());
-        Ok(())
-    })
-    .await
-    .map_err(failed)?;
-    Ok(exchange.take())
+        Ok(Response::no_content())
+    });
+    answered.await.map_err(failed)
 }
 
 async fn scaffolds(req: &mut Req) -> Result<Response> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use engine::{
     auth::{self, token::TokenType},
     ctx::{Caller, Ctx},
-    event::{FileDownloadEvent, FileTokenEvent},
+    event::{FileDownloadEvent, FileTokenEvent, no_ext},
     files::{
         self, Storage,
         image::{DEFAULT_SIZE, Format, Size},
@@ -39,28 +39,19 @@ async fn token(req: &mut Req) -> Result<Response> {
     let record = guard::signed_in(req)?.0;
     let token =
         auth::new_file_token(&record).map_err(|error| ApiError::internal(error.to_string()))?;
-    let answer = |token: &str| Response::of(200, &json!({ "token": token }));
     let ctx = req.ctx(Map::new());
-    let collection = record.collection().clone();
-    let hook = &ctx.app.hooks().file_token_request;
-    if !hook.has_for(|tag| tag == collection.name || tag == collection.id) {
-        return answer(&token);
-    }
-    let exchange = req.exchange();
+    let hook = &req.app().hooks().file_token_request;
     let event = FileTokenEvent {
-        ctx: ctx.clone(),
-        collection,
+        ctx,
+        collection: record.collection().clone(),
         record: record.as_ref().clone().into(),
         token: Slot::new(token),
-        ext: exchange.clone(),
+        ext: no_ext(),
     };
-    let out = exchange.clone();
-    hook.trigger(event, move |event| async move {
-        out.respond(answer(&event.token.get())?);
-        Ok(())
-    })
-    .await?;
-    Ok(exchange.take())
+    let answered = req.through(hook, event, |event| async move {
+        Ok(Response::of(200, &json!({ "token": event.token.get() }))?)
+    });
+    Ok(answered.await?)
 }
 
 async fn download(req: &mut Req) -> Result<Response> {
@@ -71,7 +62,7 @@ async fn download(req: &mut Req) -> Result<Response> {
     let hidden = |error: engine::Error| ApiError::not_found("").with_detail(error.to_string());
     let located = file::locate(&ctx, &collection, &id, &name).await.map_err(hidden)?;
     if located.protected {
-        let ctx = ctx.with_caller(bearer(req, &ctx).await);
+        let ctx = ctx.with_caller(bearer(req).await);
         if !file::may_read(&ctx, &located.record).await.map_err(hidden)? {
             return Err(ApiError::not_found("").with_detail("no access to the protected file"));
         }
@@ -84,10 +75,6 @@ async fn download(req: &mut Req) -> Result<Response> {
     let attachment = query::boolean(req.query().get("download").as_deref()).unwrap_or(false);
     let download = Download { place, key: chosen.key, name: chosen.name, attachment };
     let hook = &ctx.app.hooks().file_download_request;
-    if !hook.has_for(|tag| tag == collection.name || tag == collection.id) {
-        return Ok(vary(download.answer(&req.head).await?, chosen.varies));
-    }
-    let exchange = req.exchange();
     let event = FileDownloadEvent {
         ctx: ctx.clone(),
         collection,
@@ -96,27 +83,25 @@ async fn download(req: &mut Req) -> Result<Response> {
         served_path: Slot::new(download.key.clone()),
         served_name: Slot::new(download.name.clone()),
         thumb_error: chosen.error,
-        ext: exchange.clone(),
+        ext: no_ext(),
     };
-    let (out, head) = (exchange.clone(), req.head.clone());
-    hook.trigger(event, move |event| async move {
+    let head = req.head.clone();
+    let answered = req.through(hook, event, move |event| async move {
         let (key, name) = (event.served_path.get(), event.served_name.get());
         let download = Download { key, name, ..download };
-        out.respond(vary(download.answer(&head).await?, chosen.varies));
-        Ok(())
-    })
-    .await?;
-    Ok(exchange.take())
+        Ok(vary(download.answer(&head).await?, chosen.varies))
+    });
+    Ok(answered.await?)
 }
 
 /// The owner of the `token` parameter: the only thing that counts for protected files.
-async fn bearer(req: &Req, ctx: &Ctx) -> Caller {
+async fn bearer(req: &Req) -> Caller {
     let query = req.query();
     let token = query.get("token").unwrap_or_default();
     if token.is_empty() {
         return Caller::Guest;
     }
-    let system = Ctx::system(&ctx.app);
+    let system = req.system();
     let found = match auth::find_by_token(&system, &token, &[TokenType::File]).await {
         Ok(found) => found,
         Err(error) => {
@@ -125,7 +110,7 @@ async fn bearer(req: &Req, ctx: &Ctx) -> Caller {
         }
     };
     let caller = Caller::of(found.map(|found| found.record));
-    if caller.is_superuser() && check_superuser_ip(req).await.is_err() {
+    if caller.is_superuser() && check_superuser_ip(req.app(), &req.head).await.is_err() {
         return Caller::Guest;
     }
     caller

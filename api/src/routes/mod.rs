@@ -21,6 +21,9 @@ macro_rules! routes {
     };
 }
 
+mod precondition;
+mod text_place;
+
 routes! {
     health,
     metrics,
@@ -49,6 +52,14 @@ routes! {
     auth_email_change,
     settings_test_email,
     explain,
+    trials,
+    descriptions,
+    preferences,
+    bulk,
+    export,
+    language,
+    system,
+    realtime_clients,
     realtime,
     files,
     settings_s3,
@@ -92,8 +103,7 @@ pub(crate) fn unknown(_: &mut Req) -> BoxFuture<'_, Result<Response>> {
 
 /// The collection in the path.
 pub(crate) fn collection_of(req: &Req) -> Result<Arc<Loaded>> {
-    let found = req.app().snapshot().find(&req.param("collection")).cloned();
-    found.ok_or_else(|| ApiError::not_found("Missing collection context."))
+    req.named_collection().ok_or_else(|| ApiError::not_found("Missing collection context."))
 }
 
 /// The `query` of a superuser's console request: required, at most 5000 characters.

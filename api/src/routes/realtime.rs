@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use engine::{
-    Error, FieldError, FieldErrors,
+    FieldError, FieldErrors,
     ctx::Ctx,
-    event::{RealtimeConnectEvent, RealtimeSubscribeEvent},
+    event::{RealtimeConnectEvent, RealtimeSubscribeEvent, no_ext},
     hook::Slot,
     realtime::Client,
 };
@@ -70,7 +70,7 @@ async fn hooked_connect(
         client: client.clone(),
         idle_timeout: Slot::new(limits.idle),
         max_timeout: Slot::new(limits.max),
-        ext: exchange.clone(),
+        ext: exchange.clone().into(),
     };
     let ext = exchange.clone();
     let task = tokio::spawn(async move {
@@ -162,33 +162,19 @@ async fn subscribe(req: &mut Req) -> Result<Response> {
     }
     // what was written before this request is judged for what the client was before it
     req.app().realtime().settled().await;
-    if req.app().hooks().realtime_subscribe_request.is_empty() {
-        client.set_auth(req.caller.record().cloned());
-        client.set_subscriptions(&form.topics);
-        return Ok(Response::no_content());
-    }
-    hooked_subscribe(req, client, form.topics).await
-}
-
-async fn hooked_subscribe(req: &Req, client: Arc<Client>, topics: Vec<String>) -> Result<Response> {
-    let ctx = req.ctx(Map::new());
-    let app = ctx.app.clone();
-    let exchange = req.exchange();
+    let hook = &req.app().hooks().realtime_subscribe_request;
     let event = RealtimeSubscribeEvent {
-        ctx,
-        client: client.clone(),
-        subscriptions: Slot::new(topics),
-        ext: exchange.clone(),
+        ctx: req.ctx(Map::new()),
+        client,
+        subscriptions: Slot::new(form.topics),
+        ext: no_ext(),
     };
-    let answer = exchange.clone();
-    let done = app.hooks().realtime_subscribe_request.trigger(event, move |event| async move {
-        client.set_auth(event.ctx.caller.record().cloned());
-        client.set_subscriptions(&event.subscriptions.get());
-        answer.respond(Response::no_content());
-        Ok::<(), Error>(())
+    let answered = req.through(hook, event, |event| async move {
+        event.client.set_auth(event.ctx.caller.record().cloned());
+        event.subscriptions.with(|topics| event.client.set_subscriptions(topics));
+        Ok(Response::no_content())
     });
-    done.await?;
-    Ok(exchange.take())
+    Ok(answered.await?)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::{
 
 use engine::{
     ctx::Ctx,
-    event::{RecordRequestEvent, RecordsListEvent},
+    event::{RecordRequestEvent, RecordsListEvent, no_ext},
     hook::Slot,
     record::{RecordRef, enrich, expand::Paths, read::ListPage},
     schema::Loaded,
@@ -48,37 +48,28 @@ pub(crate) async fn list(
     guessing: bool,
 ) -> Result<Response> {
     let none = page.records.is_empty();
-    let hook = &ctx.app.hooks().records_list_request;
-    let response = if hook.has_for(|tag| tag == collection.name || tag == collection.id) {
-        let exchange = req.exchange();
-        let event = RecordsListEvent {
-            ctx: ctx.clone(),
-            collection: collection.clone(),
-            page: page.page,
-            per_page: page.per_page,
-            total_items: page.total_items,
-            total_pages: page.total_pages(),
-            records: Slot::new(page.records),
-            ext: exchange.clone(),
-        };
-        let answer = exchange.clone();
-        hook.trigger(event, move |event| async move {
-            let page = ListPage {
-                records: event.records.get(),
-                page: event.page,
-                per_page: event.per_page,
-                total_items: event.total_items,
-            };
-            enrich(&event.ctx, &event.collection, &page.records, &expand).await?;
-            answer.respond(Response::json(200, page.to_json()));
-            Ok(())
-        })
-        .await?;
-        exchange.take()
-    } else {
-        enrich(&ctx, &collection, &page.records, &expand).await?;
-        Response::json(200, page.to_json())
+    let hook = &req.app().hooks().records_list_request;
+    let event = RecordsListEvent {
+        ctx,
+        collection: collection.clone(),
+        page: page.page,
+        per_page: page.per_page,
+        total_items: page.total_items,
+        total_pages: page.total_pages(),
+        records: Slot::new(page.records),
+        ext: no_ext(),
     };
+    let answered = req.through(hook, event, move |event| async move {
+        let page = ListPage {
+            records: event.records.get(),
+            page: event.page,
+            per_page: event.per_page,
+            total_items: event.total_items,
+        };
+        enrich(&event.ctx, &event.collection, &page.records, &expand).await?;
+        Ok(Response::json(200, page.to_json()))
+    });
+    let response = answered.await?;
     if none && guessing {
         slow_down(req, &collection).await;
     }
@@ -93,23 +84,11 @@ pub(crate) async fn view(
     record: RecordRef,
     expand: Paths,
 ) -> Result<Response> {
-    let hook = &ctx.app.hooks().record_view_request;
-    if !hook.has_for(|tag| tag == collection.name || tag == collection.id) {
-        return render(&ctx, &collection, &record, &expand).await;
-    }
-    let exchange = req.exchange();
-    let event = RecordRequestEvent {
-        ctx: ctx.clone(),
-        collection,
-        record: Slot::new(record),
-        ext: exchange.clone(),
-    };
-    let answer = exchange.clone();
-    hook.trigger(event, move |event| async move {
-        let record = event.record.get();
-        answer.respond(render(&event.ctx, &event.collection, &record, &expand).await?);
-        Ok(())
-    })
-    .await?;
-    Ok(exchange.take())
+    let hook = &req.app().hooks().record_view_request;
+    let event =
+        RecordRequestEvent { ctx, collection, record: Slot::new(record), ext: no_ext() };
+    let answered = req.through(hook, event, move |event| async move {
+        Ok(render(&event.ctx, &event.collection, &event.record.get(), &expand).await?)
+    });
+    Ok(answered.await?)
 }

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use engine::{
     Error,
     ctx::Ctx,
-    event::RecordRequestEvent,
+    event::{RecordRequestEvent, no_ext},
     hook::{BoxFuture, Hook, Slot},
     record::{
         self, Draft, RecordRef, Submission, delete,
@@ -27,7 +27,7 @@ use crate::{
     rate_limit,
     request::{Exchange, Req},
     response::Response,
-    routes::{collection_of, h, record_events},
+    routes::{collection_of, h, precondition, record_events},
 };
 
 pub(crate) const ROUTES: &[Row] = &[
@@ -42,7 +42,7 @@ pub(crate) const ROUTES: &[Row] = &[
     Row::new("DELETE /api/collections/{collection}/records/{id}", h!(remove)).rate(Rate::Handler),
 ];
 
-const LOCKED: &str = "Only superusers can perform this action.";
+pub(crate) const LOCKED: &str = "Only superusers can perform this action.";
 
 /// What a write does.
 #[derive(Debug, Clone)]
@@ -151,7 +151,7 @@ async fn list(req: &mut Req) -> Result<Response> {
 }
 
 /// Clients may not filter by what only rules should see: a plain substring test, as the reference does it.
-fn no_request_data(text: &str) -> Result<()> {
+pub(crate) fn no_request_data(text: &str) -> Result<()> {
     for name in ["@collection.", "@request."] {
         if text.contains(name) {
             return Err(ApiError::forbidden(format!("Only superusers can filter by {name}")));
@@ -220,6 +220,13 @@ async fn write_route(req: &mut Req, what: Write) -> Result<Response> {
     let exchange = req.exchange();
     let expand = expand_of(req.query());
     let call = Call { ctx, collection, submission, expand, exchange };
+    let wanted = match &what {
+        Write::Update { .. } => precondition::of(&req.head.headers)?,
+        Write::Create | Write::Delete { .. } => None,
+    };
+    if let (Write::Update { id }, Some(wanted)) = (&what, wanted) {
+        return precondition::update(call, id.clone(), wanted).await;
+    }
     let (response, _) = write(call, what, None).await?;
     Ok(response)
 }
@@ -254,30 +261,24 @@ pub(crate) async fn proceed(
 ) -> Result<(Response, Option<Then>)> {
     let Call { ctx, collection, expand, exchange, .. } = call;
     let hook = what.hook(&ctx);
-    if !hook.has_for(|tag| tag == collection.name || tag == collection.id) {
+    if !hook.is_bound_to(&*collection) {
         return Ok((finish(&ctx, &collection, step, &what, &expand).await?, then));
     }
-    let event = RecordRequestEvent {
-        ctx: ctx.clone(),
-        collection: collection.clone(),
-        record: Slot::new(step.record().clone()),
-        ext: exchange.clone(),
-    };
-    let answer = exchange.clone();
-    let what_inside = what.clone();
-    hook.trigger(event, move |event| async move {
+    let record = Slot::new(step.record().clone());
+    let event =
+        RecordRequestEvent { ctx: ctx.clone(), collection, record, ext: no_ext() };
+    let inside = what.clone();
+    let answered = exchange.through(hook, event, move |event| async move {
         let mut step = step;
         step.set_record(event.record.get());
-        let response = finish(&event.ctx, &event.collection, step, &what_inside, &expand).await?;
-        answer.respond(response);
-        match then {
-            Some(then) => then(event.ctx.clone()).await,
-            None => Ok(()),
+        let response = finish(&event.ctx, &event.collection, step, &inside, &expand).await?;
+        if let Some(then) = then {
+            then(event.ctx.clone()).await?;
         }
-    })
-    .await
-    .map_err(|error| ApiError::wrap(400, what.failed(), error))?;
-    Ok((exchange.take(), None))
+        Ok(response)
+    });
+    let response = answered.await.map_err(|error| ApiError::wrap(400, what.failed(), error))?;
+    Ok((response, None))
 }
 
 /// A write that passed its rule.
@@ -323,6 +324,18 @@ pub(crate) async fn prepare(call: &Call, what: &Write) -> Result<Step> {
     })
 }
 
+/// Why a write that passed its rule failed.
+pub(crate) fn refused(what: &Write, error: Error) -> ApiError {
+    match error {
+        // Somebody's write took the row out of the rule in the meantime: as if it had come first.
+        Error::Refused { locked: false } if !matches!(what, Write::Create) => {
+            ApiError::not_found("")
+        }
+        Error::Message(text) => ApiError::bad_request(text),
+        other => ApiError::wrap(400, what.failed(), other),
+    }
+}
+
 async fn finish(
     ctx: &Ctx,
     collection: &Arc<Loaded>,
@@ -330,14 +343,7 @@ async fn finish(
     what: &Write,
     expand: &Paths,
 ) -> Result<Response> {
-    let failed = |error| match error {
-        // Somebody's write took the row out of the rule in the meantime: as if it had come first.
-        Error::Refused { locked: false } if !matches!(what, Write::Create) => {
-            ApiError::not_found("")
-        }
-        Error::Message(text) => ApiError::bad_request(text),
-        other => ApiError::wrap(400, what.failed(), other),
-    };
+    let failed = |error| refused(what, error);
     match step {
         Step::Save(draft) => {
             draft.commit(ctx).await.map_err(failed)?;

@@ -1,7 +1,7 @@
 //! `GET` and `PATCH /api/settings`. Source: spec server-settings-operations §3.1–§3.3.
 
 use engine::{
-    event::{SettingsListEvent, SettingsUpdateEvent},
+    event::{SettingsListEvent, SettingsUpdateEvent, no_ext},
     hook::Slot,
     settings::Settings,
     settings_ops,
@@ -30,22 +30,14 @@ async fn show(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;
     let settings = Settings::clone(&req.app().settings());
     let hook = &req.app().hooks().settings_list_request;
-    if hook.is_empty() {
-        return Ok(render(&settings));
-    }
-    let exchange = req.exchange();
     let event = SettingsListEvent {
         ctx: req.ctx(Map::new()),
         settings: Slot::new(settings),
-        ext: exchange.clone(),
+        ext: no_ext(),
     };
-    let answer = exchange.clone();
-    hook.trigger(event, move |event| async move {
-        answer.respond(event.settings.with(|settings| render(settings)));
-        Ok(())
-    })
-    .await?;
-    Ok(exchange.take())
+    let answered = req
+        .through(hook, event, |event| async move { Ok(event.settings.with(|new| render(new))) });
+    Ok(answered.await?)
 }
 
 async fn update(req: &mut Req) -> Result<Response> {
@@ -63,19 +55,10 @@ async fn update(req: &mut Req) -> Result<Response> {
     let failed = ApiError::wrap_400("An error occurred while saving the new settings.");
     let ctx = req.ctx(Map::new());
     let hook = &req.app().hooks().settings_update_request;
-    if hook.is_empty() {
-        settings_ops::save(&ctx, new).await.map_err(failed)?;
-        return Ok(render(&ctx.app.settings()));
-    }
-    let exchange = req.exchange();
-    let event = SettingsUpdateEvent { ctx, old, new: Slot::new(new), ext: exchange.clone() };
-    let answer = exchange.clone();
-    hook.trigger(event, move |event| async move {
+    let event = SettingsUpdateEvent { ctx, old, new: Slot::new(new), ext: no_ext() };
+    let answered = req.through(hook, event, |event| async move {
         settings_ops::save(&event.ctx, event.new.get()).await?;
-        answer.respond(render(&event.ctx.app.settings()));
-        Ok(())
-    })
-    .await
-    .map_err(failed)?;
-    Ok(exchange.take())
+        Ok(render(&event.ctx.app.settings()))
+    });
+    answered.await.map_err(failed)
 }

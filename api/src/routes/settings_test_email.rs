@@ -27,7 +27,7 @@ async fn send(req: &mut Req) -> Result<Response> {
     if name.is_empty() {
         DEFAULT_COLLECTION.clone_into(&mut name);
     }
-    let collection = req.app().schema().find(&name).filter(|c| c.is_auth()).cloned();
+    let collection = req.schema().find(&name).filter(|c| c.is_auth()).cloned();
     let mut errors = FieldErrors::default();
     if let Some(error) = needed_email(&email) {
         errors.set("email", error);

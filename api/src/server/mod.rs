@@ -171,10 +171,8 @@ async fn secure(
         () = shared.ends.stop.cancelled() => return,
     };
     match accepted {
-        Ok(Some(stream)) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
-            Box::pin(shared.http2(stream, clock, remote)).await;
-        }
-        Ok(Some(stream)) => shared.http1(stream, clock, remote).await,
+        Ok(Some((stream, true))) => Box::pin(shared.http2(stream, clock, remote)).await,
+        Ok(Some((stream, false))) => shared.http1(stream, clock, remote).await,
         Ok(None) => {}
         Err(error) => tracing::debug!(%error, "TLS handshake failed"),
     }

@@ -1,11 +1,16 @@
 // Every screen: route, title, place in the rail, loader. A new screen is one file and one line here.
 import type { Component } from 'svelte';
 
-export interface PageDef { path: string; title: string; icon?: string; rail?: 'top' | 'bottom'; load: () => Promise<{ default: Component }> }
+/** `phone`: also in the bottom bar of a phone; the others are in its account menu. */
+export interface PageDef { path: string; title: string; icon?: string; rail?: 'top' | 'bottom'; phone?: boolean; load: () => Promise<{ default: Component }> }
 
 export const pages: PageDef[] = [
-  { path: '/collections', title: 'Data', icon: 'data', rail: 'top', load: () => import('../pages/records/Data.svelte') },
-  { path: '/logs', title: 'Logs', icon: 'logs', rail: 'top', load: () => import('../pages/logs/Logs.svelte') },
-  { path: '/settings', title: 'Settings', icon: 'settings', rail: 'bottom', load: () => import('../pages/settings/Settings.svelte') },
+  { path: '/collections', title: 'Data', icon: 'data', rail: 'top', phone: true, load: () => import('../pages/records/Data.svelte') },
+  { path: '/overview', title: 'Schema', icon: 'relation', rail: 'top', load: () => import('../pages/overview/Overview.svelte') },
+  { path: '/api', title: 'API', icon: 'json', rail: 'top', load: () => import('../pages/api/Api.svelte') },
+  { path: '/logs', title: 'Logs', icon: 'logs', rail: 'top', phone: true, load: () => import('../pages/logs/Logs.svelte') },
+  { path: '/realtime', title: 'Realtime', icon: 'realtime', rail: 'top', load: () => import('../pages/realtime/Realtime.svelte') },
+  { path: '/metrics', title: 'Metrics', icon: 'chart', rail: 'top', load: () => import('../pages/metrics/Metrics.svelte') },
+  { path: '/settings', title: 'Settings', icon: 'settings', rail: 'bottom', phone: true, load: () => import('../pages/settings/Settings.svelte') },
 ];
 export const pageFor = (path: string): PageDef | undefined => pages.find((p) => path === p.path || path.startsWith(`${p.path}/`));

@@ -39,6 +39,32 @@ check('T1 install: link, errors at their fields, signed in, used link', async ()
   } finally { await browser.close(); front.close(); await s.stop(); }
 }, { own: true });
 
+check('T1 install from a backup: restored, ends at the login', async () => {
+  const first = await startServer();
+  const s = await startServer({ superuser: false });
+  const front = await serve({ server: s.url });
+  const browser = await launch();
+  try {
+    const { token } = await api(first.url, 'POST', '/api/collections/_superusers/auth-with-password', { identity: email, password });
+    await api(first.url, 'POST', '/api/collections', { name: 'from_backup', type: 'base', fields: [{ name: 'title', type: 'text' }] }, token);
+    await api(first.url, 'POST', '/api/backups', { name: 'start.zip' }, token);
+    const file = (await api(first.url, 'POST', '/api/files/token', undefined, token)).token;
+    const zip = Buffer.from(await (await fetch(`${first.url}/api/backups/start.zip?token=${file}`)).arrayBuffer());
+    let link;
+    for (let i = 0; i < 100 && !link; i++) { link = /\/_\/(#\/pbinstall\/[\w.-]+)/.exec(s.log())?.[1]; if (!link) await new Promise((go) => setTimeout(go, 100)); }
+    assert.ok(link, 'no link printed');
+    const app = await App.open(browser, front.url, { auth: false }), p = app.page;
+    await app.fresh(link);
+    await p.setInputFiles('[type=file]', { name: 'start.zip', mimeType: 'application/zip', buffer: zip });
+    await p.locator('dialog .btn.fill').click();
+    await p.waitForSelector('[name=identity]', { timeout: 60_000 });
+    await p.fill('[name=identity]', email);
+    await p.fill('[name=password]', password);
+    await p.keyboard.press('Enter');
+    await p.waitForSelector('.side >> text=from_backup');
+  } finally { await browser.close(); front.close(); await first.stop(); await s.stop(); }
+}, { own: true });
+
 check('T2 login: wrong password, then the route of back', async (app, p) => {
   await app.fresh('#/settings/mail');
   await p.waitForSelector('[name=password]');
@@ -84,6 +110,20 @@ check('T3 T4 T7 second factor, reset and confirm links by mail', async () => {
     await p.fill('[name=code]', code);
     await p.keyboard.press('Enter');
     await p.waitForSelector('nav[aria-label=Collections]');
+    // the second factor's session is over: back to step 1, with the reason
+    const late = await App.open(browser, front.url, { auth: false });
+    const before = mail.mails.length;
+    await late.fresh('#/login');
+    await late.page.fill('[name=identity]', email);
+    await late.page.fill('[name=password]', password);
+    await late.page.keyboard.press('Enter');
+    await late.page.waitForSelector('[name=code]');
+    const lateMail = await mail.next(before), lateCode = />\s*(\d{8})\s*</.exec(lateMail)?.[1] ?? /\b(\d{8})\b/.exec(lateMail)[1];
+    for (const x of (await admin.api('GET', '/api/collections/_mfas/records')).items) await admin.api('DELETE', `/api/collections/_mfas/records/${x.id}`);
+    await late.page.fill('[name=code]', lateCode);
+    await late.page.keyboard.press('Enter');
+    await late.page.waitForSelector('text=has expired');
+    await late.page.waitForSelector('text=Step 1 of 2');
     // id and code of the command line
     const cli = await App.open(browser, front.url, { auth: false });
     await cli.fresh('#/login');
@@ -201,7 +241,7 @@ check('T58 scheme: switch without reload, in all tabs, right at the first paint'
 });
 
 check('T65 every URL opens directly, as superuser and as guest', async (app, p) => {
-  const paths = ['/', '/collections', '/superusers', '/logs', '/settings', ...['application', 'mail', 'storage', 'backups', 'crons', 'export-collections', 'import-collections', 'sql', 'rate-limits', 'proxy', 'batch', 'superuser-ips', 'logs', 'shortcuts', 'appearance'].map((s) => `/settings/${s}`), '/nonsense'];
+  const paths = ['/', '/collections', '/superusers', '/logs', '/settings', '/overview/erd', '/overview/rules', '/overview/stats', '/api', '/api/posts/create', '/api/-/types', '/realtime', '/metrics', ...['application', 'mail', 'storage', 'backups', 'crons', 'export-collections', 'import-collections', 'sql', 'rate-limits', 'proxy', 'batch', 'superuser-ips', 'logs', 'shortcuts', 'appearance'].map((s) => `/settings/${s}`), '/nonsense'];
   for (const x of paths) { await app.fresh(`#${x}`); await p.waitForSelector('h1, .empty'); }
   for (const x of ['/login', '/collections?collectionId=posts&recordId=new']) { await app.fresh(`#${x}`); await p.waitForSelector('h1'); }
   assert.match(p.url(), /collection/);

@@ -184,7 +184,7 @@ impl<'p> Walk<'p> {
                 let named = is_table(node) && self.number('n', alias);
                 if named {
                     self.push(".");
-                    self.push(self.row_id_of(node));
+                    self.push_row_id(node);
                 }
                 named
             }
@@ -216,6 +216,7 @@ impl<'p> Walk<'p> {
             self.push(word);
             let needed = match last {
                 Last::Insertion => true,
+                _ if self.plan.base.tie_break.is_some() => true,
                 _ => {
                     walks_index(&lowered.test)
                         || self.plan.nodes.len() > 1 && !self.follows_index(lowered)

@@ -43,7 +43,12 @@ pub(crate) fn json_items(items: &[Value]) -> String {
 }
 
 /// Which words must be there, in the syntax of an index: alternatives of words.
-pub(crate) fn words(alternatives: &[Vec<String>], quote: &str, and: &str, or: &str) -> String {
+pub(crate) fn wanted_words(
+    alternatives: &[Vec<String>],
+    quote: &str,
+    and: &str,
+    or: &str,
+) -> String {
     let one = |words: &Vec<String>| {
         let words: Vec<String> = words.iter().map(|w| format!("{quote}{w}{quote}")).collect();
         format!("({})", words.join(and))

@@ -13,7 +13,7 @@ use super::{
 
 impl Walk<'_> {
     /// A condition; `nested`: it stands beside others.
-    pub(crate) fn test(&mut self, test: &Test<'_>, nested: bool) {
+    pub fn test(&mut self, test: &Test<'_>, nested: bool) {
         match test {
             Test::Const(value) => self.truth(*value),
             Test::All(parts) => self.list(parts, " AND ", false),
@@ -162,7 +162,7 @@ impl Walk<'_> {
     }
 
     /// A condition on bound rows (inside `:changed`).
-    pub(crate) fn cond(&mut self, cond: &Cond) {
+    pub fn cond(&mut self, cond: &Cond) {
         match cond {
             Cond::Const(value) => self.truth(*value),
             Cond::And(parts) | Cond::Or(parts) => {

@@ -5,7 +5,6 @@
 use std::fmt::Write;
 
 use filter_lang::{
-    civil::wire_text,
     plan::{Node, NodeId, NodeKind, Plan},
     schema::{Collection, CollectionKind},
     semijoin::{Lowered, Row, Seen, Test},
@@ -53,10 +52,12 @@ impl<'p> Walk<'p> {
         self.spell
     }
 
+    /// Writes a piece of text as it is.
     pub fn push(&mut self, text: &str) {
         self.text.push_str(text);
     }
 
+    /// Writes a name in quotes.
     pub fn ident(&mut self, name: &str) {
         push_ident(&mut self.text, name);
     }
@@ -79,6 +80,14 @@ impl<'p> Walk<'p> {
         self.push(if value { "TRUE" } else { "FALSE" });
     }
 
+    /// The plan that is being written.
+    #[must_use]
+    pub fn plan(&self) -> &'p Plan {
+        self.plan
+    }
+
+    /// A node of the plan.
+    #[must_use]
     pub fn node(&self, id: NodeId) -> &'p Node {
         self.plan.node(id)
     }
@@ -123,10 +132,18 @@ impl<'p> Walk<'p> {
     /// What orders the base rows by insertion.
     pub fn row_id(&mut self) {
         self.push("b.");
-        self.push(self.row_id_of(self.node(NodeId::BASE)));
+        self.push_row_id(self.node(NodeId::BASE));
     }
 
-    pub(super) fn row_id_of(&self, node: &Node) -> &'static str {
+    pub(super) fn push_row_id(&mut self, node: &Node) {
+        let collection = node.collection.as_deref();
+        if let Some(column) = collection.and_then(|c| c.tie_break.as_deref()) {
+            return self.ident(column);
+        }
+        self.push(self.own_row_id(node));
+    }
+
+    fn own_row_id(&self, node: &Node) -> &'static str {
         let fields = node.collection.iter().flat_map(|c| &c.fields);
         let is_column = |name: &str| fields.clone().any(|f| f.name.eq_ignore_ascii_case(name));
         self.spell.row_id(&is_column).unwrap_or("\"id\"")
@@ -217,11 +234,6 @@ impl<'p> Walk<'p> {
     pub(super) fn release(&mut self, mark: (usize, usize)) {
         self.left.truncate(mark.0);
         self.right.truncate(mark.1);
-    }
-
-    /// The clock of the plan as a time value of `strftime`.
-    pub fn now(&self) -> Value {
-        Value::Text(wire_text(self.plan.now_ms).into())
     }
 }
 

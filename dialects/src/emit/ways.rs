@@ -23,6 +23,7 @@ pub(super) fn sorts_by_scan(lowered: &Lowered<'_>) -> bool {
 /// the ids so that it need not sort for that. Where an index finds the rows, it follows that one (measured on 0.40.6).
 pub(super) fn lists_by_id(plan: &Plan, test: &Test<'_>) -> bool {
     plan.joined
+        && plan.base.tie_break.is_none()
         && plan.sort.is_empty()
         && plan.base.kind != CollectionKind::View
         && !index_finds(plan, test)

@@ -100,6 +100,10 @@ pub struct Catalog {
     pub has_index: &'static str,
     /// See [`crate::catalog::index_columns`].
     pub index_columns: &'static str,
+    /// Name, bytes of rows and bytes of indexes of every table.
+    pub sizes: &'static str,
+    /// The version of the database, as it says it.
+    pub version: &'static str,
 }
 
 /// Statements over the system tables; parameters in the order of the documentation.
@@ -111,6 +115,8 @@ pub struct System {
     pub params_value: &'static str,
     /// Inserts or replaces a `_params` row: id, plain JSON, now.
     pub save_params_plain: &'static str,
+    /// Makes a `_params` row with an empty object where there is none; in a transaction it is then kept from others.
+    pub hold_params: &'static str,
     /// Inserts or replaces a `_params` row: id, text, now.
     pub save_params_text: &'static str,
     /// Names of the applied migrations in applied order.

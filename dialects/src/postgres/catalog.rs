@@ -31,6 +31,10 @@ pub(super) const CATALOG: Catalog = Catalog {
          AND indexname NOT LIKE '%\\_pkey' ORDER BY 1",
     has_index: r#"SELECT indexname::text AS name, tablename::text AS "table" FROM pg_catalog.pg_indexes
  WHERE schemaname = current_schema() AND lower(indexname::text) = lower($1::text) LIMIT 1"#,
+    sizes: "SELECT c.relname::text, pg_table_size(c.oid)::bigint, pg_indexes_size(c.oid)::bigint \
+            FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace \
+            WHERE c.relkind IN ('r', 'p') AND n.nspname = current_schema()",
+    version: "SELECT current_setting('server_version')",
     index_columns: r#"SELECT trim(BOTH '"' FROM regexp_replace(pg_get_indexdef(c.oid, k.n::int, true), '^lower\(\(?("?[^")]+"?)\)?(::text)?\)$', '\1')) AS "column"
  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace s ON s.oid = c.relnamespace
  JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid
@@ -42,6 +46,7 @@ pub(super) const SYSTEM: System = System {
     collections: r#"SELECT "id","system","type","name","fields","indexes","listRule","viewRule","createRule","updateRule","deleteRule","options","created","updated" FROM "_collections" ORDER BY _rowid_"#,
     params_value: r#"SELECT CASE jsonb_typeof("value") WHEN 'string' THEN "value" #>> '{}' ELSE "value"::text END FROM "_params" WHERE "id" = $1"#,
     save_params_plain: r#"INSERT INTO "_params" ("id","value","created","updated") VALUES ($1, $2::jsonb, $3::text, $3::text) ON CONFLICT ("id") DO UPDATE SET "value" = excluded."value", "updated" = excluded."updated""#,
+    hold_params: r#"INSERT INTO "_params" ("id","value","created","updated") VALUES ($1, '{}'::jsonb, $2::text, $2::text) ON CONFLICT ("id") DO UPDATE SET "updated" = excluded."updated""#,
     save_params_text: r#"INSERT INTO "_params" ("id","value","created","updated") VALUES ($1, to_jsonb($2::text), $3::text, $3::text) ON CONFLICT ("id") DO UPDATE SET "value" = excluded."value", "updated" = excluded."updated""#,
     migrations: r#"SELECT "file" FROM "_migrations" ORDER BY "applied", "file" COLLATE "C""#,
 };

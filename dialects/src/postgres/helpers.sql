@@ -1,4 +1,4 @@
--- Helper functions of the PostgreSQL texts; version 3 (dialects::POSTGRES_HELPERS_VERSION).
+-- Helper functions of the PostgreSQL texts; version 4 (dialects::POSTGRES_HELPERS_VERSION).
 -- They reproduce SQLite's value model where PostgreSQL has no native counterpart
 -- (spec filter-language §3.3, §3.4, §5, §6.4). Every statement is safe to repeat.
 
@@ -113,7 +113,7 @@ BEGIN
   END IF;
   RETURN NULL;
 EXCEPTION WHEN numeric_value_out_of_range THEN
-  RETURN CASE WHEN v ~ '[eE]-' THEN 0 WHEN v ~ '^\s*-' THEN '-Infinity' ELSE 'Infinity' END;
+  RETURN CASE WHEN v ~ '[eE]-' THEN 0::double precision WHEN v ~ '^\s*-' THEN '-Infinity' ELSE 'Infinity' END;
 END $$;
 
 -- A scalar after conversion to a number, where it is text that reads as one.
@@ -217,8 +217,25 @@ RETURNS double precision LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 DECLARE c double precision;
 BEGIN
   IF GREATEST(abs(lon_a), abs(lat_a), abs(lon_b), abs(lat_b)) >= 'Infinity' THEN RETURN NULL; END IF;
+  -- What is next to nothing would be an error in a product.
+  IF abs(lon_a) < 1e-150 THEN lon_a := 0; END IF;
+  IF abs(lat_a) < 1e-150 THEN lat_a := 0; END IF;
+  IF abs(lon_b) < 1e-150 THEN lon_b := 0; END IF;
+  IF abs(lat_b) < 1e-150 THEN lat_b := 0; END IF;
   c := cos(radians(lat_a)) * cos(radians(lat_b)) * cos(radians(lon_b) - radians(lon_a)) + sin(radians(lat_a)) * sin(radians(lat_b));
   RETURN CASE WHEN lon_a = lon_b AND lat_a = lat_b THEN 0 ELSE 6371 * acos(LEAST(1, GREATEST(-1, c))) END;
+END $$;
+
+-- One operation on two numbers; NULL where a double cannot hold the result.
+CREATE OR REPLACE FUNCTION pb_calc(op text, a double precision, b double precision) RETURNS double precision
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+DECLARE r double precision;
+BEGIN
+  r := CASE op WHEN '+' THEN a + b WHEN '-' THEN a - b WHEN '*' THEN a * b WHEN '/' THEN a / NULLIF(b, 0) END;
+  RETURN CASE WHEN abs(r) < 'Infinity' THEN r END;
+EXCEPTION WHEN numeric_value_out_of_range THEN
+  -- What is too small for a double is 0, what is too large is none.
+  RETURN CASE WHEN (op = '*' AND LEAST(abs(a), abs(b)) < 1) OR (op = '/' AND abs(a) < abs(b)) THEN 0 END;
 END $$;
 
 -- Milliseconds of a Julian day count at the start of a proleptic Gregorian date.
@@ -447,7 +464,7 @@ CREATE OR REPLACE FUNCTION pb_julian_text(jd bigint) RETURNS text LANGUAGE sql I
   SELECT regexp_replace(regexp_replace(round((jd / 86400000.0)::numeric, 9)::text, '(\.\d*?)0+$', '\1'), '\.$', '')
 $$;
 
--- Full-text search; the meaning, the separators and the cased letters are those of filter-lang/src/func/fts.rs.
+-- Full-text search; the meaning, the separators and the cased letters are those of filter-lang/src/prim/words.rs.
 
 -- The words of a text, each between blanks.
 CREATE OR REPLACE FUNCTION pb_words(v text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$

@@ -4,6 +4,7 @@ pub mod catalog;
 mod contents;
 mod fault;
 mod full_text;
+mod helpers;
 mod names;
 mod spell;
 pub mod transfer;
@@ -11,6 +12,7 @@ pub mod transfer;
 use std::borrow::Cow;
 
 pub use fault::fault;
+pub use helpers::{HELPERS, HELPERS_VERSION, helpers_for};
 pub use names::text;
 
 use crate::{
@@ -19,13 +21,6 @@ use crate::{
     quote::ident,
     sql::Sql,
 };
-
-/// Version of [`HELPERS`]; reinstall them when the stored mark differs.
-pub const HELPERS_VERSION: u32 = 3;
-
-/// `CREATE OR REPLACE FUNCTION` statements that texts rely on (`pb_…`). Run as one simple query,
-/// in the schema of the tables, before any other statement of this crate.
-pub const HELPERS: &str = concat!(include_str!("helpers.sql"), include_str!("helpers_views.sql"));
 
 impl Dialect {
     /// PostgreSQL 14 and later.

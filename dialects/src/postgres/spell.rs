@@ -3,8 +3,8 @@
 
 use filter_lang::{
     form::{self, EqForm, LikeForm, Side},
-    func::{Func, fts},
     plan::{Expr, JsonSeg, Literal, NodeId, NodeKind, Op, RowMode},
+    prim::{Prim, Type, words},
     schema::{Class, CollectionKind},
     semijoin::{Holds, Row, is_list},
     value::{Affinity, Value, real_text},
@@ -14,7 +14,7 @@ use super::{Postgres, contents, full_text::indexed};
 use crate::{
     emit::{
         Alias, Half, Part, Spell, Walk,
-        shared::{json_items, plain_text, words},
+        shared::{json_items, plain_text, wanted_words},
     },
     quote::{ident, json_list, push_literal},
 };
@@ -168,8 +168,8 @@ impl Spell for Postgres {
         let columns = w.text.split_off(start);
         w.push(&indexed(&columns.split('\n').collect::<Vec<_>>()));
         w.push(" @@ (");
-        let alternatives = fts::needed(query).unwrap_or_default();
-        let query = words(&alternatives, "'", " & ", " | ");
+        let alternatives = words::needed(query).unwrap_or_default();
+        let query = wanted_words(&alternatives, "'", " & ", " | ");
         self.value(w, &Value::from(format!("{query} | '*'")));
         w.push(")::tsquery");
     }
@@ -311,8 +311,11 @@ impl Spell for Postgres {
     fn linked(&self, w: &mut Walk<'_>, column: &str, multiple: bool, parents: Value) {
         let table = ident(&w.plan.base.name);
         let name = format!("x.{}", ident(column));
-        let order =
-            if w.plan.base.kind == CollectionKind::View { "" } else { " ORDER BY x._rowid_" };
+        let order = match &w.plan.base.tie_break {
+            _ if w.plan.base.kind == CollectionKind::View => String::new(),
+            Some(column) => format!(" ORDER BY x.{}", ident(column)),
+            None => " ORDER BY x._rowid_".to_owned(),
+        };
         w.push("jsonb_array_elements_text((");
         w.param(parents);
         w.push("::text)::jsonb) AS p(value) CROSS JOIN LATERAL (SELECT x.\"id\" FROM ");
@@ -320,7 +323,7 @@ impl Spell for Postgres {
         w.push(" AS x WHERE ");
         w.push(&name);
         w.push(if multiple { " @> to_jsonb(p.value)" } else { " = p.value" });
-        w.push(order);
+        w.push(&order);
         w.push(" LIMIT 1000) AS k JOIN ");
         w.push(&table);
         w.push(" AS b ON b.\"id\" = k.\"id\"");
@@ -624,11 +627,11 @@ impl Postgres {
                 w.cond(cond);
                 w.push(" THEN 1 ELSE 0 END)");
             }
-            Expr::Call { func, args } => match func {
-                Func::GeoDistance => self.distance(w, args, half),
-                Func::Strftime => self.strftime(w, args, half),
-                Func::Fts => self.search(w, args, half),
+            Expr::Call { func, args } => match func.as_prim() {
+                Some(prim) => self.apply(w, prim, args, half),
+                None => self.expr(w, &func.lower(args, w.plan.now_ms), half),
             },
+            Expr::Apply { prim, args } => self.apply(w, *prim, args, half),
         }
     }
 
@@ -700,26 +703,42 @@ impl Postgres {
         }
     }
 
-    fn distance(&self, w: &mut Walk<'_>, args: &[Expr], half: Half) {
-        w.push("pb_geo_distance(");
+    /// Helper functions, over numbers or over texts.
+    fn apply(&self, w: &mut Walk<'_>, prim: Prim, args: &[Expr], half: Half) {
+        let numeric = match prim {
+            Prim::Calc(operation) => {
+                w.push("pb_calc('");
+                w.push(operation.sign());
+                w.push("', ");
+                true
+            }
+            Prim::Distance => {
+                w.push("pb_geo_distance(");
+                true
+            }
+            Prim::FormatTime => {
+                w.push("pb_strftime(");
+                false
+            }
+            Prim::HasWords => {
+                w.push("pb_fts(");
+                false
+            }
+        };
         for (at, arg) in args.iter().enumerate() {
             w.push(if at > 0 { ", " } else { "" });
-            self.degrees(w, arg, half);
+            if numeric {
+                self.number(w, arg, half);
+            } else {
+                let kind = kind(w, arg);
+                self.text(w, Term { expr: Some(arg), kind, affinity: Affinity::None, half });
+            }
         }
         w.push(")");
     }
 
-    fn search(&self, w: &mut Walk<'_>, args: &[Expr], half: Half) {
-        w.push("pb_fts(");
-        for (at, arg) in args.iter().enumerate() {
-            w.push(if at > 0 { ", " } else { "" });
-            let kind = kind(w, arg);
-            self.text(w, Term { expr: Some(arg), kind, affinity: Affinity::None, half });
-        }
-        w.push(")");
-    }
-
-    fn degrees(&self, w: &mut Walk<'_>, arg: &Expr, half: Half) {
+    /// A double, NULL for text that does not read as one.
+    fn number(&self, w: &mut Walk<'_>, arg: &Expr, half: Half) {
         let (head, tail) = match kind(w, arg) {
             Kind::Text => ("pb_float(", ")"),
             Kind::Dyn => ("pb_float(pb_text(", "))"),
@@ -729,24 +748,6 @@ impl Postgres {
         w.push(head);
         self.expr(w, arg, half);
         w.push(tail);
-    }
-
-    fn strftime(&self, w: &mut Walk<'_>, args: &[Expr], half: Half) {
-        w.push("pb_strftime(");
-        let now = Expr::Bound(w.now());
-        let is_now =
-            |e: &Expr| matches!(e, Expr::Bound(Value::Text(t)) if t.eq_ignore_ascii_case("now"));
-        for at in 0..args.len().max(2) {
-            w.push(if at > 0 { ", " } else { "" });
-            let arg = match args.get(at) {
-                Some(arg) if at == 1 && is_now(arg) => &now,
-                Some(arg) => arg,
-                None => &now,
-            };
-            let kind = kind(w, arg);
-            self.text(w, Term { expr: Some(arg), kind, affinity: Affinity::None, half });
-        }
-        w.push(")");
     }
 }
 
@@ -815,11 +816,16 @@ fn kind(w: &Walk<'_>, expr: &Expr) -> Kind {
             _ => Kind::Dyn,
         },
         Expr::Lower(_) => Kind::Text,
-        Expr::Call { func, .. } => match func {
-            Func::GeoDistance => Kind::Real,
-            Func::Strftime => Kind::Text,
-            Func::Fts => Kind::Int,
-        },
+        Expr::Call { func, .. } => kind_of(func.returns()),
+        Expr::Apply { prim, .. } => kind_of(prim.returns()),
+    }
+}
+
+fn kind_of(ty: Type) -> Kind {
+    match ty {
+        Type::Text => Kind::Text,
+        Type::Real => Kind::Real,
+        Type::Truth => Kind::Int,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Full-text indexes: an FTS5 table without content of its own, a table that numbers the rows (row ids change in a VACUUM),
 //! and triggers that use nothing but what every SQLite with FTS5 has, so that other programs can write the table.
 
-use filter_lang::func::fts;
+use filter_lang::prim::words;
 
 use crate::{full_text::full_text_name, quote::tick};
 
@@ -29,7 +29,7 @@ pub(super) fn create(collection_id: &str, table: &str, columns: &[&str]) -> Vec<
         )
     };
     let listed: Vec<String> = columns.iter().map(|c| tick(c)).collect();
-    let newer = fts::NEWER.iter().flat_map(|(a, b)| (*a..=*b).filter_map(char::from_u32));
+    let newer = words::NEWER.iter().flat_map(|(a, b)| (*a..=*b).filter_map(char::from_u32));
     vec![
         format!("CREATE TABLE {ids} (n INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL)"),
         format!(

@@ -9,6 +9,11 @@ pub mod transfer;
 
 use std::borrow::Cow;
 
+use filter_lang::{
+    prim::{Arg, Arithmetic, Prim},
+    value::Value,
+};
+
 pub use fault::fault;
 pub use row_id::is_row_id;
 
@@ -18,13 +23,31 @@ use crate::{
     sql::Sql,
 };
 
-/// The scalar function that texts with `fts` call: [`filter_lang::func::fts::matches`] of the first argument
-/// and the others. Connections register it.
-pub const SEARCH: &str = "pb_fts";
+/// A scalar function that texts may call and SQLite does not have.
+#[derive(Debug, Clone, Copy)]
+pub struct Function {
+    /// Its name in SQL.
+    pub name: &'static str,
+    /// How many arguments it takes; -1: any number.
+    pub args: i32,
+    /// What it computes.
+    pub call: fn(&[Arg<'_>]) -> Value,
+}
 
-/// The scalar function that texts with `geoDistance` call: [`filter_lang::func::geo_distance::distance`] of four
-/// numbers, NULL where one is none. Connections register it.
-pub const DISTANCE: &str = "pb_geo_distance";
+/// What a connection registers before it runs texts of this crate, as deterministic functions.
+pub const FUNCTIONS: &[Function] = &[
+    Function { name: "pb_fts", args: -1, call: |args| Prim::HasWords.eval(args, 0) },
+    Function { name: "pb_geo_distance", args: 4, call: |args| Prim::Distance.eval(args, 0) },
+    Function {
+        name: "pb_calc",
+        args: 3,
+        call: |args| {
+            let [sign, numbers @ ..] = args else { return Value::Null };
+            let operation = sign.text().and_then(|sign| Arithmetic::of(&sign));
+            operation.map_or(Value::Null, |operation| Prim::Calc(operation).eval(numbers, 0))
+        },
+    },
+];
 
 impl Dialect {
     /// SQLite, the default store.

@@ -4,18 +4,18 @@
 
 use filter_lang::{
     form::{self, EqForm, LikeForm, Side},
-    func::{Func, fts},
     plan::{Expr, JsonSeg, Literal, NodeId, NodeKind, Op, RowMode},
+    prim::{Prim, words},
     schema::Class,
     semijoin::{Holds, Row, What, is_list},
     value::{Affinity, Value},
 };
 
-use super::{DISTANCE, SEARCH, Sqlite, row_id};
+use super::{Sqlite, row_id};
 use crate::{
     emit::{
         Alias, Half, Part, Spell, Walk,
-        shared::{json_items, plain_text, words},
+        shared::{json_items, plain_text, wanted_words},
     },
     full_text::full_text_name,
     quote::{ident, json_list, push_json_text, push_literal},
@@ -87,8 +87,8 @@ impl Spell for Sqlite {
         w.push(&format!(
             " IN (SELECT k.\"id\" FROM {index} AS f JOIN {ids} AS k ON k.\"n\" = f.rowid WHERE f.{index} MATCH "
         ));
-        let alternatives = fts::needed(query).unwrap_or_default();
-        w.param(Value::from(words(&alternatives, "\"", " AND ", " OR ")));
+        let alternatives = words::needed(query).unwrap_or_default();
+        w.param(Value::from(wanted_words(&alternatives, "\"", " AND ", " OR ")));
         w.push(")");
     }
 
@@ -356,37 +356,40 @@ impl Sqlite {
                 w.cond(cond);
                 w.push(" THEN 1 ELSE 0 END)");
             }
-            Expr::Call { func, args } => match func {
-                Func::GeoDistance => self.distance(w, args, half),
-                Func::Strftime => self.strftime(w, args, half),
-                Func::Fts => self.search(w, args, half),
+            Expr::Call { func, args } => match func.as_prim() {
+                Some(prim) => self.apply(w, prim, args, half),
+                None => self.expr(w, &func.lower(args, w.plan.now_ms), half),
             },
+            Expr::Apply { prim, args } => self.apply(w, *prim, args, half),
         }
     }
 
-    /// The registered function of [`DISTANCE`].
-    fn distance(&self, w: &mut Walk<'_>, args: &[Expr], half: Half) {
-        w.push(DISTANCE);
+    /// Registered functions ([`crate::sqlite::FUNCTIONS`]), but for times.
+    fn apply(&self, w: &mut Walk<'_>, prim: Prim, args: &[Expr], half: Half) {
+        match prim {
+            Prim::FormatTime => return self.format_time(w, args, half),
+            Prim::Calc(operation) => {
+                w.push("pb_calc('");
+                w.push(operation.sign());
+                w.push("', ");
+            }
+            Prim::Distance => w.push("pb_geo_distance("),
+            Prim::HasWords => w.push("pb_fts("),
+        }
         self.arguments(w, args, half);
-    }
-
-    /// The registered function of [`SEARCH`]: the query, then the texts.
-    fn search(&self, w: &mut Walk<'_>, args: &[Expr], half: Half) {
-        w.push(SEARCH);
-        self.arguments(w, args, half);
+        w.push(")");
     }
 
     fn arguments(&self, w: &mut Walk<'_>, args: &[Expr], half: Half) {
         for (at, arg) in args.iter().enumerate() {
-            w.push(if at == 0 { "(" } else { ", " });
+            w.push(if at == 0 { "" } else { ", " });
             self.expr(w, arg, half);
         }
-        w.push(")");
     }
 
     /// SQLite's conversions between zones forget that a value is no time at all; so each is asked for only after what
     /// stands before it has been found to be one.
-    fn strftime(&self, w: &mut Walk<'_>, args: &[Expr], half: Half) {
+    fn format_time(&self, w: &mut Walk<'_>, args: &[Expr], half: Half) {
         let zones = (2..args.len()).filter(|at| {
             matches!(&args[*at], Expr::Bound(Value::Text(name))
             if name.eq_ignore_ascii_case("utc") || name.eq_ignore_ascii_case("localtime"))
@@ -394,37 +397,17 @@ impl Sqlite {
         let mut is_guarded = false;
         for at in zones {
             w.push(if is_guarded { " AND " } else { "(CASE WHEN " });
-            self.call_strftime(w, &args[..at], half);
-            w.push(" IS NOT NULL");
+            w.push("strftime(");
+            self.arguments(w, &args[..at], half);
+            w.push(") IS NOT NULL");
             is_guarded = true;
         }
         if is_guarded {
             w.push(" THEN ");
         }
-        self.call_strftime(w, args, half);
-        if is_guarded {
-            w.push(" END)");
-        }
-    }
-
-    fn call_strftime(&self, w: &mut Walk<'_>, args: &[Expr], half: Half) {
         w.push("strftime(");
-        for (at, arg) in args.iter().enumerate() {
-            if at > 0 {
-                w.push(", ");
-            }
-            match arg {
-                Expr::Bound(Value::Text(text)) if at == 1 && text.eq_ignore_ascii_case("now") => {
-                    w.param(w.now());
-                }
-                arg => self.expr(w, arg, half),
-            }
-        }
-        if args.len() == 1 {
-            w.push(", ");
-            w.param(w.now());
-        }
-        w.push(")");
+        self.arguments(w, args, half);
+        w.push(if is_guarded { ") END)" } else { ")" });
     }
 }
 

@@ -141,6 +141,7 @@ fn in_expr(expr: &Expr, seen: &mut BTreeSet<String>) {
         }
         Expr::Changed(_) => ":changed",
         Expr::Call { func, .. } => func.name(),
+        Expr::Apply { .. } => "primitive",
     };
     seen.insert(format!("expr {name}"));
 }

@@ -58,15 +58,15 @@ impl Gen<'_> {
 
     fn comparison(&mut self, at: &Arc<Collection>) -> String {
         if self.rng.chance(8) {
-            let search = self.search(at);
+            let call = self.test(at);
             let rest = *self.rng.pick(&[
                 "= true", "= true", "= true", "= true", "?= true", "?= true", "= 1", "!= true",
                 "= false", "?= false", "> 0", "~ 1", "= b", "= u",
             ]);
-            self.seen.insert(format!("fts {rest}"));
+            self.seen.insert(format!("test {rest}"));
             return match self.rng.below(8) {
-                0 if rest.starts_with('=') => format!("{} = {search}", &rest[2..]),
-                _ => format!("{search} {rest}"),
+                0 if rest.starts_with('=') => format!("{} = {call}", &rest[2..]),
+                _ => format!("{call} {rest}"),
             };
         }
         if self.rng.chance(12) {

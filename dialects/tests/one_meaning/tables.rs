@@ -3,10 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use dialects::Value;
-use filter_lang::{
-    schema::{Class, Collection, CollectionKind, Field},
-    value::Affinity,
-};
+use filter_lang::schema::{Class, Collection, CollectionKind, Field};
 
 use crate::{
     rng::Rng,
@@ -43,18 +40,6 @@ pub(crate) fn tables(rng: &mut Rng) -> Memory {
     Memory { tables: tables.collect() }
 }
 
-fn field(name: &str, class: Class) -> Field {
-    let affinity = match class {
-        Class::Number | Class::Bool | Class::Json | Class::GeoPoint => Affinity::Num,
-        _ => Affinity::Text,
-    };
-    Field { name: name.into(), class, hidden: false, multiple: false, target: None, affinity }
-}
-
-fn many(field: Field) -> Field {
-    Field { multiple: true, affinity: Affinity::Num, ..field }
-}
-
 fn collection_id(name: &str) -> String {
     format!("{name}_id")
 }
@@ -68,7 +53,8 @@ fn schema(rng: &mut Rng) -> Vec<Collection> {
                 "watch" => CollectionKind::View,
                 _ => CollectionKind::Base,
             };
-            let target = |rng: &mut Rng| Some(collection_id(NAMES[rng.below(5)]));
+            let field = |name: &str, class| Field::new(name, class);
+            let target = |rng: &mut Rng| collection_id(NAMES[rng.below(5)]);
             let mut fields = vec![
                 field("id", Class::Text),
                 field("t", Class::Text),
@@ -78,14 +64,14 @@ fn schema(rng: &mut Rng) -> Vec<Collection> {
                 field("b", Class::Bool),
                 field("d", Class::Text),
                 field("s", Class::Select),
-                many(field("sm", Class::Select)),
-                many(field("fm", Class::File)),
+                field("sm", Class::Select).several(),
+                field("fm", Class::File).several(),
                 field("j", Class::Json),
                 field("g", Class::GeoPoint),
-                Field { target: target(rng), ..field("r", Class::Relation) },
-                Field { target: target(rng), ..field("q", Class::Relation) },
-                many(Field { target: target(rng), ..field("rm", Class::Relation) }),
-                Field { hidden: true, ..field("secret", Class::Text) },
+                field("r", Class::Relation).to(target(rng)),
+                field("q", Class::Relation).to(target(rng)),
+                field("rm", Class::Relation).to(target(rng)).several(),
+                field("secret", Class::Text).hidden(),
             ];
             if kind == CollectionKind::Auth {
                 fields.push(field("email", Class::Text));
@@ -101,24 +87,20 @@ fn schema(rng: &mut Rng) -> Vec<Collection> {
                     (*rng.pick(&["r.t != 'x'", "sm:each ?= 'a'", "rm.n > 0 || t = ''"])).into(),
                 ),
             };
-            Collection {
-                id: collection_id(name),
-                name: (*name).into(),
-                kind,
-                list_rule,
-                fields,
-                unique_fields: if rng.chance(50) { vec!["q".into()] } else { Vec::new() },
-                indexed_fields: if rng.chance(50) {
-                    vec!["r".into(), "t".into()]
-                } else {
-                    Vec::new()
-                },
-                full_text: match rng.below(3) {
-                    _ if kind == CollectionKind::View => Vec::new(),
-                    0 => Vec::new(),
-                    1 => vec!["t".into()],
-                    _ => vec!["u".into(), "t".into()],
-                },
+            let mut table =
+                Collection::new(*name).id(collection_id(name)).kind(kind).with_all(fields);
+            table.list_rule = list_rule;
+            if rng.chance(50) {
+                table = table.unique("q");
+            }
+            if rng.chance(50) {
+                table = table.index("r").index("t");
+            }
+            match rng.below(3) {
+                _ if kind == CollectionKind::View => table,
+                0 => table,
+                1 => table.full_text(["t"]),
+                _ => table.full_text(["u", "t"]),
             }
         })
         .collect()

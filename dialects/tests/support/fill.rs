@@ -1,9 +1,8 @@
 //! In-memory tables loaded into a database.
 
-use dialects::{Dialect, Value, ddl, ddl::ColumnType, statement};
+use dialects::{Arg, Dialect, Value, ddl, ddl::ColumnType, statement};
 use filter_lang::{
     Row,
-    func::{fts, geo_distance},
     schema::{Class, Collection, CollectionKind, Field},
     value::Affinity,
 };
@@ -19,8 +18,7 @@ use super::{
 pub(crate) fn sqlite(memory: &Memory) -> rusqlite::Connection {
     let db = rusqlite::Connection::open_in_memory().unwrap();
     db.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).unwrap();
-    register_search(&db);
-    register_distance(&db);
+    register(&db);
     for (collection, rows) in &memory.tables {
         let columns: Vec<String> = collection
             .fields
@@ -123,41 +121,30 @@ pub(crate) fn full_text(collection: &Collection, d: Dialect) -> Vec<String> {
     ddl::create_full_text(d, &collection.id, &collection.name, &columns)
 }
 
-/// The function that searches call, as a store registers it.
-fn register_search(db: &rusqlite::Connection) {
+/// What texts of this crate may call, as a store registers it.
+fn register(db: &rusqlite::Connection) {
+    use rusqlite::types::{ToSqlOutput, Value as Stored, ValueRef};
     let flags = rusqlite::functions::FunctionFlags::SQLITE_UTF8;
-    db.create_scalar_function(dialects::SQLITE_SEARCH, -1, flags, |ctx| {
-        let texts: Vec<String> = (0..ctx.len())
-            .map(|at| match ctx.get_raw(at) {
-                rusqlite::types::ValueRef::Null => String::new(),
-                rusqlite::types::ValueRef::Integer(n) => n.to_string(),
-                rusqlite::types::ValueRef::Real(n) => filter_lang::value::real_text(n),
-                rusqlite::types::ValueRef::Text(text) | rusqlite::types::ValueRef::Blob(text) => {
-                    String::from_utf8_lossy(text).into_owned()
+    for function in dialects::SQLITE_FUNCTIONS {
+        db.create_scalar_function(function.name, function.args, flags, |ctx| {
+            let arg = |at: usize| match ctx.get_raw(at) {
+                ValueRef::Null => Arg::Null,
+                ValueRef::Integer(number) => Arg::Int(number),
+                ValueRef::Real(number) => Arg::Real(number),
+                ValueRef::Text(text) | ValueRef::Blob(text) => {
+                    Arg::Text(String::from_utf8_lossy(text))
                 }
-            })
-            .collect();
-        Ok(fts::matches(&texts[0], texts[1..].iter().map(String::as_str)))
-    })
-    .unwrap();
-}
-
-/// The function that distances call, as a store registers it.
-fn register_distance(db: &rusqlite::Connection) {
-    let flags = rusqlite::functions::FunctionFlags::SQLITE_UTF8;
-    db.create_scalar_function(dialects::SQLITE_DISTANCE, 4, flags, |ctx| {
-        let degrees = |at: usize| match ctx.get_raw(at) {
-            rusqlite::types::ValueRef::Null | rusqlite::types::ValueRef::Blob(_) => None,
-            rusqlite::types::ValueRef::Integer(n) => Value::Int(n).number(),
-            rusqlite::types::ValueRef::Real(n) => Some(n),
-            rusqlite::types::ValueRef::Text(text) => {
-                Value::from(&*String::from_utf8_lossy(text)).number()
-            }
-        };
-        let point = |at: usize| degrees(at).zip(degrees(at + 1));
-        Ok(point(0).zip(point(2)).and_then(|(a, b)| geo_distance::distance(a, b)))
-    })
-    .unwrap();
+            };
+            let args: Vec<Arg<'_>> = (0..ctx.len()).map(arg).collect();
+            Ok(ToSqlOutput::Owned(match (function.call)(&args) {
+                Value::Null => Stored::Null,
+                Value::Int(number) => Stored::Integer(number),
+                Value::Real(number) => Stored::Real(number),
+                Value::Text(text) => Stored::Text(text.to_string()),
+            }))
+        })
+        .unwrap();
+    }
 }
 
 /// A row as a table holds it.

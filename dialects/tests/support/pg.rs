@@ -99,6 +99,15 @@ impl Server {
         })
     }
 
+    /// A connection to a database with nothing of ours; [`Self::wait`] runs it.
+    pub(crate) fn client(&self) -> Client {
+        self.try_connect().expect("connect")
+    }
+
+    pub(crate) fn wait<T>(&self, task: impl Future<Output = T>) -> T {
+        self.runtime.block_on(task)
+    }
+
     /// A connection with the helper functions installed.
     pub(crate) fn connect(&self) -> Db<'_> {
         let db = Db { client: self.try_connect().expect("connect"), runtime: &self.runtime };

@@ -6,7 +6,6 @@ pub mod image;
 pub mod local;
 mod places;
 pub mod s3;
-mod s3_http;
 pub mod storage;
 pub mod thumb;
 
@@ -21,7 +20,6 @@ use bytes::Bytes;
 pub use content_type as mime;
 pub use local::Local;
 pub use places::Files;
-pub use s3::S3;
 pub use storage::{Attributes, ByteStream, Entry, Labels, Source, Storage};
 pub use thumb::{ThumbLimits, Thumbs};
 

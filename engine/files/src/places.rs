@@ -10,7 +10,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 
-use super::{Attributes, Local, S3, Storage, Upload};
+use super::{Attributes, Local, Storage, Upload, s3};
 use model::settings;
 
 /// The places of an application. Cheap to clone.
@@ -48,7 +48,7 @@ impl Place {
             return;
         }
         let storage: Result<Arc<dyn Storage>, String> = if wanted.enabled {
-            S3::new(wanted).map(|s3| Arc::new(s3) as _).map_err(|e| e.to_string())
+            s3::open(wanted).map_err(|e| e.to_string())
         } else {
             Ok(Arc::new(Local::new(self.dir.clone())))
         };
@@ -69,7 +69,6 @@ impl Files {
         Self(Arc::new(Places { records, backups }))
     }
 
-    /// Follows the settings.
     /// Applies changed settings.
     pub fn configure(&self, settings: &settings::Settings) {
         self.0.records.configure(&settings.s3);

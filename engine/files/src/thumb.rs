@@ -132,6 +132,7 @@ impl Thumbs {
 impl Shop {
     async fn make(&self, place: &dyn Storage, wanted: Wanted) -> Result<(), String> {
         let text = |e: std::io::Error| e.to_string();
+        image::ready()?;
         if place.head(&wanted.thumb).await.map_err(text)?.is_some() {
             return Ok(());
         }

@@ -299,14 +299,7 @@ pub fn hex_color(text: &str) -> Check {
 /// An IP address or a CIDR subnet; empty is required elsewhere.
 #[must_use]
 pub fn ip_or_subnet(text: &str) -> Check {
-    let ok = match text.split_once('/') {
-        None => text.parse::<std::net::IpAddr>().is_ok(),
-        Some((ip, bits)) => match (ip.parse::<std::net::IpAddr>(), bits.parse::<u8>()) {
-            (Ok(std::net::IpAddr::V4(_)), Ok(bits)) => bits <= 32,
-            (Ok(std::net::IpAddr::V6(_)), Ok(bits)) => bits <= 128,
-            _ => false,
-        },
-    };
+    let ok = primitives::subnet::Subnet::parse(text).is_some();
     if text.is_empty() || ok {
         None
     } else {

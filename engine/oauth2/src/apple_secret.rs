@@ -2,15 +2,11 @@
 
 use std::fmt;
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use ring::{
-    rand::SystemRandom,
-    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair},
-};
 use rustls::pki_types::{PrivatePkcs8KeyDer, pem::PemObject};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use model::{FieldErrors, Result, check};
+use primitives::jwt::{self, Algorithm, EncodingKey};
 
 /// Six months, the longest that Apple accepts.
 const MAX_SECONDS: i64 = 15_777_000;
@@ -76,14 +72,9 @@ impl Form {
     /// # Errors
     /// [`BadKey`].
     pub fn secret(&self, now: i64) -> std::result::Result<String, BadKey> {
-        let random = SystemRandom::new();
         let der = PrivatePkcs8KeyDer::from_pem_slice(self.private_key.trim().as_bytes())
             .map_err(|_| BadKey)?;
-        let algorithm = &ECDSA_P256_SHA256_FIXED_SIGNING;
-        let key = EcdsaKeyPair::from_pkcs8(algorithm, der.secret_pkcs8_der(), &random)
-            .map_err(|_| BadKey)?;
-        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-        let header = json!({"alg": "ES256", "kid": self.key_id, "typ": "JWT"});
+        let key = EncodingKey::from_ec_der(der.secret_pkcs8_der());
         let claims = json!({
             "iss": self.team_id,
             "sub": self.client_id,
@@ -91,14 +82,14 @@ impl Form {
             "exp": now.saturating_add(self.duration),
             "iat": now,
         });
-        let signed = format!("{}.{}", part(&header), part(&claims));
-        let signature = key.sign(&random, signed.as_bytes()).map_err(|_| BadKey)?;
-        Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
+        jwt::sign(Algorithm::ES256, Some(&self.key_id), &claims, &key).map_err(|_| BadKey)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+
     use super::*;
 
     const KEY: &str = "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgJLPxTCz6vQCYlFJo\nJhoe10bDUcKsJVF2nX0vvHdatoOhRANCAAS2kLJZf1hFv6EZNgAiiBz6q7C1ZQqj\nsPqbCBVAn0r+kj3T/nIE/yL0hyMfs97a+5i2+xxilfmQ5SATg626vMue\n-----END PRIVATE KEY-----\n";

@@ -3,11 +3,13 @@
 //! RSA (PKCS #1 and PSS) and Ed25519 keys, as the reference; EC keys fail.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use ring::signature::{self, RsaParameters, RsaPublicKeyComponents, UnparsedPublicKey};
 use serde_json::{Map, Value};
 
 use super::Error;
-use primitives::token::{self, Claims};
+use primitives::{
+    jwt::{self, Algorithm, DecodingKey},
+    token::{self, Claims},
+};
 
 /// What an id token must satisfy.
 #[derive(Debug, Default)]
@@ -83,8 +85,7 @@ pub(super) fn check(
 /// Checks the signature against a key set; the clock is checked again, without leeway.
 pub(super) fn verify(text: &str, key_set: &Value) -> Result<(), Error> {
     let bad = Error::Answer("the signature of the id_token is not valid");
-    let Some((signed, signature)) = text.rsplit_once('.') else { return Err(bad) };
-    let header = signed.split('.').next().and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
+    let header = text.split('.').next().and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
     let header: Option<Map<String, Value>> = header.and_then(|h| serde_json::from_slice(&h).ok());
     let header = header.ok_or(Error::Answer("the id_token is malformed"))?;
     let kid = member(&header, "kid");
@@ -98,8 +99,7 @@ pub(super) fn verify(text: &str, key_set: &Value) -> Result<(), Error> {
     if algorithm != member(key, "alg") {
         return Err(Error::Answer("the id_token has another algorithm than its key"));
     }
-    let Ok(signature) = URL_SAFE_NO_PAD.decode(signature) else { return Err(bad) };
-    if !is_signed(key, algorithm, signed.as_bytes(), &signature) {
+    if !is_signed(text, algorithm, key) {
         return Err(bad);
     }
     claims_in_time(text, 0.0).map(|_| ())
@@ -109,37 +109,18 @@ fn member<'m>(map: &'m Map<String, Value>, key: &str) -> &'m str {
     map.get(key).and_then(Value::as_str).unwrap_or("")
 }
 
-fn is_signed(key: &Map<String, Value>, algorithm: &str, signed: &[u8], signature: &[u8]) -> bool {
+fn is_signed(text: &str, algorithm: &str, key: &Map<String, Value>) -> bool {
     let bytes = |name: &str| {
         let text = member(key, name).trim_end_matches('=');
         URL_SAFE_NO_PAD.decode(text).unwrap_or_default()
     };
-    match member(key, "kty") {
-        "RSA" => rsa(algorithm).is_some_and(|parameters| {
-            let (mut n, e) = (bytes("n"), bytes("e"));
-            // Leading zeros are allowed in key sets, but not in ring.
-            let zeros = n.iter().take_while(|byte| **byte == 0).count();
-            n.drain(..zeros);
-            RsaPublicKeyComponents { n, e }.verify(parameters, signed, signature).is_ok()
-        }),
-        "OKP" if member(key, "crv") == "Ed25519" && algorithm == "EdDSA" => {
-            let key = UnparsedPublicKey::new(&signature::ED25519, bytes("x"));
-            key.verify(signed, signature).is_ok()
-        }
-        _ => false,
-    }
-}
-
-fn rsa(algorithm: &str) -> Option<&'static RsaParameters> {
-    Some(match algorithm {
-        "RS256" => &signature::RSA_PKCS1_2048_8192_SHA256,
-        "RS384" => &signature::RSA_PKCS1_2048_8192_SHA384,
-        "RS512" => &signature::RSA_PKCS1_2048_8192_SHA512,
-        "PS256" => &signature::RSA_PSS_2048_8192_SHA256,
-        "PS384" => &signature::RSA_PSS_2048_8192_SHA384,
-        "PS512" => &signature::RSA_PSS_2048_8192_SHA512,
-        _ => return None,
-    })
+    let Ok(algorithm) = algorithm.parse::<Algorithm>() else { return false };
+    let key = match member(key, "kty") {
+        "RSA" => DecodingKey::from_rsa_raw_components(&bytes("n"), &bytes("e")),
+        "OKP" if member(key, "crv") == "Ed25519" => DecodingKey::from_ed_der(&bytes("x")),
+        _ => return false,
+    };
+    jwt::is_signed(text, algorithm, &key)
 }
 
 #[cfg(test)]
@@ -224,6 +205,36 @@ mod tests {
             String::new(),
         ] {
             assert!(verify(&bad, &set).is_err(), "{bad}");
+        }
+    }
+
+    /// Made with OpenSSL.
+    #[test]
+    fn signatures_of_rsa_keys() {
+        const N: &str = "9_RokSsP94CpfS2AVv5i5XEe9a4d5qZzthgGkSYRNQJDwgwu7ln7Cex8iVKrtFPfdxElh6516hOKBI03z55n4LiNHfkNpQQw23cO_ghtKxKxHqIlpIK08J8Ia7jvl8W2n-_4CzuLu-S0q7_tGr52M1BPrRaxfOOIQ2vfMqg05XjhEKvR8xSa6sQNElsjV8gFRu40NfsJu_UNTfUeYkXrwsy8hP0I2uV7gyrgTpc8-frE3xU-ZZ-cd0JgbZdOa6lwjyE9cUl-ahVaO1BMKZIk-kEUNqbAPObpPtaNopDVM5BEo_9wHzTdKJcW6kRLOO4iqpFVcNEelQDY0er4chC0Iw";
+        let tokens = [
+            (
+                "RS256",
+                "eyJhbGciOiJSUzI1NiIsImtpZCI6ImsifQ.e30.VBg1zo1j9bwXFSNZu1azsj3Obs11H-1uWnPgqcEPelEe8ayiizJhtuNFh9vVyEVo2DDc8sh8WaIV--qBydYRjn2rxc6sjx8Udm5gitBCKFGwHmpUhT-8AEVYjIQLPgF3zX8dFGrJ2SJvOAvFibmdk7RyH8O6dUfSHalwuXM7SD02bQ9NUMxqwt5oZmczor3n0-6o2MkkguT-pmrZClm90W4QCbCbwnk1GXnzzzRnriANYVR9T3dhDa_DpebsMvYjjkXVRJYlbupyVqGHlMezUgg19Xf7Gc4Ro5Biwcpk3Vs4urxV1YrdaDaMTc8RXLdqLpS5Hau05WkuxzE5da0M0Q",
+            ),
+            (
+                "PS384",
+                "eyJhbGciOiJQUzM4NCIsImtpZCI6ImsifQ.e30.j_8FElj8O3YFEXvQQWCyqHLSnxJJ1dM8fvLgy776-1MxRqP9ktY0ktg1SotnFJH0u2i1HBiV2NywkVluIoaYNfoylIOm0lapjlEWBbqh0o4qaqHd-yf58kXx4JO6NQCyQHXeVCyDpco-oasPVDZIMPM7NKJzNWugfwEqrFMc-iQKL9Y9OJkIidPiOlXaByp9eqAPkAsrrkfK6L-DkCkX-AqZzyzq7-3-p7DcyseySlAM-qU41LExvxTOo7wI7h_JQB1YdnD2ccY_26T6rLfuWXiLDjy4QRlt4P2Jf6rGjLiaWrghKfS9C5FMuL27ldgSNZ-Ua7GCkk0alcft6EOn6g",
+            ),
+        ];
+        let zero_first = URL_SAFE_NO_PAD.decode(N).map(|n| [&[0], &n[..]].concat()).unwrap();
+        for (alg, token) in tokens {
+            for (kty, n, ok) in [
+                ("RSA", N.to_owned(), true),
+                ("RSA", URL_SAFE_NO_PAD.encode(&zero_first) + "=", true),
+                ("RSA", N.replace('a', "b"), false),
+                ("RSA", String::new(), false),
+                ("oct", N.to_owned(), false),
+                ("EC", N.to_owned(), false),
+            ] {
+                let set = json!({"keys":[{"kid":"k","kty":kty,"alg":alg,"n":n,"e":"AQAB"}]});
+                assert_eq!(verify(token, &set).is_ok(), ok, "{alg} {kty} {n}");
+            }
         }
     }
 }

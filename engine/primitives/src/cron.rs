@@ -2,7 +2,7 @@
 //!
 //! Pure: must not know the clock or the jobs.
 
-use crate::time::Timestamp;
+use crate::time::{Civil, Timestamp};
 
 /// A parsed expression: which minutes, hours, days, months and weekdays are due, as bit sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,17 +29,8 @@ impl Moment {
     /// The minute of a time.
     #[must_use]
     pub fn of(time: Timestamp) -> Self {
-        let civil = jiff::Timestamp::from_millisecond(time.millis())
-            .unwrap_or(jiff::Timestamp::UNIX_EPOCH)
-            .to_zoned(jiff::tz::TimeZone::UTC);
-        let small = |n: i8| n.unsigned_abs();
-        Self {
-            minute: small(civil.minute()),
-            hour: small(civil.hour()),
-            day: small(civil.day()),
-            month: small(civil.month()),
-            weekday: small(civil.weekday().to_sunday_zero_offset()),
-        }
+        let Civil { month, day, hour, minute, weekday, .. } = time.civil();
+        Self { minute, hour, day, month, weekday }
     }
 }
 

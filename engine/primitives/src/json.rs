@@ -2,9 +2,8 @@
 //!
 //! Knows no records. Source: spec collections-and-fields §0.1, §0.3; records-files-realtime-batch §0; upstream-0.40 §1.
 
-mod raw;
-
 pub mod deep;
+pub mod raw;
 pub mod read;
 
 use std::borrow::Cow;

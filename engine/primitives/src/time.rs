@@ -10,6 +10,21 @@ use filter_lang::civil::{DAY_MS, civil_from_days, days_from_civil, is_leap};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
+/// A moment as calendars and clocks show it, in UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Civil {
+    pub year: i64,
+    /// 1–12
+    pub month: u8,
+    /// 1–31
+    pub day: u8,
+    pub hour: u8,
+    pub minute: u8,
+    pub second: u8,
+    /// 0–6, 0 is Sunday.
+    pub weekday: u8,
+}
+
 /// The present moment.
 #[must_use]
 pub fn now() -> Timestamp {
@@ -45,6 +60,24 @@ impl Timestamp {
     #[must_use]
     pub fn minus(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
+    }
+    /// The date and the time of day.
+    #[must_use]
+    pub fn civil(self) -> Civil {
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let small = |n: i64| n as u8;
+        let (days, rest) = (self.0.div_euclid(DAY_MS), self.0.rem_euclid(DAY_MS));
+        let (year, month, day) = civil_from_days(days);
+        Civil {
+            year,
+            month: small(month),
+            day: small(day),
+            hour: small(rest / 3_600_000),
+            minute: small(rest / 60_000 % 60),
+            second: small(rest / 1000 % 60),
+            // 1970 began on a Thursday
+            weekday: small((days + 4).rem_euclid(7)),
+        }
     }
     /// The wire text in a buffer; years outside 0–9999 are clamped.
     #[must_use]
@@ -110,6 +143,12 @@ pub fn parse(text: &str) -> Option<Timestamp> {
     let parsed = parse_wire(text)
         .or_else(|| LAYOUTS.iter().find_map(|layout| Scan::new(text).run(layout)))?;
     (parsed.0 != ZERO).then_some(parsed)
+}
+
+/// `2006-01-02T15:04:05.999Z`, or with an offset; `None` for the zero date and for what is no date.
+#[must_use]
+pub fn parse_rfc3339(text: &str) -> Option<Timestamp> {
+    Scan::new(text).run(RFC3339).filter(|parsed| parsed.0 != ZERO)
 }
 
 /// The wire's own form, without detours.
@@ -185,23 +224,25 @@ use Part::{
     Second, ShortYear, Text, Weekday, Year, ZColonOffset, ZOffset, Zone,
 };
 
+const RFC3339: &[Part] = &[
+    Year,
+    Text("-"),
+    Month,
+    Text("-"),
+    Day,
+    Text("T"),
+    Hour,
+    Text(":"),
+    Minute,
+    Text(":"),
+    Second,
+    ZColonOffset,
+];
+
 /// The accepted layouts, in order (spec §0.4).
 const LAYOUTS: &[&[Part]] = &[
     &[Year, Text("-"), Month, Text("-"), Day],
-    &[
-        Year,
-        Text("-"),
-        Month,
-        Text("-"),
-        Day,
-        Text("T"),
-        Hour,
-        Text(":"),
-        Minute,
-        Text(":"),
-        Second,
-        ZColonOffset,
-    ],
+    RFC3339,
     &[
         Year,
         Text("-"),
@@ -746,5 +787,34 @@ mod tests {
             assert_eq!(parse_wire(&stamp.to_string()), Some(stamp));
         }
         assert!(now().millis() > 1_600_000_000_000);
+    }
+
+    #[test]
+    fn rfc_3339() {
+        for (text, want) in [
+            ("2024-05-06T07:08:09Z", Some("2024-05-06 07:08:09.000Z")),
+            ("2024-05-06T07:08:09.12345+02:00", Some("2024-05-06 05:08:09.123Z")),
+            ("0001-01-01T00:00:00Z", None),
+            ("2024-05-06 07:08:09Z", None),
+            ("2024-05-06T07:08:09", None),
+            ("2024-02-30T07:08:09Z", None),
+            ("", None),
+        ] {
+            let found = parse_rfc3339(text).map(|time| time.to_string());
+            assert_eq!(found.as_deref(), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn civil_times() {
+        for (text, want) in [
+            ("1970-01-01 00:00:00.000Z", (1970, 1, 1, 0, 0, 0, 4)),
+            ("1969-12-31 23:59:59.999Z", (1969, 12, 31, 23, 59, 59, 3)),
+            ("2024-02-29 12:30:45.000Z", (2024, 2, 29, 12, 30, 45, 4)),
+        ] {
+            let c = parse(text).expect("a date").civil();
+            let found = (c.year, c.month, c.day, c.hour, c.minute, c.second, c.weekday);
+            assert_eq!(found, want, "{text}");
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::{fmt, sync::Arc};
 
 use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
 
-use crate::schema::Collection;
+use crate::{hook::Tagged as _, schema::Collection};
 
 /// A collection on its way through a save or delete. Clones share it; one lock per access, never held across an await.
 #[derive(Clone)]
@@ -75,8 +75,7 @@ impl CollectionRef {
     /// True if a tag of a hook means this collection.
     #[must_use]
     pub fn has_tag(&self, tag: &str) -> bool {
-        let collection = self.lock();
-        tag == collection.name || tag == collection.id
+        self.lock().is_tagged(tag)
     }
 
     pub(crate) fn mark_stored(&self) {

@@ -104,11 +104,16 @@ impl SubscriptionOptions {
 
 type MakeFacts = dyn Fn() -> RequestFacts + Send + Sync;
 
+/// The facts of a request, and what makes them.
+struct Source<F: ?Sized> {
+    facts: OnceLock<RequestFacts>,
+    make: F,
+}
+
 /// A request as rules see it. Facts are made on first use.
 pub struct RequestInfo {
     context: Cow<'static, str>,
-    make: Arc<MakeFacts>,
-    facts: Arc<OnceLock<RequestFacts>>,
+    source: Arc<Source<MakeFacts>>,
     method: Option<Cow<'static, str>>,
     body: Option<Arc<BTreeMap<String, Datum>>>,
     whole_auth: bool,
@@ -126,8 +131,7 @@ impl RequestInfo {
     pub fn lazy(make: impl Fn() -> RequestFacts + Send + Sync + 'static) -> Self {
         Self {
             context: Cow::Borrowed("default"),
-            make: Arc::new(make),
-            facts: Arc::default(),
+            source: Arc::new(Source { facts: OnceLock::new(), make }),
             method: None,
             body: None,
             whole_auth: false,
@@ -164,8 +168,7 @@ impl RequestInfo {
     fn derive(&self) -> Self {
         Self {
             context: self.context.clone(),
-            make: self.make.clone(),
-            facts: self.facts.clone(),
+            source: self.source.clone(),
             method: self.method.clone(),
             body: self.body.clone(),
             whole_auth: self.whole_auth,
@@ -180,7 +183,7 @@ impl RequestInfo {
     /// The raw facts.
     #[must_use]
     pub fn facts(&self) -> &RequestFacts {
-        self.facts.get_or_init(|| (self.make)())
+        self.source.facts.get_or_init(|| (self.source.make)())
     }
 
     /// The facts as expressions read them.
@@ -282,6 +285,28 @@ impl fmt::Debug for AfterQueue {
     }
 }
 
+/// The collections as a request sees them from its start to its end, whatever others change meanwhile. Clones share it:
+/// a change that the request makes itself is seen by all of it.
+#[derive(Debug, Clone)]
+pub struct Seen(Arc<Mutex<Arc<Snapshot>>>);
+
+impl Seen {
+    /// The collections at this moment.
+    #[must_use]
+    pub fn now(app: &App) -> Self {
+        Self(Arc::new(Mutex::new(app.schema())))
+    }
+    /// The collections.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.0.lock().clone()
+    }
+    /// Goes on with the collections as they are now: where the request itself has changed them, or is about to.
+    pub fn catch_up(&self, app: &App) {
+        *self.0.lock() = app.schema();
+    }
+}
+
 /// Everything an operation needs. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Ctx {
@@ -293,19 +318,25 @@ pub struct Ctx {
     pub caller: Caller,
     /// The request, `None` for programmatic use: then `@request.*` is NULL.
     pub request: Option<Arc<RequestInfo>>,
+    seen: Seen,
     after: Option<Arc<AfterQueue>>,
 }
 
 impl Ctx {
-    /// A request's context.
+    /// A context of its own, with the collections as they are now.
     #[must_use]
     pub fn new(app: &App, caller: Caller, request: Option<Arc<RequestInfo>>) -> Self {
+        Self::over(app, Seen::now(app), caller, request)
+    }
+    /// A context of a request that has begun: with the collections as it sees them.
+    #[must_use]
+    pub fn over(app: &App, seen: Seen, caller: Caller, request: Option<Arc<RequestInfo>>) -> Self {
         let mut db = app.db();
         if db.database().has_row_security() {
             let claims = claims_of(app, &caller, request.is_some());
             db = Db::Pool(db.database().for_claims(claims));
         }
-        Self { app: app.clone(), db, caller, request, after: None }
+        Self { app: app.clone(), db, caller, request, seen, after: None }
     }
     /// Code of the server itself: no request, nobody asks.
     #[must_use]
@@ -330,7 +361,7 @@ impl Ctx {
         let request = self.request.as_ref().map(|r| Arc::new(r.derive()));
         match &self.db {
             Db::Pool(database) => {
-                let ctx = Self::new(&self.app, caller, request);
+                let ctx = Self::over(&self.app, self.seen.clone(), caller, request);
                 match database.subject() {
                     Some(subject) => ctx.about(&subject),
                     None => ctx,
@@ -379,11 +410,24 @@ impl Ctx {
         })
     }
 
-    /// The collections as this operation sees them: with the uncommitted changes of its transaction.
+    /// The collections as this operation sees them: as they were when its request began, with what the request has
+    /// changed itself, and with the uncommitted changes of its transaction.
     #[must_use]
     pub fn snapshot(&self) -> Arc<Snapshot> {
         let changed = self.after.as_ref().and_then(|open| open.1.lock().clone());
-        changed.unwrap_or_else(|| self.app.schema())
+        changed.unwrap_or_else(|| self.seen.snapshot())
+    }
+    /// Goes on with the collections as they are now: who changes them works on what is stored. A transaction that has
+    /// changed them keeps what it sees.
+    pub(crate) fn catch_up(&self) {
+        self.seen.catch_up(&self.app);
+    }
+
+    /// The same over other collections than the stored ones: for looking at what would be, never for running it.
+    #[must_use]
+    pub fn with_schema(&self, snapshot: Arc<Snapshot>) -> Self {
+        let queue = AfterQueue(Mutex::default(), Mutex::new(Some(snapshot)), Mutex::default());
+        Self { after: Some(Arc::new(queue)), ..self.clone() }
     }
 
     /// Reads the collections again. Inside a transaction others see them after the commit.
@@ -394,7 +438,10 @@ impl Ctx {
         let snapshot = Arc::new(Snapshot::load(&self.db).await?);
         match &self.after {
             Some(open) => *open.1.lock() = Some(snapshot),
-            None => self.app.set_schema(snapshot),
+            None => {
+                self.app.set_schema(snapshot);
+                self.catch_up();
+            }
         }
         Ok(())
     }
@@ -488,6 +535,7 @@ impl Ctx {
         let seen = queue.1.lock().take();
         if let (Ok(_), Some(seen)) = (&done, seen) {
             self.app.settle_schema(seen).await;
+            self.catch_up();
         }
         let outcome = match &done {
             Ok(_) => Ok(()),

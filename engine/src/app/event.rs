@@ -2,27 +2,58 @@
 //!
 //! Request events are here too, but know no HTTP: whoever triggers them passes its request as [`Ext`].
 
-use std::{any::Any, sync::Arc, time::Duration};
+use std::{any::Any, fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use crate::{
     Error,
-    app::{App, CollectionRef, record::RecordRef},
+    app::{App, Client, CollectionRef, life::LifeCycle, record::RecordRef},
     ctx::Ctx,
-    hook::{Hook, Payload, Slot},
+    hook::{Hook, Payload, Slot, Tagged},
     schema::{Collection, Loaded},
     settings::Settings,
 };
 
-/// Something of the layer above (a request, a router, a client), opaque here; downcast it.
-pub type Ext = Arc<dyn Any + Send + Sync>;
+/// Something of the layer above (the request behind an event, a router), opaque here.
+#[derive(Clone, Default)]
+pub struct Ext(Option<Arc<dyn Any + Send + Sync>>);
+
+impl Ext {
+    /// What was put in, if it is of this type.
+    #[must_use]
+    pub fn get<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        self.0.clone()?.downcast().ok()
+    }
+}
+
+impl<T: Any + Send + Sync> From<Arc<T>> for Ext {
+    fn from(value: Arc<T>) -> Self {
+        Self(Some(value))
+    }
+}
+
+impl fmt::Debug for Ext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Ext(..)" } else { "Ext" })
+    }
+}
 
 /// An [`Ext`] for events that no request caused.
 #[must_use]
 pub fn no_ext() -> Ext {
-    Arc::new(())
+    Ext::default()
+}
+
+/// An event that a request caused. Who puts the request through a hook fills in `ext`.
+pub trait Requested: Payload {
+    /// The context of the request.
+    fn ctx(&self) -> &Ctx;
+    /// The request, as the layer above knows it.
+    fn ext(&self) -> &Ext;
+    /// Fills in the request.
+    fn set_ext(&mut self, ext: Ext);
 }
 
 /// What is being done to a model.
@@ -32,6 +63,19 @@ pub enum Action {
     Update,
     Delete,
     Validate,
+}
+
+impl Action {
+    /// Its name: `create`, `update`, `delete`, `validate`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Delete => "delete",
+            Self::Validate => "validate",
+        }
+    }
 }
 
 impl Action {
@@ -71,7 +115,7 @@ pub struct ModelEvent {
 impl Payload for ModelEvent {
     fn has_tag(&self, tag: &str) -> bool {
         match &self.model {
-            Model::Record(record) => is_collection(&record.collection(), tag),
+            Model::Record(record) => record.collection().is_tagged(tag),
             Model::Collection(_) => tag == "_collections",
             Model::Other { table, .. } => tag == table,
         }
@@ -91,7 +135,7 @@ pub struct RecordEvent {
 
 impl Payload for RecordEvent {
     fn has_tag(&self, tag: &str) -> bool {
-        is_collection(&self.collection, tag)
+        self.collection.is_tagged(tag)
     }
 }
 
@@ -105,7 +149,7 @@ pub struct EnrichEvent {
 
 impl Payload for EnrichEvent {
     fn has_tag(&self, tag: &str) -> bool {
-        is_collection(&self.collection, tag)
+        self.collection.is_tagged(tag)
     }
 }
 
@@ -121,10 +165,7 @@ pub struct CollectionEvent {
 
 impl Payload for CollectionEvent {
     fn has_tag(&self, tag: &str) -> bool {
-        {
-            let collection = self.collection.lock();
-            is_collection(&collection, tag)
-        }
+        self.collection.has_tag(tag)
     }
 }
 
@@ -223,7 +264,7 @@ pub struct RecordMailEvent {
 }
 impl Payload for RecordMailEvent {
     fn has_tag(&self, tag: &str) -> bool {
-        is_collection(&self.collection, tag)
+        self.collection.is_tagged(tag)
     }
 }
 
@@ -231,7 +272,7 @@ impl Payload for RecordMailEvent {
 #[derive(Debug)]
 pub struct RealtimeConnectEvent {
     pub ctx: Ctx,
-    pub client: Ext,
+    pub client: Arc<Client>,
     pub idle_timeout: Slot<Duration>,
     pub max_timeout: Slot<Duration>,
     pub ext: Ext,
@@ -242,7 +283,7 @@ impl Payload for RealtimeConnectEvent {}
 #[derive(Debug)]
 pub struct RealtimeMessageEvent {
     pub ctx: Ctx,
-    pub client: Ext,
+    pub client: Arc<Client>,
     pub name: Slot<String>,
     pub data: Slot<Bytes>,
     pub ext: Ext,
@@ -253,7 +294,7 @@ impl Payload for RealtimeMessageEvent {}
 #[derive(Debug)]
 pub struct RealtimeSubscribeEvent {
     pub ctx: Ctx,
-    pub client: Ext,
+    pub client: Arc<Client>,
     pub subscriptions: Slot<Vec<String>>,
     pub ext: Ext,
 }
@@ -337,7 +378,7 @@ pub struct AuthWithOAuth2Event {
     pub collection: Arc<Loaded>,
     pub record: Slot<Option<RecordRef>>,
     pub provider_name: Slot<String>,
-    pub provider_client: Ext,
+    pub provider_client: Arc<oauth2::Client>,
     pub oauth2_user: Slot<Value>,
     pub create_data: Slot<Map<String, Value>>,
     pub is_new_record: Slot<bool>,
@@ -374,11 +415,48 @@ pub struct AuthWithOtpEvent {
     pub ext: Ext,
 }
 
+macro_rules! requested {
+    ($($event:ty),* $(,)?) => {$(
+        impl Requested for $event {
+            fn ctx(&self) -> &Ctx {
+                &self.ctx
+            }
+            fn ext(&self) -> &Ext {
+                &self.ext
+            }
+            fn set_ext(&mut self, ext: Ext) {
+                self.ext = ext;
+            }
+        }
+    )*};
+}
+requested!(
+    SettingsListEvent,
+    SettingsUpdateEvent,
+    RealtimeConnectEvent,
+    RealtimeMessageEvent,
+    RealtimeSubscribeEvent,
+    FileDownloadEvent,
+    FileTokenEvent,
+    RecordRequestEvent,
+    RecordsListEvent,
+    RecordAuthEvent,
+    AuthWithPasswordEvent,
+    AuthWithOAuth2Event,
+    EmailChangeEvent,
+    RequestOtpEvent,
+    AuthWithOtpEvent,
+    CollectionsListEvent,
+    CollectionRequestEvent,
+    CollectionsImportEvent,
+    BatchEvent,
+);
+
 macro_rules! tagged_by_collection {
     ($($event:ty),* $(,)?) => {$(
         impl Payload for $event {
             fn has_tag(&self, tag: &str) -> bool {
-                is_collection(&self.collection, tag)
+                self.collection.is_tagged(tag)
             }
         }
     )*};
@@ -442,165 +520,86 @@ pub struct BatchEvent {
 }
 impl Payload for BatchEvent {}
 
-fn is_collection(collection: &Collection, tag: &str) -> bool {
-    tag == collection.name || tag == collection.id
+impl Tagged for Collection {
+    fn is_tagged(&self, tag: &str) -> bool {
+        tag == self.name || tag == self.id
+    }
+}
+impl Tagged for Loaded {
+    fn is_tagged(&self, tag: &str) -> bool {
+        self.collection.is_tagged(tag)
+    }
 }
 
-macro_rules! hooks {
-    ($($(#[$doc:meta])* $name:ident: $event:ty),* $(,)?) => {
-        /// Every hook of the application.
-        #[derive(Debug, Default)]
-        pub struct Hooks {
-            $($(#[$doc])* pub $name: Hook<$event>,)*
-        }
-        #[cfg(test)]
-        const COUNT: usize = [$(stringify!($name)),*].len();
-    };
-}
+/// Every hook of the application.
+#[derive(Debug, Default)]
+pub struct Hooks {
+    pub bootstrap: Hook<AppEvent>,
+    pub serve: Hook<ServeEvent>,
+    pub terminate: Hook<TerminateEvent>,
+    pub backup_create: Hook<BackupEvent>,
+    pub backup_restore: Hook<BackupEvent>,
 
-hooks! {
-    bootstrap: AppEvent,
-    serve: ServeEvent,
-    terminate: TerminateEvent,
-    backup_create: BackupEvent,
-    backup_restore: BackupEvent,
+    pub settings_list_request: Hook<SettingsListEvent>,
+    pub settings_update_request: Hook<SettingsUpdateEvent>,
+    pub settings_reload: Hook<AppEvent>,
 
-    settings_list_request: SettingsListEvent,
-    settings_update_request: SettingsUpdateEvent,
-    settings_reload: AppEvent,
+    pub models: LifeCycle<ModelEvent>,
+    pub records: LifeCycle<RecordEvent>,
+    pub record_enrich: Hook<EnrichEvent>,
+    pub collections: LifeCycle<CollectionEvent>,
 
-    model_validate: ModelEvent,
-    model_create: ModelEvent,
-    model_create_execute: ModelEvent,
-    model_after_create_success: ModelEvent,
-    model_after_create_error: ModelEvent,
-    model_update: ModelEvent,
-    model_update_execute: ModelEvent,
-    model_after_update_success: ModelEvent,
-    model_after_update_error: ModelEvent,
-    model_delete: ModelEvent,
-    model_delete_execute: ModelEvent,
-    model_after_delete_success: ModelEvent,
-    model_after_delete_error: ModelEvent,
+    pub mailer_send: Hook<MailEvent>,
+    pub mailer_record_auth_alert_send: Hook<RecordMailEvent>,
+    pub mailer_record_password_reset_send: Hook<RecordMailEvent>,
+    pub mailer_record_verification_send: Hook<RecordMailEvent>,
+    pub mailer_record_email_change_send: Hook<RecordMailEvent>,
+    pub mailer_record_otp_send: Hook<RecordMailEvent>,
 
-    record_enrich: EnrichEvent,
-    record_validate: RecordEvent,
-    record_create: RecordEvent,
-    record_create_execute: RecordEvent,
-    record_after_create_success: RecordEvent,
-    record_after_create_error: RecordEvent,
-    record_update: RecordEvent,
-    record_update_execute: RecordEvent,
-    record_after_update_success: RecordEvent,
-    record_after_update_error: RecordEvent,
-    record_delete: RecordEvent,
-    record_delete_execute: RecordEvent,
-    record_after_delete_success: RecordEvent,
-    record_after_delete_error: RecordEvent,
+    pub realtime_connect_request: Hook<RealtimeConnectEvent>,
+    pub realtime_message_send: Hook<RealtimeMessageEvent>,
+    pub realtime_subscribe_request: Hook<RealtimeSubscribeEvent>,
 
-    collection_validate: CollectionEvent,
-    collection_create: CollectionEvent,
-    collection_create_execute: CollectionEvent,
-    collection_after_create_success: CollectionEvent,
-    collection_after_create_error: CollectionEvent,
-    collection_update: CollectionEvent,
-    collection_update_execute: CollectionEvent,
-    collection_after_update_success: CollectionEvent,
-    collection_after_update_error: CollectionEvent,
-    collection_delete: CollectionEvent,
-    collection_delete_execute: CollectionEvent,
-    collection_after_delete_success: CollectionEvent,
-    collection_after_delete_error: CollectionEvent,
+    pub file_download_request: Hook<FileDownloadEvent>,
+    pub file_token_request: Hook<FileTokenEvent>,
 
-    mailer_send: MailEvent,
-    mailer_record_auth_alert_send: RecordMailEvent,
-    mailer_record_password_reset_send: RecordMailEvent,
-    mailer_record_verification_send: RecordMailEvent,
-    mailer_record_email_change_send: RecordMailEvent,
-    mailer_record_otp_send: RecordMailEvent,
+    pub record_auth_request: Hook<RecordAuthEvent>,
+    pub record_auth_with_password_request: Hook<AuthWithPasswordEvent>,
+    pub record_auth_with_oauth2_request: Hook<AuthWithOAuth2Event>,
+    pub record_auth_refresh_request: Hook<RecordRequestEvent>,
+    pub record_request_password_reset_request: Hook<RecordRequestEvent>,
+    pub record_confirm_password_reset_request: Hook<RecordRequestEvent>,
+    pub record_request_verification_request: Hook<RecordRequestEvent>,
+    pub record_confirm_verification_request: Hook<RecordRequestEvent>,
+    pub record_request_email_change_request: Hook<EmailChangeEvent>,
+    pub record_confirm_email_change_request: Hook<EmailChangeEvent>,
+    pub record_request_otp_request: Hook<RequestOtpEvent>,
+    pub record_auth_with_otp_request: Hook<AuthWithOtpEvent>,
 
-    realtime_connect_request: RealtimeConnectEvent,
-    realtime_message_send: RealtimeMessageEvent,
-    realtime_subscribe_request: RealtimeSubscribeEvent,
+    pub records_list_request: Hook<RecordsListEvent>,
+    pub record_view_request: Hook<RecordRequestEvent>,
+    pub record_create_request: Hook<RecordRequestEvent>,
+    pub record_update_request: Hook<RecordRequestEvent>,
+    pub record_delete_request: Hook<RecordRequestEvent>,
 
-    file_download_request: FileDownloadEvent,
-    file_token_request: FileTokenEvent,
-
-    record_auth_request: RecordAuthEvent,
-    record_auth_with_password_request: AuthWithPasswordEvent,
-    record_auth_with_oauth2_request: AuthWithOAuth2Event,
-    record_auth_refresh_request: RecordRequestEvent,
-    record_request_password_reset_request: RecordRequestEvent,
-    record_confirm_password_reset_request: RecordRequestEvent,
-    record_request_verification_request: RecordRequestEvent,
-    record_confirm_verification_request: RecordRequestEvent,
-    record_request_email_change_request: EmailChangeEvent,
-    record_confirm_email_change_request: EmailChangeEvent,
-    record_request_otp_request: RequestOtpEvent,
-    record_auth_with_otp_request: AuthWithOtpEvent,
-
-    records_list_request: RecordsListEvent,
-    record_view_request: RecordRequestEvent,
-    record_create_request: RecordRequestEvent,
-    record_update_request: RecordRequestEvent,
-    record_delete_request: RecordRequestEvent,
-
-    collections_list_request: CollectionsListEvent,
-    collection_view_request: CollectionRequestEvent,
-    collection_create_request: CollectionRequestEvent,
-    collection_update_request: CollectionRequestEvent,
-    collection_delete_request: CollectionRequestEvent,
-    collections_import_request: CollectionsImportEvent,
-    batch_request: BatchEvent,
+    pub collections_list_request: Hook<CollectionsListEvent>,
+    pub collection_view_request: Hook<CollectionRequestEvent>,
+    pub collection_create_request: Hook<CollectionRequestEvent>,
+    pub collection_update_request: Hook<CollectionRequestEvent>,
+    pub collection_delete_request: Hook<CollectionRequestEvent>,
+    pub collections_import_request: Hook<CollectionsImportEvent>,
+    pub batch_request: Hook<BatchEvent>,
 }
 
 impl Hooks {
     /// True if anybody has code that runs when records are written.
     #[must_use]
     pub fn watch_records(&self) -> bool {
-        let models = [
-            &self.model_validate,
-            &self.model_create,
-            &self.model_create_execute,
-            &self.model_after_create_success,
-            &self.model_after_create_error,
-            &self.model_update,
-            &self.model_update_execute,
-            &self.model_after_update_success,
-            &self.model_after_update_error,
-            &self.model_delete,
-            &self.model_delete_execute,
-            &self.model_after_delete_success,
-            &self.model_after_delete_error,
-        ];
-        let records = [
-            &self.record_validate,
-            &self.record_create,
-            &self.record_create_execute,
-            &self.record_after_create_success,
-            &self.record_after_create_error,
-            &self.record_update,
-            &self.record_update_execute,
-            &self.record_after_update_success,
-            &self.record_after_update_error,
-            &self.record_delete,
-            &self.record_delete_execute,
-            &self.record_after_delete_success,
-            &self.record_after_delete_error,
-        ];
         let requests =
             [&self.record_create_request, &self.record_update_request, &self.record_delete_request];
-        models.iter().any(|hook| !hook.is_empty())
-            || records.iter().any(|hook| !hook.is_empty())
+        self.models.all().any(|hook| !hook.is_empty())
+            || self.records.all().any(|hook| !hook.is_empty())
             || requests.iter().any(|hook| !hook.is_empty())
             || !self.record_enrich.is_empty()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn the_table_is_complete() {
-        assert_eq!(super::COUNT, 83);
     }
 }

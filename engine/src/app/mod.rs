@@ -3,14 +3,17 @@
 //! The lowest room of the engine's operations: everything above registers what it keeps ([`Parts`]) when an app is put
 //! together (`crate::start`). Must not know any of them, nor HTTP.
 
+mod client;
 mod collection_ref;
 mod config;
 pub mod ctx;
 pub mod event;
 mod known_auth;
+pub mod life;
 mod parts;
 mod recheck;
 pub mod record;
+mod topic;
 
 use std::{
     fmt,
@@ -22,10 +25,13 @@ use dialects::Dialect;
 use files::{Files, Thumbs};
 use primitives::password::{self, Unhashable};
 
+pub use client::{Client, Ended, Message};
+pub(crate) use client::{Keeper, Pushed};
 pub use collection_ref::CollectionRef;
 pub use config::Config;
 pub use known_auth::Found;
 pub use parts::{Listener, Parts};
+pub use topic::Topic;
 
 use crate::{
     Result,

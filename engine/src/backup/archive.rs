@@ -5,8 +5,10 @@ use std::{
     fs::{self, File},
     io::{self, BufWriter, Read, Write},
     path::{Path, PathBuf},
+    time::UNIX_EPOCH,
 };
 
+use primitives::time::{Civil, Timestamp};
 use zip::{CompressionMethod, DateTime, ZipWriter, result::ZipError, write::SimpleFileOptions};
 
 use super::Pace;
@@ -158,20 +160,10 @@ fn options(stat: &fs::Metadata) -> SimpleFileOptions {
 
 /// The time of the last modification in UTC; `None` before 1980, which zip files cannot say.
 fn modified(stat: &fs::Metadata) -> Option<DateTime> {
-    let civil = jiff::Timestamp::try_from(stat.modified().ok()?)
-        .ok()?
-        .to_zoned(jiff::tz::TimeZone::UTC)
-        .datetime();
-    let small = |n: i8| n.unsigned_abs();
-    DateTime::from_date_and_time(
-        u16::try_from(civil.year()).ok()?,
-        small(civil.month()),
-        small(civil.day()),
-        small(civil.hour()),
-        small(civil.minute()),
-        small(civil.second()),
-    )
-    .ok()
+    let since = stat.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    let Civil { year, month, day, hour, minute, second, .. } =
+        Timestamp::from_millis(0).plus(since).civil();
+    DateTime::from_date_and_time(u16::try_from(year).ok()?, month, day, hour, minute, second).ok()
 }
 
 pub(super) fn zip_error(error: ZipError) -> io::Error {

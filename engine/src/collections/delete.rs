@@ -1,10 +1,11 @@
 //! Deleting and truncating collections (spec collections-and-fields §4.3).
 
-use std::{sync::Arc, time::Instant};
+use std::{future::ready, sync::Arc, time::Instant};
 
-use super::{CollectionRef, chain, views};
+use super::{CollectionRef, views};
 use crate::{
     Error, Result,
+    app::life,
     ctx::{Ctx, Outcome},
     event::Action,
     notes, record,
@@ -18,13 +19,14 @@ use crate::{
 /// [`Error::Message`] when it is a system collection or others refer to it (see [`refusal`]); a view that would
 /// break; what hooks report; database errors.
 pub async fn delete(ctx: &Ctx, collection: &CollectionRef) -> Result<()> {
+    ctx.catch_up();
     if collection.stored_id().is_none_or(|id| id.is_empty()) {
         let text =
             "the model can be deleted only if it is existing and has a non-empty primary key";
         return Err(Error::Message(text.into()));
     }
-    let done = chain::around(ctx, collection, Action::Delete, |ctx, collection| async move {
-        chain::around_execution(&ctx, &collection, Action::Delete, |ctx, collection| async move {
+    let done = life::around(ctx, collection, Action::Delete, |ctx, collection| async move {
+        life::executing(&ctx, &collection, Action::Delete, |ctx, collection| async move {
             execute(&ctx, &collection).await
         })
         .await
@@ -33,7 +35,7 @@ pub async fn delete(ctx: &Ctx, collection: &CollectionRef) -> Result<()> {
     match done {
         Ok(()) => succeeded(ctx, collection).await,
         Err(error) => {
-            chain::after(ctx, collection, Action::Delete, Err(Arc::new(error.duplicate()))).await?;
+            life::failed(ctx, collection, Action::Delete, &error).await?;
             Err(error)
         }
     }
@@ -81,7 +83,7 @@ async fn remove(
     checked: bool,
 ) -> Result<()> {
     let gone = stored.clone();
-    chain::around_statement(ctx, collection, Action::Delete, move |ctx, _| async move {
+    life::around_statement(ctx, collection, Action::Delete, move |ctx, _| async move {
         let tx = views::transaction(&ctx)?;
         let note = notes::collection(&ctx.app, &gone.id, Action::Delete);
         notes::tell(tx, note).await?;
@@ -118,7 +120,7 @@ async fn succeeded(ctx: &Ctx, collection: &CollectionRef) -> Result<()> {
         {
             remove_files(&ctx, id);
         }
-        chain::after(&ctx, &collection, Action::Delete, outcome).await
+        life::after(&ctx, &collection, Action::Delete, outcome, |_, _| ready(Ok(()))).await
     })
     .await
 }

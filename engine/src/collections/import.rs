@@ -30,6 +30,7 @@ pub async fn import(ctx: &Ctx, items: &[Value], delete_missing: bool) -> Result<
     }
     let started = Instant::now();
     tracing::info!(count = items.len(), delete_missing, "importing collections");
+    ctx.catch_up();
     let plan = import::plan(items, delete_missing, &ctx.snapshot())
         .map_err(|e| import::failure(&e.to_string()))?;
     let done = ctx.run_long_transaction(move |ctx| Box::pin(async move { run(&ctx, plan).await }));

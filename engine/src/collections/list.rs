@@ -2,10 +2,20 @@
 
 use std::sync::Arc;
 
-use dialects::statement::{ColumnList, Only, Select};
+use dialects::{
+    Sql,
+    statement::{ColumnList, Only, Select},
+};
 use filter_lang::{schema::Class, value::Affinity};
 
-use crate::{Result, ctx::Ctx, plain_table::PlainTable, schema::Loaded};
+use crate::{
+    Result,
+    ctx::Ctx,
+    explain::Refused,
+    plain_table::PlainTable,
+    schema::Loaded,
+    store::raw::{self, PlanStep},
+};
 
 const TABLE: PlainTable = PlainTable {
     name: "_collections",
@@ -52,6 +62,26 @@ pub struct Page {
     pub total_items: i64,
     /// −1 without a count.
     pub total_pages: i64,
+}
+
+/// Why a filter or sort of collections is refused, and where.
+#[must_use]
+pub fn refused(filter: &str, sort: &str) -> Option<Refused> {
+    TABLE.refused(filter, sort).map(|(part, error)| Refused::new(part, &error))
+}
+
+/// The plan and the statement of a page of collections, and what the database does with it if that is wanted.
+///
+/// # Errors
+/// [`Error::Filter`](crate::Error::Filter); database errors.
+pub async fn explain(
+    ctx: &Ctx,
+    (filter, sort): (&str, &str),
+    steps: bool,
+) -> Result<(String, Sql, Vec<PlanStep>)> {
+    let (plan, sql) = TABLE.explain(ctx.app.dialect(), filter, sort)?;
+    let steps = if steps { raw::explain(&ctx.db, sql.clone()).await? } else { Vec::new() };
+    Ok((plan, sql, steps))
 }
 
 /// Lists collections.

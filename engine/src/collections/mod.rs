@@ -5,10 +5,10 @@
 //!
 //! Request hooks are the caller's: draft, trigger, then save.
 
-mod chain;
 mod delete;
 mod import;
-mod list;
+mod life;
+pub mod list;
 mod save;
 mod views;
 
@@ -20,7 +20,7 @@ use crate::{
     Error, FieldErrors, Result, check,
     ctx::Ctx,
     schema::{
-        Kind, Loaded,
+        Collection, Kind, Loaded,
         normalize::new_collection,
         view::{self, DryRun},
     },
@@ -83,6 +83,13 @@ pub fn draft_over(stored: &Loaded, body: &Value) -> Result<CollectionRef, BadBod
     let handle = CollectionRef::stored(stored);
     handle.lock().decode_over(body).map_err(BadBody::Data)?;
     Ok(handle)
+}
+
+/// What a draft would be stored as: system fields, ids and defaults filled in. Nothing is checked or written.
+#[must_use]
+pub fn completed(ctx: &Ctx, draft: &CollectionRef, stored: Option<&Loaded>) -> Collection {
+    save::prepare(ctx, draft, stored);
+    draft.lock().clone()
 }
 
 /// Creates a collection from a request body, without request hooks.

@@ -5,11 +5,12 @@
 //!           → commit → new snapshot → dependent views → After hooks
 //! ```
 
-use std::sync::Arc;
+use std::{future::ready, sync::Arc};
 
-use super::{CollectionRef, chain, views};
+use super::{CollectionRef, views};
 use crate::{
     Error, Result,
+    app::life,
     ctx::{Ctx, Outcome},
     event::Action,
     notes,
@@ -49,6 +50,7 @@ pub async fn save_no_validate(ctx: &Ctx, collection: &CollectionRef) -> Result<(
 /// # Errors
 /// As [`save`].
 pub async fn validate(ctx: &Ctx, collection: &CollectionRef) -> Result<()> {
+    ctx.catch_up();
     let old = stored(ctx, collection, true)?;
     prepare(ctx, collection, old.as_deref());
     validate_stage(ctx, collection, old).await
@@ -65,18 +67,19 @@ fn stored(ctx: &Ctx, collection: &CollectionRef, validated: bool) -> Result<Opti
     snapshot.by_id(&id).cloned().map(Some).ok_or(Error::NotFound)
 }
 
-fn prepare(ctx: &Ctx, collection: &CollectionRef, old: Option<&Loaded>) {
+pub(super) fn prepare(ctx: &Ctx, collection: &CollectionRef, old: Option<&Loaded>) {
     let now = crate::time::to_text(Some(crate::time::now()));
     let snapshot = ctx.snapshot();
     normalize::normalise(&mut collection.lock(), old.map(|l| &l.collection), &snapshot, &now);
 }
 
 pub(super) async fn run(ctx: &Ctx, collection: &CollectionRef, steps: Steps) -> Result<()> {
+    ctx.catch_up();
     let old = stored(ctx, collection, steps.validate)?;
     let action = if old.is_none() { Action::Create } else { Action::Update };
     prepare(ctx, collection, old.as_deref());
     let before = old.clone();
-    let done = chain::around(ctx, collection, action, move |ctx, collection| async move {
+    let done = life::around(ctx, collection, action, move |ctx, collection| async move {
         if steps.validate {
             validate_stage(&ctx, &collection, before.clone()).await?;
         }
@@ -98,7 +101,7 @@ async fn validate_stage(
     collection: &CollectionRef,
     old: Option<Arc<Loaded>>,
 ) -> Result<()> {
-    chain::around_validation(ctx, collection, move |ctx, collection| async move {
+    life::validating(ctx, collection, move |ctx, collection| async move {
         if collection.lock().is_view() {
             views::fill_fields(&ctx, &collection).await;
         }
@@ -127,7 +130,7 @@ async fn execute_stage(
     steps: Steps,
 ) -> Result<()> {
     let action = if old.is_none() { Action::Create } else { Action::Update };
-    chain::around_execution(ctx, collection, action, move |ctx, collection| async move {
+    life::executing(ctx, collection, action, move |ctx, collection| async move {
         let started = std::time::Instant::now();
         let inner = collection.clone();
         ctx.run_long_transaction(move |ctx| async move {
@@ -170,7 +173,7 @@ async fn write(
     }
     collection.set(draft);
     let exists = old.is_some();
-    chain::around_statement(ctx, collection, action, move |ctx, collection| async move {
+    life::around_statement(ctx, collection, action, move |ctx, collection| async move {
         let draft = collection.snapshot();
         Ok(sync::write_row(views::transaction(&ctx)?, &draft, exists).await?)
     })
@@ -204,7 +207,7 @@ async fn succeeded(ctx: &Ctx, collection: &CollectionRef, action: Action) -> Res
         if outcome.is_err() && action == Action::Create {
             collection.mark_new();
         }
-        chain::after(&ctx, &collection, action, outcome).await
+        life::after(&ctx, &collection, action, outcome, |_, _| ready(Ok(()))).await
     })
     .await
 }
@@ -218,5 +221,5 @@ async fn failed(
     if action == Action::Create {
         collection.mark_new();
     }
-    chain::after(ctx, collection, action, Err(Arc::new(error.duplicate()))).await
+    life::failed(ctx, collection, action, error).await
 }

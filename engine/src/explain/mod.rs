@@ -2,16 +2,23 @@
 //!
 //! For people (command line, superusers' route); nothing here runs on the way of a request.
 
+mod language;
 mod wanted;
 
-use std::collections::BTreeSet;
+pub use language::language;
+
+use std::{
+    collections::BTreeSet,
+    ops::Range,
+    time::{Duration, Instant},
+};
 
 use dialects::{
     Dialect, Sql,
     statement::{self, Select},
 };
 use filter_lang::{
-    hint,
+    Flags, Resolver, hint,
     plan::{Cond, Expr, NodeId, Op, Operand, Plan, SortBy},
     scope::Scope,
 };
@@ -21,8 +28,11 @@ use crate::{
     ctx::Ctx,
     rule::{self, Parts},
     schema::{Loaded, Snapshot, index::Index},
-    store::raw,
+    store::raw::{self, PlanStep},
 };
+
+/// The page that is looked at.
+const ROWS: u32 = 30;
 
 /// What to explain. Empty parts do not count.
 #[derive(Debug, Clone, Copy, Default)]
@@ -66,37 +76,110 @@ pub fn explain(
     for text in [question.rule, question.filter].into_iter().filter(|text| !text.is_empty()) {
         let ast = ctx.app.asts().parse(text)?;
         trees.push(ast.to_string());
-        let found = hint::of_filter(&**ctx.app.snapshot(), &collection.plan, &ast);
+        let found = hint::of_filter(&*ctx.snapshot(), &collection.plan, &ast);
         hints.extend(found.iter().map(ToString::to_string));
     }
     let parts = Parts { rule: question.rule, filter: question.filter, sort: question.sort };
     let plan = rule::compile(ctx, collection, &parts)?;
-    let select = Select { limit: Some(30), ..Select::all(&collection.select) };
+    let select = Select { limit: Some(ROWS), ..Select::all(&collection.select) };
     let sql = statement::page(dialect, &plan, &select);
-    let snapshot = ctx.app.snapshot();
+    let snapshot = ctx.snapshot();
     let (advice, indexes) = (advice(&plan, &snapshot), wanted::indexes(&plan, &snapshot));
     Ok(Explained { trees, plan: plan.to_string(), sql, advice, indexes, hints })
 }
 
-/// What may be meant by an expression that is refused.
-#[must_use]
-pub fn hint(ctx: &Ctx, collection: &Loaded, question: &Question<'_>) -> Option<String> {
-    let scope = Scope { hidden_allowed: true, ..Scope::default() };
-    [question.rule, question.filter].into_iter().filter(|text| !text.is_empty()).find_map(|text| {
-        let snapshot = ctx.app.snapshot();
-        let refused = filter_lang::parse(text).and_then(|ast| {
-            filter_lang::resolve(&**snapshot, collection.plan.clone(), &ast, &scope)
-        });
-        hint::of_error(&refused.err()?)
-    })
+/// Where an expression is refused.
+#[derive(Debug, Clone)]
+pub struct Refused {
+    /// `rule`, `filter` or `sort`.
+    pub part: &'static str,
+    /// The compatible sentence.
+    pub message: String,
+    /// The bytes it is about.
+    pub place: Range<usize>,
+    /// What may be meant.
+    pub hint: Option<String>,
 }
 
-/// What the running database does with a statement, one line per step.
+impl Refused {
+    /// The error of a part.
+    #[must_use]
+    pub fn new(part: &'static str, error: &filter_lang::Error) -> Self {
+        let place = error.span.start..error.span.end;
+        Self { part, message: error.to_string(), place, hint: hint::of_error(error) }
+    }
+}
+
+/// The first part of a question that is refused by itself.
+#[must_use]
+pub fn refused(ctx: &Ctx, collection: &Loaded, question: &Question<'_>) -> Option<Refused> {
+    let scope = Scope {
+        hidden_allowed: true,
+        request: ctx.request.as_ref().map(|request| request.scope(&ctx.caller)),
+        now_ms: crate::time::now().millis(),
+        ..Scope::default()
+    };
+    let snapshot = ctx.snapshot();
+    let resolver = || Resolver::new(&*snapshot, collection.plan.clone(), &scope);
+    let filter = |text: &str| {
+        if text.is_empty() {
+            return Ok(());
+        }
+        filter_lang::parse(text).and_then(|ast| resolver().filter(&ast, Flags::RULE))
+    };
+    let found = [
+        ("rule", filter(question.rule)),
+        ("filter", filter(question.filter)),
+        ("sort", resolver().sort(question.sort, Flags::RULE)),
+    ];
+    found.into_iter().find_map(|(part, result)| Some(Refused::new(part, &result.err()?)))
+}
+
+/// What the running database does with a statement, step by step.
 ///
 /// # Errors
 /// Database errors.
-pub async fn steps(ctx: &Ctx, sql: Sql) -> Result<Vec<String>> {
+pub async fn steps(ctx: &Ctx, sql: Sql) -> Result<Vec<PlanStep>> {
     raw::explain(&ctx.db, sql).await.map_err(Error::Store)
+}
+
+/// What a real run took.
+#[derive(Debug, Clone, Copy)]
+pub struct Run {
+    /// Records that match.
+    pub count: i64,
+    /// How long counting them took.
+    pub count_time: Duration,
+    /// Rows of the first page.
+    pub rows: usize,
+    /// How long reading them took.
+    pub page_time: Duration,
+}
+
+/// Runs an explained question once: its first page and its count.
+///
+/// # Errors
+/// [`Error::Filter`]; database errors.
+pub async fn run(ctx: &Ctx, collection: &Loaded, question: &Question<'_>) -> Result<Run> {
+    let parts = Parts { rule: question.rule, filter: question.filter, sort: question.sort };
+    let plan = rule::compile(ctx, collection, &parts)?;
+    let dialect = ctx.app.dialect();
+    let select = Select { limit: Some(ROWS), ..Select::all(&collection.select) };
+    let page = statement::page(dialect, &plan, &select);
+    let started = Instant::now();
+    let rows = ctx.db.query(page, |rows| {
+        let mut n = 0;
+        while rows.next()?.is_some() {
+            n += 1;
+        }
+        Ok(n)
+    });
+    let rows = rows.await.and_then(|rows| rows).map_err(Error::Store)?;
+    let page_time = started.elapsed();
+    let started = Instant::now();
+    let count = ctx.db.query(statement::count(dialect, &plan), |rows| rows.scalar_i64()).await;
+    let count = count.and_then(|count| count).map_err(Error::Store)?;
+    Ok(Run { count, count_time: started.elapsed(), rows, page_time })
 }
 
 /// Collects column uses of a plan.

@@ -6,16 +6,15 @@
 //! | placeholders and the page around a body | `layout` |
 //! | HTML to its plain text alternative | `text` |
 //! | [`Mail`] to bytes | `message` |
-//! | the two ways out | `smtp` (speaks `conversation`), `sendmail` |
+//! | the two ways out | `smtp` (a feature), `sendmail` |
 //! | what was sent to whom lately | `throttle` |
 //!
 //! Must not know requests; what a client is told about a failed mail is the caller's decision.
 
-mod conversation;
 mod layout;
 mod message;
 mod sendmail;
-mod smtp;
+pub mod smtp;
 pub mod templates;
 pub mod test_mail;
 mod text;

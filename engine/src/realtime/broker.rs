@@ -7,7 +7,7 @@ use std::{
     fmt,
     net::IpAddr,
     sync::{
-        Arc, OnceLock,
+        Arc, OnceLock, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
@@ -15,12 +15,12 @@ use std::{
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 
 use super::{
-    client::{Client, Message},
     deliver::{Parked, Queue},
     index::{Index, Listeners},
     leaving::Leaving,
 };
 use crate::{
+    app::{Client, Keeper, Message},
     record::Record,
     schema::{Loaded, Snapshot},
 };
@@ -64,7 +64,7 @@ impl Broker {
     #[must_use]
     pub fn new_client(&self, ip: IpAddr) -> Arc<Client> {
         let number = self.0.next.fetch_add(1, Ordering::Relaxed);
-        Arc::new(Client::new(ip, number, Arc::downgrade(&self.0)))
+        Arc::new(Client::new(ip, number, Arc::downgrade(&self.0) as Weak<dyn Keeper>))
     }
     /// Makes a client known. Must be called on a runtime.
     pub fn register(&self, client: &Arc<Client>) {
@@ -209,12 +209,14 @@ impl Shared {
     pub(super) fn index(&self) -> RwLockReadGuard<'_, Index> {
         self.index.read()
     }
+}
 
-    /// Lock order: index, then client.
-    pub(super) fn subscribe<'t>(
+/// Lock order: index, then client.
+impl Keeper for Shared {
+    fn subscribe(
         &self,
         client: &Arc<Client>,
-        topics: impl Iterator<Item = &'t str>,
+        topics: &mut dyn Iterator<Item = &str>,
         replace: bool,
     ) {
         let mut index = self.index.write();
@@ -242,11 +244,7 @@ impl Shared {
         self.note(&index);
     }
 
-    pub(super) fn unsubscribe<'t>(
-        &self,
-        client: &Arc<Client>,
-        topics: impl Iterator<Item = &'t str>,
-    ) {
+    fn unsubscribe(&self, client: &Arc<Client>, topics: &mut dyn Iterator<Item = &str>) {
         let mut index = self.index.write();
         let mut state = client.state();
         let out: Vec<&str> = topics.collect();
@@ -262,7 +260,7 @@ impl Shared {
         self.note(&index);
     }
 
-    pub(super) fn set_auth(&self, client: &Arc<Client>, auth: Option<Arc<Record>>) {
+    fn set_auth(&self, client: &Arc<Client>, auth: Option<Arc<Record>>) {
         let mut index = self.index.write();
         if client.is_discarded() {
             return;

@@ -14,14 +14,10 @@ use std::{
 use futures_util::FutureExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
-use super::{
-    broker::Broker,
-    client::{Client, Message, Pushed},
-    judge,
-};
+use super::{broker::Broker, judge};
 use crate::{
     App,
-    app::{Observer, Write},
+    app::{Client, Message, Observer, Pushed, Write},
     ctx::Ctx,
     event::Action,
     field::Val,

@@ -5,8 +5,11 @@ use std::{
     sync::Arc,
 };
 
-use super::{client::Client, topic::Topic};
-use crate::{record::Record, schema::Loaded};
+use crate::{
+    app::{Client, Topic},
+    record::Record,
+    schema::Loaded,
+};
 
 /// Clients in the order they connected.
 pub(super) type Members = BTreeMap<u64, Arc<Client>>;

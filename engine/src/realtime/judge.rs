@@ -7,13 +7,12 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use super::{
     broker::Broker,
-    client::{Client, Message},
     index::{Listeners, RuleKind},
-    topic::Options,
 };
 use crate::{
     App, Result,
-    ctx::{Caller, Ctx, RequestInfo},
+    app::{Client, Message},
+    ctx::{Caller, Ctx, RequestInfo, Seen, SubscriptionOptions as Options},
     event::Action,
     record::{Record, RecordRef, enrich_done, expand::Paths, export, find, has_enrich_hooks},
     rule::{self, Parts, RowState},
@@ -123,6 +122,8 @@ enum Answer {
 struct Group<'g> {
     broker: &'g Broker,
     app: &'g App,
+    /// All who listen are judged by the same collections.
+    seen: Seen,
     event: Event<'g>,
     listeners: &'g Listeners,
     info: RequestInfo,
@@ -194,6 +195,7 @@ impl<'g> Group<'g> {
         Self {
             broker,
             app,
+            seen: Seen::now(app),
             event,
             listeners,
             info: RequestInfo::realtime(options.clone()),
@@ -213,7 +215,7 @@ impl<'g> Group<'g> {
     /// What the request says is the same for all who ask, who asks is not.
     fn ctx_of(&self, caller: Caller) -> Ctx {
         let info = self.info.in_context("realtime");
-        Ctx::new(self.app, caller, Some(Arc::new(info)))
+        Ctx::over(self.app, self.seen.clone(), caller, Some(Arc::new(info)))
     }
 
     /// The message for a caller.

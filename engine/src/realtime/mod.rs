@@ -3,8 +3,7 @@
 //!
 //! | step | file |
 //! |---|---|
-//! | a topic and its options | `topic` |
-//! | a connected client and its queue | `client` |
+//! | a topic and its options, a connected client and its queue | `topic` and `client` of `app`: events carry them |
 //! | clients by id, topic and auth record | `broker`, `index` |
 //! | events in commit order, off the request path | `deliver` |
 //! | who may see an event, and its message | `judge` |
@@ -13,18 +12,18 @@
 //! Must not know HTTP: how messages reach a socket is the layer above.
 
 mod broker;
-mod client;
 mod deliver;
 mod index;
 mod judge;
 mod leaving;
-mod topic;
 
 use crate::App;
 
+pub use crate::{
+    app::{Client, Ended, Message, Topic},
+    ctx::SubscriptionOptions as Options,
+};
 pub use broker::{Broker, Pick};
-pub use client::{Client, Ended, Message};
-pub use topic::{Options, Topic};
 
 impl App {
     /// Connected realtime clients, to send messages of one's own.

@@ -7,7 +7,11 @@ use dialects::statement;
 use super::{Record, RecordRef, chain, find, refs, save};
 use crate::{
     Error, Result,
-    app::{Write, record::Recheck},
+    app::{
+        Write,
+        life::{self, Phase},
+        record::Recheck,
+    },
     ctx::{Ctx, Outcome},
     event::Action,
     field::{Val, relation::Relation},
@@ -82,8 +86,8 @@ async fn run(ctx: &Ctx, record: &RecordRef, guarded: bool) -> Result<()> {
     if let Some(observer) = ctx.app.observer().filter(|o| o.wants(&collection)) {
         observer.deleting(ctx, record).await;
     }
-    let result = if chain::is_bound(ctx, &collection, Action::Delete) {
-        chain::around(ctx, record, Action::Delete, move |ctx, record| async move {
+    let result = if chain::is_bound(ctx, &collection, Action::Delete, Phase::Around) {
+        life::around(ctx, record, Action::Delete, move |ctx, record| async move {
             execute_stage(&ctx, &record, guarded).await
         })
         .await
@@ -96,14 +100,7 @@ async fn run(ctx: &Ctx, record: &RecordRef, guarded: bool) -> Result<()> {
             if let Some(observer) = ctx.app.observer() {
                 observer.delete_failed(record);
             }
-            chain::after(
-                ctx,
-                record,
-                Action::Delete,
-                Err(Arc::new(error.duplicate())),
-                Write::default(),
-            )
-            .await?;
+            life::failed(ctx, record, Action::Delete, &error).await?;
             Err(error)
         }
     }
@@ -111,13 +108,10 @@ async fn run(ctx: &Ctx, record: &RecordRef, guarded: bool) -> Result<()> {
 
 async fn execute_stage(ctx: &Ctx, record: &RecordRef, guarded: bool) -> Result<()> {
     let collection = record.collection();
-    if chain::is_execution_bound(ctx, &collection, Action::Delete) {
-        return chain::around_execution(
-            ctx,
-            record,
-            Action::Delete,
-            move |ctx, record| async move { execute(&ctx, &record, guarded).await },
-        )
+    if chain::is_bound(ctx, &collection, Action::Delete, Phase::Execute) {
+        return life::executing(ctx, record, Action::Delete, move |ctx, record| async move {
+            execute(&ctx, &record, guarded).await
+        })
         .await;
     }
     execute(ctx, record, guarded).await
@@ -130,7 +124,7 @@ async fn execute(ctx: &Ctx, record: &RecordRef, guarded: bool) -> Result<()> {
     let guarded = guarded && collection.name == crate::record::refs::SUPERUSERS;
     if references.is_empty()
         && !collection.is_auth()
-        && !chain::is_execution_bound(ctx, &collection, Action::Delete)
+        && !chain::is_bound(ctx, &collection, Action::Delete, Phase::Execute)
     {
         return statement_stage(ctx, record).await;
     }
@@ -171,7 +165,7 @@ async fn with_references(
 }
 
 async fn statement_stage(ctx: &Ctx, record: &RecordRef) -> Result<()> {
-    chain::around_statement(ctx, record, Action::Delete, |ctx, record| async move {
+    life::around_statement(ctx, record, Action::Delete, |ctx, record| async move {
         let (collection, id) = {
             let record = record.lock();
             (record.collection().clone(), record.stored_id().to_owned())

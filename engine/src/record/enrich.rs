@@ -69,7 +69,7 @@ pub(crate) fn has_hooks(ctx: &Ctx, collection: &Loaded) -> bool {
 
 /// The same, where there is no context.
 pub(crate) fn is_enriched(app: &App, collection: &Loaded) -> bool {
-    app.hooks().record_enrich.has_for(|tag| tag == collection.name || tag == collection.id)
+    app.hooks().record_enrich.is_bound_to(collection)
 }
 
 /// One hook inside the other; the innermost step serves all records.

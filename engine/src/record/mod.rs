@@ -32,6 +32,7 @@ pub use crate::{
 };
 pub use auth_form::Access;
 pub use body::Submission;
+pub(crate) use body::prepare as prepare_body;
 pub(crate) use enrich::is_enriched as has_enrich_hooks;
 pub use enrich::{enrich, enrich_done};
 pub use save::Draft;

@@ -164,8 +164,7 @@ pub async fn list(ctx: &Ctx, collection: &Arc<Loaded>, query: &ListQuery) -> Res
     let count = (!query.skip_total).then(|| asked.count());
     // The rows of a view may be more than its ids, which are what counts.
     let early = (!collection.is_view()).then_some((select.offset, per_page));
-    let has_tag = |tag: &str| tag == collection.name || tag == collection.id;
-    if !ctx.app.hooks().records_list_request.has_for(has_tag)
+    if !ctx.app.hooks().records_list_request.is_bound_to(&**collection)
         && spread::is_possible(ctx, collection, &query.expand)
     {
         if !query.expand.is_empty() {
@@ -312,8 +311,7 @@ pub async fn view(
         statement::page(dialect, &plan, &select)
     };
     let owned = collection.clone();
-    let has_tag = |tag: &str| tag == collection.name || tag == collection.id;
-    if !ctx.app.hooks().record_view_request.has_for(has_tag)
+    if !ctx.app.hooks().record_view_request.is_bound_to(&**collection)
         && spread::is_possible(ctx, collection, expand)
     {
         if !expand.is_empty() {

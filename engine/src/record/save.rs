@@ -20,6 +20,7 @@ use crate::{
     Error, FieldError, FieldErrors, Result,
     app::{
         Write,
+        life::{self, Phase},
         record::{Recheck, Step},
     },
     ctx::{Ctx, Outcome, Writes},
@@ -207,6 +208,17 @@ impl Draft {
         save(ctx, &self.record).await
     }
 
+    /// What [`Draft::commit`] checks before it writes, without hooks.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with field errors; database errors.
+    pub(crate) async fn check(&self, ctx: &Ctx) -> Result<()> {
+        if let Some(form) = &self.form {
+            self.check_form(ctx, form).await?;
+        }
+        validate_fields(ctx, &self.record).await
+    }
+
     async fn check_form(&self, ctx: &Ctx, form: &AuthForm) -> Result<()> {
         let record = self.record.snapshot();
         let mut form = form.clone();
@@ -272,7 +284,7 @@ async fn run(ctx: &Ctx, record: &RecordRef, validated: bool) -> Result<()> {
     }
     let action = if is_new { Action::Create } else { Action::Update };
     let before = record.lock().original_arc();
-    let result = if chain::is_bound(ctx, &collection, action) {
+    let result = if chain::is_bound(ctx, &collection, action, Phase::Around) {
         hooked(ctx, record, action, validated).await
     } else {
         inner(ctx, record, validated).await
@@ -280,8 +292,7 @@ async fn run(ctx: &Ctx, record: &RecordRef, validated: bool) -> Result<()> {
     match result {
         Ok(()) => succeeded(ctx, record, action, before).await,
         Err(error) => {
-            chain::after(ctx, record, action, Err(Arc::new(error.duplicate())), Write::default())
-                .await?;
+            life::failed(ctx, record, action, &error).await?;
             Err(error)
         }
     }
@@ -289,7 +300,7 @@ async fn run(ctx: &Ctx, record: &RecordRef, validated: bool) -> Result<()> {
 
 /// The whole chain: save hooks around validation and execution.
 async fn hooked(ctx: &Ctx, record: &RecordRef, action: Action, validated: bool) -> Result<()> {
-    chain::around(ctx, record, action, move |ctx, record| async move {
+    life::around(ctx, record, action, move |ctx, record| async move {
         inner(&ctx, &record, validated).await
     })
     .await
@@ -304,13 +315,11 @@ async fn inner(ctx: &Ctx, record: &RecordRef, validated: bool) -> Result<()> {
 
 async fn validate_stage(ctx: &Ctx, record: &RecordRef) -> Result<()> {
     let collection = record.collection();
-    if !chain::is_validation_bound(ctx, &collection) {
+    if !chain::is_bound(ctx, &collection, Action::Validate, Phase::Around) {
         return validate_fields(ctx, record).await;
     }
-    chain::around_validation(ctx, record, |ctx, record| async move {
-        validate_fields(&ctx, &record).await
-    })
-    .await
+    life::validating(ctx, record, |ctx, record| async move { validate_fields(&ctx, &record).await })
+        .await
 }
 
 /// Fills what fills itself, then checks every field, then what needs the database.
@@ -407,8 +416,8 @@ async fn execute_stage(ctx: &Ctx, record: &RecordRef) -> Result<()> {
         (record.collection().clone(), record.is_new())
     };
     let action = if is_new { Action::Create } else { Action::Update };
-    if chain::is_execution_bound(ctx, &collection, action) {
-        return chain::around_execution(ctx, record, action, |ctx, record| async move {
+    if chain::is_bound(ctx, &collection, action, Phase::Execute) {
+        return life::executing(ctx, record, action, |ctx, record| async move {
             execute(&ctx, &record).await
         })
         .await;
@@ -460,10 +469,10 @@ async fn execute(ctx: &Ctx, record: &RecordRef) -> Result<()> {
 
 async fn statement_stage(ctx: &Ctx, record: &RecordRef, is_new: bool) -> Result<()> {
     let action = if is_new { Action::Create } else { Action::Update };
-    if !chain::is_execution_bound(ctx, &record.collection(), action) {
+    if !chain::is_bound(ctx, &record.collection(), action, Phase::Execute) {
         return write(ctx, record).await;
     }
-    chain::around_statement(
+    life::around_statement(
         ctx,
         record,
         action,

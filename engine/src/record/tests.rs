@@ -143,24 +143,34 @@ type Log = Arc<Mutex<Vec<String>>>;
 fn spies(log: &Log, tag: &'static str) -> Hooks {
     let hooks = Hooks::default();
     macro_rules! spy {
-        ($event:ty: $($hook:ident)*) => {$({
+        ($event:ty: $($hook:literal $($path:ident).+),* $(,)?) => {$({
             let log = log.clone();
             let handler = Handler::new(move |e: Event<$event>| {
                 let log = log.clone();
                 async move {
-                    log.lock().push(concat!(stringify!($hook), ">").into());
+                    log.lock().push(concat!($hook, ">").into());
                     e.next().await?;
-                    log.lock().push(concat!("<", stringify!($hook)).into());
+                    log.lock().push(concat!("<", $hook).into());
                     Ok(())
                 }
             });
-            hooks.$hook.bind_handler(handler.tags([tag]));
+            hooks.$($path).+.bind_handler(handler.tags([tag]));
         })*};
     }
-    spy!(RecordEvent: record_create record_validate record_create_execute record_after_create_success
-         record_after_create_error);
-    spy!(ModelEvent: model_create model_validate model_create_execute model_after_create_success
-         model_after_create_error);
+    spy!(RecordEvent:
+        "record_create" records.create.around,
+        "record_validate" records.validate,
+        "record_create_execute" records.create.execute,
+        "record_after_create_success" records.create.after_success,
+        "record_after_create_error" records.create.after_error,
+    );
+    spy!(ModelEvent:
+        "model_create" models.create.around,
+        "model_validate" models.validate,
+        "model_create_execute" models.create.execute,
+        "model_after_create_success" models.create.after_success,
+        "model_after_create_error" models.create.after_error,
+    );
     hooks
 }
 
@@ -224,7 +234,7 @@ async fn after_hooks_wait_for_the_outermost_transaction() {
 #[tokio::test]
 async fn a_handler_without_next_skips_with_success() {
     let hooks = Hooks::default();
-    hooks.record_create.bind_handler(Handler::new(|_| async { Ok(()) }).tags(["authors"]));
+    hooks.records.create.around.bind_handler(Handler::new(|_| async { Ok(()) }).tags(["authors"]));
     let room = room(hooks).await;
     room.put("authors", json!({"name": "a"})).await;
     assert!(room.ids("authors").await.is_empty(), "nothing was stored");
@@ -449,7 +459,7 @@ async fn a_relation_whose_target_goes_before_the_write_is_refused() {
     let hooks = Hooks::default();
     let gone = Arc::new(Mutex::new(None::<RecordRef>));
     let next = gone.clone();
-    hooks.record_create_execute.bind_handler(
+    hooks.records.create.execute.bind_handler(
         Handler::new(move |e: Event<RecordEvent>| {
             let target = next.lock().take();
             async move {

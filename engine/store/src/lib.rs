@@ -10,6 +10,8 @@
 //! | [`Db`] | either of them, so that callers need not care |
 //! | [`raw`] | SQL that users wrote |
 
+#![cfg_attr(not(feature = "postgres"), allow(dead_code, reason = "what only PostgreSQL asks for"))]
+
 pub mod announce;
 mod backend;
 mod claims;
@@ -18,11 +20,16 @@ mod error;
 mod holding;
 mod job;
 pub mod logs;
+#[cfg(feature = "postgres")]
+pub mod postgres;
+#[cfg(not(feature = "postgres"))]
+#[path = "postgres/disabled.rs"]
 pub mod postgres;
 pub mod query;
 pub mod raw;
 pub mod retry;
 mod rows;
+pub mod sizes;
 mod sqlite;
 pub mod system;
 pub mod tables;

@@ -102,11 +102,53 @@ async fn write_tx(tx: &Tx, sql: Sql) -> Result<u64> {
 ///
 /// # Errors
 /// What the driver says.
-pub async fn explain(db: &Db, sql: Sql) -> Result<Vec<String>> {
+pub async fn explain(db: &Db, sql: Sql) -> Result<Vec<PlanStep>> {
     let asked = format!("{} {}", db.dialect().explain(), sql.text);
     let asked = Sql { text: asked, params: sql.params };
     let found = read(db, asked, 1000, db.database().query_timeout()).await?;
-    Ok(found.rows.into_iter().filter_map(|mut row| row.pop().flatten()).collect())
+    // steps with numbers of their own, or lines of text
+    let is_numbered = found.rows.first().is_some_and(|row| row.len() > 1);
+    Ok(if is_numbered {
+        found.rows.into_iter().filter_map(numbered).collect()
+    } else {
+        indented(found.rows.into_iter().filter_map(|mut row| row.pop().flatten()))
+    })
+}
+
+/// One step of a database's plan; the tree is in `parent`, 0 for the outermost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlanStep {
+    /// Its number.
+    pub id: i64,
+    /// The number of the step it serves.
+    pub parent: i64,
+    /// What the database says.
+    pub detail: String,
+}
+
+/// A row of SQLite: id, parent, something unused, detail.
+fn numbered(mut row: Vec<Option<String>>) -> Option<PlanStep> {
+    let detail = row.pop().flatten()?;
+    let number = |at: usize| row.get(at)?.as_ref()?.parse().ok();
+    Some(PlanStep { id: number(0)?, parent: number(1)?, detail })
+}
+
+/// PostgreSQL's lines, where indentation is the tree.
+fn indented(lines: impl Iterator<Item = String>) -> Vec<PlanStep> {
+    let mut open: Vec<(usize, i64)> = Vec::new();
+    let mut steps = Vec::new();
+    for (line, id) in lines.zip(1..) {
+        let detail = line.trim_start();
+        let depth = line.len() - detail.len();
+        while open.last().is_some_and(|(at, _)| *at >= depth) {
+            open.pop();
+        }
+        let parent = open.last().map_or(0, |(_, id)| *id);
+        open.push((depth, id));
+        let detail = detail.trim_start_matches("->").trim_start().to_owned();
+        steps.push(PlanStep { id, parent, detail });
+    }
+    steps
 }
 
 /// The columns a query gives, without running it.
@@ -117,5 +159,28 @@ pub async fn columns(db: &Db, text: String) -> Result<Vec<Column>> {
     match db {
         Db::Tx(tx) => on!(AnyTx, &tx.any, tx => Transaction::raw_columns(tx, text).await),
         Db::Pool(pool) => on!(AnyBackend, &pool.0, db => Backend::raw_columns(db, text).await),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PlanStep, indented, numbered};
+
+    #[test]
+    fn plans_are_trees() {
+        let lines = [
+            "Limit  (cost=0..1)",
+            "  ->  Nested Loop",
+            "        Join Filter: (a = b)",
+            "        ->  Seq Scan on x",
+            "              Filter: c",
+            "        ->  Index Scan",
+        ];
+        let steps = indented(lines.into_iter().map(str::to_owned));
+        let tree: Vec<(i64, i64)> = steps.iter().map(|step| (step.id, step.parent)).collect();
+        assert_eq!(tree, [(1, 0), (2, 1), (3, 2), (4, 2), (5, 4), (6, 2)]);
+        assert_eq!(steps[3].detail, "Seq Scan on x");
+        let row = ["5", "2", "0", "SCAN x"].map(|text| Some(text.to_owned())).to_vec();
+        assert_eq!(numbered(row), Some(PlanStep { id: 5, parent: 2, detail: "SCAN x".into() }));
     }
 }

@@ -53,6 +53,12 @@ pub fn save_params_plain(d: Dialect, id: &str, value: &str, now: &str) -> Sql {
     with(d.system().save_params_plain, vec![text(id), text(value), text(now)])
 }
 
+/// Makes a `_params` row with an empty object where there is none; in a transaction the row is then kept from others.
+#[must_use]
+pub fn hold_params(d: Dialect, id: &str, now: &str) -> Sql {
+    with(d.system().hold_params, vec![text(id), text(now)])
+}
+
 /// Inserts or replaces a `_params` row with an encrypted value, stored as TEXT, on PostgreSQL as a JSON string.
 #[must_use]
 pub fn save_params_text(d: Dialect, id: &str, value: &str, now: &str) -> Sql {

@@ -1,11 +1,12 @@
 //! JSON as a value: validity, what PostgreSQL cannot store, and one byte string for everything that means the same.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Range};
 
 use dialects::{
     Dialect,
     limits::{self, Unfit},
 };
+use primitives::json::raw::{self, Listener};
 
 /// Why a value cannot be moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,17 +19,23 @@ const DEEP: Fault = Fault("JSON that is nested too deeply");
 
 /// True for JSON text.
 pub(super) fn is_json(text: &str) -> Result<bool, Fault> {
-    let mut walk = Walk { bytes: text.as_bytes(), at: 0, deep: false };
-    let good = walk.value(0).is_some() && walk.end();
-    if walk.deep { Err(DEEP) } else { Ok(good) }
+    Ok(value_of(text)?.is_some())
 }
 
 /// Appends the canonical form: keys sorted, the last of equal keys, numbers by value, no escapes, no white space.
 /// Nothing for text that is not JSON.
 pub(super) fn write(text: &str, out: &mut Vec<u8>) {
-    let mut walk = Walk { bytes: text.as_bytes(), at: 0, deep: false };
-    if let Some(value) = walk.value(0) {
+    if let Ok(Some(value)) = value_of(text) {
         value.write(out);
+    }
+}
+
+fn value_of(text: &str) -> Result<Option<Value>, Fault> {
+    let mut building = Building::default();
+    let is_good = raw::walk(text, DEPTH + 2, &mut building);
+    match building.is_deep {
+        true => Err(DEEP),
+        false => Ok(building.whole.filter(|_| is_good)),
     }
 }
 
@@ -80,192 +87,64 @@ impl Value {
     }
 }
 
-struct Walk<'a> {
-    bytes: &'a [u8],
-    at: usize,
-    deep: bool,
+/// A value that is being built by a walk.
+#[derive(Default)]
+struct Building {
+    /// Lists and maps that are not closed yet.
+    open: Vec<Value>,
+    /// Names of members whose values are not there yet.
+    keys: Vec<Vec<u8>>,
+    whole: Option<Value>,
+    is_deep: bool,
 }
 
-impl Walk<'_> {
-    fn peek(&mut self) -> Option<u8> {
-        while matches!(self.bytes.get(self.at), Some(b' ' | b'\t' | b'\n' | b'\r')) {
-            self.at += 1;
-        }
-        self.bytes.get(self.at).copied()
-    }
-    fn eat(&mut self, byte: u8) -> bool {
-        let found = self.peek() == Some(byte);
-        self.at += usize::from(found);
-        found
-    }
-    fn end(&mut self) -> bool {
-        self.peek().is_none()
-    }
-    fn word(&mut self, word: &'static str) -> Option<Value> {
-        self.bytes[self.at..].starts_with(word.as_bytes()).then(|| {
-            self.at += word.len();
-            Value::Word(word)
-        })
+impl Building {
+    fn may_hold(&mut self) -> Option<()> {
+        self.is_deep = self.open.len() > DEPTH;
+        (!self.is_deep).then_some(())
     }
 
-    fn value(&mut self, depth: usize) -> Option<Value> {
-        if depth > DEPTH {
-            self.deep = true;
-            return None;
+    fn add(&mut self, value: Value) -> Option<()> {
+        match self.open.last_mut() {
+            None => self.whole = Some(value),
+            Some(Value::List(items)) => items.push(value),
+            Some(Value::Map(map)) => {
+                map.insert(self.keys.pop()?, value);
+            }
+            Some(_) => return None,
         }
-        match self.peek()? {
-            b'n' => self.word("null"),
-            b't' => self.word("true"),
-            b'f' => self.word("false"),
-            b'"' => self.text().map(Value::Text),
-            b'[' => self.list(depth),
-            b'{' => self.map(depth),
-            _ => self.number(),
-        }
+        Some(())
     }
+}
 
-    fn list(&mut self, depth: usize) -> Option<Value> {
-        self.at += 1;
-        let mut items = Vec::new();
-        if self.eat(b']') {
-            return Some(Value::List(items));
-        }
-        loop {
-            items.push(self.value(depth + 1)?);
-            if self.eat(b']') {
-                return Some(Value::List(items));
-            }
-            if !self.eat(b',') {
-                return None;
-            }
-        }
-    }
-
-    fn map(&mut self, depth: usize) -> Option<Value> {
-        self.at += 1;
-        let mut map = BTreeMap::new();
-        if self.eat(b'}') {
-            return Some(Value::Map(map));
-        }
-        loop {
-            if self.peek()? != b'"' {
-                return None;
-            }
-            let key = self.text()?;
-            if !self.eat(b':') {
-                return None;
-            }
-            map.insert(key, self.value(depth + 1)?);
-            if self.eat(b'}') {
-                return Some(Value::Map(map));
-            }
-            if !self.eat(b',') {
-                return None;
-            }
-        }
-    }
-
-    fn number(&mut self) -> Option<Value> {
-        let from = self.at;
-        let digits = |walk: &mut Self| {
-            let start = walk.at;
-            while walk.bytes.get(walk.at).is_some_and(u8::is_ascii_digit) {
-                walk.at += 1;
-            }
-            walk.at > start
-        };
-        self.at += usize::from(self.bytes.get(from) == Some(&b'-'));
-        let zero = self.bytes.get(self.at) == Some(&b'0');
-        let start = self.at;
-        if !digits(self) || (zero && self.at > start + 1) {
-            return None;
-        }
-        if self.bytes.get(self.at) == Some(&b'.') {
-            self.at += 1;
-            if !digits(self) {
-                return None;
-            }
-        }
-        if matches!(self.bytes.get(self.at), Some(b'e' | b'E')) {
-            self.at += 1;
-            self.at += usize::from(matches!(self.bytes.get(self.at), Some(b'+' | b'-')));
-            if !digits(self) {
-                return None;
-            }
-        }
-        let text = std::str::from_utf8(&self.bytes[from..self.at]).ok()?;
-        Some(number(text))
-    }
-
-    /// The bytes of a string; escapes resolved, halves of surrogate pairs kept as three bytes each.
-    fn text(&mut self) -> Option<Vec<u8>> {
-        self.at += 1;
-        let mut out = Vec::new();
-        loop {
-            let rest = &self.bytes[self.at..];
-            let n = rest.iter().position(|b| matches!(b, b'"' | b'\\') || *b < 0x20)?;
-            out.extend_from_slice(&rest[..n]);
-            self.at += n + 1;
-            match rest[n] {
-                b'"' => return Some(out),
-                b'\\' => self.escape(&mut out)?,
-                _ => return None,
-            }
-        }
-    }
-
-    fn escape(&mut self, out: &mut Vec<u8>) -> Option<()> {
-        let byte = *self.bytes.get(self.at)?;
-        self.at += 1;
-        out.push(match byte {
-            b'"' | b'\\' | b'/' => byte,
-            b'b' => 8,
-            b'f' => 12,
-            b'n' => b'\n',
-            b'r' => b'\r',
-            b't' => b'\t',
-            b'u' => {
-                let code = self.unit()?;
-                let low = self.bytes[self.at..].starts_with(b"\\u").then(|| {
-                    let mut ahead = Walk { bytes: self.bytes, at: self.at + 2, deep: false };
-                    ahead.unit()
-                });
-                let pair = match low.flatten() {
-                    Some(low) if is_high(code) && is_low(low) => {
-                        self.at += 6;
-                        0x1_0000 + ((code - 0xD800) << 10) + (low - 0xDC00)
-                    }
-                    _ => code,
-                };
-                push_code(out, pair);
-                return Some(());
-            }
-            _ => return None,
+impl Listener for Building {
+    fn open(&mut self, is_map: bool) -> Option<()> {
+        self.may_hold()?;
+        self.open.push(match is_map {
+            true => Value::Map(BTreeMap::new()),
+            false => Value::List(Vec::new()),
         });
         Some(())
     }
-
-    fn unit(&mut self) -> Option<u32> {
-        let digits = self.bytes.get(self.at..self.at + 4)?;
-        self.at += 4;
-        digits.iter().try_fold(0, |n, b| Some(n * 16 + char::from(*b).to_digit(16)?))
+    fn close(&mut self) -> Option<()> {
+        let value = self.open.pop()?;
+        self.add(value)
     }
-}
-
-fn is_high(code: u32) -> bool {
-    (0xD800..0xDC00).contains(&code)
-}
-
-fn is_low(code: u32) -> bool {
-    (0xDC00..0xE000).contains(&code)
-}
-
-fn push_code(out: &mut Vec<u8>, code: u32) {
-    if let Some(c) = char::from_u32(code) {
-        out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
-    } else {
-        let [_, _, high, low] = code.to_be_bytes();
-        out.extend_from_slice(&[0xED, high, low]);
+    fn key(&mut self, text: &str, range: Range<usize>) -> Option<()> {
+        self.keys.push(raw::bytes_of(&text[range]));
+        Some(())
+    }
+    fn scalar(&mut self, text: &str, range: Range<usize>) -> Option<()> {
+        self.may_hold()?;
+        let token = &text[range];
+        let value = match token.as_bytes().first()? {
+            b'"' => Value::Text(raw::bytes_of(token)),
+            b'n' => Value::Word("null"),
+            b't' => Value::Word("true"),
+            b'f' => Value::Word("false"),
+            _ => number(token),
+        };
+        self.add(value)
     }
 }
 
@@ -282,21 +161,8 @@ fn number(text: &str) -> Value {
 /// Valid JSON without white space between tokens.
 pub(super) fn compact(text: &str) -> String {
     let has_space = text.bytes().any(|b| matches!(b, b' ' | b'\t' | b'\n' | b'\r'));
-    if !has_space {
-        return text.to_owned();
-    }
-    let (mut out, mut quoted, mut escaped) = (String::with_capacity(text.len()), false, false);
-    for c in text.chars() {
-        match c {
-            _ if escaped => escaped = false,
-            '\\' if quoted => escaped = true,
-            '"' => quoted = !quoted,
-            ' ' | '\t' | '\n' | '\r' if !quoted => continue,
-            _ => {}
-        }
-        out.push(c);
-    }
-    out
+    let shorter = if has_space { raw::compact(text) } else { None };
+    shorter.unwrap_or_else(|| text.to_owned())
 }
 
 /// A JSON string.
@@ -366,7 +232,17 @@ mod tests {
         {
             assert_eq!(is_json(bad), Ok(false), "{bad}");
         }
-        assert_eq!(is_json(&"[".repeat(100_000)), Err(DEEP));
+        let nested = |levels: usize, inner: &str| {
+            format!("{}{inner}{}", "[".repeat(levels), "]".repeat(levels))
+        };
+        assert_eq!(is_json(&nested(DEPTH, "1")), Ok(true));
+        for deep in [nested(DEPTH + 1, "1"), nested(DEPTH + 2, ""), "[".repeat(100_000)] {
+            assert_eq!(is_json(&deep), Err(DEEP));
+        }
+        for (a, b) in [("\\ud800", "\\udbff"), ("\\ud800", "\\ufffd")] {
+            let quoted = |escape: &str| canonical(&format!("\"{escape}\""));
+            assert_ne!(quoted(a), quoted(b), "{a} {b}");
+        }
     }
 
     #[test]

@@ -11,10 +11,16 @@
 //! | `row_security` | policies that a PostgreSQL target has and keeps |
 //! | `storage` | files of records |
 
+#![cfg_attr(not(feature = "postgres"), allow(dead_code, reason = "what only PostgreSQL asks for"))]
+
 mod canon;
 mod cell;
 mod digest;
 mod plan;
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(not(feature = "postgres"))]
+#[path = "no_postgres.rs"]
 mod postgres;
 mod row_security;
 mod sqlite;

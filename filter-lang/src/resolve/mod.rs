@@ -6,9 +6,13 @@
 mod modifier;
 mod path;
 mod request;
+mod sides;
 mod simple;
 
 use std::{fmt, sync::Arc};
+
+pub(crate) use modifier::NAMES as MODIFIERS;
+pub use sides::{Sides, reached};
 
 use crate::{
     ast::{Ast, Comparison, Join, Node as AstNode, Span, Term, TermKind},
@@ -23,6 +27,7 @@ use crate::{
     scope::Scope,
     sort,
     value::{Affinity, Value},
+    walk::is_constant,
 };
 
 /// What one expression may see.
@@ -47,9 +52,8 @@ impl From<&Scope> for Flags {
     }
 }
 
-/// Accumulates one [`Plan`]: filters and rules are AND-ed, joins are shared.
-///
-/// After an error the resolver must not be used any further.
+/// Accumulates one [`Plan`]: filters and rules are AND-ed, joins are shared. Each step takes the resolver and gives it back;
+/// after an error there is none.
 pub struct Resolver<'a> {
     names: Names<'a>,
     scope: &'a Scope,
@@ -91,8 +95,8 @@ struct Frame {
 #[derive(Debug)]
 struct Resolved {
     operand: Operand,
-    /// Only rows at this node with a visible email count (spec §10.2).
-    guard: Option<NodeId>,
+    /// Only rows at these nodes with a visible email count (spec §10.2).
+    guards: Vec<NodeId>,
 }
 
 impl Resolved {
@@ -105,7 +109,7 @@ impl Resolved {
     }
 
     fn of(expr: Expr, pref: NullPref, affinity: Affinity) -> Self {
-        Self { operand: Operand { expr, pref, affinity, multi: false }, guard: None }
+        Self { operand: Operand { expr, pref, affinity, multi: false }, guards: Vec::new() }
     }
 
     fn multi(mut self, multi: bool) -> Self {
@@ -157,18 +161,19 @@ impl<'a> Resolver<'a> {
     ///
     /// # Errors
     /// Unknown or forbidden names, wrong functions, more than [`crate::MAX_EXPRESSIONS`] comparisons.
-    pub fn filter(&mut self, ast: &Ast, flags: Flags) -> Result<(), Error> {
+    pub fn filter(mut self, ast: &Ast, flags: Flags) -> Result<Self, Error> {
         let frame = self.base_frame(flags);
         let cond = self.ast(&frame, ast)?;
         self.conds.push(cond);
-        self.list_rules()
+        self.list_rules()?;
+        Ok(self)
     }
 
     /// Adds the keys of a `sort` parameter.
     ///
     /// # Errors
     /// Too many or too long fields, or fields that cannot be sorted by.
-    pub fn sort(&mut self, text: &str, flags: Flags) -> Result<(), Error> {
+    pub fn sort(mut self, text: &str, flags: Flags) -> Result<Self, Error> {
         let frame = self.base_frame(flags);
         for term in sort::parse(text)? {
             let key = self.sort_key(&frame, &term).ok_or_else(|| {
@@ -176,7 +181,8 @@ impl<'a> Resolver<'a> {
             })?;
             self.plan.sort.extend(key);
         }
-        self.list_rules()
+        self.list_rules()?;
+        Ok(self)
     }
 
     /// The plan of everything added so far.
@@ -238,7 +244,7 @@ impl<'a> Resolver<'a> {
     }
 
     fn compare(&mut self, op: Op, any: bool, left: Resolved, right: Resolved) -> Cond {
-        let guards = [left.guard, right.guard];
+        let guards = [left.guards, right.guards];
         if matches!(op, Op::Like | Op::NotLike)
             && matches!(right.operand.expr, Expr::BodyElement { .. })
         {
@@ -280,9 +286,9 @@ impl<'a> Resolver<'a> {
             }
             TermKind::Text(text) => Ok(Resolved::constant(Expr::Bound(Value::from(text.as_str())))),
             TermKind::Function { name, args } => {
-                let mut arguments = ArgumentsIn { resolver: self, frame, guard: None };
+                let mut arguments = ArgumentsIn { resolver: self, frame, guards: Vec::new() };
                 let operand = func::call(&mut arguments, name, args)?;
-                Ok(Resolved { operand, guard: arguments.guard })
+                Ok(Resolved { operand, guards: arguments.guards })
             }
         }
     }
@@ -302,7 +308,7 @@ impl<'a> Resolver<'a> {
                     // `:length` and `:changed` of the body are no valid ORDER BY terms.
                     Expr::Literal(_) | Expr::Changed(_) => return None,
                     _ if form::has_params(&expr) => return None,
-                    _ if fold::is_constant(&expr) => return Some(None),
+                    _ if is_constant(&expr) => return Some(None),
                     expr => SortBy::Expr(expr),
                 }
             }
@@ -421,8 +427,8 @@ impl Builder {
 struct ArgumentsIn<'r, 'a> {
     resolver: &'r mut Resolver<'a>,
     frame: &'r Frame,
-    /// The row whose e-mail address the call reads, if that may be hidden and the function says so.
-    guard: Option<NodeId>,
+    /// The rows whose e-mail address the call reads, if that may be hidden.
+    guards: Vec<NodeId>,
 }
 
 impl func::Arguments for ArgumentsIn<'_, '_> {
@@ -432,7 +438,11 @@ impl func::Arguments for ArgumentsIn<'_, '_> {
 
     fn guarded(&mut self, term: &Term) -> Result<Operand, ErrorKind> {
         let resolved = self.resolver.term(self.frame, term)?;
-        self.guard = self.guard.or(resolved.guard);
+        for node in resolved.guards {
+            if !self.guards.contains(&node) {
+                self.guards.push(node);
+            }
+        }
         Ok(resolved.operand)
     }
 }
@@ -447,9 +457,7 @@ pub fn resolve(
     ast: &Ast,
     scope: &Scope,
 ) -> Result<Plan, Error> {
-    let mut resolver = Resolver::new(schema, base, scope);
-    resolver.filter(ast, Flags::from(scope))?;
-    Ok(resolver.finish())
+    Ok(Resolver::new(schema, base, scope).filter(ast, Flags::from(scope))?.finish())
 }
 
 /// Resolves one filter of the simple kind (spec §2.6), see [`Resolver::simple`].
@@ -463,7 +471,6 @@ pub fn resolve_simple(
     json_field: Option<&str>,
     scope: &Scope,
 ) -> Result<Plan, Error> {
-    let mut resolver = Resolver::simple(base, allowed, json_field, scope);
-    resolver.filter(ast, Flags::from(scope))?;
-    Ok(resolver.finish())
+    let resolver = Resolver::simple(base, allowed, json_field, scope);
+    Ok(resolver.filter(ast, Flags::from(scope))?.finish())
 }

@@ -284,7 +284,7 @@ impl Resolver<'_> {
         };
         let is_email = place.collection.kind == CollectionKind::Auth && field.name == "email";
         if is_email && !frame.flags.hidden_allowed {
-            resolved.guard = Some(node);
+            resolved.guards.push(node);
         }
         Ok(resolved)
     }

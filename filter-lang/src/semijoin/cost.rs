@@ -72,6 +72,13 @@ fn expr_cost(expr: &Expr) -> u32 {
         Expr::Lower(inner) => 1 + expr_cost(inner),
         Expr::Length { .. } => 4,
         Expr::Json { .. } | Expr::Changed(_) => 6,
-        Expr::Call { func, .. } => func.cost(),
+        Expr::Call { func, args } => match func.as_prim() {
+            Some(prim) => prim.cost(),
+            None => expr_cost(&func.lower(args, 0)),
+        },
+        Expr::Apply { prim, args } => {
+            let nested = args.iter().filter(|arg| matches!(arg, Expr::Apply { .. }));
+            prim.cost() + nested.map(expr_cost).sum::<u32>()
+        }
     }
 }

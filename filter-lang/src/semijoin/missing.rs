@@ -101,7 +101,13 @@ fn strict(plan: &Plan, expr: &Expr, node: NodeId) -> bool {
         | Expr::Element { node: n }
         | Expr::BodyElement { node: n } => hangs_on(plan, *n, node),
         Expr::Lower(inner) => strict(plan, inner, node),
-        Expr::Call { func, args } => func.is_strict() && args.iter().any(|a| strict(plan, a, node)),
+        Expr::Call { func, args } => match func.as_prim() {
+            Some(prim) => prim.is_strict() && args.iter().any(|arg| strict(plan, arg, node)),
+            None => strict(plan, &func.lower(args, plan.now_ms), node),
+        },
+        Expr::Apply { prim, args } => {
+            prim.is_strict() && args.iter().any(|arg| strict(plan, arg, node))
+        }
         Expr::Bound(_)
         | Expr::Bool(_)
         | Expr::AuthColumn(_)

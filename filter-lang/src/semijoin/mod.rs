@@ -10,6 +10,7 @@ mod lowering;
 mod missing;
 mod narrow;
 mod nodes;
+mod show;
 mod sort;
 
 pub use self::narrow::is_list;

@@ -2,8 +2,8 @@
 
 use super::{Holds, Reach, Test, What, cost::all, lowering::Lowering, nodes::NodeSet};
 use crate::{
-    func::{Func, fts},
     plan::{Cmp, Expr, JsonSeg, Literal, NodeId, NodeKind, Op, Operand, Plan, RowMode},
+    prim::{Prim, words},
     schema::{Class, Collection, CollectionKind},
     value::{Affinity, Value},
 };
@@ -91,12 +91,21 @@ impl<'p> Lowering<'p> {
             Expr::Bound(value) => value.order(&Value::Int(1)).is_eq(),
             _ => false,
         };
-        let ((call @ Expr::Call { .. }, other) | (other, call @ Expr::Call { .. })) =
+        let ((call @ (Expr::Call { .. } | Expr::Apply { .. }), other)
+        | (other, call @ (Expr::Call { .. } | Expr::Apply { .. }))) =
             (&cmp.left.expr, &cmp.right.expr)
         else {
             return None;
         };
-        let Expr::Call { func: Func::Fts, args } = call else { return None };
+        let (Expr::Call { args, .. } | Expr::Apply { args, .. }) = call else { return None };
+        let is_search = match call {
+            Expr::Call { func, .. } => func.as_prim() == Some(Prim::HasWords),
+            Expr::Apply { prim, .. } => *prim == Prim::HasWords,
+            _ => false,
+        };
+        if !is_search {
+            return None;
+        }
         let (Expr::Bound(Value::Text(query)), fields) = args.split_first()? else { return None };
         let mut node = None;
         for field in fields {
@@ -108,7 +117,7 @@ impl<'p> Lowering<'p> {
             }
         }
         let draft = node == Some(NodeId::BASE) && self.plan.row == RowMode::Draft;
-        let useful = is_true(other) && !draft && fts::needed(query).is_some();
+        let useful = is_true(other) && !draft && words::needed(query).is_some();
         node.filter(|_| useful).map(|node| Test::MayMatch { node, query })
     }
 }

@@ -2,9 +2,9 @@
 
 use super::{Seen, Test};
 use crate::{
-    compute::{visit_cond, visit_nodes},
     plan::{Cmp, Cond, Expr, NodeId, NodeKind, Plan},
     schema::CollectionKind,
+    walk::{visit_cond, visit_nodes},
 };
 
 /// A set of nodes; grows with the plan.

@@ -56,28 +56,26 @@ fn value(json: &Json) -> Value {
 }
 
 fn field(json: &Json) -> Field {
-    Field {
-        name: json["name"].as_str().unwrap().to_owned(),
-        class: match json["class"].as_str().unwrap() {
-            "Text" => Class::Text,
-            "Number" => Class::Number,
-            "Bool" => Class::Bool,
-            "Json" => Class::Json,
-            "GeoPoint" => Class::GeoPoint,
-            "Select" => Class::Select,
-            "File" => Class::File,
-            "Relation" => Class::Relation,
-            other => panic!("class {other}"),
-        },
-        hidden: json["hidden"] == true,
-        multiple: json["multiple"] == true,
-        target: json["target"].as_str().map(str::to_owned),
-        affinity: match json["affinity"].as_str().unwrap() {
-            "Text" => Affinity::Text,
-            "Num" => Affinity::Num,
-            _ => Affinity::None,
-        },
-    }
+    let class = match json["class"].as_str().unwrap() {
+        "Text" => Class::Text,
+        "Number" => Class::Number,
+        "Bool" => Class::Bool,
+        "Json" => Class::Json,
+        "GeoPoint" => Class::GeoPoint,
+        "Select" => Class::Select,
+        "File" => Class::File,
+        "Relation" => Class::Relation,
+        other => panic!("class {other}"),
+    };
+    let mut field = Field::new(json["name"].as_str().unwrap(), class);
+    field.hidden = json["hidden"] == true;
+    field.multiple = json["multiple"] == true;
+    field.target = json["target"].as_str().map(str::to_owned);
+    field.affinity(match json["affinity"].as_str().unwrap() {
+        "Text" => Affinity::Text,
+        "Num" => Affinity::Num,
+        _ => Affinity::None,
+    })
 }
 
 /// The fixture of spec filter-language §14.
@@ -94,30 +92,25 @@ pub(crate) fn fixture() -> Memory {
                 .collect()
         });
         let rows = rows.collect();
-        let collection = Collection {
-            id: json["id"].as_str().unwrap().to_owned(),
-            name: json["name"].as_str().unwrap().to_owned(),
-            kind: match json["kind"].as_str().unwrap() {
+        let mut collection = Collection::new(json["name"].as_str().unwrap())
+            .id(json["id"].as_str().unwrap())
+            .kind(match json["kind"].as_str().unwrap() {
                 "Auth" => CollectionKind::Auth,
                 "View" => CollectionKind::View,
                 _ => CollectionKind::Base,
-            },
-            list_rule: json["listRule"].as_str().map(str::to_owned),
-            fields,
-            indexed_fields: Vec::new(),
-            full_text: Vec::new(),
-            unique_fields: list(&json["unique"])
-                .iter()
-                .map(|name| name.as_str().unwrap().to_owned())
-                .collect(),
-        };
+            })
+            .with_all(fields);
+        collection.list_rule = json["listRule"].as_str().map(str::to_owned);
+        for name in list(&json["unique"]) {
+            collection = collection.unique(name.as_str().unwrap());
+        }
         (Arc::new(collection), rows)
     });
     Memory { tables: tables.collect() }
 }
 
 pub(crate) fn plain_field(name: &str, class: Class, affinity: Affinity) -> Field {
-    Field { name: name.into(), class, hidden: false, multiple: false, target: None, affinity }
+    Field::new(name, class).affinity(affinity)
 }
 
 /// The scratch collection `z` of spec filter-language §14.4.
@@ -128,7 +121,7 @@ pub(crate) fn scratch() -> Memory {
         plain_field("t", Class::Text, Text),
         plain_field("n", Class::Number, Num),
         plain_field("j", Class::Json, Num),
-        Field { multiple: true, ..plain_field("sm", Class::Select, Num) },
+        plain_field("sm", Class::Select, Num).several(),
     ];
     let rows: [(&str, &str, f64, &str, &str); 10] = [
         ("1", "1", 1.0, "1", r#"["a"]"#),
@@ -163,15 +156,6 @@ pub(crate) fn scratch() -> Memory {
         fields.iter().map(|field| field.name.clone()).zip(values).collect()
     };
     let rows = rows.into_iter().map(record).collect();
-    let collection = Collection {
-        id: "scratch00000000".into(),
-        name: "z".into(),
-        kind: CollectionKind::Base,
-        list_rule: Some(String::new()),
-        fields,
-        unique_fields: Vec::new(),
-        indexed_fields: Vec::new(),
-        full_text: Vec::new(),
-    };
+    let collection = Collection::new("z").id("scratch00000000").list_rule("").with_all(fields);
     Memory { tables: vec![(Arc::new(collection), rows)] }
 }

@@ -165,6 +165,7 @@ impl App {
         if ctx.snapshot().find(name_or_id).is_none() && !ctx.in_transaction() {
             // another server may have just made it
             engine::cluster::find_unknown(&ctx.app, name_or_id).await?;
+            return Ok(Collection::loaded(&by_name(&self.ctx()?, name_or_id)?));
         }
         Ok(Collection::loaded(&by_name(&ctx, name_or_id)?))
     }

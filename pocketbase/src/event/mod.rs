@@ -8,7 +8,7 @@ use std::{fmt, sync::Arc};
 use api::request::Exchange;
 use engine::{
     Ctx,
-    event::{self, Ext, Model as EngineModel},
+    event::{self, Model as EngineModel},
     hook::{self, Payload},
 };
 use serde_json::{Map, Value};
@@ -22,7 +22,7 @@ use crate::{
     mail::Message,
     record::Record,
     settings::Settings,
-    web::{IntoResponse, RequestInfo, Router, Serving},
+    web::{Incoming, IntoResponse, RequestInfo, Router, Serving},
 };
 
 /// One event on its way through a hook's chain. Cheap to clone.
@@ -162,24 +162,12 @@ with_app!(AppEvent, ServeEvent, TerminateEvent, BackupEvent, MailEvent, RecordMa
 with_ctx!(ModelEvent, RecordEvent, EnrichEvent, CollectionEvent);
 
 /// Events that a request caused.
-pub trait Requested: Payload {
-    #[doc(hidden)]
-    fn ctx(&self) -> &Ctx;
-    #[doc(hidden)]
-    fn ext(&self) -> &Ext;
-}
+pub trait Requested: event::Requested {}
 
 macro_rules! requested {
     ($($name:ident),* $(,)?) => {
         with_ctx!($($name),*);
-        $(impl Requested for event::$name {
-            fn ctx(&self) -> &Ctx {
-                &self.ctx
-            }
-            fn ext(&self) -> &Ext {
-                &self.ext
-            }
-        })*
+        $(impl Requested for event::$name {})*
     };
 }
 requested!(
@@ -234,6 +222,16 @@ impl<P: Requested> Event<P> {
     #[must_use]
     pub fn request_info(&self) -> RequestInfo {
         RequestInfo::of(self.inner.ctx())
+    }
+    /// The request and the headers of its answer as texts; `None` where no client asked.
+    #[must_use]
+    pub fn incoming(&self) -> Option<Incoming> {
+        self.exchange().map(|exchange| Incoming::of_hook(&self.app, &exchange))
+    }
+    /// True if there is an answer already.
+    #[must_use]
+    pub fn is_answered(&self) -> bool {
+        self.exchange().is_some_and(|exchange| exchange.is_answered())
     }
     fn exchange(&self) -> Option<Arc<Exchange>> {
         Exchange::of(self.inner.ext())
@@ -473,8 +471,8 @@ impl Event<event::ServeEvent> {
     /// Where the server will be found, as far as it is known before it listens.
     #[must_use]
     pub fn base_url(&self) -> String {
-        let any: Arc<dyn std::any::Any + Send + Sync> = self.inner.ext.clone();
-        any.downcast::<Serving>().map(|serving| serving.base_url.clone()).unwrap_or_default()
+        let serving = self.inner.ext.get::<Serving>();
+        serving.map(|serving| serving.base_url.clone()).unwrap_or_default()
     }
 }
 

@@ -2,19 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use engine::{
-    event::{self, Ext},
-    realtime::Client,
-};
+use engine::{event, realtime::Client};
 use serde_json::{Map, Value};
 
 use super::Event;
 use crate::{collection::Collection, record::Record};
-
-fn client(ext: &Ext) -> Option<Arc<Client>> {
-    let any: Arc<dyn std::any::Any + Send + Sync> = ext.clone();
-    any.downcast().ok()
-}
 
 macro_rules! clients {
     ($($event:ident),*) => {$(
@@ -22,7 +14,7 @@ macro_rules! clients {
             /// The realtime client.
             #[must_use]
             pub fn client(&self) -> Option<Arc<Client>> {
-                client(&self.inner.client)
+                Some(self.inner.client.clone())
             }
         }
     )*};

@@ -28,12 +28,12 @@ export function complete(text: string, caret: number, scope: Scope): Completion 
     const typed = touching ? touching.text.replace(/^['"]/, '').toLowerCase() : '';
     const names = touching?.kind === 'bad' || touching?.kind === 'text' ? [] : namesAt(touching?.text ?? '', scope);
     const options = [...values.filter((v) => v.label.toLowerCase().includes(typed)), ...(touching || !values.length ? names : [])];
-    return options.length ? { from: touching && names.length && !values.length ? from + cut(touching.text) : from, options: options.slice(0, 60) } : null;
+    return options.length ? { from: touching && names.length && !values.length ? from + cut(touching.text) : from, options: options.slice(0, 30) } : null;
   }
   if (touching?.kind === 'name' || !last || last.kind === 'join' || last.kind === 'open' || last.kind === 'comma') {
     const typed = touching?.kind === 'name' ? touching.text : '';
     const options = namesAt(typed, scope);
-    return options.length ? { from: caret - (typed.length - cut(typed)), options: options.slice(0, 80) } : null;
+    return options.length ? { from: caret - (typed.length - cut(typed)), options: options.slice(0, 30) } : null;
   }
   if (!touching && last.kind === 'name') return { from: caret, options: operatorsOf(resolve(last.text, scope).field).map((o) => ({ label: o, insert: `${o} `, detail: opWords[o] ?? '', kind: 'op' })) };
   if (!touching && ['text', 'number', 'close'].includes(last.kind)) return { from: caret, options: [{ label: '&&', insert: '&& ', detail: 'and', kind: 'op' }, { label: '||', insert: '|| ', detail: 'or', kind: 'op' }] };

@@ -6,6 +6,8 @@ const align = (dom: HTMLElement) => ({ align: dom.style.textAlign || null, dir: 
 const blockAttrs = (n: Node): Record<string, string> => ({ ...(n.attrs.align ? { style: `text-align: ${n.attrs.align};` } : {}), ...(n.attrs.dir ? { dir: n.attrs.dir as string } : {}) });
 const block = { align: { default: null }, dir: { default: null } };
 
+/** Sound and film stand as one block; only what the editor itself writes is read, the rest stays source. */
+const media = (tag: 'video' | 'audio'): NodeSpec => ({ group: 'block', atom: true, draggable: true, attrs: { src: {}, width: { default: null }, height: { default: null } }, parseDOM: [{ tag: `${tag}[src]`, getAttrs: (d: HTMLElement) => (d.hasAttribute('controls') && !d.hasChildNodes() ? { src: d.getAttribute('src'), width: d.getAttribute('width'), height: d.getAttribute('height') } : false) }], toDOM: (n): DOMOutputSpec => [tag, { controls: '', ...Object.fromEntries(Object.entries(n.attrs).filter(([, v]) => v !== null)) }] });
 const nodes: Record<string, NodeSpec> = {
   doc: { content: 'block+' },
   paragraph: { content: 'inline*', group: 'block', attrs: block, parseDOM: [{ tag: 'p', getAttrs: align }], toDOM: (n): DOMOutputSpec => ['p', blockAttrs(n), 0] },
@@ -18,6 +20,7 @@ const nodes: Record<string, NodeSpec> = {
   list_item: { content: 'paragraph block*', defining: true, parseDOM: [{ tag: 'li' }], toDOM: (): DOMOutputSpec => ['li', 0] },
   ...tableNodes({ tableGroup: 'block', cellContent: 'block+', cellAttributes: {} }),
   image: { inline: true, group: 'inline', draggable: true, attrs: { src: {}, alt: { default: null }, title: { default: null }, width: { default: null }, height: { default: null } }, parseDOM: [{ tag: 'img[src]', getAttrs: (d: HTMLElement) => ({ src: d.getAttribute('src'), alt: d.getAttribute('alt'), title: d.getAttribute('title'), width: d.getAttribute('width'), height: d.getAttribute('height') }) }], toDOM: (n): DOMOutputSpec => ['img', Object.fromEntries(Object.entries(n.attrs).filter(([, v]) => v !== null))] },
+  video: media('video'), audio: media('audio'),
   hard_break: { inline: true, group: 'inline', selectable: false, parseDOM: [{ tag: 'br' }], toDOM: (): DOMOutputSpec => ['br'] },
   text: { group: 'inline' },
 };

@@ -35,6 +35,10 @@ pub(super) fn blank() -> Autodate {
 impl FieldType for Autodate {
     field_type_basics!(KIND);
 
+    fn shape(&self) -> super::ValueShape {
+        super::ValueShape::Date
+    }
+
     fn has_required(&self) -> bool {
         false
     }

@@ -96,6 +96,10 @@ fn bound_error(code: &str, what: &str, bound: &str) -> FieldError {
 impl FieldType for Date {
     field_type_basics!(KIND);
 
+    fn shape(&self) -> super::ValueShape {
+        super::ValueShape::Date
+    }
+
     fn is_empty(&self, val: &Val) -> bool {
         val.as_str().is_empty()
     }

@@ -54,6 +54,10 @@ pub(super) fn lists_allow(except: &[String], only: &[String], host: &str) -> boo
 impl FieldType for Email {
     field_type_basics!(KIND);
 
+    fn shape(&self) -> super::ValueShape {
+        super::ValueShape::Email
+    }
+
     fn is_empty(&self, val: &Val) -> bool {
         val.as_str().is_empty()
     }

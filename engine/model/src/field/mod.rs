@@ -219,6 +219,35 @@ impl DbCheck {
     }
 }
 
+/// What one value is on the wire.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ValueShape {
+    /// A text.
+    Text,
+    /// A number.
+    Number,
+    /// True or false.
+    Bool,
+    /// Any JSON.
+    Json,
+    /// An object of `lon` and `lat`.
+    Point,
+    /// A file's name; files are sent in its place.
+    File,
+    /// The id of another record.
+    Id,
+    /// `2026-01-31 10:00:00.000Z`, or empty.
+    Date,
+    /// An address.
+    Email,
+    /// A URL.
+    Url,
+    /// One of these.
+    Choice(Vec<String>),
+    /// Written, never shown.
+    Secret,
+}
+
 /// What a field type decides. Implementors are the options of the type, made by [`wire!`](crate::wire).
 pub trait FieldType: WireStruct + Any + Debug + Send + Sync {
     /// The wire name (`text`, `geoPoint`).
@@ -228,6 +257,18 @@ pub trait FieldType: WireStruct + Any + Debug + Send + Sync {
     /// How filters see it.
     fn class(&self) -> Class {
         Class::Text
+    }
+    /// What one value is on the wire, for descriptions of the API.
+    fn shape(&self) -> ValueShape {
+        match self.class() {
+            Class::Number => ValueShape::Number,
+            Class::Bool => ValueShape::Bool,
+            Class::Json => ValueShape::Json,
+            Class::GeoPoint => ValueShape::Point,
+            Class::File => ValueShape::File,
+            Class::Relation => ValueShape::Id,
+            Class::Text | Class::Select => ValueShape::Text,
+        }
     }
     /// The column holds a list.
     fn multiple(&self) -> bool {
@@ -454,14 +495,12 @@ impl Field {
     /// The field as filters see it.
     #[must_use]
     pub fn to_filter(&self) -> filter_lang::schema::Field {
-        filter_lang::schema::Field {
-            name: self.name.clone(),
-            class: self.kind.class(),
-            hidden: self.hidden,
-            multiple: self.kind.multiple(),
-            target: self.kind.target().map(str::to_owned),
-            affinity: self.kind.affinity(),
-        }
+        let mut field = filter_lang::schema::Field::new(self.name.clone(), self.kind.class())
+            .affinity(self.kind.affinity());
+        field.hidden = self.hidden;
+        field.multiple = self.kind.multiple();
+        field.target = self.kind.target().map(str::to_owned);
+        field
     }
 }
 

@@ -51,6 +51,10 @@ pub fn plain(text: String) -> Val {
 impl FieldType for Password {
     field_type_basics!(KIND);
 
+    fn shape(&self) -> super::ValueShape {
+        super::ValueShape::Secret
+    }
+
     fn zero(&self) -> Val {
         plain(String::new())
     }

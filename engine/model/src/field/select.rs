@@ -101,6 +101,10 @@ impl FieldType for Select {
         Class::Select
     }
 
+    fn shape(&self) -> super::ValueShape {
+        super::ValueShape::Choice(self.values.clone())
+    }
+
     fn check(
         &self,
         field: &Field,

@@ -34,6 +34,10 @@ pub(super) fn blank() -> Url {
 impl FieldType for Url {
     field_type_basics!(KIND);
 
+    fn shape(&self) -> super::ValueShape {
+        super::ValueShape::Url
+    }
+
     fn is_empty(&self, val: &Val) -> bool {
         val.as_str().is_empty()
     }

@@ -247,20 +247,19 @@ pub fn to_plan(collection: &Collection) -> plan::Collection {
             field.affinity = Affinity::None;
         }
     }
-    plan::Collection {
-        id: collection.id.clone(),
-        name: collection.name.clone(),
-        kind: match collection.kind {
+    let mut plan = plan::Collection::new(collection.name.clone())
+        .id(collection.id.clone())
+        .kind(match collection.kind {
             Kind::Auth => plan::CollectionKind::Auth,
             Kind::View => plan::CollectionKind::View,
             Kind::Base | Kind::Other(_) => plan::CollectionKind::Base,
-        },
-        list_rule: collection.list_rule.clone(),
-        fields,
-        unique_fields,
-        indexed_fields,
-        full_text: collection.full_text().map(|f| f.name.clone()).collect(),
-    }
+        })
+        .full_text(collection.full_text().map(|f| f.name.clone()))
+        .with_all(fields);
+    plan.list_rule = collection.list_rule.clone();
+    plan.unique_fields = unique_fields;
+    plan.indexed_fields = indexed_fields;
+    plan
 }
 
 fn prepare(collection: Collection, back_refs: Vec<BackRef>) -> Loaded {

@@ -32,5 +32,5 @@ fn map(answer: &Answer<'_>) -> Read<User> {
 
 /// True for a moment that is not the zero date.
 fn is_date(text: &str) -> bool {
-    text.parse::<jiff::Timestamp>().is_ok_and(|_| !text.starts_with("0001-01-01T00:00:00"))
+    primitives::time::parse_rfc3339(text).is_some()
 }

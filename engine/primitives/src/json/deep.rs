@@ -4,10 +4,15 @@
 //! likes. Nothing here recurses. Such a text stands in a tree as an object with one member of a key that no client can
 //! send; [`text_of`] recognises it, and whoever writes values writes it as it is.
 
+use std::ops::Range;
+
 use serde::de::Error as _;
 use serde_json::{Map, Value};
 
-use super::read::{Fault, Twice};
+use super::{
+    raw::{self, Listener},
+    read::{Fault, Twice},
+};
 
 /// The key. NUL makes it one that nobody uses.
 const MARK: &str = "\0kept";
@@ -33,9 +38,16 @@ pub(super) fn read<E: serde::de::Error>(raw: &str, how: Twice, depth: usize) -> 
     if !raw.starts_with(['{', '[']) {
         return serde_json::from_str(raw).map_err(E::custom);
     }
-    let mut arena = Arena::default();
-    arena.read(raw, how, depth).map_err(E::custom)?;
-    Ok(Value::Object(Map::from_iter([(MARK.to_owned(), Value::String(arena.text()))])))
+    let mut building =
+        Building { arena: Arena::default(), open: Vec::new(), how, depth, fault: None };
+    if !raw::walk(raw, how.max_depth(), &mut building) {
+        return Err(match building.fault {
+            Some(fault) => E::custom(fault),
+            None => E::custom("nested too deep"),
+        });
+    }
+    let text = building.arena.text();
+    Ok(Value::Object(Map::from_iter([(MARK.to_owned(), Value::String(text))])))
 }
 
 /// A value whose parts are named by their place, so that nothing recurses over it.
@@ -56,53 +68,50 @@ struct Open {
     key: Option<String>,
 }
 
-impl Arena {
-    fn read(&mut self, raw: &str, how: Twice, depth: usize) -> Result<(), Fault> {
-        let mut open: Vec<Open> = Vec::new();
-        let bytes = raw.as_bytes();
-        let mut at = 0;
-        while let Some(byte) = bytes.get(at) {
-            let start = at;
-            at += 1;
-            match byte {
-                b' ' | b'\t' | b'\n' | b'\r' | b',' | b':' => {}
-                b'{' | b'[' => {
-                    if depth + open.len() >= how.max_depth() {
-                        return Err(Fault::custom("nested too deep"));
-                    }
-                    let is_list = *byte == b'[';
-                    let node =
-                        if is_list { Node::Array(Vec::new()) } else { Node::Object(Vec::new()) };
-                    let node = self.add(node, open.last_mut());
-                    open.push(Open { node, key: None });
-                }
-                b'}' | b']' => {
-                    if let Some(Open { node, .. }) = open.pop() {
-                        self.close(node, how)?;
-                    }
-                }
-                _ => {
-                    at = end(bytes, start);
-                    let token = &raw[start..at];
-                    match open.last_mut() {
-                        Some(top) if self.wants_key(top) => {
-                            top.key = Some(serde_json::from_str(token)?)
-                        }
-                        top => {
-                            let value: Value = serde_json::from_str(token)?;
-                            self.add(Node::Scalar(super::value_sorted(&value)), top);
-                        }
-                    }
-                }
-            }
+/// An arena that is being filled by a walk.
+struct Building {
+    arena: Arena,
+    open: Vec<Open>,
+    how: Twice,
+    /// The levels around all this.
+    depth: usize,
+    fault: Option<Fault>,
+}
+
+impl Building {
+    fn done<T>(&mut self, done: Result<T, Fault>) -> Option<T> {
+        done.map_err(|fault| self.fault = Some(fault)).ok()
+    }
+}
+
+impl Listener for Building {
+    fn open(&mut self, is_map: bool) -> Option<()> {
+        if self.depth + self.open.len() >= self.how.max_depth() {
+            return self.done(Err(Fault::custom("nested too deep")));
         }
-        Ok(())
+        let node = if is_map { Node::Object(Vec::new()) } else { Node::Array(Vec::new()) };
+        let node = self.arena.add(node, self.open.last_mut());
+        self.open.push(Open { node, key: None });
+        Some(())
     }
-
-    fn wants_key(&self, open: &Open) -> bool {
-        open.key.is_none() && matches!(self.nodes[open.node], Node::Object(_))
+    fn close(&mut self) -> Option<()> {
+        let Open { node, .. } = self.open.pop()?;
+        let closed = self.arena.close(node, self.how);
+        self.done(closed)
     }
+    fn key(&mut self, text: &str, range: Range<usize>) -> Option<()> {
+        let key = self.done(serde_json::from_str(&text[range]))?;
+        self.open.last_mut()?.key = Some(key);
+        Some(())
+    }
+    fn scalar(&mut self, text: &str, range: Range<usize>) -> Option<()> {
+        let value: Value = self.done(serde_json::from_str(&text[range]))?;
+        self.arena.add(Node::Scalar(super::value_sorted(&value)), self.open.last_mut());
+        Some(())
+    }
+}
 
+impl Arena {
     /// Adds a part to the container around it.
     fn add(&mut self, node: Node, around: Option<&mut Open>) -> usize {
         let id = self.nodes.len();
@@ -168,22 +177,4 @@ impl Arena {
         }
         String::from_utf8(out).unwrap_or_default()
     }
-}
-
-/// Where the token from `start` on ends: a text with its quotes, or a word.
-fn end(bytes: &[u8], start: usize) -> usize {
-    let rest = &bytes[start..];
-    if rest.first() != Some(&b'"') {
-        let is_end = |byte: &u8| b" \t\n\r,:]}".contains(byte);
-        return start + rest.iter().position(is_end).unwrap_or(rest.len());
-    }
-    let mut at = start + 1;
-    while let Some(n) = memchr::memchr2(b'"', b'\\', bytes.get(at..).unwrap_or_default()) {
-        at += n;
-        if bytes[at] == b'"' {
-            return at + 1;
-        }
-        at += 2;
-    }
-    bytes.len()
 }

@@ -1,7 +1,15 @@
-//! Stored JSON on its way to a client: blanks between tokens go, strings take their shortest form, all else stays as it is.
+//! The one walk over JSON text: it checks, writes, and tells a [`Listener`] of the parts.
 //!
+//! Stored JSON on its way to a client: blanks between tokens go, strings take their shortest form, all else stays as it is.
 //! Keys keep their order and may repeat, numbers keep their spelling (spec upstream-0.40 §1.4). One pass checks and writes,
 //! and copies what needs no change in runs. Must not build values: a row's JSON is never decoded to be shown.
+
+use std::{fmt, ops::Range};
+
+use serde::{
+    Deserializer as _,
+    de::{Error, Visitor},
+};
 
 use smallvec::SmallVec;
 
@@ -11,7 +19,7 @@ use super::{find_special, read::MAX_DEPTH, write_inner};
 pub fn write_raw(out: &mut Vec<u8>, text: &str) -> bool {
     let start = out.len();
     out.reserve(text.len());
-    let done = Pass { bytes: text.as_bytes(), at: 0, from: 0, out: Some(out) }.document();
+    let done = Pass::new(text, Some(out), &mut ()).document();
     if done.is_none() {
         out.truncate(start);
     }
@@ -21,31 +29,113 @@ pub fn write_raw(out: &mut Vec<u8>, text: &str) -> bool {
 /// True for what [`write_raw`] writes.
 #[must_use]
 pub fn is_raw(text: &str) -> bool {
-    Pass { bytes: text.as_bytes(), at: 0, from: 0, out: None }.document().is_some()
+    Pass::new(text, None, &mut ()).document().is_some()
 }
 
-struct Pass<'t, 'o> {
+/// The text without blanks between its tokens, which stay as they are; `None` if it is not exactly one value.
+#[must_use]
+pub fn compact(text: &str) -> Option<String> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut nobody = ();
+    let mut pass = Pass::new(text, Some(&mut out), &mut nobody);
+    pass.keeps_escapes = true;
+    pass.document()?;
+    String::from_utf8(out).ok()
+}
+
+/// Tells a listener of the parts of a text; false if it is not exactly one value, nests deeper than `max_depth`, or the
+/// listener does not want to go on.
+pub fn walk(text: &str, max_depth: usize, listener: &mut impl Listener) -> bool {
+    let mut pass = Pass::new(text, None, listener);
+    pass.max_depth = max_depth;
+    pass.document().is_some()
+}
+
+/// Hears of the parts of a JSON text in their order; with `None` the walk ends.
+pub trait Listener {
+    /// A list or a map begins.
+    fn open(&mut self, is_map: bool) -> Option<()>;
+    /// The innermost one ends.
+    fn close(&mut self) -> Option<()>;
+    /// The name of the member that comes next, with its quotes.
+    fn key(&mut self, text: &str, range: Range<usize>) -> Option<()>;
+    /// A text (with its quotes), number or word.
+    fn scalar(&mut self, text: &str, range: Range<usize>) -> Option<()>;
+}
+
+/// Nobody listens.
+impl Listener for () {
+    #[inline]
+    fn open(&mut self, _: bool) -> Option<()> {
+        Some(())
+    }
+    #[inline]
+    fn close(&mut self) -> Option<()> {
+        Some(())
+    }
+    #[inline]
+    fn key(&mut self, _: &str, _: Range<usize>) -> Option<()> {
+        Some(())
+    }
+    #[inline]
+    fn scalar(&mut self, _: &str, _: Range<usize>) -> Option<()> {
+        Some(())
+    }
+}
+
+/// The bytes of a JSON string that a walk told of: escapes resolved, halves of surrogate pairs as three bytes each.
+#[must_use]
+pub fn bytes_of(quoted: &str) -> Vec<u8> {
+    struct Bytes;
+    impl Visitor<'_> for Bytes {
+        type Value = Vec<u8>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a string")
+        }
+        fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+            Ok(bytes.to_vec())
+        }
+    }
+    let mut source = serde_json::Deserializer::from_str(quoted);
+    source.deserialize_bytes(Bytes).unwrap_or_default()
+}
+
+struct Pass<'t, 'o, L> {
+    text: &'t str,
     bytes: &'t [u8],
     at: usize,
     /// What stands before it is written.
     from: usize,
     /// Nowhere, if the text is only to be checked.
     out: Option<&'o mut Vec<u8>>,
+    keeps_escapes: bool,
+    max_depth: usize,
+    listener: &'o mut L,
 }
 
-impl Pass<'_, '_> {
+impl<'t, 'o, L: Listener> Pass<'t, 'o, L> {
+    fn new(text: &'t str, out: Option<&'o mut Vec<u8>>, listener: &'o mut L) -> Self {
+        let bytes = text.as_bytes();
+        let (keeps_escapes, max_depth) = (false, MAX_DEPTH);
+        Self { text, bytes, at: 0, from: 0, out, keeps_escapes, max_depth, listener }
+    }
+
     fn document(&mut self) -> Option<()> {
         // The brackets that are waited for.
         let mut open: SmallVec<[u8; 32]> = SmallVec::new();
         loop {
             self.blanks();
+            let start = self.at;
             if let Some(close) = self.value()? {
                 self.blanks();
                 // deeper JSON counts as text, as in the reference
-                if open.len() == MAX_DEPTH {
+                if open.len() == self.max_depth {
                     return None;
-                } else if self.peek()? == close {
+                }
+                self.listener.open(close == b'}')?;
+                if self.peek()? == close {
                     self.at += 1;
+                    self.listener.close()?;
                 } else {
                     open.push(close);
                     if close == b'}' {
@@ -53,6 +143,8 @@ impl Pass<'_, '_> {
                     }
                     continue;
                 }
+            } else {
+                self.listener.scalar(self.text, start..self.at)?;
             }
             loop {
                 self.blanks();
@@ -71,6 +163,7 @@ impl Pass<'_, '_> {
                     byte if byte == close => {
                         self.at += 1;
                         open.pop();
+                        self.listener.close()?;
                     }
                     _ => return None,
                 }
@@ -161,7 +254,9 @@ impl Pass<'_, '_> {
         if self.peek()? != b'"' {
             return None;
         }
+        let start = self.at;
         self.string()?;
+        self.listener.key(self.text, start..self.at)?;
         self.blanks();
         (self.peek()? == b':').then(|| self.at += 1)
     }
@@ -192,6 +287,10 @@ impl Pass<'_, '_> {
             b'u' => self.unicode()?,
             _ => return None,
         };
+        if self.keeps_escapes {
+            self.at += shown.1;
+            return Some(());
+        }
         self.copy();
         self.at += shown.1;
         self.from = self.at;
@@ -317,6 +416,60 @@ mod tests {
         let nested = |n: usize| format!("{}{}", "[".repeat(n), "]".repeat(n));
         for (n, ok) in [(127, true), (MAX_DEPTH, true), (MAX_DEPTH + 1, false)] {
             assert_eq!(shown(&nested(n)).is_some(), ok, "{n}");
+        }
+    }
+
+    #[test]
+    fn compaction_keeps_tokens() {
+        for (text, want) in [
+            (r#"{ "a b" : [ 1 , "\" x" ] }"#, Some(r#"{"a b":[1,"\" x"]}"#)),
+            (" [ 1.0e2,\t\"\\u00e4\\/ \" ]\n", Some("[1.0e2,\"\\u00e4\\/ \"]")),
+            ("[1,]", None),
+        ] {
+            assert_eq!(compact(text).as_deref(), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn listeners_hear_all_parts() {
+        #[derive(Default)]
+        struct Heard(Vec<String>);
+        impl Listener for Heard {
+            fn open(&mut self, is_map: bool) -> Option<()> {
+                self.0.push(if is_map { "{" } else { "[" }.to_owned());
+                Some(())
+            }
+            fn close(&mut self) -> Option<()> {
+                self.0.push("end".to_owned());
+                Some(())
+            }
+            fn key(&mut self, text: &str, range: Range<usize>) -> Option<()> {
+                self.0.push(format!("{}:", &text[range]));
+                Some(())
+            }
+            fn scalar(&mut self, text: &str, range: Range<usize>) -> Option<()> {
+                self.0.push(text[range.clone()].to_owned());
+                (&text[range] != "\"stop\"").then_some(())
+            }
+        }
+        let mut heard = Heard::default();
+        assert!(walk(r#" {"a" : [ 1, {}, [ ] ], "ä": "x\u0041" } "#, 3, &mut heard));
+        let want = r#"{ "a": [ 1 { end [ end end "ä": "x\u0041" end"#;
+        assert_eq!(heard.0.join(" "), want);
+        assert!(!walk("[[1]]", 1, &mut Heard::default()));
+        assert!(!walk(r#"[1,"stop"]"#, 9, &mut Heard::default()));
+        assert!(!walk("[1", 9, &mut Heard::default()));
+    }
+
+    #[test]
+    fn bytes_of_strings() {
+        for (quoted, want) in [
+            (r#""a\n\u00e4\ud83d\ude00""#, "a\nä😀".as_bytes()),
+            (r#""\ud800x""#, &[0xED, 0xA0, 0x80, b'x'][..]),
+            (r#""\udc00\ud800""#, &[0xED, 0xB0, 0x80, 0xED, 0xA0, 0x80]),
+            (r#""""#, b""),
+        ] {
+            assert_eq!(bytes_of(quoted), want, "{quoted}");
         }
     }
 }

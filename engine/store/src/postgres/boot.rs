@@ -11,8 +11,9 @@ use super::{
     connect::{self, ConnectError, check_server},
     db::Database,
     error,
+    plain::{ClusterMode, PostgresConfig},
     pool::{Pool, Purpose, Settings},
-    publish::{ClusterMode, Publisher},
+    publish::Publisher,
     replica::Replicas,
     row_security,
 };
@@ -26,41 +27,6 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(300);
 const MIGRATE: i64 = 7_889_383_449_741_116_772;
 /// Connections that stay free for others.
 const SPARE: i64 = 5;
-
-/// Where the database is and how many connections it may get.
-#[derive(Debug, Clone)]
-pub struct PostgresConfig {
-    /// The connection string.
-    pub dsn: Dsn,
-    /// Most connections at a time.
-    pub max_open: usize,
-    /// Most connections that wait unused.
-    pub max_idle: usize,
-    /// Tell policies who asks even where no table has row-level security (`PB_PG_RLS=1`).
-    pub row_security: bool,
-    /// Fields of auth records that policies may see (`PB_PG_RLS_CLAIMS`).
-    pub claims: Vec<String>,
-    /// Whether there are other nodes.
-    pub cluster: ClusterMode,
-    /// Standby servers that may answer reads (`--pgReplica`). None of them has to be there.
-    pub replicas: Vec<Dsn>,
-}
-
-impl PostgresConfig {
-    /// The defaults: 100 connections, 20 idle.
-    #[must_use]
-    pub fn new(dsn: Dsn) -> Self {
-        Self {
-            dsn,
-            max_open: 100,
-            max_idle: 20,
-            row_security: false,
-            claims: Vec::new(),
-            cluster: ClusterMode::default(),
-            replicas: Vec::new(),
-        }
-    }
-}
 
 /// Held while a node migrates; the lock goes with its connection.
 #[derive(Debug)]

@@ -14,9 +14,9 @@ use tokio_postgres::{AsyncMessage, Client, types::ToSql};
 use super::{
     connect,
     db::Database,
-    error,
-    notice::{self, Notice},
-    publish::{ClusterMode, Publisher},
+    error, notice,
+    plain::{ClusterMode, Notice},
+    publish::Publisher,
 };
 use crate::{Error, Job, Result, Sql, Value, announce};
 

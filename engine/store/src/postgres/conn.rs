@@ -34,7 +34,7 @@ pub(super) struct Conn {
     pub(super) busy: bool,
     /// A transaction is open; others must not get the connection.
     pub(super) in_transaction: bool,
-    pub(super) born: Instant,
+    born: Instant,
     pub(super) lifetime: Duration,
     trace: Option<Trace>,
     /// The server said that it ends the connection; what it did not answer it did not do.
@@ -99,6 +99,10 @@ impl Conn {
 
     pub(super) fn client(&self) -> &Client {
         &self.client
+    }
+    /// True if it is not too old for further use.
+    pub(super) fn is_young(&self) -> bool {
+        self.born.elapsed() < self.lifetime
     }
     /// True if it can be used by somebody else.
     pub(super) fn is_sound(&self) -> bool {

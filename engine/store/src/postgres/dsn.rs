@@ -11,6 +11,8 @@ use std::{
 
 use tokio_postgres::config::{ChannelBinding, Host, LoadBalanceHosts, TargetSessionAttrs};
 
+use super::plain::DsnError;
+
 /// Where a connection string has a variable of the environment to fall back on.
 const ENVIRONMENT: [(&str, &str); 18] = [
     ("host", "PGHOST"),
@@ -93,16 +95,6 @@ const KNOWN: [&str; 27] = [
 
 /// Where an installed server keeps its sockets.
 const SOCKET_DIRS: [&str; 3] = ["/var/run/postgresql", "/private/tmp", "/tmp"];
-
-/// Why a connection string cannot be used: one line that names the parameter, never a value that could be secret.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("invalid PostgreSQL connection string: {parameter}: {reason}")]
-pub struct DsnError {
-    /// The parameter.
-    pub parameter: String,
-    /// What is wrong with it.
-    pub reason: String,
-}
 
 fn bad(parameter: &str, reason: impl Into<String>) -> DsnError {
     DsnError { parameter: parameter.to_owned(), reason: reason.into() }

@@ -1,4 +1,4 @@
-//! PostgreSQL as a store.
+//! PostgreSQL as a store (Cargo feature `postgres`; `disabled.rs` stands in for this room without it).
 //!
 //! | file | for |
 //! |---|---|
@@ -10,6 +10,7 @@
 //! | `replica` | which read replicas know everything, and reads on those |
 //! | `row_security` | telling policies who asks |
 //! | `bind`, `rows`, `error` | values there, values back, errors |
+//! | `plain` | what there is to say without a connection |
 //! | `publish`, `notice`, `cluster` | telling other nodes, what is told, listening to them |
 
 mod backup_lock;
@@ -23,6 +24,7 @@ mod door;
 pub mod dsn;
 mod error;
 mod notice;
+mod plain;
 mod pool;
 mod publish;
 mod raw;
@@ -34,12 +36,11 @@ mod tls;
 mod tx;
 
 pub use backup_lock::BackupLock;
-pub use boot::{MigrationLock, PostgresConfig};
+pub use boot::MigrationLock;
 pub use cluster::{Cluster, Heart, Listener};
 pub use connect::{ConnectError, Driver, connect};
-pub use dsn::{Dsn, DsnError};
-pub use notice::{Change, Notice};
-pub use publish::ClusterMode;
+pub use dsn::Dsn;
+pub use plain::{Change, ClusterMode, DsnError, Notice, PostgresConfig};
 
 pub(super) use db::Database;
 pub(super) use rows::{Cursor, Shown};

@@ -4,38 +4,13 @@
 
 use serde_json::{Value, json};
 
+use super::plain::{Change, Notice};
 use crate::Note;
 
 /// Bytes of a payload; the server refuses 8,000.
 const MAX: usize = 7_900;
 /// The event of a payload with several changes.
 const MANY: &str = "many";
-
-/// Something that happened on another node.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
-    /// `record.update`, `collection.create`, `cache.invalidate`, …
-    pub event: String,
-    /// Id (from others than us also: name) of the collection, or a table.
-    pub collection: String,
-    /// Id of the record, or empty.
-    pub record: String,
-    /// Where the row of a deleted record is kept.
-    pub kept: Option<i64>,
-}
-
-/// A payload that arrived.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Notice {
-    /// Where it arrived.
-    pub channel: String,
-    /// Which node sent it; empty for others.
-    pub from: String,
-    /// What happened, in order.
-    pub changes: Vec<Change>,
-    /// What else it says.
-    pub data: Value,
-}
 
 impl Change {
     pub(super) fn of(note: &Note, kept: Option<i64>) -> Self {

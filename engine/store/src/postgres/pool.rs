@@ -1,15 +1,16 @@
-//! The connections of a process: so many at most, kept while they are young and used.
+//! The connections of a process: so many at most, kept while they are young and used. bb8 keeps them; who gets one is
+//! decided in `shares`. Must not know what is asked on a connection.
 
 use std::{
-    collections::VecDeque,
     sync::{
-        Arc, Weak,
+        Arc,
         atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
     time::{Duration, Instant},
 };
 
-use parking_lot::Mutex;
+use bb8::{ManageConnection, PooledConnection, QueueStrategy};
+use parking_lot::{Mutex, RwLock};
 
 use super::{
     Dsn,
@@ -27,6 +28,8 @@ const LIFETIME: Duration = Duration::from_secs(300);
 const REAP: Duration = Duration::from_secs(60);
 /// How long somebody waits for a connection, at most.
 const WAIT: Duration = Duration::from_secs(10);
+/// Never reached: whoever holds a permit waits for nothing but an attempt to connect, and those have limits of their own.
+const ATTEMPTS: Duration = Duration::from_secs(86_400);
 
 /// A pool. Clones share it.
 #[derive(Debug, Clone)]
@@ -34,14 +37,13 @@ pub(super) struct Pool(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    settings: Settings,
+    maker: Arc<Maker>,
     permits: Shares,
-    idle: Mutex<VecDeque<(Conn, Instant)>>,
     waiting: AtomicUsize,
-    generation: AtomicU64,
-    closed: AtomicBool,
-    /// Some table has row-level security, or had when somebody looked.
-    row_security: AtomicBool,
+    /// None once closed.
+    kept: RwLock<Option<bb8::Pool<Manager>>>,
+    /// Held while one goes back, so that no more wait unused than may.
+    returning: Mutex<()>,
 }
 
 /// What a pool is for.
@@ -77,24 +79,84 @@ impl std::fmt::Debug for Settings {
     }
 }
 
+/// Makes connections, and knows what all of them depend on.
+#[derive(Debug)]
+struct Maker {
+    settings: Settings,
+    generation: AtomicU64,
+    closed: AtomicBool,
+    /// Some table has row-level security, or had when somebody looked.
+    row_security: AtomicBool,
+}
+
+/// bb8's view of a [`Maker`].
+#[derive(Debug)]
+struct Manager(Arc<Maker>);
+
+/// A place in the pool: a connection, or why there is none. bb8 lets whoever waits for an attempt that fails wait on; as
+/// a value the failure reaches them at once.
+#[derive(Debug)]
+struct Place {
+    conn: Result<Conn>,
+    /// When somebody began to make it.
+    began: Instant,
+    idle_since: Instant,
+    /// Enough others wait unused.
+    is_surplus: bool,
+}
+
+/// A connection was too old or too long unused when somebody wanted it.
+#[derive(Debug)]
+struct Stale;
+
+impl ManageConnection for Manager {
+    type Connection = Place;
+    type Error = Stale;
+
+    async fn connect(&self) -> Result<Place, Stale> {
+        let began = Instant::now();
+        let conn = self.0.connect().await;
+        Ok(Place { conn, began, idle_since: Instant::now(), is_surplus: false })
+    }
+
+    async fn is_valid(&self, place: &mut Place) -> Result<(), Stale> {
+        match &place.conn {
+            Ok(conn) if conn.is_young() && conn.is_sound() && place.idle_since.elapsed() < IDLE => {
+                Ok(())
+            }
+            Ok(_) => Err(Stale),
+            // for whoever waits
+            Err(_) => Ok(()),
+        }
+    }
+
+    fn has_broken(&self, place: &mut Place) -> bool {
+        place.is_surplus
+            || self.0.closed.load(Relaxed)
+            || !place.conn.as_ref().is_ok_and(Conn::is_sound)
+    }
+}
+
 /// A connection that is in use; it goes back when dropped.
 #[derive(Debug)]
 pub(super) struct Lent {
-    conn: Option<Conn>,
+    /// `None` only while dropped.
+    place: Option<PooledConnection<'static, Manager>>,
     pool: Pool,
     _permit: Permit,
 }
 
 impl Lent {
     pub(super) fn conn(&mut self) -> Result<&mut Conn> {
-        self.conn.as_mut().ok_or(Error::Ended)
+        let place = self.place.as_mut().ok_or(Error::Ended)?;
+        place.conn.as_mut().map_err(|_| Error::Unreachable)
     }
 }
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        if let Some(conn) = self.conn.take() {
-            self.pool.take_back(conn);
+        if let Some(place) = self.place.take() {
+            self.pool.take_back(place);
         }
     }
 }
@@ -109,36 +171,36 @@ impl Drop for Waiting<'_> {
 
 impl Pool {
     pub(super) fn new(settings: Settings) -> Self {
-        let inner = Arc::new(Inner {
-            permits: Shares::new(settings.max_open),
-            idle: Mutex::default(),
-            waiting: AtomicUsize::new(0),
+        let max_open = settings.max_open;
+        let maker = Arc::new(Maker {
             generation: AtomicU64::new(0),
             closed: AtomicBool::new(false),
             row_security: AtomicBool::new(settings.row_security),
             settings,
         });
-        tokio::spawn(reap(Arc::downgrade(&inner)));
-        Self(inner)
+        let kept = bb8::Pool::builder()
+            .max_size(u32::try_from(max_open).unwrap_or(u32::MAX).max(1))
+            .idle_timeout(IDLE)
+            .max_lifetime(LIFETIME * 11 / 10)
+            .reaper_rate(REAP)
+            .connection_timeout(ATTEMPTS)
+            .retry_connection(false)
+            .queue_strategy(QueueStrategy::Lifo)
+            .build_unchecked(Manager(maker.clone()));
+        Self(Arc::new(Inner {
+            maker,
+            permits: Shares::new(max_open),
+            waiting: AtomicUsize::new(0),
+            kept: RwLock::new(Some(kept)),
+            returning: Mutex::default(),
+        }))
     }
 
     pub(super) fn dsn(&self) -> &Arc<Dsn> {
-        &self.0.settings.dsn
+        &self.0.maker.settings.dsn
     }
     pub(super) fn has_row_security(&self) -> bool {
-        self.0.row_security.load(Relaxed)
-    }
-    /// False if it is known, or nobody asks this pool.
-    fn asks_for_row_security(&self) -> bool {
-        !self.0.settings.row_security && self.0.settings.purpose == Purpose::All
-    }
-    /// Looks again; other nodes and `psql` change tables too. What cannot be asked stays as it is.
-    async fn look_for_row_security(&self, client: &tokio_postgres::Client) {
-        if self.asks_for_row_security()
-            && let Ok(is_used) = row_security::is_used(client).await
-        {
-            self.0.row_security.store(is_used, Relaxed);
-        }
+        self.0.maker.row_security.load(Relaxed)
     }
     /// Who waits for a connection.
     pub(super) fn waiting(&self) -> usize {
@@ -146,9 +208,9 @@ impl Pool {
     }
     /// After a schema change: connections drop their statements before their next use.
     pub(super) fn bump(&self) {
-        self.0.generation.fetch_add(1, Relaxed);
+        self.0.maker.generation.fetch_add(1, Relaxed);
         let pool = self.clone();
-        if self.asks_for_row_security()
+        if self.0.maker.asks_for_row_security()
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
             runtime.spawn(async move {
@@ -156,16 +218,16 @@ impl Pool {
                 if let Ok(mut lent) = pool.get(None).await
                     && let Ok(conn) = lent.conn()
                 {
-                    pool.look_for_row_security(conn.client()).await;
+                    pool.0.maker.look_for_row_security(conn.client()).await;
                 }
             });
         }
     }
     /// Closes what is idle; what is in use is closed when it comes back.
     pub(super) fn close(&self) {
-        self.0.closed.store(true, Relaxed);
+        self.0.maker.closed.store(true, Relaxed);
         self.0.permits.close();
-        self.0.idle.lock().clear();
+        self.0.kept.write().take();
     }
 
     /// A connection, kept or new, for something about `subject`.
@@ -176,37 +238,63 @@ impl Pool {
         let inner = &self.0;
         inner.waiting.fetch_add(1, Relaxed);
         let waiting = Waiting(&inner.waiting);
-        let permit = tokio::time::timeout(self.wait(), inner.permits.take(subject)).await;
+        let permit = tokio::time::timeout(inner.maker.wait(), inner.permits.take(subject)).await;
         drop(waiting);
         let permit = permit.ok().flatten().ok_or(Error::Busy)?;
-        let mut conn = match self.kept() {
-            Some(conn) => conn,
-            None => self.connect().await?,
-        };
-        conn.refresh(inner.generation.load(Relaxed));
-        Ok(Lent { conn: Some(conn), pool: self.clone(), _permit: permit })
+        let kept = inner.kept.read().clone().ok_or(Error::Busy)?;
+        let began = Instant::now();
+        loop {
+            let mut place = kept.get_owned().await.map_err(|_| Error::Busy)?;
+            let attempted = place.began;
+            match &mut place.conn {
+                Ok(conn) => conn.refresh(inner.maker.generation.load(Relaxed)),
+                // That was for somebody else, who went away or got another.
+                Err(_) if attempted < began => continue,
+                Err(error) => return Err(std::mem::replace(error, Error::Unreachable)),
+            }
+            return Ok(Lent { place: Some(place), pool: self.clone(), _permit: permit });
+        }
     }
 
+    fn take_back(&self, mut place: PooledConnection<'static, Manager>) {
+        let inner = &self.0;
+        let _one_at_a_time = inner.returning.lock();
+        let max_idle = inner.maker.settings.max_idle;
+        place.is_surplus = inner.kept.read().as_ref().is_none_or(|kept| idle(kept) >= max_idle);
+        place.idle_since = Instant::now();
+        drop(place);
+    }
+}
+
+fn idle(kept: &bb8::Pool<Manager>) -> usize {
+    usize::try_from(kept.state().idle_connections).unwrap_or(usize::MAX)
+}
+
+impl Maker {
     /// How long somebody waits for a connection.
     fn wait(&self) -> Duration {
-        match self.0.settings.purpose {
+        match self.settings.purpose {
             Purpose::All => WAIT,
             Purpose::Reads => Duration::ZERO,
         }
     }
 
-    fn kept(&self) -> Option<Conn> {
-        let mut idle = self.0.idle.lock();
-        while let Some((conn, since)) = idle.pop_back() {
-            if conn.is_sound() && since.elapsed() < IDLE && conn.born.elapsed() < conn.lifetime {
-                return Some(conn);
-            }
+    /// False if it is known, or nobody asks this pool.
+    fn asks_for_row_security(&self) -> bool {
+        !self.settings.row_security && self.settings.purpose == Purpose::All
+    }
+
+    /// Looks again; other nodes and `psql` change tables too. What cannot be asked stays as it is.
+    async fn look_for_row_security(&self, client: &tokio_postgres::Client) {
+        if self.asks_for_row_security()
+            && let Ok(is_used) = row_security::is_used(client).await
+        {
+            self.row_security.store(is_used, Relaxed);
         }
-        None
     }
 
     async fn connect(&self) -> Result<Conn> {
-        let (inner, settings) = (&self.0, &self.0.settings);
+        let settings = &self.settings;
         let connecting = connect::connect_patiently(&settings.dsn, self.wait());
         let (client, driver) = connecting.await.map_err(|error| {
             match settings.purpose {
@@ -220,7 +308,7 @@ impl Pool {
         let mut conn = Conn::new(client, settings.dsn.clone(), settings.trace.clone());
         conn.ended = ended;
         conn.lifetime = next_lifetime();
-        conn.generation = inner.generation.load(Relaxed);
+        conn.generation = self.generation.load(Relaxed);
         let mut set = Vec::new();
         if !settings.dsn.session.iter().any(|(name, _)| name == "statement_timeout") {
             set.push(format!("SET statement_timeout = {}", settings.statement_timeout.as_millis()));
@@ -234,31 +322,119 @@ impl Pool {
         }
         Ok(conn)
     }
-
-    fn take_back(&self, conn: Conn) {
-        if !conn.is_sound() || self.0.closed.load(Relaxed) {
-            return;
-        }
-        let mut idle = self.0.idle.lock();
-        if idle.len() < self.0.settings.max_idle {
-            idle.push_back((conn, Instant::now()));
-        }
-    }
-}
-
-/// Closes what nobody uses, for as long as there is a pool.
-async fn reap(pool: Weak<Inner>) {
-    loop {
-        tokio::time::sleep(REAP).await;
-        let Some(pool) = pool.upgrade() else { return };
-        pool.idle.lock().retain(|(conn, since)| {
-            conn.is_sound() && since.elapsed() < IDLE && conn.born.elapsed() < conn.lifetime
-        });
-    }
 }
 
 /// Lifetimes differ, so that connections do not all end at once.
 fn next_lifetime() -> Duration {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     LIFETIME * (90 + NEXT.fetch_add(7, Relaxed) % 21) / 100
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::{TcpListener, TcpStream},
+        time::timeout,
+    };
+
+    use super::*;
+
+    /// As much of a server as connections without questions need; tells how many came.
+    async fn serve(listener: TcpListener, came: Arc<AtomicUsize>) {
+        async fn answer(mut socket: TcpStream) -> std::io::Result<()> {
+            let mut is_greeted = false;
+            loop {
+                if is_greeted && socket.read_u8().await? == b'X' {
+                    return Ok(());
+                }
+                let len = socket.read_u32().await? as usize;
+                let mut body = vec![0; len - 4];
+                socket.read_exact(&mut body).await?;
+                let said: &[u8] = match is_greeted {
+                    false => b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I",
+                    true => b"C\0\0\0\x08SET\0Z\0\0\0\x05I",
+                };
+                is_greeted = true;
+                socket.write_all(said).await?;
+                if body.windows(4).any(|text| text == b"quit") {
+                    return Ok(());
+                }
+            }
+        }
+        while let Ok((socket, _)) = listener.accept().await {
+            came.fetch_add(1, Relaxed);
+            tokio::spawn(answer(socket));
+        }
+    }
+
+    fn settings(port: u16, max_open: usize, max_idle: usize) -> Settings {
+        let dsn = format!("postgres://u@127.0.0.1:{port}/d?sslmode=disable");
+        Settings {
+            dsn: Arc::new(Dsn::parse(&dsn).unwrap()),
+            max_open,
+            max_idle,
+            statement_timeout: Duration::from_secs(30),
+            trace: None,
+            row_security: true,
+            purpose: Purpose::All,
+        }
+    }
+
+    fn of(n: usize) -> Subject {
+        Some(n.to_string().into())
+    }
+
+    #[tokio::test]
+    async fn so_many_at_most_and_so_many_kept() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (port, came) = (listener.local_addr().unwrap().port(), Arc::new(AtomicUsize::new(0)));
+        tokio::spawn(serve(listener, came.clone()));
+        let pool = Pool::new(settings(port, 3, 2));
+        let idle = || pool.0.kept.read().as_ref().map(idle);
+        let all = [0, 1, 2].map(|n| pool.get(of(n)));
+        let all = futures_util::future::try_join_all(all).await.unwrap();
+        assert_eq!((came.load(Relaxed), idle()), (3, Some(0)));
+        assert!(timeout(Duration::from_millis(30), pool.get(of(3))).await.is_err(), "a fourth");
+        assert_eq!(pool.waiting(), 0);
+        drop(all);
+        assert_eq!(idle(), Some(2));
+        // kept ones first
+        let mut pair = (pool.get(of(0)).await.unwrap(), pool.get(of(1)).await.unwrap());
+        assert_eq!((came.load(Relaxed), idle()), (3, Some(0)));
+        // what is broken, old or was unused for too long is not given to others
+        let _ = pair.0.conn().unwrap().batch("quit").await;
+        drop(pair.0);
+        pair.1.conn().unwrap().lifetime = Duration::ZERO;
+        drop(pair.1);
+        let mut fresh = pool.get(of(0)).await.unwrap();
+        assert!(fresh.conn().unwrap().is_sound());
+        assert_eq!(came.load(Relaxed), 4);
+        // closed: nothing is kept, nobody gets one, what is in use goes on
+        pool.close();
+        assert!(matches!(pool.get(of(1)).await, Err(Error::Busy)));
+        fresh.conn().unwrap().batch("SET a = 1").await.unwrap();
+        drop(fresh);
+        assert_eq!(idle(), None);
+    }
+
+    #[tokio::test]
+    async fn who_waits_hears_of_failures() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        drop(listener);
+        let pool = Pool::new(Settings { purpose: Purpose::Reads, ..settings(port, 3, 2) });
+        let limit = Duration::from_secs(5);
+        let all = futures_util::future::join_all([0, 1, 2].map(|n| pool.get(of(n))));
+        for got in timeout(limit, all).await.unwrap() {
+            assert!(matches!(got, Err(Error::Unreachable)));
+        }
+        // a failure that nobody waited for is not the next one's
+        assert!(pool.get(of(0)).now_or_never().is_none());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+        tokio::spawn(serve(listener, Arc::default()));
+        assert!(timeout(limit, pool.get(of(0))).await.unwrap().is_ok());
+    }
 }

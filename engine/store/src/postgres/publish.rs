@@ -22,7 +22,8 @@ use super::{
     conn::Conn,
     db::Database,
     error::Fail,
-    notice::{self, Change},
+    notice,
+    plain::{Change, ClusterMode},
 };
 use crate::{Done, Job, Note, Sql, Value, announce};
 use primitives::id;
@@ -36,18 +37,6 @@ const CHANNELS: [&str; 3] = [announce::COLLECTIONS, announce::CACHES, announce::
 const NOTIFY: &str = "SELECT pg_notify($1, $2)";
 
 type Result<T, E = Fail> = std::result::Result<T, E>;
-
-/// Whether a node reckons with others (`PB_PG_CLUSTER`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ClusterMode {
-    /// Tells others always.
-    On,
-    /// Neither tells nor listens.
-    Off,
-    /// Tells others while one is known to live.
-    #[default]
-    Auto,
-}
 
 /// Whether writes tell other nodes.
 #[derive(Debug)]

@@ -17,7 +17,7 @@ use super::{
     conn::Conn,
     db::{Database, explain},
     error::Fail,
-    notice::Change,
+    plain::Change,
     pool::Lent,
     publish::Told,
     raw,

@@ -1,13 +1,11 @@
 //! One connection: pragmas in the reference's order, statement cache, time limits, missing functions.
 
-use std::borrow::Cow;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use filter_lang::func::{fts, geo_distance};
-use filter_lang::value::real_text;
+use dialects::Arg;
 use rusqlite::config::DbConfig;
 use rusqlite::ffi;
 use rusqlite::functions::FunctionFlags;
@@ -161,8 +159,7 @@ impl Conn {
             // Reads the schema, so that a foreign or damaged file is refused here and not in the first request.
             raw.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(())).map_err(explain)?;
         }
-        register_search(&raw).map_err(explain)?;
-        register_distance(&raw).map_err(explain)?;
+        register_functions(&raw).map_err(explain)?;
         if lacks_math(&raw) {
             register_math(&raw).map_err(explain)?;
         }
@@ -342,43 +339,30 @@ impl Error {
     }
 }
 
-/// Registers the function that full-text searches call.
-fn register_search(conn: &Connection) -> rusqlite::Result<()> {
-    use rusqlite::types::ValueRef as Raw;
+/// Registers what the texts of `dialects` call.
+fn register_functions(conn: &Connection) -> rusqlite::Result<()> {
+    use rusqlite::types::{ToSqlOutput, Value as Stored, ValueRef as Raw};
     let flags = FunctionFlags::SQLITE_UTF8
         | FunctionFlags::SQLITE_DETERMINISTIC
         | FunctionFlags::SQLITE_INNOCUOUS;
-    conn.create_scalar_function(dialects::SQLITE_SEARCH, -1, flags, |ctx| {
-        let text = |at: usize| match ctx.get_raw(at) {
-            Raw::Null => Cow::Borrowed(""),
-            Raw::Integer(n) => Cow::Owned(n.to_string()),
-            Raw::Real(n) => Cow::Owned(real_text(n)),
-            Raw::Text(bytes) | Raw::Blob(bytes) => String::from_utf8_lossy(bytes),
-        };
-        if ctx.is_empty() {
-            return Ok(false);
-        }
-        let texts: Vec<Cow<'_, str>> = (1..ctx.len()).map(text).collect();
-        Ok(fts::matches(&text(0), texts.iter().map(AsRef::as_ref)))
-    })
-}
-
-/// Registers the function that distances call.
-fn register_distance(conn: &Connection) -> rusqlite::Result<()> {
-    use rusqlite::types::ValueRef as Raw;
-    let flags = FunctionFlags::SQLITE_UTF8
-        | FunctionFlags::SQLITE_DETERMINISTIC
-        | FunctionFlags::SQLITE_INNOCUOUS;
-    conn.create_scalar_function(dialects::SQLITE_DISTANCE, 4, flags, |ctx| {
-        let degrees = |at: usize| match ctx.get_raw(at) {
-            Raw::Null | Raw::Blob(_) => None,
-            Raw::Integer(n) => Value::Int(n).number(),
-            Raw::Real(n) => Some(n),
-            Raw::Text(bytes) => Value::from(&*String::from_utf8_lossy(bytes)).number(),
-        };
-        let point = |at: usize| degrees(at).zip(degrees(at + 1));
-        Ok(point(0).zip(point(2)).and_then(|(a, b)| geo_distance::distance(a, b)))
-    })
+    for function in dialects::SQLITE_FUNCTIONS {
+        conn.create_scalar_function(function.name, function.args, flags, |ctx| {
+            let arg = |at: usize| match ctx.get_raw(at) {
+                Raw::Null => Arg::Null,
+                Raw::Integer(number) => Arg::Int(number),
+                Raw::Real(number) => Arg::Real(number),
+                Raw::Text(bytes) | Raw::Blob(bytes) => Arg::Text(String::from_utf8_lossy(bytes)),
+            };
+            let args: Vec<Arg<'_>> = (0..ctx.len()).map(arg).collect();
+            Ok(ToSqlOutput::Owned(match (function.call)(&args) {
+                Value::Null => Stored::Null,
+                Value::Int(number) => Stored::Integer(number),
+                Value::Real(number) => Stored::Real(number),
+                Value::Text(text) => Stored::Text(text.to_string()),
+            }))
+        })?;
+    }
+    Ok(())
 }
 
 /// True when SQLite was built without `SQLITE_ENABLE_MATH_FUNCTIONS` (`.cargo/config.toml` not in force).

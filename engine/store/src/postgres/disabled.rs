@@ -1,0 +1,427 @@
+//! PostgreSQL that this executable was built without: no connection string is accepted, so that there is no value of the
+//! types that stand for a database.
+
+mod plain;
+
+use std::{
+    convert::Infallible,
+    fmt,
+    marker::PhantomData,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value as Json;
+use tokio::sync::mpsc;
+
+pub use plain::{Change, ClusterMode, DsnError, Notice, PostgresConfig};
+
+use crate::{
+    Claims, Done, Job, Result, RowRef, Rows, Savepoint, Sql, Stats, StoreConfig, ValueRef,
+    raw::{Column, TextRows},
+};
+
+/// A connection string.
+#[derive(Clone, PartialEq)]
+pub struct Dsn(Infallible);
+
+impl fmt::Debug for Dsn {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {}
+    }
+}
+
+impl fmt::Display for Dsn {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {}
+    }
+}
+
+impl Dsn {
+    /// True if a text is meant as a connection string, not as a directory.
+    #[must_use]
+    pub fn is_dsn(text: &str) -> bool {
+        let is_name = |name: &str| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+        ["postgres://", "postgresql://"].iter().any(|scheme| text.trim_start().starts_with(scheme))
+            || text.trim_start().split_once('=').is_some_and(|(name, _)| is_name(name.trim_end()))
+    }
+
+    /// Accepts nothing.
+    ///
+    /// # Errors
+    /// Always.
+    pub fn parse(text: &str) -> Result<Self, DsnError> {
+        Self::parse_with(text, &|_| None)
+    }
+
+    /// Accepts nothing.
+    ///
+    /// # Errors
+    /// Always.
+    pub fn parse_with(
+        _text: &str,
+        _variable: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, DsnError> {
+        Err(DsnError {
+            parameter: "postgres".to_owned(),
+            reason: "this executable was built without PostgreSQL (feature \"postgres\")"
+                .to_owned(),
+        })
+    }
+
+    /// False if named prepared statements must not be used.
+    #[must_use]
+    pub fn caches_statements(&self) -> bool {
+        match self.0 {}
+    }
+
+    /// True if sessions are shared by a pooler.
+    #[must_use]
+    pub fn is_pooled(&self) -> bool {
+        match self.0 {}
+    }
+
+    /// The same with another `application_name`.
+    #[must_use]
+    pub fn named(self, _application_name: &str) -> Self {
+        match self.0 {}
+    }
+
+    /// Name of the database.
+    #[must_use]
+    pub fn database(&self) -> &str {
+        match self.0 {}
+    }
+
+    /// `host:port,…` for people.
+    #[must_use]
+    pub fn hosts(&self) -> String {
+        match self.0 {}
+    }
+}
+
+/// Held while a node migrates.
+#[derive(Debug)]
+pub struct MigrationLock(());
+
+impl MigrationLock {
+    /// Nothing to hold: a directory has a lock of its own.
+    pub(crate) fn none() -> Self {
+        Self(())
+    }
+}
+
+/// Held while a database is copied.
+#[derive(Debug)]
+pub struct BackupLock(Infallible);
+
+impl BackupLock {
+    /// Takes it; `None` if somebody else has it.
+    ///
+    /// # Errors
+    /// None.
+    #[expect(clippy::unused_async, reason = "as with the feature")]
+    pub async fn attempt(dsn: &Dsn) -> Result<Option<Self>> {
+        match dsn.0 {}
+    }
+
+    /// Takes it when it is free.
+    ///
+    /// # Errors
+    /// None.
+    #[expect(clippy::unused_async, reason = "as with the feature")]
+    pub async fn wait(dsn: &Dsn) -> Result<Self> {
+        match dsn.0 {}
+    }
+
+    /// True if somebody has it.
+    ///
+    /// # Errors
+    /// None.
+    #[expect(clippy::unused_async, reason = "as with the feature")]
+    pub async fn is_taken(_db: &crate::Database) -> Result<bool> {
+        Ok(false)
+    }
+}
+
+/// A PostgreSQL database.
+#[derive(Debug, Clone)]
+pub(crate) struct Database(Infallible);
+
+#[expect(clippy::unused_async, reason = "as with the feature")]
+impl Database {
+    pub(crate) async fn open(postgres: &PostgresConfig, _config: &StoreConfig) -> Result<Self> {
+        match postgres.dsn.0 {}
+    }
+    pub(crate) async fn lock_migrations(&self) -> Result<MigrationLock> {
+        match self.0 {}
+    }
+    pub(crate) fn for_claims(&self, _claims: Claims) -> Self {
+        match self.0 {}
+    }
+    pub(crate) fn has_row_security(&self) -> bool {
+        match self.0 {}
+    }
+    pub(crate) fn id(&self) -> u64 {
+        match self.0 {}
+    }
+    pub(crate) fn warning(&self) -> Option<&str> {
+        match self.0 {}
+    }
+    pub(crate) fn query_timeout(&self) -> Duration {
+        match self.0 {}
+    }
+    pub(crate) fn anywhere(&self) -> Self {
+        match self.0 {}
+    }
+    pub(crate) fn about(&self, _subject: Option<Arc<str>>) -> Self {
+        match self.0 {}
+    }
+    pub(crate) fn subject(&self) -> Option<Arc<str>> {
+        match self.0 {}
+    }
+    pub(crate) async fn query<T, F>(&self, _sql: Sql, _visit: F) -> Result<T>
+    where
+        F: FnOnce(&mut Rows<'_>) -> T,
+    {
+        match self.0 {}
+    }
+    pub(crate) async fn write(&self, _job: Job) -> Result<Done> {
+        match self.0 {}
+    }
+    pub(crate) async fn begin_within(&self, _limit: Duration) -> Result<Tx> {
+        match self.0 {}
+    }
+    pub(crate) async fn raw_read(&self, _: &Sql, _rows: usize, _: Duration) -> Result<TextRows> {
+        match self.0 {}
+    }
+    pub(crate) async fn raw_columns(&self, _text: &str) -> Result<Vec<Column>> {
+        match self.0 {}
+    }
+    pub(crate) fn stats(&self) -> Stats {
+        match self.0 {}
+    }
+    pub(crate) fn waiting(&self) -> usize {
+        match self.0 {}
+    }
+    pub(crate) fn write_version(&self) -> u64 {
+        match self.0 {}
+    }
+    pub(crate) fn foreign_version(&self) -> i64 {
+        match self.0 {}
+    }
+    pub(crate) fn bump(&self) {
+        match self.0 {}
+    }
+    pub(crate) async fn vacuum(&self, _table: &str) -> Result<()> {
+        match self.0 {}
+    }
+    pub(crate) fn close(&self) {
+        match self.0 {}
+    }
+}
+
+/// A transaction.
+#[derive(Debug, Clone)]
+pub(crate) struct Tx(Infallible);
+
+#[expect(clippy::unused_async, reason = "as with the feature")]
+impl Tx {
+    pub(crate) fn deadline(&self) -> Instant {
+        match self.0 {}
+    }
+    pub(crate) async fn query<T, F>(&self, _sql: Sql, _visit: F) -> Result<T>
+    where
+        F: FnOnce(&mut Rows<'_>) -> T,
+    {
+        match self.0 {}
+    }
+    pub(crate) async fn write(&self, _job: Job) -> Result<Done> {
+        match self.0 {}
+    }
+    pub(crate) async fn execute_batch(&self, _text: String) -> Result<()> {
+        match self.0 {}
+    }
+    pub(crate) async fn savepoint(&self) -> Result<Savepoint> {
+        match self.0 {}
+    }
+    pub(crate) async fn rollback_to(&self, _savepoint: Savepoint) -> Result<()> {
+        match self.0 {}
+    }
+    pub(crate) async fn release(&self, _savepoint: Savepoint) -> Result<()> {
+        match self.0 {}
+    }
+    pub(crate) async fn commit(&self) -> Result<()> {
+        match self.0 {}
+    }
+    pub(crate) async fn rollback(&self) {
+        match self.0 {}
+    }
+    pub(crate) fn has_collided(&self) -> bool {
+        match self.0 {}
+    }
+    pub(crate) fn is_open(&self) -> bool {
+        match self.0 {}
+    }
+    pub(crate) async fn raw_read(&self, _sql: &Sql, _rows: usize) -> Result<TextRows> {
+        match self.0 {}
+    }
+    pub(crate) async fn raw_write(&self, _sql: &Sql) -> Result<u64> {
+        match self.0 {}
+    }
+    pub(crate) async fn raw_columns(&self, _text: &str) -> Result<Vec<Column>> {
+        match self.0 {}
+    }
+}
+
+/// A cursor over rows that have arrived.
+#[derive(Debug)]
+pub(crate) struct Cursor<'s>(Infallible, PhantomData<&'s ()>);
+
+impl Cursor<'_> {
+    #[allow(clippy::should_implement_trait)]
+    pub(crate) fn next(&mut self) -> Option<RowRef<'_>> {
+        match self.0 {}
+    }
+    pub(crate) fn column_count(&self) -> usize {
+        match self.0 {}
+    }
+    pub(crate) fn column_name(&self, _i: usize) -> &str {
+        match self.0 {}
+    }
+    pub(crate) fn decl_type(&self, _i: usize) -> Option<String> {
+        match self.0 {}
+    }
+}
+
+/// A row under a cursor.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shown<'a>(Infallible, PhantomData<&'a ()>);
+
+impl<'a> Shown<'a> {
+    pub(crate) fn cell(self, _i: usize) -> ValueRef<'a> {
+        match self.0 {}
+    }
+}
+
+/// The nodes over one database.
+#[derive(Debug, Clone)]
+pub struct Cluster(Infallible);
+
+#[expect(clippy::unused_async, reason = "as with the feature")]
+impl Cluster {
+    pub(crate) fn of(db: &Database) -> Option<Self> {
+        match db.0 {}
+    }
+    pub(crate) fn may_have(db: &Database) -> bool {
+        match db.0 {}
+    }
+    /// The name of this node.
+    #[must_use]
+    pub fn node(&self) -> Arc<str> {
+        match self.0 {}
+    }
+    /// True if writes are announced only while others are known.
+    #[must_use]
+    pub fn is_automatic(&self) -> bool {
+        match self.0 {}
+    }
+    /// Makes the tables where they are missing.
+    ///
+    /// # Errors
+    /// None.
+    pub async fn ensure_tables(&self) -> Result<()> {
+        match self.0 {}
+    }
+    /// Writes announce themselves from now on.
+    pub async fn announce_all(&self) {
+        match self.0 {}
+    }
+    /// Writes do not announce themselves.
+    pub fn announce_nothing(&self) {
+        match self.0 {}
+    }
+    /// Tells the other nodes something that is no write.
+    ///
+    /// # Errors
+    /// None.
+    pub async fn tell(&self, _event: &str, _data: &Json) -> Result<()> {
+        match self.0 {}
+    }
+    /// Takes the run of a job in a minute.
+    ///
+    /// # Errors
+    /// None.
+    pub async fn claim(&self, _job: &str, _minute: i64) -> Result<bool> {
+        match self.0 {}
+    }
+    /// Removes what is too old.
+    ///
+    /// # Errors
+    /// None.
+    pub async fn purge(&self) -> Result<()> {
+        match self.0 {}
+    }
+    /// A kept row as one of its table.
+    #[must_use]
+    pub fn kept_row(
+        &self,
+        _table: &str,
+        _columns: &dialects::statement::ColumnList,
+        _kept: i64,
+    ) -> Sql {
+        match self.0 {}
+    }
+    /// This node ends.
+    ///
+    /// # Errors
+    /// None.
+    pub async fn leave(&self) -> Result<()> {
+        match self.0 {}
+    }
+    /// Connects and listens.
+    ///
+    /// # Errors
+    /// None.
+    pub async fn listen(&self) -> Result<Listener> {
+        match self.0 {}
+    }
+}
+
+/// The connection on which a node listens.
+#[derive(Debug)]
+pub struct Listener {
+    nobody: Infallible,
+    /// What other nodes say.
+    pub notices: mpsc::Receiver<Notice>,
+}
+
+impl Listener {
+    /// The two halves.
+    #[must_use]
+    pub fn split(self) -> (Heart, mpsc::Receiver<Notice>) {
+        match self.nobody {}
+    }
+}
+
+/// The half of a [`Listener`] that tells that this node lives.
+#[derive(Debug)]
+pub struct Heart(Infallible);
+
+#[expect(clippy::unused_async, reason = "as with the feature")]
+impl Heart {
+    /// Tells that this node lives.
+    ///
+    /// # Errors
+    /// None.
+    pub async fn beat(&self) -> Result<Vec<String>> {
+        match self.0 {}
+    }
+    /// Tells that this node has joined.
+    ///
+    /// # Errors
+    /// None.
+    pub async fn join(&self) -> Result<()> {
+        match self.0 {}
+    }
+}

@@ -1,0 +1,862 @@
+//! What the dashboard asks of the server beyond the reference's API: `docs/dashboard-api.md`.
+
+use serde_json::{Value, json};
+
+use crate::support::{Server, encode, eventually, postgres::Postgres};
+
+/// Deterministic numbers: a failure can be run again.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).unwrap_or(0) % sides
+    }
+    fn pick<'t, T>(&mut self, items: &'t [T]) -> &'t T {
+        &items[self.roll(items.len())]
+    }
+}
+
+fn ok(server: &Server, method: &str, path: &str, token: &str, body: &Value) -> Value {
+    let answer = server.send(method, path, token, body);
+    assert!(
+        answer.status < 300,
+        "{method} {path} {body}: {}",
+        String::from_utf8_lossy(&answer.body)
+    );
+    if answer.status == 204 { Value::Null } else { answer.json() }
+}
+
+/// People and their notes: relations both ways, lists, numbers, hidden fields.
+fn seed(server: &Server, token: &str) -> Vec<String> {
+    let users = json!({"name": "people", "type": "auth", "listRule": "", "viewRule": "",
+        "fields": [{"name": "role", "type": "select", "values": ["reader", "editor"], "maxSelect": 1},
+            {"name": "level", "type": "number"}]});
+    let people = ok(server, "POST", "/api/collections", token, &users);
+    let notes = json!({"name": "notes", "type": "base", "fields": [
+        {"name": "title", "type": "text", "required": true}, {"name": "views", "type": "number"},
+        {"name": "open", "type": "bool"},
+        {"name": "tags", "type": "select", "values": ["a", "b", "c"], "maxSelect": 3},
+        {"name": "meta", "type": "json"},
+        {"name": "owner", "type": "relation", "collectionId": people["id"], "maxSelect": 1},
+        {"name": "readers", "type": "relation", "collectionId": people["id"], "maxSelect": 9}]});
+    ok(server, "POST", "/api/collections", token, &notes);
+    let mut ids = Vec::new();
+    for n in 0..4 {
+        let id = format!("person{n:09}");
+        let body = json!({"id": id, "email": format!("p{n}@example.com"), "password": "1234567890",
+            "passwordConfirm": "1234567890", "role": if n % 2 == 0 { "editor" } else { "reader" },
+            "level": n, "verified": n < 2, "emailVisibility": n != 1});
+        ok(server, "POST", "/api/collections/people/records", token, &body);
+        ids.push(id);
+    }
+    for n in 0..8usize {
+        let mut tags = vec![["a", "b", "c"][n % 3]];
+        if n % 2 == 1 && n % 3 != 0 {
+            tags.push("a");
+        }
+        let owner = if n == 7 { "" } else { ids[n % 4].as_str() };
+        let body = json!({"id": format!("note{n:011}"), "title": format!("Note {n}"), "views": n * 10,
+            "open": n % 3 == 0, "tags": tags, "meta": {"stars": n % 4, "by": {"name": format!("x{n}")}},
+            "owner": owner, "readers": ids[..n % 4]});
+        ok(server, "POST", "/api/collections/notes/records", token, &body);
+    }
+    ids
+}
+
+const RULES: &[&str] = &[
+    "open = true",
+    "views > 20",
+    "title ~ 'Note 3'",
+    "owner = @request.auth.id",
+    "@request.auth.id != ''",
+    "owner.role = 'editor'",
+    "owner.level >= 2",
+    "readers.id ?= @request.auth.id",
+    "readers.role = 'reader'",
+    "readers:length > 1",
+    "tags:each ?= 'b'",
+    "tags:length = 1",
+    "meta.stars > 1",
+    "@request.auth.role = 'editor'",
+    "@request.auth.verified = true",
+    "@request.method = 'GET'",
+    "@request.query.secret = 'x'",
+    "@request.headers.x_test = 'y'",
+    "@request.body.title:isset = true",
+    "@request.body.views:changed = false",
+    "@request.body.owner = @request.auth.id",
+    "@request.context = 'default'",
+    "@collection.people.level ?> views",
+    "@collection.people.id ?= owner",
+    "owner.notes_via_owner.open ?= true",
+    "id != 'note00000000001'",
+    "title:lower = 'note 5'",
+    "@now > '2020-01-01'",
+    "owner = null",
+    "geoDistance(1, 1, views, 2) > 500",
+];
+
+fn rule(dice: &mut Dice) -> Value {
+    match dice.roll(12) {
+        0 => return Value::Null,
+        1 => return json!(""),
+        _ => {}
+    }
+    let mut text = (*dice.pick(RULES)).to_owned();
+    for _ in 0..dice.roll(4) {
+        let join = *dice.pick(&["&&", "||"]);
+        let next = *dice.pick(RULES);
+        text = match dice.roll(3) {
+            0 => format!("({text}) {join} {next}"),
+            1 => format!("{next} {join} ({text})"),
+            _ => format!("{text} {join} {next}"),
+        };
+    }
+    json!(text)
+}
+
+/// What the steps say of the whole rule, read as the language joins them.
+fn reads_true(text: &str, steps: &[Value]) -> bool {
+    let mut shape: Vec<u16> = text.encode_utf16().collect();
+    for step in steps.iter().rev() {
+        let at =
+            |name: &str| usize::try_from(step[name].as_u64().expect("a place")).expect("small");
+        let word = if step["result"] == true { "T" } else { "F" };
+        shape.splice(at("start")..at("end"), word.encode_utf16());
+    }
+    let shape: String = String::from_utf16(&shape).expect("text").replace(' ', "");
+    fn any(text: &mut &str) -> bool {
+        let mut holds = all(text);
+        while let Some(rest) = text.strip_prefix("||") {
+            *text = rest;
+            holds |= all(text);
+        }
+        holds
+    }
+    fn all(text: &mut &str) -> bool {
+        let mut holds = one(text);
+        while let Some(rest) = text.strip_prefix("&&") {
+            *text = rest;
+            holds &= one(text);
+        }
+        holds
+    }
+    fn one(text: &mut &str) -> bool {
+        if let Some(rest) = text.strip_prefix('(') {
+            *text = rest;
+            let holds = any(text);
+            *text = text.strip_prefix(')').expect("a bracket");
+            return holds;
+        }
+        let holds = text.starts_with('T');
+        *text = &text[1..];
+        holds
+    }
+    any(&mut shape.as_str())
+}
+
+/// Random rules, callers, records and requests: the trial says what the real request is answered.
+fn trials_agree(server: &Server, rounds: usize, seed_of_dice: u64) {
+    let token = server.superuser();
+    let people = seed(server, &token);
+    let mut dice = Dice(seed_of_dice);
+    let path = "/api/collections/notes";
+    for round in 0..rounds {
+        let rules = json!({"listRule": rule(&mut dice), "viewRule": rule(&mut dice), "createRule": rule(&mut dice),
+            "updateRule": rule(&mut dice), "deleteRule": rule(&mut dice)});
+        ok(server, "PATCH", path, &token, &rules);
+        for _ in 0..12 {
+            let who = dice.roll(6);
+            let (caller, own) = match who {
+                0 => (Value::Null, String::new()),
+                5 => {
+                    let all = ok(
+                        server,
+                        "GET",
+                        "/api/collections/_superusers/records",
+                        &token,
+                        &Value::Null,
+                    );
+                    (
+                        json!({"collection": "_superusers", "id": all["items"][0]["id"]}),
+                        token.clone(),
+                    )
+                }
+                n => {
+                    let id = &people[n - 1];
+                    let made = ok(
+                        server,
+                        "POST",
+                        &format!("/api/collections/people/impersonate/{id}"),
+                        &token,
+                        &json!({}),
+                    );
+                    (
+                        json!({"collection": "people", "id": id}),
+                        made["token"].as_str().expect("a token").to_owned(),
+                    )
+                }
+            };
+            let id = format!("note{:011}", dice.roll(10));
+            let body = [
+                json!({"title": "New", "views": 5, "owner": people[dice.roll(4)]}),
+                json!({"title": "", "tags": ["a", "b"]}),
+                json!({"views": 40, "readers": people[..2]}),
+                json!({"title": "x", "tags": ["nope"], "owner": "missing00000000"}),
+            ][dice.roll(4)]
+            .clone();
+            let secret = if dice.roll(2) == 0 { "x" } else { "" };
+            let filter = *dice.pick(&[
+                "",
+                "open = true",
+                "owner.email ~ 'p1'",
+                "@request.auth.id != ''",
+                "bogus = 1",
+            ]);
+            for action in ["list", "view", "create", "update", "delete"] {
+                let mut asked = json!({"action": action, "as": caller, "record": id, "query": {"secret": secret}});
+                if matches!(action, "create" | "update") {
+                    asked["body"] = body.clone();
+                }
+                if action == "list" {
+                    asked["query"]["filter"] = filter.into();
+                }
+                let tried = ok(server, "POST", &format!("{path}/try"), &token, &asked);
+                let query =
+                    if secret.is_empty() { String::new() } else { format!("?secret={secret}") };
+                let one = format!("{path}/records/{id}{query}");
+                let what = format!("round {round}: {rules} {asked}\n{tried}");
+                let real = match action {
+                    "list" => {
+                        let query =
+                            format!("?secret={secret}&perPage=1000&filter={}", encode(filter));
+                        server.send("GET", &format!("{path}/records{query}"), &own, &Value::Null)
+                    }
+                    "view" => server.send("GET", &one, &own, &Value::Null),
+                    "create" => server.send("POST", &format!("{path}/records{query}"), &own, &body),
+                    "update" => server.send("PATCH", &one, &own, &body),
+                    _ => server.send("DELETE", &one, &own, &Value::Null),
+                };
+                assert_eq!(tried["status"], real.status, "{what}");
+                if real.status == 400
+                    && matches!(action, "create" | "update")
+                    && tried["allowed"] == true
+                {
+                    assert_eq!(tried["data"], real.json()["data"], "{what}");
+                }
+                if action == "list" && real.status == 200 {
+                    let list = real.json();
+                    let ids: Vec<&Value> = list["items"]
+                        .as_array()
+                        .expect("items")
+                        .iter()
+                        .map(|item| &item["id"])
+                        .collect();
+                    assert_eq!(
+                        (&tried["total"], &tried["ids"]),
+                        (&list["totalItems"], &json!(ids)),
+                        "{what}"
+                    );
+                }
+                // Steps that share no rows of joined collections say together what the rule says.
+                let text = tried["rule"].as_str().unwrap_or_default();
+                let steps = tried["steps"].as_array().expect("steps");
+                if !steps.is_empty()
+                    && steps[0]["result"] != Value::Null
+                    && tried["reason"] == "rule"
+                {
+                    let shares = ["@collection", "readers.", "_via_", ":each"]
+                        .iter()
+                        .any(|part| text.contains(part));
+                    if action != "list" && !shares {
+                        assert_eq!(tried["allowed"] == true, reads_true(text, steps), "{what}");
+                    }
+                }
+                // What was really written is taken back.
+                if real.status < 300 && matches!(action, "create" | "update" | "delete") {
+                    let made = if action == "create" {
+                        real.json()["id"].as_str().map(str::to_owned)
+                    } else {
+                        None
+                    };
+                    if let Some(made) = made {
+                        ok(
+                            server,
+                            "DELETE",
+                            &format!("{path}/records/{made}"),
+                            &token,
+                            &Value::Null,
+                        );
+                    } else if action == "update" {
+                        ok(server, "DELETE", &format!("{path}/records/{id}"), &token, &Value::Null);
+                    }
+                    if action != "create" {
+                        let n: usize = id[4..].parse().expect("a number");
+                        let body = json!({"id": id, "title": format!("Note {n}"), "views": n * 10, "open": n % 3 == 0,
+                            "tags": ["a"], "owner": people[n % 4], "readers": people[..n % 4], "meta": {"stars": n % 4}});
+                        ok(server, "POST", &format!("{path}/records"), &token, &body);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn trials_agree_with_requests() {
+    trials_agree(&Server::fresh(&[]), 25, 16);
+}
+
+#[test]
+fn trials_agree_with_requests_on_postgres() {
+    let Some(postgres) = Postgres::start(&[], &[]) else { return };
+    trials_agree(&postgres.serve("tried", &[]), 6, 17);
+}
+
+#[test]
+fn trials_say_why() {
+    let server = Server::fresh(&[]);
+    let token = server.superuser();
+    let people = seed(&server, &token);
+    let path = "/api/collections/notes";
+    let ask = |body: &Value| ok(&server, "POST", &format!("{path}/try"), &token, body);
+    let rule =
+        "title = 'ä😀' || owner.role = 'reader' && (readers.id ?= @request.auth.id || views > 5)";
+    let who = json!({"collection": "people", "id": people[1]});
+    let tried =
+        ask(&json!({"action": "view", "as": who, "record": "note00000000005", "rule": rule}));
+    assert_eq!(
+        (&tried["allowed"], &tried["status"], &tried["reason"]),
+        (&json!(true), &json!(200), &json!("rule"))
+    );
+    let steps = tried["steps"].as_array().expect("steps");
+    let seen: Vec<Value> =
+        steps.iter().map(|s| json!([s["result"], s["reached"], s["left"], s["right"]])).collect();
+    assert_eq!(
+        json!(seen),
+        json!([
+            [false, true, "Note 5", "ä😀"],
+            [true, true, "reader", "reader"],
+            [false, true, [people[0]], people[1]],
+            [true, true, 50, 5],
+        ])
+    );
+    let units: Vec<u16> = rule.encode_utf16().collect();
+    let text = |step: &Value| {
+        let at =
+            |name: &str| usize::try_from(step[name].as_u64().expect("a place")).expect("small");
+        String::from_utf16(&units[at("start")..at("end")]).expect("text")
+    };
+    assert_eq!(text(&steps[0]), "title = 'ä😀'");
+    assert_eq!(text(&steps[1]), "owner.role = 'reader'");
+    // stored rules are null
+    let locked = ask(&json!({"action": "list"}));
+    assert_eq!((&locked["status"], &locked["reason"]), (&json!(403), &json!("locked")));
+    let missing = ask(&json!({"action": "view", "record": "nobody", "rule": ""}));
+    assert_eq!((&missing["status"], &missing["reason"]), (&json!(404), &json!("missing")));
+    let broken = ask(&json!({"action": "view", "record": "note00000000005", "rule": "bogus = 1"}));
+    assert_eq!(broken["status"], 404);
+    assert!(broken["error"].as_str().is_some_and(|text| text.contains("bogus")), "{broken}");
+    // secrets stay what they are
+    let people_path = "/api/collections/people/try";
+    let own = json!({"action": "auth", "record": people[0], "rule": "tokenKey != '' && verified = true && password != ''"});
+    let auth = ok(&server, "POST", people_path, &token, &own);
+    assert_eq!(auth["status"], 200);
+    assert_eq!(auth["steps"][0]["left"], "(secret)");
+    assert_eq!(auth["steps"][1]["left"], true);
+    let refused = ok(
+        &server,
+        "POST",
+        people_path,
+        &token,
+        &json!({"action": "auth", "record": people[3], "rule": "verified = true"}),
+    );
+    assert_eq!((&refused["status"], &refused["allowed"]), (&json!(403), &json!(false)));
+    let manage = json!({"action": "manage", "as": {"collection": "people", "id": people[0]}, "record": people[1], "rule": "@request.auth.role = 'editor'"});
+    assert_eq!(ok(&server, "POST", people_path, &token, &manage)["allowed"], true);
+    // and nobody else may ask
+    let made = ok(
+        &server,
+        "POST",
+        &format!("/api/collections/people/impersonate/{}", people[0]),
+        &token,
+        &json!({}),
+    );
+    let person = made["token"].as_str().expect("a token");
+    for (token, status) in [("", 401), (person, 403)] {
+        assert_eq!(
+            server.send("POST", &format!("{path}/try"), token, &json!({"action": "list"})).status,
+            status
+        );
+    }
+    for (body, field) in [
+        (json!({}), "action"),
+        (json!({"action": "auth"}), "action"),
+        (json!({"action": "list", "as": {"collection": "notes", "id": "x"}}), "as"),
+        (json!({"action": "list", "query": 5}), "query"),
+    ] {
+        let answer = server.send("POST", &format!("{path}/try"), &token, &body);
+        assert_eq!(answer.status, 400);
+        assert!(answer.json()["data"][field].is_object(), "{body}");
+    }
+}
+
+#[test]
+fn expressions_are_refused_at_their_place() {
+    let server = Server::fresh(&[]);
+    let token = server.superuser();
+    seed(&server, &token);
+    let path = "/api/collections/notes/explain";
+    for (at, body, field, place) in [
+        (path, json!({"filter": "title = 'ä😀' && bogus = 1"}), "filter", [17, 22, 1, 18]),
+        (
+            path,
+            json!({"rule": "open = true\n&& owner.nope = 1", "plan": false}),
+            "rule",
+            [15, 25, 2, 4],
+        ),
+        (path, json!({"filter": "title ==  1"}), "filter", [6, 8, 1, 7]),
+        (path, json!({"sort": "-title,nope"}), "sort", [7, 11, 1, 8]),
+        (
+            "/api/logs/explain",
+            json!({"filter": "level > 0 && nope = 1"}),
+            "filter",
+            [13, 17, 1, 14],
+        ),
+        ("/api/collections/meta/explain", json!({"filter": "nope = 1"}), "filter", [0, 4, 1, 1]),
+    ] {
+        let answer = server.send("POST", at, &token, &body);
+        assert_eq!(answer.status, 400, "{body}");
+        let error = answer.json()["data"][field].clone();
+        let params = &error["params"];
+        let got =
+            ["start", "end", "line", "column"].map(|name| params[name].as_i64().unwrap_or(-1));
+        assert_eq!(got, place, "{body}: {error}");
+    }
+    // A field that is not saved yet counts; nothing is run on it.
+    let draft = json!({"fields": [{"name": "fresh", "type": "number"}]});
+    let body = json!({"rule": "fresh > 1", "collection": draft, "run": true});
+    let drafted = ok(&server, "POST", path, &token, &body);
+    assert_eq!(drafted["queryPlan"], json!([]));
+    let body =
+        json!({"rule": "a_via_b.x = 1 || id != ''", "collection": {"name": "new", "type": "base"}});
+    assert_eq!(server.send("POST", "/api/collections/new/explain", &token, &body).status, 400);
+    let body = json!({"rule": "new_via_self.id = ''", "plan": false, "collection": {"id": "draft0000000000", "name": "new", "type": "base",
+        "fields": [{"name": "self", "type": "relation", "collectionId": "draft0000000000", "maxSelect": 1}]}});
+    ok(&server, "POST", "/api/collections/new/explain", &token, &body);
+    let ran = ok(
+        &server,
+        "POST",
+        path,
+        &token,
+        &json!({"filter": "views >= 30", "sort": "-views", "run": true}),
+    );
+    assert_eq!((&ran["run"]["count"], &ran["run"]["rows"]), (&json!(5), &json!(5)));
+    let step = &ran["queryPlan"][0];
+    assert!(step["id"].is_i64() && step["parent"].is_i64() && step["detail"].is_string(), "{step}");
+    for (at, sql) in
+        [("/api/logs/explain", "_logs"), ("/api/collections/meta/explain", "_collections")]
+    {
+        let explained =
+            ok(&server, "POST", at, &token, &json!({"filter": "id != ''", "sort": "-created"}));
+        assert!(explained["sql"].as_str().is_some_and(|text| text.contains(sql)), "{explained}");
+        assert!(explained["queryPlan"][0]["detail"].is_string(), "{explained}");
+        assert_eq!(server.send("POST", at, "", &json!({})).status, 401);
+    }
+}
+
+/// The same on both databases: what touches SQL.
+fn many_at_once(server: &Server) {
+    let token = server.superuser();
+    seed(server, &token);
+    let path = "/api/collections/notes";
+    let post = |at: &str, body: &Value| ok(server, "POST", &format!("{path}/{at}"), &token, body);
+    // nothing is meant by accident
+    for body in [
+        json!({"set": {"views": 1}}),
+        json!({"filter": ""}),
+        json!({"filter": "", "set": {}}),
+        json!({"filter": "", "ids": ["x"], "delete": true, "set": {"views": 1}}),
+        json!({"filter": "open = true", "ids": ["x"], "delete": true}),
+    ] {
+        assert_eq!(
+            server.send("POST", &format!("{path}/bulk"), &token, &body).status,
+            400,
+            "{body}"
+        );
+    }
+    let tried = post(
+        "bulk",
+        &json!({"filter": "views > 20 // big\n", "set": {"title": ""}, "dryRun": true}),
+    );
+    assert_eq!((&tried["matched"], &tried["failed"]), (&json!(5), &json!(5)), "{tried}");
+    assert_eq!(tried["errors"][0]["data"]["title"]["code"], "validation_required");
+    let done = post("bulk", &json!({"filter": "views > 20", "set": {"views+": 1, "tags+": "c"}}));
+    assert_eq!(
+        (&done["done"], &done["failed"], &done["more"]),
+        (&json!(5), &json!(0), &json!(false)),
+        "{done}"
+    );
+    let ids = ["note00000000000", "nobody", "note00000000007"];
+    let some = post("bulk", &json!({"ids": ids, "set": {"title": "Same"}}));
+    assert_eq!((&some["done"], &some["errors"][0]["id"]), (&json!(2), &json!("nobody")), "{some}");
+    // all or none
+    let atomic = json!({"ids": ids, "set": {"title": "None"}, "atomic": true});
+    let refused = server.send("POST", &format!("{path}/bulk"), &token, &atomic);
+    assert_eq!((refused.status, &refused.json()["data"]["record"]["id"]), (404, &json!("nobody")));
+    let titles =
+        ok(server, "GET", &format!("{path}/records?filter=title%3D'None'"), &token, &Value::Null);
+    assert_eq!(titles["totalItems"], 0);
+    let gone = post("bulk", &json!({"filter": "title = 'Same'", "delete": true, "atomic": true}));
+    assert_eq!((&gone["done"], &gone["matched"]), (&json!(2), &json!(2)));
+    // a required text may hold anything that a spreadsheet fears
+    post("records", &json!({"id": "aaaaaaaaaaaaaaa", "title": "=1+1, \"x\"\ny", "meta": {"n": 1}}));
+    let export = |query: &str| {
+        let answer = server.send("GET", &format!("{path}/export?{query}"), &token, &Value::Null);
+        assert_eq!(answer.status, 200, "{query}");
+        String::from_utf8(answer.body).expect("text")
+    };
+    let csv = export("format=csv&fields=id,title,views,tags&guard=1&filter=id%3D'aaaaaaaaaaaaaaa'");
+    assert_eq!(csv, "id,title,views,tags\r\naaaaaaaaaaaaaaa,\"'=1+1, \"\"x\"\"\ny\",0,[]\r\n");
+    let lines = export("format=ndjson");
+    assert_eq!(lines.lines().count(), 7);
+    let list: Value =
+        serde_json::from_str(&export("format=json&sort=-views&fields=views")).expect("JSON");
+    assert_eq!(list[0]["views"], 61);
+    assert_eq!(
+        server.send("GET", &format!("{path}/export?filter=bogus%3D1"), &token, &Value::Null).status,
+        400
+    );
+    // what was exported comes back as it was
+    let import = |query: &str, body: &str| {
+        let mut client = crate::support::Client::connect(server.port).expect("connect");
+        let answer = client.send(
+            "POST",
+            &format!("{path}/import?{query}"),
+            &token,
+            "application/x-ndjson",
+            body.as_bytes(),
+        );
+        let answer = answer.expect("an answer");
+        let text = String::from_utf8(answer.body).expect("text");
+        assert_eq!(answer.status, 200, "{text}");
+        text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect::<Vec<Value>>()
+    };
+    let told = import("mode=upsert", &lines);
+    assert_eq!(
+        told.last(),
+        Some(&json!({"rows": 7, "created": 0, "updated": 7, "failed": 0})),
+        "{told:?}"
+    );
+    assert_eq!(export("format=ndjson"), lines);
+    let rows = "{\"title\":\"A\"}\n\n{\"title\":\"\"}\n{\"title\"\n[1]\n{\"title\":\"Note 3\",\"views\":1}\n";
+    let dry = import("mode=upsert&match=title&dryRun=1", rows);
+    let statuses: Vec<&Value> = dry.iter().map(|line| &line["status"]).collect();
+    assert_eq!(json!(statuses), json!([200, 400, 400, 400, 200, null]), "{dry:?}");
+    assert_eq!(
+        (&dry[0]["action"], &dry[4]["action"], &dry[4]["id"]),
+        (&json!("create"), &json!("update"), &json!("note00000000003"))
+    );
+    assert_eq!(export("format=ndjson"), lines, "nothing was written");
+    let list = import(
+        "mode=create",
+        "[{\"title\": \"B\"}, {\"title\": \"C\", \"id\": \"aaaaaaaaaaaaaaa\"}]",
+    );
+    assert_eq!((&list[0]["status"], &list[1]["status"]), (&json!(200), &json!(400)), "{list:?}");
+    let missing = import("mode=update&match=title", "{\"title\":\"nowhere\"}");
+    assert_eq!(missing[0]["status"], 404);
+}
+
+#[test]
+fn many_records_at_once() {
+    many_at_once(&Server::fresh(&[]));
+}
+
+#[test]
+fn many_records_at_once_on_postgres() {
+    let Some(postgres) = Postgres::start(&[], &[]) else { return };
+    many_at_once(&postgres.serve("bulk", &[]));
+}
+
+/// More than one page, while somebody writes: none twice, none of the old ones missing.
+#[test]
+fn exports_are_whole() {
+    let server = Server::fresh(&[]);
+    let token = server.superuser();
+    let body = json!({"name": "many", "type": "base", "createRule": "", "fields": [{"name": "n", "type": "number"}]});
+    ok(&server, "POST", "/api/collections", &token, &body);
+    let rows: String = (0..2500).map(|n| format!("{{\"n\":{n}}}\n")).collect();
+    let mut client = crate::support::Client::connect(server.port).expect("connect");
+    let path = "/api/collections/many/import";
+    client.send("POST", path, &token, "application/x-ndjson", rows.as_bytes()).expect("an answer");
+    let (port, stop) =
+        (server.port, std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false)));
+    let stopped = stop.clone();
+    let writer = std::thread::spawn(move || {
+        let mut client = crate::support::Client::connect(port).expect("connect");
+        while !stopped.load(std::sync::atomic::Ordering::Relaxed) {
+            let answer = client.send(
+                "POST",
+                "/api/collections/many/records",
+                "",
+                "application/json",
+                b"{\"n\":-1}",
+            );
+            assert_eq!(answer.expect("an answer").status, 200);
+        }
+    });
+    for _ in 0..5 {
+        let answer =
+            server.send("GET", "/api/collections/many/export?fields=id,n", &token, &Value::Null);
+        let text = String::from_utf8(answer.body).expect("text");
+        let rows: Vec<Value> =
+            text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        let ids: std::collections::BTreeSet<&str> =
+            rows.iter().filter_map(|row| row["id"].as_str()).collect();
+        assert_eq!(ids.len(), rows.len(), "a record came twice");
+        assert_eq!(rows.iter().filter(|row| row["n"].as_f64() >= Some(0.0)).count(), 2500);
+    }
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    writer.join().expect("the writer");
+}
+
+fn state_is_kept(server: &Server) {
+    let token = server.superuser();
+    let path = "/api/dashboard/state";
+    assert_eq!(ok(server, "GET", path, &token, &Value::Null), json!({"own": {}, "shared": {}}));
+    let change = json!({"own": {"views": [1, 2], "pins": ["a"]}, "shared": {"folders": {"x": 1}}});
+    assert_eq!(ok(server, "PATCH", path, &token, &change), change);
+    let changed =
+        ok(server, "PATCH", path, &token, &json!({"own": {"views": null, "zone": "UTC"}}));
+    assert_eq!(
+        changed,
+        json!({"own": {"pins": ["a"], "zone": "UTC"}, "shared": {"folders": {"x": 1}}})
+    );
+    // another superuser has her own, and the same shared ones
+    let body = json!({"email": "two@example.com", "password": "1234567890", "passwordConfirm": "1234567890"});
+    ok(server, "POST", "/api/collections/_superusers/records", &token, &body);
+    let login = json!({"identity": "two@example.com", "password": "1234567890"});
+    let two = ok(server, "POST", "/api/collections/_superusers/auth-with-password", "", &login);
+    let two = two["token"].as_str().expect("a token");
+    assert_eq!(
+        ok(server, "GET", path, two, &Value::Null),
+        json!({"own": {}, "shared": {"folders": {"x": 1}}})
+    );
+    // members set at the same time are all kept
+    let writers: Vec<_> = (0..8)
+        .map(|n| {
+            let (port, token) = (server.port, token.clone());
+            std::thread::spawn(move || {
+                let body = json!({"shared": {format!("m{n}"): n}}).to_string();
+                let mut client = crate::support::Client::connect(port).expect("connect");
+                let answer = client.send(
+                    "PATCH",
+                    "/api/dashboard/state",
+                    &token,
+                    "application/json",
+                    body.as_bytes(),
+                );
+                assert_eq!(answer.expect("an answer").status, 200);
+            })
+        })
+        .collect();
+    writers.into_iter().for_each(|writer| writer.join().expect("a writer"));
+    let shared = ok(server, "GET", path, &token, &Value::Null)["shared"].clone();
+    assert_eq!(shared.as_object().map(serde_json::Map::len), Some(9), "{shared}");
+    for (body, field) in
+        [(json!({"own": 5}), "own"), (json!({"shared": {"x": "y".repeat(300_000)}}), "shared")]
+    {
+        let answer = server.send("PATCH", path, &token, &body);
+        assert_eq!(answer.status, 400);
+        assert!(answer.json()["data"][field]["code"].is_string());
+    }
+    assert_eq!(server.send("GET", path, "", &Value::Null).status, 401);
+    // the settings beside them are still read
+    assert_eq!(server.send("GET", "/api/settings", &token, &Value::Null).status, 200);
+}
+
+#[test]
+fn state_of_the_dashboard() {
+    state_is_kept(&Server::fresh(&[]));
+}
+
+#[test]
+fn state_of_the_dashboard_on_postgres() {
+    let Some(postgres) = Postgres::start(&[], &[]) else { return };
+    state_is_kept(&postgres.serve("state", &[]));
+}
+
+fn describes_itself(server: &Server, engine: &str) {
+    let token = server.superuser();
+    seed(server, &token);
+    let get = |path: &str| ok(server, "GET", path, &token, &Value::Null);
+    let system = get("/api/system");
+    assert_eq!(system["engine"], engine);
+    assert!(
+        system["engineVersion"]
+            .as_str()
+            .is_some_and(|text| text.starts_with(|c: char| c.is_ascii_digit())),
+        "{system}"
+    );
+    assert!(
+        system["warnings"]
+            .as_array()
+            .is_some_and(|list| list.iter().any(|w| w["code"] == "no_backups")),
+        "{system}"
+    );
+    let health = get("/api/health?details=1");
+    assert_eq!(health["data"]["instanceId"], system["instanceId"]);
+    assert_eq!(
+        get("/api/health")["data"]["instanceId"],
+        Value::Null,
+        "the compatible answer stays what it is"
+    );
+    let stats = get("/api/collections/meta/stats");
+    let notes = stats["items"]
+        .as_array()
+        .expect("items")
+        .iter()
+        .find(|item| item["name"] == "notes")
+        .expect("notes");
+    assert_eq!(notes["rows"], 8);
+    assert!(
+        notes["tableBytes"].as_u64() > Some(0) && notes["indexBytes"].as_u64() > Some(0),
+        "{notes}"
+    );
+    let language = get("/api/collections/meta/filter-language");
+    let names: Vec<&Value> =
+        language["functions"].as_array().expect("functions").iter().map(|f| &f["name"]).collect();
+    assert_eq!(json!(names), json!(["geoDistance", "strftime", "fts"]));
+    assert_eq!(language["types"]["relation"]["modifiers"], json!(["length", "each", "lower"]));
+    ok(server, "POST", "/api/crons/__pbDBOptimize__", &token, &Value::Null);
+    eventually("the job has run", || {
+        let crons = get("/api/crons?details=1");
+        let job = crons.as_array()?.iter().find(|job| job["id"] == "__pbDBOptimize__")?.clone();
+        (job["lastRun"].is_string() && job["running"] == 0).then_some(job)
+    });
+    assert_eq!(get("/api/crons")[0].as_object().map(serde_json::Map::len), Some(2));
+    assert_eq!(get("/api/realtime/clients"), json!({"total": 0, "items": []}));
+    for path in [
+        "/api/system",
+        "/api/collections/meta/stats",
+        "/api/collections/meta/filter-language",
+        "/api/realtime/clients",
+    ] {
+        assert_eq!(server.send("GET", path, "", &Value::Null).status, 401, "{path}");
+    }
+}
+
+#[test]
+fn the_server_describes_itself() {
+    describes_itself(&Server::fresh(&[]), "sqlite");
+}
+
+#[test]
+fn the_server_describes_itself_on_postgres() {
+    let Some(postgres) = Postgres::start(&[], &[]) else { return };
+    describes_itself(&postgres.serve("described", &[]), "postgresql");
+}
+
+/// One request with headers of its own.
+fn with_headers(
+    server: &Server,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &Value,
+) -> (u16, Value) {
+    use std::io::{Read as _, Write as _};
+    let body = if body.is_null() { String::new() } else { body.to_string() };
+    let lines: String =
+        headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n{lines}\r\n{body}",
+        body.len()
+    );
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", server.port)).expect("connect");
+    stream.write_all(head.as_bytes()).expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    let status = answer.split(' ').nth(1).and_then(|text| text.parse().ok()).expect("a status");
+    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    (status, serde_json::from_str(body.trim()).unwrap_or(Value::Null))
+}
+
+fn says_what_it_expects(server: &Server) {
+    let token = server.superuser();
+    let people = seed(server, &token);
+    let list = "/api/collections/people/records";
+    let expect = ("x-expect", "superuser");
+    assert_eq!(with_headers(server, "GET", list, &[], &Value::Null).0, 200);
+    assert_eq!(with_headers(server, "GET", list, &[expect], &Value::Null).0, 401);
+    assert_eq!(
+        with_headers(server, "GET", list, &[expect, ("Authorization", "dead")], &Value::Null).0,
+        401
+    );
+    assert_eq!(
+        with_headers(server, "GET", list, &[expect, ("Authorization", &token)], &Value::Null).0,
+        200
+    );
+    let made = ok(
+        server,
+        "POST",
+        &format!("/api/collections/people/impersonate/{}", people[0]),
+        &token,
+        &json!({}),
+    );
+    let person = made["token"].as_str().expect("a token");
+    assert_eq!(
+        with_headers(server, "GET", list, &[expect, ("Authorization", person)], &Value::Null).0,
+        401
+    );
+
+    let one = "/api/collections/notes/records/note00000000002";
+    let patch = |unchanged: &str, body: &Value| {
+        with_headers(
+            server,
+            "PATCH",
+            one,
+            &[("Authorization", &token), ("x-if-unchanged", unchanged)],
+            body,
+        )
+    };
+    let (status, done) = patch("views=20;title=Note 2", &json!({"views": 21}));
+    assert_eq!((status, &done["views"]), (200, &json!(21)));
+    let (status, refused) = patch("views=20", &json!({"views": 22}));
+    assert_eq!(
+        (status, &refused["status"], &refused["data"]["views"]),
+        (409, &json!(409), &json!(21)),
+        "{refused}"
+    );
+    assert_eq!(patch("bogus=1", &json!({"views": 22})).0, 400);
+    assert_eq!(patch("broken", &json!({"views": 22})).0, 400);
+    // who may not change it learns nothing
+    let (status, _) =
+        with_headers(server, "PATCH", one, &[("x-if-unchanged", "views=0")], &json!({"views": 1}));
+    assert_eq!(status, 403);
+    // of many who saw the same, one wins
+    let start = ok(server, "GET", one, &token, &Value::Null)["views"].clone();
+    let wins: usize = std::thread::scope(|scope| {
+        let racers: Vec<_> = (0..8)
+            .map(|n| {
+                let (start, patch) = (format!("views={start}"), &patch);
+                scope.spawn(move || usize::from(patch(&start, &json!({"views": 100 + n})).0 == 200))
+            })
+            .collect();
+        racers.into_iter().map(|racer| racer.join().expect("a racer")).sum()
+    });
+    assert_eq!(wins, 1);
+}
+
+#[test]
+fn requests_say_what_they_expect() {
+    says_what_it_expects(&Server::fresh(&[]));
+}
+
+#[test]
+fn requests_say_what_they_expect_on_postgres() {
+    let Some(postgres) = Postgres::start(&[], &[]) else { return };
+    says_what_it_expects(&postgres.serve("expected", &[]));
+}
