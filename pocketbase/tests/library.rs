@@ -658,7 +658,7 @@ async fn collections_change_in_the_middle_of_a_request() -> Result<()> {
             add(&tx, "grown").await
         })
         .await?;
-        add(&app, "grown").await?;
+        add(app, "grown").await?;
         Ok::<_, Error>(app.count_records("grown", ()).await?.to_string())
     });
     assert_eq!(test.post("/grow").send().await.text(), "2");
