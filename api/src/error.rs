@@ -9,6 +9,8 @@ use engine::{Error, FieldError, FieldErrors, store};
 
 use crate::{fault::Fault, json};
 
+const NO_LOGIN: &str = "Failed to authenticate.";
+
 /// The result of a handler.
 pub type Result<T, E = ApiError> = std::result::Result<T, E>;
 
@@ -75,6 +77,43 @@ impl ApiError {
     #[must_use]
     pub fn not_found(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(404, message)
+    }
+
+    /// 403: the rule is null.
+    #[must_use]
+    pub fn superusers_only() -> Self {
+        Self::forbidden("Only superusers can perform this action.")
+    }
+
+    /// 404: no such collection.
+    #[must_use]
+    pub fn no_collection() -> Self {
+        Self::not_found("Missing collection context.")
+    }
+
+    /// 404: no such collection, or none with accounts.
+    #[must_use]
+    pub fn no_auth_collection() -> Self {
+        Self::not_found("Missing or invalid auth collection context.")
+    }
+
+    /// 400 or 403: the collection knows no passwords.
+    #[must_use]
+    pub fn no_passwords(status: u16) -> Self {
+        let message = "The collection is not configured to allow password authentication.";
+        Self::new(status, message)
+    }
+
+    /// 400: a login that failed for reasons that are nobody's business.
+    #[must_use]
+    pub fn no_login() -> Self {
+        Self::bad_request(NO_LOGIN)
+    }
+
+    /// The same with what only the log may know.
+    #[must_use]
+    pub fn no_login_because(error: Error) -> Self {
+        Self::wrap(400, NO_LOGIN, error)
     }
 
     /// 413.
@@ -204,9 +243,7 @@ impl From<Error> for ApiError {
         match error {
             Error::NotFound => Self::not_found(""),
             Error::Io(cause) if cause.kind() == std::io::ErrorKind::NotFound => Self::not_found(""),
-            Error::Refused { locked: true } => {
-                Self::forbidden("Only superusers can perform this action.")
-            }
+            Error::Refused { locked: true } => Self::superusers_only(),
             Error::Refused { locked: false } => Self::not_found(""),
             Error::Message(text) => Self::bad_request(text),
             other => Self::wrap(400, "", other),

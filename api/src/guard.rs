@@ -1,10 +1,11 @@
-//! Who may pass: functions that return a witness or the error answer.
+//! Who may pass: functions that return a witness or the error answer. Only they can make a witness, so whatever asks for
+//! one cannot be reached around them.
 //!
 //! Source: spec server-settings-operations §0 (guard failures); auth §3.0.
 
 use std::sync::Arc;
 
-use engine::{ctx::Caller, record::Record};
+use engine::{ctx::Caller, record::Record, schema::Loaded};
 
 use crate::{
     error::{ApiError, Result},
@@ -15,11 +16,47 @@ const NO_TOKEN: &str = "The request requires valid record authorization token.";
 
 /// Proof that a superuser asks.
 #[derive(Debug, Clone)]
-pub struct Superuser(pub Arc<Record>);
+pub struct Superuser(Arc<Record>);
 
 /// Proof that some auth record asks.
 #[derive(Debug, Clone)]
-pub struct SignedIn(pub Arc<Record>);
+pub struct SignedIn(Arc<Record>);
+
+/// Proof that an auth record of the collection in the path asks.
+#[derive(Debug, Clone)]
+pub struct Member {
+    record: Arc<Record>,
+    collection: Arc<Loaded>,
+}
+
+impl Superuser {
+    /// The record of the superuser.
+    #[must_use]
+    pub fn record(&self) -> &Arc<Record> {
+        &self.0
+    }
+}
+
+impl SignedIn {
+    /// The auth record.
+    #[must_use]
+    pub fn record(&self) -> &Arc<Record> {
+        &self.0
+    }
+}
+
+impl Member {
+    /// The auth record.
+    #[must_use]
+    pub fn record(&self) -> &Arc<Record> {
+        &self.record
+    }
+    /// The collection in the path.
+    #[must_use]
+    pub fn collection(&self) -> &Arc<Loaded> {
+        &self.collection
+    }
+}
 
 /// Only superusers.
 ///
@@ -64,14 +101,14 @@ pub fn signed_in(req: &Req) -> Result<SignedIn> {
 ///
 /// # Errors
 /// 401 for guests, 403 for records of other collections.
-pub fn same_collection(req: &Req) -> Result<SignedIn> {
-    let caller = signed_in(req)?;
-    let wanted = req.named_collection();
-    if wanted.is_some_and(|wanted| wanted.id == caller.0.collection().id) {
-        return Ok(caller);
+pub fn same_collection(req: &Req) -> Result<Member> {
+    let SignedIn(record) = signed_in(req)?;
+    let named = req.named_collection();
+    match named.filter(|collection| collection.id == record.collection().id) {
+        Some(collection) => Ok(Member { record, collection }),
+        None => Err(ApiError::forbidden(format!(
+            "The request requires auth record from {} collection.",
+            record.collection().name
+        ))),
     }
-    Err(ApiError::forbidden(format!(
-        "The request requires auth record from {} collection.",
-        caller.0.collection().name
-    )))
 }

@@ -181,6 +181,8 @@ pub async fn save(ctx: &Ctx, settings: Settings) -> Result<()> {
 /// # Errors
 /// Settings that cannot be decrypted or decoded; what hooks report; database errors.
 pub async fn reload(app: &App) -> Result<()> {
+    // what depends on the settings is told, whoever changed them
+    let app = &app.with_hooks();
     app.hooks()
         .settings_reload
         .trigger(AppEvent { app: app.clone() }, |e| async move { load(&e.app).await })

@@ -53,6 +53,7 @@ mod error;
 pub mod event;
 mod field;
 mod files;
+mod forms;
 mod hooks;
 mod mail;
 mod migration;
@@ -82,6 +83,9 @@ pub use field::{
     JsonField, NumberField, PasswordField, RelationField, SelectField, TextField, UrlField,
 };
 pub use files::File;
+pub use forms::{
+    AppleClientSecretCreateForm, RecordUpsertForm, TestEmailSendForm, TestS3FilesystemForm,
+};
 pub use hooks::{CustomHook, Handler, Next, Slot, TaggedHook, Tags};
 pub use mail::{Address, Message};
 pub use migration::{Migration, MigrationSource, Migrations, Template};

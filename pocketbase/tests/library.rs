@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
     time::{Duration, Instant},
@@ -458,6 +458,50 @@ async fn request_hooks_can_answer() -> Result<()> {
     Ok(())
 }
 
+/// Hooks of logins stand around the answer, which is made inside them (spec server-settings-operations §8.3).
+#[tokio::test]
+async fn hooks_of_logins_stand_around_the_answer() -> Result<()> {
+    let test = TestApp::new().await?;
+    let app = test.app();
+    let ann = Record::new(&app.find_collection("users").await?);
+    ann.set_email("ann@example.com").set_password("1234567890");
+    app.save(&ann).await?;
+    let steps = Arc::new(Mutex::new(Vec::new()));
+    let (outer, inner) = (steps.clone(), steps.clone());
+    app.on_record_auth_with_password_request("users").bind(move |e| {
+        let steps = outer.clone();
+        async move {
+            if e.password() == "let me guess" {
+                return e.json(418, &json!({ "who": e.identity() }));
+            }
+            steps.lock().expect("a lock").push("password >");
+            e.next().await?;
+            steps.lock().expect("a lock").push("< password");
+            Ok(())
+        }
+    });
+    app.on_record_auth_request("users").bind(move |e| {
+        let steps = inner.clone();
+        async move {
+            e.set_meta(json!("by hand"));
+            steps.lock().expect("a lock").push("auth >");
+            e.next().await?;
+            steps.lock().expect("a lock").push("< auth");
+            Ok(())
+        }
+    });
+    let login = async |password: &str| {
+        let form = json!({ "identity": "ann@example.com", "password": password });
+        test.post("/api/collections/users/auth-with-password").json(&form).send().await
+    };
+    assert_eq!(login("1234567890").await.json()["meta"], "by hand");
+    assert_eq!(steps.lock().expect("a lock").join(" "), "password > auth > < auth < password");
+    let refused = login("let me guess").await;
+    assert_eq!((refused.status, &refused.json()["who"]), (418, &json!("ann@example.com")));
+    assert_eq!(login("wrong").await.status, 400);
+    Ok(())
+}
+
 #[tokio::test]
 async fn rules_can_be_asked_and_relations_expanded() -> Result<()> {
     let test = with_posts().await?;
@@ -614,7 +658,7 @@ async fn collections_change_in_the_middle_of_a_request() -> Result<()> {
             add(&tx, "grown").await
         })
         .await?;
-        add(&app, "grown").await?;
+        add(app, "grown").await?;
         Ok::<_, Error>(app.count_records("grown", ()).await?.to_string())
     });
     assert_eq!(test.post("/grow").send().await.text(), "2");

@@ -38,7 +38,7 @@ async fn request(req: &mut Req) -> Result<Response> {
     let new_email = body.text("newEmail")?;
     let ctx = req.ctx(body.into_map());
     let mut finding =
-        needed_email(&new_email).or_else(|| check::none_of(&new_email, &[caller.0.email()]));
+        needed_email(&new_email).or_else(|| check::none_of(&new_email, &[caller.record().email()]));
     if finding.is_none() && auth::find_by_email(&ctx, &collection, &new_email).await?.is_some() {
         finding =
             Some(FieldError::new("validation_invalid_new_email", "Invalid new email address."));
@@ -48,7 +48,7 @@ async fn request(req: &mut Req) -> Result<Response> {
     let event = EmailChangeEvent {
         ctx,
         collection,
-        record: Slot::new(caller.0.as_ref().clone().into()),
+        record: Slot::new(caller.record().as_ref().clone().into()),
         new_email: Slot::new(new_email),
         ext: no_ext(),
     };

@@ -30,7 +30,7 @@ pub(crate) fn auth_collection(req: &Req) -> Result<Arc<Loaded>> {
     if collection.is_auth() {
         return Ok(collection);
     }
-    Err(ApiError::not_found("Missing or invalid auth collection context."))
+    Err(ApiError::no_auth_collection())
 }
 
 /// The same without `_superusers`, which answers a sentence of its own.

@@ -23,7 +23,7 @@ async fn impersonate(req: &mut Req) -> Result<Response> {
     let collection = snapshot
         .find(&req.param("collection"))
         .filter(|collection| collection.is_auth())
-        .ok_or_else(|| ApiError::not_found("Missing or invalid auth collection context."))?;
+        .ok_or_else(ApiError::no_auth_collection)?;
     let ctx = req.ctx(Map::new());
     let record = find::by_id_or_404(&ctx, collection, &req.param("id")).await?;
     // spec auth §0: this endpoint masks a wrong content type as an unreadable body

@@ -39,7 +39,6 @@ pub(crate) const ROUTES: &[Row] =
     &[Row::new("POST /api/collections/{collection}/auth-with-oauth2", h!(sign_in))
         .rate(Rate::Collection(&["authWithOAuth2", "auth"]))];
 
-const FAILED: &str = "Failed to authenticate.";
 const MAX_PROVIDER: usize = 100;
 /// Time for all requests to the provider.
 const TIME: Duration = Duration::from_secs(30);
@@ -176,10 +175,9 @@ struct Work {
 /// Creates or updates the record and its link, in one transaction.
 async fn complete(event: &AuthWithOAuth2Event, work: Work) -> Result<Login, Error> {
     let user = event.oauth2_user.with(|json| User::from_json(json));
-    let failed = |error: Error| ApiError::wrap(400, FAILED, error);
     let (record, is_new) = match event.record.get() {
-        Some(record) => (update(event, &work, record, &user).await.map_err(failed)?, false),
-        None => (create(event, &work, &user).await.map_err(failed)?, true),
+        Some(record) => (update(event, &work, record, &user).await.map_err(ApiError::no_login_because)?, false),
+        None => (create(event, &work, &user).await.map_err(ApiError::no_login_because)?, true),
     };
     let record: Record = record.snapshot();
     let mut meta = user.to_json();

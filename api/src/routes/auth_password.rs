@@ -10,11 +10,14 @@ use engine::{
 };
 use serde_json::Value;
 
-use super::auth_response::{Login, answer};
+use super::{
+    auth_form::auth_collection,
+    auth_response::{Login, answer},
+};
 use crate::{
     bind::Members,
     error::{ApiError, Result},
-    pipeline::{Rate, Row, context_collection},
+    pipeline::{Rate, Row},
     request::Req,
     response::Response,
     routes::{INVALID, h},
@@ -34,14 +37,9 @@ struct Form {
 }
 
 async fn login(req: &mut Req) -> Result<Response> {
-    let collection = context_collection(req)?;
-    if !collection.is_auth() {
-        return Err(ApiError::not_found("Missing or invalid auth collection context."));
-    }
+    let collection = auth_collection(req)?;
     if !collection.auth.password_auth.enabled {
-        return Err(ApiError::forbidden(
-            "The collection is not configured to allow password authentication.",
-        ));
+        return Err(ApiError::no_passwords(403));
     }
     let body = Members::of(req).await?;
     let form = Form {
@@ -81,7 +79,7 @@ async fn verified(
     password: &str,
 ) -> Result<Record> {
     let ok = login::verify(ctx, collection, found.as_ref(), password).await?;
-    found.filter(|_| ok).ok_or_else(|| ApiError::bad_request("Failed to authenticate."))
+    found.filter(|_| ok).ok_or_else(ApiError::no_login)
 }
 
 impl Form {

@@ -37,9 +37,7 @@ const MAX: usize = 255;
 async fn request(req: &mut Req) -> Result<Response> {
     let collection = auth_collection(req)?;
     if !collection.auth.password_auth.enabled {
-        return Err(ApiError::bad_request(
-            "The collection is not configured to allow password authentication.",
-        ));
+        return Err(ApiError::no_passwords(400));
     }
     let body = Members::of(req).await?;
     let email = body.text("email")?;

@@ -8,7 +8,7 @@ use super::auth_response::{Login, answer};
 use crate::{
     error::Result,
     guard,
-    pipeline::{Rate, Row, context_collection, token_of},
+    pipeline::{Rate, Row, token_of},
     request::Req,
     response::Response,
     routes::h,
@@ -23,8 +23,8 @@ async fn refresh(req: &mut Req) -> Result<Response> {
     let (hook, asked) = (&req.app().hooks().record_auth_refresh_request, req.exchange());
     let event = RecordRequestEvent {
         ctx: req.ctx(Map::new()),
-        collection: context_collection(req)?,
-        record: Slot::new(caller.0.as_ref().clone().into()),
+        collection: caller.collection().clone(),
+        record: Slot::new(caller.record().as_ref().clone().into()),
         ext: no_ext(),
     };
     let refreshable = req.auth.as_ref().is_some_and(|found| found.claims.refreshable());

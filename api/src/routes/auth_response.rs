@@ -136,12 +136,11 @@ async fn finish(ctx: &Ctx, login: &SignedIn, place: &Place, expand: &Paths) -> R
 
 /// The answer to a login that is not complete yet. Source: spec auth §4.
 async fn second_factor(ctx: &Ctx, record: &Record, method: &str) -> Result<Option<Response>> {
-    let failed = |error| ApiError::wrap(400, "Failed to authenticate.", error);
-    if !mfa::is_needed(ctx, record).await.map_err(failed)? {
+    if !mfa::is_needed(ctx, record).await.map_err(ApiError::no_login_because)? {
         return Ok(None);
     }
     let session = session_of(ctx)?;
-    Ok(match mfa::step(ctx, record, method, &session).await.map_err(failed)? {
+    Ok(match mfa::step(ctx, record, method, &session).await.map_err(ApiError::no_login_because)? {
         Step::Pass => None,
         Step::Ask(id) => Some(Response::of(401, &serde_json::json!({"mfaId": id}))?),
         Step::Refuse(refusal) => {

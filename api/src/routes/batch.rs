@@ -482,7 +482,7 @@ impl Batch {
 
 fn collection(ctx: &Ctx, name: &str) -> Result<Arc<Loaded>> {
     let found = ctx.snapshot().find(name).cloned();
-    found.ok_or_else(|| ApiError::not_found("Missing collection context."))
+    found.ok_or_else(ApiError::no_collection)
 }
 
 /// A `PUT` updates the record of its body's id if there is one.

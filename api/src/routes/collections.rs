@@ -20,7 +20,7 @@ use crate::{
     bind,
     body::Fault,
     error::{ApiError, Result},
-    guard,
+    guard::{self, Superuser},
     pipeline::Row,
     query::Paging,
     request::Req,
@@ -150,7 +150,12 @@ impl What {
     }
 }
 
-async fn one(req: &Req, what: What, collection: CollectionRef) -> Result<Response> {
+async fn one(
+    req: &Req,
+    _: &Superuser,
+    what: What,
+    collection: CollectionRef,
+) -> Result<Response> {
     let event =
         CollectionRequestEvent { ctx: req.ctx(Map::new()), collection, ext: no_ext() };
     let answered = req.through(what.hook(req.app().hooks()), event, move |event| async move {
@@ -160,9 +165,9 @@ async fn one(req: &Req, what: What, collection: CollectionRef) -> Result<Respons
 }
 
 async fn view(req: &mut Req) -> Result<Response> {
-    guard::superuser(req)?;
+    let superuser = guard::superuser(req)?;
     let collection = find(req)?;
-    one(req, What::View, CollectionRef::stored(&collection)).await
+    one(req, &superuser, What::View, CollectionRef::stored(&collection)).await
 }
 
 /// The body as JSON. Names match exactly; dotted keys of forms reach nested members.
@@ -178,28 +183,28 @@ async fn body(req: &mut Req, message: &'static str) -> Result<Value> {
 }
 
 async fn create(req: &mut Req) -> Result<Response> {
-    guard::superuser(req)?;
+    let superuser = guard::superuser(req)?;
     let body = body(req, BAD_TYPE).await?;
     let draft = collections::draft(&body).map_err(|error| {
         let message = if matches!(error, BadBody::Type(_)) { BAD_TYPE } else { BAD_DATA };
         ApiError::bad_request(message).with_detail(error.to_string())
     })?;
-    one(req, What::Create, draft).await
+    one(req, &superuser, What::Create, draft).await
 }
 
 async fn update(req: &mut Req) -> Result<Response> {
-    guard::superuser(req)?;
+    let superuser = guard::superuser(req)?;
     let collection = find(req)?;
     let body = body(req, BAD_DATA).await?;
     let draft = collections::draft_over(&collection, &body)
         .map_err(|error| ApiError::bad_request(BAD_DATA).with_detail(error.to_string()))?;
-    one(req, What::Update, draft).await
+    one(req, &superuser, What::Update, draft).await
 }
 
 async fn remove(req: &mut Req) -> Result<Response> {
-    guard::superuser(req)?;
+    let superuser = guard::superuser(req)?;
     let collection = find(req)?;
-    one(req, What::Delete, CollectionRef::stored(&collection)).await
+    one(req, &superuser, What::Delete, CollectionRef::stored(&collection)).await
 }
 
 async fn truncate(req: &mut Req) -> Result<Response> {
@@ -260,8 +265,8 @@ async fn scaffolds(req: &mut Req) -> Result<Response> {
 }
 
 async fn dry_run(req: &mut Req) -> Result<Response> {
-    guard::superuser(req)?;
-    let query = meta_query(req).await?;
+    let superuser = guard::superuser(req)?;
+    let query = meta_query(req, &superuser).await?;
     let ctx = req.ctx(Map::new());
     match collections::dry_run_view(&ctx, &query).await {
         Ok(run) => Ok(Response::json(200, dry_run_json(&run).into_bytes())),

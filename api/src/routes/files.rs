@@ -36,9 +36,10 @@ pub(crate) const ROUTES: &[Row] = &[
 ];
 
 async fn token(req: &mut Req) -> Result<Response> {
-    let record = guard::signed_in(req)?.0;
+    let caller = guard::signed_in(req)?;
+    let record = caller.record();
     let token =
-        auth::new_file_token(&record).map_err(|error| ApiError::internal(error.to_string()))?;
+        auth::new_file_token(record).map_err(|error| ApiError::internal(error.to_string()))?;
     let ctx = req.ctx(Map::new());
     let hook = &req.app().hooks().file_token_request;
     let event = FileTokenEvent {

@@ -8,6 +8,7 @@ use futures_util::future::BoxFuture;
 use crate::{
     bind::Members,
     error::{ApiError, Result},
+    guard::Superuser,
     pipeline::Row,
     request::Req,
     response::Response,
@@ -103,11 +104,11 @@ pub(crate) fn unknown(_: &mut Req) -> BoxFuture<'_, Result<Response>> {
 
 /// The collection in the path.
 pub(crate) fn collection_of(req: &Req) -> Result<Arc<Loaded>> {
-    req.named_collection().ok_or_else(|| ApiError::not_found("Missing collection context."))
+    req.named_collection().ok_or_else(ApiError::no_collection)
 }
 
 /// The `query` of a superuser's console request: required, at most 5000 characters.
-pub(crate) async fn meta_query(req: &mut Req) -> Result<String> {
+pub(crate) async fn meta_query(req: &mut Req, _: &Superuser) -> Result<String> {
     let body = Members::of(req).await?;
     let query = body.text("query")?;
     let mut errors = FieldErrors::default();

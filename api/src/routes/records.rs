@@ -42,8 +42,6 @@ pub(crate) const ROUTES: &[Row] = &[
     Row::new("DELETE /api/collections/{collection}/records/{id}", h!(remove)).rate(Rate::Handler),
 ];
 
-pub(crate) const LOCKED: &str = "Only superusers can perform this action.";
-
 /// What a write does.
 #[derive(Debug, Clone)]
 pub(crate) enum Write {
@@ -115,7 +113,7 @@ async fn list(req: &mut Req) -> Result<Response> {
     let payload = req.payload().await?.into_map()?;
     let superuser = req.caller.is_superuser();
     if collection.list_rule.is_none() && !superuser {
-        return Err(ApiError::forbidden(LOCKED));
+        return Err(ApiError::superusers_only());
     }
     let head = req.head.clone();
     let query = head.query();
@@ -165,7 +163,7 @@ async fn view(req: &mut Req) -> Result<Response> {
     rate_limit::check_collection(req, &collection, &["view"])?;
     let payload = req.payload().await?.into_map()?;
     if collection.view_rule.is_none() && !req.caller.is_superuser() {
-        return Err(ApiError::forbidden(LOCKED));
+        return Err(ApiError::superusers_only());
     }
     let head = req.head.clone();
     let expand = expand_of(head.query());
@@ -314,7 +312,7 @@ pub(crate) async fn prepare(call: &Call, what: &Write) -> Result<Step> {
         Write::Delete { id } => delete::prepare(ctx, collection, id).await.map(Step::Delete),
     };
     prepared.map_err(|error| match (error, what) {
-        (Error::Refused { locked: true }, _) => ApiError::forbidden(LOCKED),
+        (Error::Refused { locked: true }, _) => ApiError::superusers_only(),
         (Error::Refused { locked: false }, Write::Create) => {
             ApiError::bad_request(Write::Create.failed()).with_detail("create rule failure")
         }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::{
     error::{ApiError, Result},
-    guard,
+    guard::{self, Superuser},
     pipeline::Row,
     request::Req,
     response::Response,
@@ -37,18 +37,22 @@ struct Column {
 }
 
 async fn run(req: &mut Req) -> Result<Response> {
-    guard::superuser(req)?;
-    let query = meta_query(req).await?;
+    let superuser = guard::superuser(req)?;
+    let query = meta_query(req, &superuser).await?;
     let app = req.app().clone();
     // independent of the client's connection
-    let work = tokio::spawn(async move { execute(&app, query).await });
+    let work = tokio::spawn(async move { execute(&app, &superuser, query).await });
     let answer = work.await.map_err(|e| ApiError::internal(e.to_string()))?.map_err(|error| {
         ApiError::bad_request(format!("Failed to execute query. Raw error:\n{error}"))
     })?;
     Response::of(200, &answer)
 }
 
-async fn execute(app: &engine::App, query: String) -> engine::store::Result<Answer> {
+async fn execute(
+    app: &engine::App,
+    _: &Superuser,
+    query: String,
+) -> engine::store::Result<Answer> {
     let (sql, statements) = raw::console(app.dialect(), &query);
     if statements.first_writes {
         let started = Instant::now();

@@ -79,7 +79,14 @@ pub struct Write {
 
 /// The application. Cheap to clone.
 #[derive(Clone)]
-pub struct App(Arc<Inner>);
+pub struct App(Arc<Inner>, Reach);
+
+/// Whose handlers run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    All,
+    Nobody,
+}
 
 struct Inner {
     config: Config,
@@ -87,6 +94,8 @@ struct Inner {
     snapshot: ArcSwap<Snapshot>,
     settings: ArcSwap<Settings>,
     hooks: Arc<Hooks>,
+    /// What nobody is bound to.
+    unbound: Hooks,
     passwords: Lane,
     files: Files,
     thumbs: Thumbs,
@@ -114,7 +123,8 @@ impl App {
         hooks: Arc<Hooks>,
         parts: Parts,
     ) -> Self {
-        Self(Arc::new(Inner {
+        let inner = Inner {
+            unbound: Hooks::default(),
             files: Files::new(&config.data_dir),
             outbound: outbound::Client::new(config.outbound.clone()),
             thumbs: Thumbs::new(config.thumbs),
@@ -129,7 +139,8 @@ impl App {
             observer: OnceLock::new(),
             reading: tokio::sync::Mutex::default(),
             parts,
-        }))
+        };
+        Self(Arc::new(inner), Reach::All)
     }
 
     /// What a room keeps in the app.
@@ -231,10 +242,20 @@ impl App {
             listener(self);
         }
     }
-    /// All hooks.
+    /// All hooks, as this handle sees them.
     #[must_use]
     pub fn hooks(&self) -> &Hooks {
-        &self.0.hooks
+        if self.1 == Reach::All { &self.0.hooks } else { &self.0.unbound }
+    }
+    /// The same app, in whose operations no handler takes part.
+    #[must_use]
+    pub fn without_hooks(&self) -> Self {
+        Self(self.0.clone(), Reach::Nobody)
+    }
+    /// The same app with all its handlers.
+    #[must_use]
+    pub(crate) fn with_hooks(&self) -> Self {
+        Self(self.0.clone(), Reach::All)
     }
     /// Where files of records and backups are kept.
     #[must_use]

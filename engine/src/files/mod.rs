@@ -2,7 +2,10 @@
 
 use std::{io, sync::Arc};
 
+mod try_out;
+
 pub use ::files::*;
+pub use try_out::try_out;
 
 use crate::app::App;
 

@@ -2,7 +2,7 @@
 //!
 //! | step | file |
 //! |---|---|
-//! | what a client sends | `body`, `auth_form` |
+//! | what a client sends | `body`, `auth_form`; what code fills: `form` |
 //! | saving and deleting, with hooks | `save`, `delete`, `chain`, `refs`, `recheck`, `unread` |
 //! | reading | `read` (under rules), `find` (without) |
 //! | showing | `enrich`, `expand`, `export`; without records: `spread` |
@@ -15,6 +15,7 @@ mod enrich;
 pub mod expand;
 pub mod export;
 pub mod file;
+mod form;
 pub mod hold;
 pub(crate) mod modify;
 pub mod read;

@@ -160,6 +160,14 @@ pub(crate) async fn delete_refs(ctx: &Ctx, name: &str, record: &RecordRef) -> Re
     }
 }
 
+/// Deletes the rows of one reference collection that point to a record, with all hooks.
+///
+/// # Errors
+/// What hooks report; database errors.
+pub async fn delete_all(ctx: &Ctx, name: &str, record: &RecordRef) -> Result<()> {
+    delete_refs(ctx, name, record).await.map(|_| ())
+}
+
 /// Deletes a row that may be used once; false if somebody else was faster.
 pub(crate) async fn take(ctx: &Ctx, row: &Record) -> Result<bool> {
     let (collection, row) = (row.collection().clone(), RecordRef::from(row.clone()));

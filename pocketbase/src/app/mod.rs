@@ -3,6 +3,7 @@
 //! What it is made of lies in [`Shared`]; what a handle acts in is the engine's [`Ctx`]. Areas with many methods are in
 //! files of their own (`finders`, `saving`). Must not know HTTP.
 
+mod auth_extras;
 mod builder;
 mod finders;
 mod saving;
@@ -231,6 +232,33 @@ impl App {
             Some(ctx) => Ok(Ctx::system(&ctx.app)),
             None => Ok(Ctx::system(&self.engine()?)),
         }
+    }
+
+    /// The same app, in whose operations no handler of a hook takes part: not around what it saves, deletes or sends, nor
+    /// after it. What the server does by itself (validation, files, cascades, realtime) happens all the same.
+    ///
+    /// ```
+    /// # use pocketbase::{Collection, Error, Field, Record, testing::TestApp};
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let test = TestApp::new().await?;
+    /// # let app = test.app();
+    /// app.on_record_create("posts").bind(|_| async { Err(Error::other("closed for today")) });
+    /// let posts = Collection::base("posts").field(Field::text("title").required(true));
+    /// app.save(&posts).await?;
+    ///
+    /// let post = Record::new(&posts);
+    /// assert!(app.save(post.set("title", "x")).await.is_err());
+    /// app.without_hooks()?.save(&post).await?;
+    /// # Ok::<(), pocketbase::Error>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// Before [`App::bootstrap`].
+    pub fn without_hooks(&self) -> Result<Self> {
+        let mut ctx = self.ctx()?;
+        ctx.app = ctx.app.without_hooks();
+        Ok(Self { shared: self.shared.clone(), ctx: Some(ctx) })
     }
 
     /// The same app, acting in an engine's context: its transaction, but nobody's rights.
