@@ -9,6 +9,7 @@ pub mod cron_jobs;
 pub mod explain;
 pub mod files;
 pub mod find;
+pub mod history;
 pub mod hook;
 pub mod installer;
 pub mod log;

@@ -6,6 +6,7 @@
 //! Request hooks are the caller's: draft, trigger, then save.
 
 mod delete;
+pub mod dry_run;
 mod import;
 mod life;
 pub mod list;
