@@ -25,9 +25,7 @@ use std::sync::{
 };
 
 use parking_lot::Mutex;
-use pocketbase::{
-    App, Plugin, Result, Setup,
-};
+use pocketbase::{App, Plugin, Result, Setup};
 
 use self::run::{Executors, Pool, Program};
 
@@ -89,7 +87,12 @@ impl Js {
         })
     }
     /// A handler of its own number.
-    pub(crate) fn program(&self, source: String, place: (String, usize, usize), label: String) -> Arc<Program> {
+    pub(crate) fn program(
+        &self,
+        source: String,
+        place: (String, usize, usize),
+        label: String,
+    ) -> Arc<Program> {
         let (file, line, column) = place;
         let id = self.programs.fetch_add(1, Ordering::Relaxed);
         Arc::new(Program { id, source, file, line, column, label })

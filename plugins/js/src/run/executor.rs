@@ -3,11 +3,7 @@
 //! Executors belong to their thread and are kept there: a handler that is called while another one of its thread is busy gets
 //! a further executor. Nothing of one context reaches another but exported values and host values.
 
-use std::{
-    cell::RefCell,
-    collections::HashMap,
-    sync::Arc,
-};
+use std::{cell::RefCell, collections::HashMap, sync::Arc};
 
 use pocketbase::{ApiError, App, Error, Result};
 use rquickjs::{Context, Ctx, Function, Object, Runtime, runtime::UserDataGuard};
@@ -29,7 +25,6 @@ pub(crate) enum Role {
 /// Values of one context.
 pub(crate) struct Local<'js> {
     pub(crate) js: Arc<Js>,
-    pub(crate) role: Role,
     pub(crate) object_proto: Object<'js>,
     pub(crate) function_proto: Object<'js>,
     pub(crate) host_proto: Object<'js>,
@@ -52,7 +47,7 @@ impl<'js> Local<'js> {
         // every context gets its own when it is made
         cx.userdata().expect("a context has its values")
     }
-    fn new(cx: &Ctx<'js>, js: Arc<Js>, role: Role) -> rquickjs::Result<Self> {
+    fn new(cx: &Ctx<'js>, js: Arc<Js>) -> rquickjs::Result<Self> {
         let object_proto: Object<'js> = cx.eval("Object.prototype")?;
         let array_proto: Object<'js> = cx.eval("Array.prototype")?;
         let host_proto = Object::new(cx.clone())?;
@@ -65,7 +60,6 @@ impl<'js> Local<'js> {
         let app = js.app.clone();
         Ok(Self {
             js,
-            role,
             object_proto,
             function_proto: Function::prototype(cx.clone()),
             host_proto,
@@ -98,7 +92,7 @@ impl Executor {
             let context = Context::full(&runtime)?;
             let executor = Self { context, _runtime: runtime };
             executor.context.with(|cx| {
-                let local = Local::new(&cx, js.clone(), role)?;
+                let local = Local::new(&cx, js.clone())?;
                 let _ = cx.store_userdata(local);
                 crate::space::define(&cx, role)
             })?;

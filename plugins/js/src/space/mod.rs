@@ -7,6 +7,7 @@ mod dbx;
 mod errors;
 mod models;
 mod modules;
+mod natives;
 
 use std::sync::Arc;
 
@@ -15,7 +16,6 @@ use rquickjs::{Ctx, Result, object::Property};
 pub(crate) use self::base::unmarshal;
 use crate::{
     bind::{Global, Native, Shared, Type, define as define_globals, object},
-
     run::{Local, Role},
 };
 
@@ -65,8 +65,10 @@ pub(crate) fn define(cx: &Ctx<'_>, role: Role) -> Result<()> {
         }
     }
     let local = Local::of(cx);
-    globals.prop("__hooks", Property::from(local.js.hooks_dir.as_str()).writable().configurable())?;
+    globals
+        .prop("__hooks", Property::from(local.js.hooks_dir.as_str()).writable().configurable())?;
     modules::define(cx)?;
+    natives::define(cx)?;
     if role == Role::Loader {
         crate::load::define_hooks(cx)?;
     }
