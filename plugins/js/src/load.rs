@@ -16,7 +16,7 @@ use crate::{
 pub(crate) async fn all(app: &App) -> Result<()> {
     let dir = app.hooks_dir();
     let files = files(&dir);
-    if files.is_empty() {
+    if files.is_empty() || app.flag("ignoreHooks").unwrap_or(false) {
         return Ok(());
     }
     let js = Js::new(app);
@@ -77,7 +77,7 @@ fn failed(js: &Js, file: &str, error: &Error) -> Result<()> {
         println!("\u{1b}[31mfailed to execute {file}:\n - {error}\u{1b}[0m");
         return Ok(());
     }
-    Err(Error::Message(format!("failed to execute {file}:\n - {error}")))
+    Err(Error::Message(format!("failed to execute {file}: {error}")))
 }
 
 globals! {

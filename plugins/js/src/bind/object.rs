@@ -11,8 +11,7 @@ use rquickjs::{
 };
 
 use super::{
-    Args, Fail, Global, Make, MapRef, Member, Native, Res, Shared, ToJs, Type, What,
-    throw,
+    Args, Fail, Global, Make, MapRef, Member, Native, Res, Shared, ToJs, Type, What, throw,
     value::{Own, Val, export},
 };
 use crate::run::Local;

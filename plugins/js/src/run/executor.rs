@@ -3,7 +3,12 @@
 //! Executors belong to their thread and are kept there: a handler that is called while another one of its thread is busy gets
 //! a further executor. Nothing of one context reaches another but exported values and host values.
 
-use std::{cell::RefCell, collections::HashMap, sync::Arc};
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    sync::Arc,
+    time::Instant,
+};
 
 use pocketbase::{ApiError, App, Error, Result};
 use rquickjs::{Context, Ctx, Function, Object, Runtime, runtime::UserDataGuard};
@@ -86,6 +91,12 @@ impl Executor {
         let made = || -> rquickjs::Result<Self> {
             let runtime = Runtime::new()?;
             runtime.set_gc_threshold(1 << 20);
+            if let Some(bytes) = js.memory_limit {
+                runtime.set_memory_limit(bytes);
+            }
+            if js.time_limit.is_some() {
+                runtime.set_interrupt_handler(Some(Box::new(is_late)));
+            }
             // the engine measures from where the runtime was made, on this thread
             let left = stack_left().unwrap_or(512 << 10);
             runtime.set_max_stack_size(left.max(64 << 10));
@@ -106,7 +117,24 @@ impl Executor {
     }
 }
 
+/// True when the handlers of this thread have had their time.
+fn is_late() -> bool {
+    DEADLINE.get().is_some_and(|deadline| Instant::now() >= deadline)
+}
+
+/// Gives a handler its time; one within another has what that one has left.
+pub(super) fn timed<T>(js: &Js, work: impl FnOnce() -> T) -> T {
+    let Some(limit) = js.time_limit else { return work() };
+    let outer = DEADLINE.get();
+    let own = Instant::now() + limit;
+    DEADLINE.set(Some(outer.map_or(own, |outer| outer.min(own))));
+    let done = work();
+    DEADLINE.set(outer);
+    done
+}
+
 thread_local! {
+    static DEADLINE: Cell<Option<Instant>> = const { Cell::new(None) };
     /// The executors of this thread that are free, with the runtime they belong to.
     static FREE: RefCell<Vec<(usize, Executor)>> = const { RefCell::new(Vec::new()) };
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use pocketbase::{ApiError, App, Error, LogAttrs, Result};
 use rquickjs::{Ctx, Function, Promise, Value, context::EvalOptions, promise::PromiseState};
 
-use super::executor::{Local, function};
+use super::executor::{Local, function, timed};
 use crate::{
     Js,
     bind::{Fail, Res, Shared, Thrown, as_host, error_of, errors, object, throw},
@@ -78,7 +78,7 @@ pub(crate) fn call(
     event: Option<Shared>,
 ) -> Result<()> {
     js.executors.with(js, |cx| {
-        let done = called(cx, program, app, event);
+        let done = timed(js, || called(cx, program, app, event));
         let done = done.map_err(|fail| thrown_error(cx, fail));
         let fatal = Local::of(cx).fatal.borrow_mut().take();
         let done = fatal.map_or(done, |text| Err(Error::other(Fatal(text))));
