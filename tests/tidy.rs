@@ -41,9 +41,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("dashboard/embed", &[]),
     ("api", &["engine", "dashboard"]),
     ("pocketbase", &["engine", "api", "filter-lang", "dialects"]),
+    ("plugins/js", &["pocketbase"]),
     ("examples", &["pocketbase"]),
     ("benches", &["filter-lang", "dialects", "engine", "api", "pocketbase"]),
-    (".", &["pocketbase"]),
+    (".", &["pocketbase", "js"]),
 ];
 
 /// Where SQL text may be written, as path prefixes.
@@ -98,6 +99,8 @@ const HTTP_ROOMS: &[&str] = &[
 /// Where the process environment may be read.
 const ENV_ROOMS: &[&str] = &[
     "pocketbase/src/cli/",
+    // `process.env` and `$os` of scripts
+    "plugins/js/",
     "examples/",
     "tests/",
     "benches/",
@@ -151,6 +154,7 @@ pub(crate) fn sources() -> Vec<(String, String)> {
         "engine",
         "api",
         "pocketbase",
+        "plugins",
         "examples",
         "tests",
         "benches",

@@ -7,8 +7,8 @@ use rquickjs::{Ctx, Function, Value, context::EvalOptions, object::Property};
 
 use crate::{
     Js,
-    bind::{Args, Fail, Res, globals, text},
-    host::{HOOKS, Request, bind_hook, respond},
+    bind::{Args, Fail, Held, Res, as_host, globals, text},
+    host::{Files, HOOKS, Request, Step, bind_hook, respond},
     run::{Executor, Local, Program, Role, call, source_of, thrown_error},
 };
 
@@ -16,7 +16,7 @@ use crate::{
 pub(crate) async fn all(app: &App) -> Result<()> {
     let dir = app.hooks_dir();
     let files = files(&dir);
-    if files.is_empty() {
+    if files.is_empty() || app.flag("ignoreHooks").unwrap_or(false) {
         return Ok(());
     }
     let js = Js::new(app);
@@ -56,7 +56,7 @@ fn load(js: &Arc<Js>, dir: &Path, files: &[String]) -> Result<()> {
 }
 
 /// The text of a file: no byte order mark, no `#!` line.
-fn source_text(bytes: &[u8]) -> String {
+pub(crate) fn source_text(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     // still a line, so that the others keep their numbers
@@ -77,7 +77,7 @@ fn failed(js: &Js, file: &str, error: &Error) -> Result<()> {
         println!("\u{1b}[31mfailed to execute {file}:\n - {error}\u{1b}[0m");
         return Ok(());
     }
-    Err(Error::Message(format!("failed to execute {file}:\n - {error}")))
+    Err(Error::Message(format!("failed to execute {file}: {error}")))
 }
 
 globals! {
@@ -87,13 +87,23 @@ globals! {
     }
 }
 
+globals! {
+    pub(crate) static CRON {
+        fn "cronAdd" "(id: string, expression: string, handler: () => void): void" "Adds a job." => |cx, a| cron_add(cx, a)?;
+        fn "cronRemove" "(id: string): void" "Ends a job." => |cx, a| Local::of(cx).js.app.cron().remove(&a.str(0)?);
+    }
+}
+
 /// Defines a function for every hook.
 pub(crate) fn define_hooks<'js>(cx: &Ctx<'js>) -> rquickjs::Result<()> {
     let globals = cx.globals();
     for (name, tagged) in HOOKS {
-        let function = Function::new(cx.clone(), move |cx: Ctx<'js>, args: rquickjs::function::Rest<Value<'js>>| {
-            on_hook(&cx, name, *tagged, &args.0).map_err(|fail| crate::bind::throw(&cx, fail))
-        })?;
+        let function = Function::new(
+            cx.clone(),
+            move |cx: Ctx<'js>, args: rquickjs::function::Rest<Value<'js>>| {
+                on_hook(&cx, name, *tagged, &args.0).map_err(|fail| crate::bind::throw(&cx, fail))
+            },
+        )?;
         globals.prop(*name, Property::from(function).writable().configurable())?;
     }
     Ok(())
@@ -107,14 +117,20 @@ fn on_hook<'js>(cx: &Ctx<'js>, name: &'static str, tagged: bool, args: &[Value<'
     if !tagged && !tags.is_empty() {
         return Err(Fail::Type("reflect: Call with too many input arguments".into()));
     }
-    let program = program(cx, &js, &handler, name.to_owned())?
-        .ok_or_else(|| Fail::Type(format!("[{name}] failed to wrap handler: a function is expected")))?;
+    let program = program(cx, &js, &handler, name.to_owned())?.ok_or_else(|| {
+        Fail::Type(format!("[{name}] failed to wrap handler: a function is expected"))
+    })?;
     bind_hook(&js, name, tags, program);
     Ok(())
 }
 
 /// A handler with its place in its file.
-fn program<'js>(cx: &Ctx<'js>, js: &Arc<Js>, handler: &Value<'js>, label: String) -> Res<Option<Arc<Program>>> {
+fn program<'js>(
+    cx: &Ctx<'js>,
+    js: &Arc<Js>,
+    handler: &Value<'js>,
+    label: String,
+) -> Res<Option<Arc<Program>>> {
     let Some(source) = source_of(cx, handler)? else { return Ok(None) };
     let place = place(js, handler, &source);
     let program = js.program(source, place, label);
@@ -128,9 +144,15 @@ fn place(js: &Js, handler: &Value<'_>, source: &str) -> (String, usize, usize) {
     let function = handler.as_function();
     let file: Option<String> = function.and_then(|function| function.get("fileName").ok());
     let line: Option<usize> = function.and_then(|function| function.get("lineNumber").ok());
-    let (Some(file), Some(line)) = (file, line) else { return ("handler".into(), 1, 1) };
+    place_in(js, source, file.zip(line))
+}
+
+fn place_in(js: &Js, source: &str, at: Option<(String, usize)>) -> (String, usize, usize) {
+    let Some((file, line)) = at else { return ("handler".into(), 1, 1) };
     let texts = js.texts.lock();
-    let Some((_, text)) = texts.iter().find(|(known, _)| *known == file) else { return (file, line, 1) };
+    let Some((_, text)) = texts.iter().find(|(known, _)| *known == file) else {
+        return (file, line, 1);
+    };
     let places = text.match_indices(source).map(|(at, _)| {
         let before = &text[..at];
         let begin = before.rfind('\n').map_or(0, |at| at + 1);
@@ -146,13 +168,22 @@ fn router_add<'js>(cx: &Ctx<'js>, args: &Args<'_, 'js>) -> Res<()> {
     let js = Local::of(cx).js.clone();
     let (method, path) = (args.str(0)?.to_uppercase(), args.str(1)?);
     if args.is_nil(2) {
-        return Err(Fail::Type("[routerAdd] failed to wrap handler: handler must be non-nil".into()));
+        return Err(Fail::Type(
+            "[routerAdd] failed to wrap handler: handler must be non-nil".into(),
+        ));
     }
     let label = format!("{method} {path}").trim().to_owned();
+    let middlewares = middlewares(cx, &js, args, 3, "routerAdd")?;
+    let files = args.opt_host::<Files>(2)?;
+    if let Some(files) = files {
+        let handler = pocketbase::middleware::static_files(files.dir.clone(), files.index_fallback);
+        let route = js.app.router().route(&method, &path, handler);
+        middlewares.into_iter().fold(route, pocketbase::RouteRef::bind);
+        return Ok(());
+    }
     let program = program(cx, &js, &args.at(2), label)?.ok_or_else(|| {
         Fail::Type("[routerAdd] failed to wrap handler: unsupported goja handler type".into())
     })?;
-    let middlewares = middlewares(cx, &js, args, 3, "routerAdd")?;
     let runtime = js.clone();
     let mut route = js.app.router().route(&method, &path, move |e: pocketbase::RequestEvent| {
         let (js, program) = (runtime.clone(), program.clone());
@@ -164,6 +195,27 @@ fn router_add<'js>(cx: &Ctx<'js>, args: &Args<'_, 'js>) -> Res<()> {
     Ok(())
 }
 
+pub(crate) fn cron_add<'js>(cx: &Ctx<'js>, args: &Args<'_, 'js>) -> Res<()> {
+    let js = Local::of(cx).js.clone();
+    let (id, expression) = (args.str(0)?, args.str(1)?);
+    let program = program(cx, &js, &args.at(2), format!("cron {id}"))?.ok_or_else(|| {
+        Fail::Type("[cronAdd] failed to wrap handler: a function is expected".into())
+    })?;
+    let runtime = js.clone();
+    let added = js.app.cron().add(&id, &expression, move |app| {
+        let (js, program) = (runtime.clone(), program.clone());
+        async move {
+            let pool = js.pool.clone();
+            pool.run(move || call(&js, &program, &app, None)).await
+        }
+    });
+    added.map_err(|_| {
+        Fail::Type(format!(
+            "[cronAdd] failed to register cron job {id}: failed to add new cron job: invalid cron expression - must be a valid macro or to have exactly 5 space separated segments"
+        ))
+    })
+}
+
 fn router_use<'js>(cx: &Ctx<'js>, args: &Args<'_, 'js>) -> Res<()> {
     let js = Local::of(cx).js.clone();
     for middleware in middlewares(cx, &js, args, 0, "routerUse")? {
@@ -172,7 +224,13 @@ fn router_use<'js>(cx: &Ctx<'js>, args: &Args<'_, 'js>) -> Res<()> {
     Ok(())
 }
 
-fn middlewares<'js>(cx: &Ctx<'js>, js: &Arc<Js>, args: &Args<'_, 'js>, from: usize, by: &str) -> Res<Vec<Middleware>> {
+fn middlewares<'js>(
+    cx: &Ctx<'js>,
+    js: &Arc<Js>,
+    args: &Args<'_, 'js>,
+    from: usize,
+    by: &str,
+) -> Res<Vec<Middleware>> {
     let fail = |text: &str| Fail::Type(format!("[{by}] failed to wrap middlewares: {text}"));
     let mut made = Vec::new();
     for given in args.rest(from) {
@@ -180,7 +238,20 @@ fn middlewares<'js>(cx: &Ctx<'js>, js: &Arc<Js>, args: &Args<'_, 'js>, from: usi
             return Err(fail("middleware must be non-nil"));
         }
         let label = format!("a middleware of {by}");
-        let program = program(cx, js, &given, label)?.ok_or_else(|| fail("unsupported goja middleware type"))?;
+        if let Some(step) = as_host(&given).and_then(Held::<Step>::of) {
+            made.push(match &*step {
+                Step::Ready(middleware) => middleware.clone(),
+                Step::Script { source, place, priority, id } => {
+                    let place = place_in(js, source, place.clone());
+                    let program = js.program(source.clone(), place, label);
+                    program.compile(cx)?;
+                    middleware(js, program, *priority, id)
+                }
+            });
+            continue;
+        }
+        let program = program(cx, js, &given, label)?
+            .ok_or_else(|| fail("unsupported goja middleware type"))?;
         made.push(middleware(js, program, 0, ""));
     }
     Ok(made)

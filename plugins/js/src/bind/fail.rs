@@ -1,9 +1,12 @@
 //! [`Fail`]: why a binding failed, and how errors cross the border in both directions (spec §1.7 to §1.9).
 
-use std::fmt;
+use std::{
+    fmt,
+    sync::{Arc, atomic::AtomicBool},
+};
 
-use pocketbase::{ApiError, Error};
-use rquickjs::{Ctx, Exception, Function, Object, Value, object::Property};
+use pocketbase::Error;
+use rquickjs::{Ctx, Exception, Function, Object, Value};
 
 use super::{as_host, errors, object, text};
 use crate::run::Local;
@@ -19,7 +22,7 @@ pub(crate) enum Fail {
     Host(Error),
     /// A `TypeError`.
     Type(String),
-    /// A `TypeError` that is a 500 when nobody catches it: what crashes a handler on the reference.
+    /// A `TypeError`, after which the handler ends with a 500 even if it catches it: what the reference cannot go on from.
     Fatal(String),
 }
 
@@ -52,13 +55,20 @@ pub(crate) struct Thrown {
     pub(crate) message: String,
     /// The frames, one a line.
     pub(crate) stack: String,
+    /// Whether its author was told; copies share it.
+    pub(crate) is_logged: Arc<AtomicBool>,
 }
 
 impl Thrown {
     /// `file:line:column` of the innermost frame in a script.
     pub(crate) fn place(&self) -> Option<&str> {
-        let frame = self.stack.lines().map(str::trim).find(|line| line.contains(".js:") || line.contains(".ts:"))?;
-        let place = frame.rsplit_once('(').map_or_else(|| frame.trim_start_matches("at "), |(_, at)| at);
+        let frame = self
+            .stack
+            .lines()
+            .map(str::trim)
+            .find(|line| line.contains(".js:") || line.contains(".ts:"))?;
+        let place =
+            frame.rsplit_once('(').map_or_else(|| frame.trim_start_matches("at "), |(_, at)| at);
         Some(place.trim_end_matches(')'))
     }
 }
@@ -79,6 +89,9 @@ pub(crate) fn text_of(error: &Error) -> String {
     match error {
         Error::NotFound => "sql: no rows in result set".to_owned(),
         Error::Api(api) => api.sentence().into_owned(),
+        Error::Filter(text) if !text.starts_with("invalid filter") => {
+            format!("invalid filter expression: {text}")
+        }
         other => other.to_string(),
     }
 }
@@ -90,11 +103,7 @@ pub(crate) fn throw(cx: &Ctx<'_>, fail: Fail) -> rquickjs::Error {
         Fail::Type(text) => Exception::throw_type(cx, &text),
         Fail::Fatal(text) => {
             let error = Exception::throw_type(cx, &text);
-            let thrown = cx.catch();
-            if let Some(object) = thrown.as_object() {
-                let _ = object.prop("isFatal", Property::from(true));
-                return cx.throw(thrown);
-            }
+            *Local::of(cx).fatal.borrow_mut() = Some(text);
             error
         }
         Fail::Host(error) => match go_error(cx, error) {
@@ -132,12 +141,12 @@ pub(crate) fn error_of<'js>(cx: &Ctx<'js>, thrown: &Value<'js>) -> Error {
         return error;
     }
     let Some(object) = thrown.as_object() else {
-        return Error::other(Thrown { message: shown(cx, thrown), stack: String::new() });
+        return Error::other(Thrown {
+            message: shown(cx, thrown),
+            stack: String::new(),
+            is_logged: Arc::default(),
+        });
     };
-    if object.get::<_, bool>("isFatal").unwrap_or(false) {
-        let text = shown(cx, thrown);
-        return ApiError::internal(text).into();
-    }
     let is_go = || {
         let class: Object<'js> = cx.globals().get("GoError").ok()?;
         object.is_instance_of(class).then_some(())?;
@@ -147,7 +156,7 @@ pub(crate) fn error_of<'js>(cx: &Ctx<'js>, thrown: &Value<'js>) -> Error {
         return error;
     }
     let stack = object.get::<_, Option<String>>("stack").ok().flatten().unwrap_or_default();
-    Error::other(Thrown { message: shown(cx, thrown), stack })
+    Error::other(Thrown { message: shown(cx, thrown), stack, is_logged: Arc::default() })
 }
 
 /// `String(v)` that cannot fail.

@@ -3,8 +3,10 @@
 use std::{marker::PhantomData, ops::Deref};
 
 use rquickjs::{
-    Atom, Class, Ctx, IntoJs as _, Object, Result, Value,
-    class::{ClassKind, JsCell, JsClass, PropertyDescriptor, PropertyName, Readable, Trace, Tracer},
+    Atom, Class, Ctx, Object, Result, Value,
+    class::{
+        ClassKind, JsCell, JsClass, PropertyDescriptor, PropertyName, Readable, Trace, Tracer,
+    },
     function::{Constructor, Params},
 };
 
@@ -71,7 +73,8 @@ impl IntoShared for Shared {
 }
 
 pub(crate) fn table_me<'a, T: 'static>(cx: &Ctx<'_>, me: &'a Shared) -> Result<&'a T> {
-    me.get::<T>().ok_or_else(|| rquickjs::Exception::throw_type(cx, "the receiver is of another type"))
+    me.get::<T>()
+        .ok_or_else(|| rquickjs::Exception::throw_type(cx, "the receiver is of another type"))
 }
 /// What a member gives: a value of the host or of the context.
 pub(crate) trait Out<'js> {
@@ -127,7 +130,10 @@ fn member(host: &Shared, name: &str) -> Option<(Shared, &'static Member)> {
     }
     match (name, host.kind().text, host.kind().json) {
         ("toString", Some(_), _) => return Some((host.clone(), &TEXT)),
-        ("toJSON", _, Some(_)) => return Some((host.clone(), &JSON)),
+        ("toJSON", _, Some(_)) if host.dynamic().is_none_or(|own| own.has_json()) => {
+            return Some((host.clone(), &JSON));
+        }
+        ("valueOf", ..) if host.kind().value.is_some() => return Some((host.clone(), &VALUE)),
         _ => {}
     }
     member(&(host.kind().base?)(host)?, name)
@@ -138,6 +144,12 @@ static TEXT: Member = Member {
     sign: "(): string",
     doc: "The value as a text.",
     what: What::Call(|cx, me, _| me.kind().text.map(|text| text(me)).unwrap_or_default().to_js(cx)),
+};
+static VALUE: Member = Member {
+    name: "valueOf",
+    sign: "(): any",
+    doc: "What it stands for.",
+    what: What::Call(|cx, me, _| me.kind().value.map_or(Val::Null, |value| value(me)).to_js(cx)),
 };
 static JSON: Member = Member {
     name: "toJSON",
@@ -182,6 +194,9 @@ impl<'js> JsClass<'js> for Host {
                 if let Some((host, member)) = member(host, &name) {
                     return read(cx, &host, member);
                 }
+                if let Some(value) = host.dynamic().and_then(|own| own.read(&name)) {
+                    return value.to_js(cx);
+                }
             }
             Self::Map(map) => {
                 let found = map.lock().get(&name).cloned();
@@ -200,10 +215,13 @@ impl<'js> JsClass<'js> for Host {
         _: Value<'js>,
         value: Value<'js>,
     ) -> Result<bool> {
+        // rquickjs 0.14 hands out the engine's own reference here, which the engine drops once more: give it one
+        std::mem::forget(value.clone());
         let name = atom.to_string()?;
         let host = this.borrow().clone();
         match &host {
             Self::Typed(host) => match member(host, &name) {
+                None if wrote(cx, host, &name, &value)? => Ok(true),
                 Some((host, Member { what: What::Field(_, Some(set)), .. })) => {
                     set(cx, &host, value)?;
                     Ok(true)
@@ -243,7 +261,10 @@ impl<'js> JsClass<'js> for Host {
     ) -> Result<bool> {
         let name = atom.to_string()?;
         let known = match &*this.borrow() {
-            Self::Typed(host) => member(host, &name).is_some(),
+            Self::Typed(host) => {
+                member(host, &name).is_some()
+                    || host.dynamic().is_some_and(|own| own.read(&name).is_some())
+            }
             Self::Map(map) => map.lock().contains_key(&name),
         };
         Ok(known || Local::of(cx).object_proto.contains_key(atom)?)
@@ -258,11 +279,14 @@ impl<'js> JsClass<'js> for Host {
         let host = this.borrow().clone();
         let (value, is_fixed) = match &host {
             Self::Typed(host) => match member(host, &name) {
-                Some((_, member)) if std::ptr::eq(member, &raw const TEXT) || std::ptr::eq(member, &raw const JSON) => {
+                Some((_, Member { name: "toString" | "toJSON" | "valueOf", .. })) => {
                     return Ok(None);
                 }
                 Some((host, member)) => (read(cx, &host, member)?, true),
-                None => return Ok(None),
+                None => match host.dynamic().and_then(|own| own.read(&name)) {
+                    Some(value) => (value.to_js(cx)?, true),
+                    None => return Ok(None),
+                },
             },
             Self::Map(map) => {
                 let found = map.lock().get(&name).cloned();
@@ -284,14 +308,24 @@ impl<'js> JsClass<'js> for Host {
         }
         names
             .into_iter()
-            .map(|name| Ok(PropertyName { atom: Atom::from_str(cx.clone(), &name)?, is_enumerable: true }))
+            .map(|name| {
+                Ok(PropertyName { atom: Atom::from_str(cx.clone(), &name)?, is_enumerable: true })
+            })
             .collect()
     }
+}
+
+/// Writes a member of the value's own.
+fn wrote<'js>(cx: &Ctx<'js>, host: &Shared, name: &str, value: &Value<'js>) -> Result<bool> {
+    let Some(own) = host.dynamic() else { return Ok(false) };
+    let done = export(cx, value).and_then(|value| own.write(name, value));
+    done.map_err(|fail| throw(cx, fail))
 }
 
 /// Fields first, then methods, as the reference lists them.
 fn all_names(host: &Shared, names: &mut Vec<String>) {
     let kind: &'static Type = host.kind();
+    names.extend(host.dynamic().map(|own| own.names()).unwrap_or_default());
     let is_field = |member: &&Member| matches!(member.what, What::Field(..));
     let fields = kind.members.iter().filter(is_field);
     let methods = kind.members.iter().filter(|member| !is_field(member));
@@ -329,9 +363,14 @@ impl<'js> JsClass<'js> for Method {
                 Make::Constructor(make) => {
                     let host = make(&cx, &Args(&params))?;
                     // as a constructor, `this` is what `new` was applied to
-                    let class = if params.is_constructor() { params.this() } else { params.function() };
-                    let proto = class.as_object().map(|class| class.get::<_, Object<'js>>("prototype"));
-                    object_with(host, proto.unwrap_or_else(|| Ok(Local::of(&cx).host_proto.clone()))?)
+                    let class =
+                        if params.is_constructor() { params.this() } else { params.function() };
+                    let proto =
+                        class.as_object().map(|class| class.get::<_, Object<'js>>("prototype"));
+                    object_with(
+                        host,
+                        proto.unwrap_or_else(|| Ok(Local::of(&cx).host_proto.clone()))?,
+                    )
                 }
             },
         }
@@ -372,8 +411,4 @@ pub(crate) fn no_result<'js>(cx: &Ctx<'js>, given: &Value<'js>) -> Res<()> {
     }
     let shown = super::text(cx, given).unwrap_or_default();
     Err(Fail::Host(pocketbase::Error::other(format!("could not convert {shown} to error"))))
-}
-
-pub(crate) fn undefined<'js>(cx: &Ctx<'js>) -> Result<Value<'js>> {
-    rquickjs::Undefined.into_js(cx)
 }

@@ -1,6 +1,10 @@
 //! [`Type`] and [`Global`]: tables of what JavaScript may touch, and the macros that write them.
 
-use std::{any::Any, collections::HashMap, sync::{Arc, OnceLock}};
+use std::{
+    any::Any,
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+};
 
 use rquickjs::{Ctx, Result, Value};
 
@@ -12,6 +16,22 @@ pub(crate) trait Native: Any + Send + Sync {
     fn kind(&self) -> &'static Type;
     /// For finding out what it is.
     fn any(&self) -> &dyn Any;
+    /// Its members that are not in the table.
+    fn dynamic(&self) -> Option<&dyn Dynamic> {
+        None
+    }
+}
+
+/// Members that each value has of its own.
+pub(crate) trait Dynamic {
+    fn names(&self) -> Vec<String>;
+    /// Whether `JSON.stringify` takes the type's JSON; else it takes the members.
+    fn has_json(&self) -> bool {
+        true
+    }
+    fn read(&self, name: &str) -> Option<Val>;
+    /// False if there is no such member.
+    fn write(&self, name: &str, value: Val) -> super::Res<bool>;
 }
 
 /// A shared host value.
@@ -38,8 +58,10 @@ pub(crate) enum What {
 pub(crate) struct Member {
     pub(crate) name: &'static str,
     /// In TypeScript: `(key: string): string`, or the type of a field.
+    #[allow(dead_code, reason = "for types.d.ts")]
     pub(crate) sign: &'static str,
     /// One sentence.
+    #[allow(dead_code, reason = "for types.d.ts")]
     pub(crate) doc: &'static str,
     pub(crate) what: What,
 }
@@ -47,8 +69,10 @@ pub(crate) struct Member {
 /// A host type or a namespace.
 pub(crate) struct Type {
     /// The name in TypeScript.
+    #[allow(dead_code, reason = "for types.d.ts")]
     pub(crate) name: &'static str,
     /// One sentence.
+    #[allow(dead_code, reason = "for types.d.ts")]
     pub(crate) doc: &'static str,
     pub(crate) members: &'static [Member],
     /// What its further members are those of: `e.json` of hooks is that of the request.
@@ -57,6 +81,8 @@ pub(crate) struct Type {
     pub(crate) text: Option<fn(&Shared) -> String>,
     /// `JSON.stringify(value)` and `e.json`.
     pub(crate) json: Option<fn(&Shared) -> Val>,
+    /// `value == 1`, `value + 1`: what it stands for.
+    pub(crate) value: Option<fn(&Shared) -> Val>,
     pub(crate) index: OnceLock<HashMap<&'static str, usize>>,
 }
 
@@ -73,7 +99,9 @@ impl Type {
 /// A global function or constructor.
 pub(crate) struct Global {
     pub(crate) name: &'static str,
+    #[allow(dead_code, reason = "for types.d.ts")]
     pub(crate) sign: &'static str,
+    #[allow(dead_code, reason = "for types.d.ts")]
     pub(crate) doc: &'static str,
     pub(crate) make: Make,
 }
@@ -125,6 +153,7 @@ macro_rules! table {
         $(base |$bme:ident| $base:expr;)?
         $(text |$tme:ident| $text:expr;)?
         $(json |$jme:ident| $json:expr;)?
+        $(value |$vme:ident| $value:expr;)?
     ) => {
         $(#[$meta])*
         $vis static $table: $crate::bind::Type = $crate::bind::Type {
@@ -141,6 +170,7 @@ macro_rules! table {
             base: $crate::bind::table!(@base $ty; $(|$bme| $base)?),
             text: $crate::bind::table!(@text $ty; $(|$tme| $text)?),
             json: $crate::bind::table!(@json $ty; $(|$jme| $json)?),
+            value: $crate::bind::table!(@json $ty; $(|$vme| $value)?),
             index: std::sync::OnceLock::new(),
         };
     };

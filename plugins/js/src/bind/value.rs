@@ -6,10 +6,7 @@ use parking_lot::Mutex;
 use pocketbase::DateTime;
 use rquickjs::{Array, Ctx, Object, Result, TypedArray, Value};
 
-use super::{
-    Fail, Host, Res, Shared, live_map, object, throw,
-    object::host_of_object,
-};
+use super::{Fail, Host, Res, Shared, live_map, object, object::host_of_object, throw};
 use crate::run::Local;
 
 /// A map that several handlers may see.
@@ -31,6 +28,8 @@ pub(crate) enum Val {
     List(Vec<Val>),
     Map(MapRef),
     Host(Shared),
+    /// A scalar as an object: true even if it is empty (spec §2.7).
+    Boxed(Box<Val>),
     /// A function or a symbol: may be kept, not written.
     Opaque,
 }
@@ -104,6 +103,7 @@ impl Val {
             Self::Str(text) => text.into(),
             Self::Bytes(bytes) => String::from_utf8_lossy(&bytes).into_owned().into(),
             Self::Raw(text) => serde_json::from_str(&text).unwrap_or(J::Null),
+            Self::Boxed(value) => value.into_json(),
             Self::Time(millis) => DateTime::from_millis(millis).to_string().into(),
             Self::List(items) => items.into_iter().map(Self::into_json).collect(),
             Self::Map(map) => {
@@ -125,7 +125,11 @@ impl Val {
         }
     }
     /// As bytes: of a text, of a list of numbers.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "modulo 256, as typed arrays")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "modulo 256, as typed arrays"
+    )]
     pub(crate) fn into_bytes(self) -> Option<Vec<u8>> {
         Some(match self {
             Self::Null => Vec::new(),
@@ -233,16 +237,16 @@ fn special<'js>(cx: &Ctx<'js>, object: &Object<'js>, depth: usize) -> Res<Option
     }
     if is("Map")? || is("Set")? {
         let items = super::items(cx, object.as_value())?;
-        let items: Res<Vec<Val>> =
-            items.iter().map(|item| exported(cx, item, depth + 1)).collect();
+        let items: Res<Vec<Val>> = items.iter().map(|item| exported(cx, item, depth + 1)).collect();
         return Ok(Some(Val::List(items?)));
     }
     if let Ok(bytes) = TypedArray::<u8>::from_object(object.clone()) {
         return Ok(Some(Val::Bytes(copied(bytes.as_object())?)));
     }
     if object.is_array_buffer() {
-        let view: Object<'js> =
-            globals.get::<_, rquickjs::function::Constructor<'js>>("Uint8Array")?.construct((object.clone(),))?;
+        let view: Object<'js> = globals
+            .get::<_, rquickjs::function::Constructor<'js>>("Uint8Array")?
+            .construct((object.clone(),))?;
         return Ok(Some(Val::Bytes(copied(&view)?)));
     }
     for class in ["String", "Number", "Boolean"] {
@@ -363,8 +367,21 @@ impl ToJs for Val {
             Self::List(items) => items.to_js(cx),
             Self::Map(map) => live_map(cx, map),
             Self::Host(host) => object(cx, host),
+            Self::Boxed(value) => boxed(cx, *value),
         }
     }
+}
+
+/// `new String(v)` and its like.
+fn boxed<'js>(cx: &Ctx<'js>, value: Val) -> Result<Value<'js>> {
+    let class = match value {
+        Val::Str(_) => "String",
+        Val::Int(_) | Val::Float(_) => "Number",
+        Val::Bool(_) => "Boolean",
+        other => return other.to_js(cx),
+    };
+    let class: rquickjs::function::Constructor<'js> = cx.globals().get(class)?;
+    class.construct((value.to_js(cx)?,))
 }
 
 fn bytes_of<'js>(cx: &Ctx<'js>, bytes: &[u8], proto: &Object<'js>) -> Result<Value<'js>> {

@@ -2,10 +2,19 @@
 
 mod app;
 mod collection;
+mod cookie;
+mod dir;
 mod events;
+mod field;
 mod file;
+mod forms;
+mod middleware;
+mod model;
+mod query;
+mod realtime;
 mod record;
 mod request;
+mod services;
 mod store;
 mod time;
 
@@ -16,9 +25,18 @@ use rquickjs::{Ctx, Result, Value};
 
 pub(crate) use self::{
     collection::{collection_arg, new_collection},
+    cookie::Cookie,
+    dir::Dir,
     events::{HOOKS, bind_hook},
-    record::{new_record, set_value},
+    field::new_field,
+    forms::UpsertForm,
+    middleware::{Files, Step, new_middleware, ready},
+    model::{Kind, Model, array_of, null_cell},
+    query::{Condition, condition, conditions},
+    realtime::Letter,
+    record::new_record,
     request::{Request, respond},
+    services::MailMessage,
     time::{date_time, moment, new_date_time},
 };
 use crate::{

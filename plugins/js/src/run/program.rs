@@ -7,10 +7,10 @@ use std::sync::Arc;
 use pocketbase::{ApiError, App, Error, LogAttrs, Result};
 use rquickjs::{Ctx, Function, Promise, Value, context::EvalOptions, promise::PromiseState};
 
-use super::executor::function;
+use super::executor::{Local, function, timed};
 use crate::{
     Js,
-    bind::{Fail, Res, Shared, Thrown, as_host, errors, error_of, object, throw},
+    bind::{Fail, Res, Shared, Thrown, as_host, error_of, errors, object, throw},
     host,
 };
 
@@ -45,6 +45,17 @@ impl Program {
     }
 }
 
+/// What a handler cannot go on from.
+#[derive(Debug)]
+pub(crate) struct Fatal(String);
+
+impl std::fmt::Display for Fatal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+impl std::error::Error for Fatal {}
+
 /// The text of a handler: a function's own, or a text.
 pub(crate) fn source_of<'js>(cx: &Ctx<'js>, given: &Value<'js>) -> Res<Option<String>> {
     if let Some(text) = given.as_string() {
@@ -60,10 +71,17 @@ pub(crate) fn source_of<'js>(cx: &Ctx<'js>, given: &Value<'js>) -> Res<Option<St
 }
 
 /// Calls a handler in a free executor of this thread, with an event or without.
-pub(crate) fn call(js: &Arc<Js>, program: &Program, app: &App, event: Option<Shared>) -> Result<()> {
+pub(crate) fn call(
+    js: &Arc<Js>,
+    program: &Program,
+    app: &App,
+    event: Option<Shared>,
+) -> Result<()> {
     js.executors.with(js, |cx| {
-        let done = called(cx, program, app, event);
+        let done = timed(js, || called(cx, program, app, event));
         let done = done.map_err(|fail| thrown_error(cx, fail));
+        let fatal = Local::of(cx).fatal.borrow_mut().take();
+        let done = fatal.map_or(done, |text| Err(Error::other(Fatal(text))));
         while cx.execute_pending_job() {}
         if let Err(error) = &done {
             log(app, program, error);
@@ -134,8 +152,12 @@ fn settled<'js>(cx: &Ctx<'js>, promise: &Promise<'js>) -> Res<()> {
 /// Tells the author where a script failed: clients only get a general sentence.
 fn log(app: &App, program: &Program, error: &Error) {
     let Some(thrown) = error.downcast_ref::<Thrown>() else { return };
+    if thrown.is_logged.swap(true, std::sync::atomic::Ordering::AcqRel) {
+        return;
+    }
     let place = thrown.place().map(str::to_owned);
-    let place = place.unwrap_or_else(|| format!("{}:{}:{}", program.file, program.line, program.column));
+    let place =
+        place.unwrap_or_else(|| format!("{}:{}:{}", program.file, program.line, program.column));
     let attrs: &LogAttrs<'_> = &[
         ("handler", program.label.clone().into()),
         ("error", thrown.message.clone().into()),

@@ -8,15 +8,16 @@ use crate::bind::{Args, Res, table, text};
 table! {
     pub(crate) static CONSOLE: Space = "Console", "Lines on the terminal." {
         fn "log" "(...values: any[]): void" "Prints a line." => |cx, c, a| out(&line(a)?);
+        fn "error" "(...values: any[]): void" "Prints a line on stderr." => |cx, c, a| err(&line(a)?);
+        fn "warn" "(...values: any[]): void" "Prints a line on stderr." => |cx, c, a| err(&line(a)?);
         fn "info" "(...values: any[]): void" "Prints a line." => |cx, c, a| out(&line(a)?);
         fn "debug" "(...values: any[]): void" "Prints a line." => |cx, c, a| out(&line(a)?);
-        fn "warn" "(...values: any[]): void" "Prints a line on stderr." => |cx, c, a| err(&line(a)?);
-        fn "error" "(...values: any[]): void" "Prints a line on stderr." => |cx, c, a| err(&line(a)?);
     }
 }
 
 fn stamped(line: &str) -> String {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let now =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let millis = i64::try_from(now.as_millis()).unwrap_or_default();
     let time = pocketbase::DateTime::from_millis(millis).to_string();
     let time = time.get(..19).unwrap_or_default().replace('-', "/");
@@ -31,11 +32,22 @@ fn err(line: &str) {
 
 /// The first value is a format if it asks for others: `%s %d %j %%`.
 fn line(args: &Args<'_, '_>) -> Res<String> {
-    let cx = args.cx();
-    let values = args.rest(0);
+    formatted(args.cx(), &args.rest(0))
+}
+
+pub(super) fn formatted<'js>(
+    cx: &rquickjs::Ctx<'js>,
+    values: &[rquickjs::Value<'js>],
+) -> Res<String> {
     let Some(first) = values.first() else { return Ok(String::new()) };
     let format = text(cx, first)?;
-    let format = if first.is_null() { "null".into() } else if first.is_undefined() { "undefined".into() } else { format };
+    let format = if first.is_null() {
+        "null".into()
+    } else if first.is_undefined() {
+        "undefined".into()
+    } else {
+        format
+    };
     let mut rest = values.iter().skip(1);
     let mut line = String::new();
     let mut chars = format.chars().peekable();
@@ -52,7 +64,9 @@ fn line(args: &Args<'_, '_>) -> Res<String> {
                     None => line.extend(['%', kind]),
                     Some(value) if kind == 'j' => {
                         let json = cx.json_stringify(value.clone())?;
-                        line.push_str(&json.map(|json| json.to_string()).transpose()?.unwrap_or_default());
+                        line.push_str(
+                            &json.map(|json| json.to_string()).transpose()?.unwrap_or_default(),
+                        );
                     }
                     Some(value) => line.push_str(&shown(cx, value)?),
                 }

@@ -1,9 +1,13 @@
 //! Globals and namespaces, one file each. To add a namespace: a file with its table (of [`Space`]), one line in [`SPACES`].
 
+mod apis;
 mod base;
 mod console;
+mod dbx;
 mod errors;
 mod models;
+mod modules;
+mod natives;
 
 use std::sync::Arc;
 
@@ -12,7 +16,6 @@ use rquickjs::{Ctx, Result, object::Property};
 pub(crate) use self::base::unmarshal;
 use crate::{
     bind::{Global, Native, Shared, Type, define as define_globals, object},
-
     run::{Local, Role},
 };
 
@@ -31,6 +34,8 @@ impl Native for Space {
 /// The namespaces: the global name, the table, the contexts that have it.
 const SPACES: &[(&str, &Type, &[Role])] = &[
     ("console", &console::CONSOLE, ALL),
+    ("$dbx", &dbx::DBX, ALL),
+    ("$apis", &apis::APIS, SCRIPTS),
 ];
 
 /// The tables of global functions and constructors.
@@ -38,6 +43,7 @@ const GLOBALS: &[(&[Global], &[Role])] = &[
     (base::FUNCTIONS, ALL),
     (models::CONSTRUCTORS, ALL),
     (errors::CONSTRUCTORS, SCRIPTS),
+    (crate::load::CRON, SCRIPTS),
     (crate::load::FUNCTIONS, &[Role::Loader]),
 ];
 
@@ -59,7 +65,10 @@ pub(crate) fn define(cx: &Ctx<'_>, role: Role) -> Result<()> {
         }
     }
     let local = Local::of(cx);
-    globals.prop("__hooks", Property::from(local.js.hooks_dir.as_str()).writable().configurable())?;
+    globals
+        .prop("__hooks", Property::from(local.js.hooks_dir.as_str()).writable().configurable())?;
+    modules::define(cx)?;
+    natives::define(cx)?;
     if role == Role::Loader {
         crate::load::define_hooks(cx)?;
     }
