@@ -34,8 +34,8 @@ pub(crate) enum Node {
     Action { pipe: Pipe, escapers: Vec<Escaper> },
     Branch(Branch),
     Template { at: usize, name: String, pipe: Option<Pipe> },
-    Break,
-    Continue,
+    Break { at: usize },
+    Continue { at: usize },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -171,8 +171,8 @@ impl fmt::Display for Node {
                 }
                 f.write_str("}}")
             }
-            Self::Break => f.write_str("{{break}}"),
-            Self::Continue => f.write_str("{{continue}}"),
+            Self::Break { .. } => f.write_str("{{break}}"),
+            Self::Continue { .. } => f.write_str("{{continue}}"),
         }
     }
 }

@@ -39,6 +39,8 @@ pub(crate) fn run(
     Ok(state.out)
 }
 
+const LEN_OF_NOTHING: &str = "error calling len: reflect: call of reflect.Value.Type on zero Value";
+
 /// A value on its way: none where a map has no such key, and whether it came out of a map or list, whose elements are of
 /// any type; Go's messages tell the difference.
 #[derive(Debug, Clone)]
@@ -101,6 +103,14 @@ impl State<'_> {
         )))
     }
 
+    /// What is wrong with the value of a pipeline: points at what was evaluated last.
+    fn fail_last<T>(&self, pipe: &Pipe, message: impl AsRef<str>) -> Step<T> {
+        match pipe.commands.last().and_then(|command| command.args.last()) {
+            Some(arg) => self.fail(arg.at, &arg.kind, message),
+            None => self.fail(pipe.at, pipe, message),
+        }
+    }
+
     fn nodes(&mut self, nodes: &[Node], dot: &Found) -> Step<Flow> {
         for node in nodes {
             let flow = match node {
@@ -124,8 +134,8 @@ impl State<'_> {
                     self.template(*at, node, name, pipe.as_ref(), dot)?;
                     Flow::On
                 }
-                Node::Break => Flow::Break,
-                Node::Continue => Flow::Continue,
+                Node::Break { .. } => Flow::Break,
+                Node::Continue { .. } => Flow::Continue,
             };
             if flow != Flow::On {
                 return Ok(flow);
@@ -209,7 +219,7 @@ impl State<'_> {
             Value::Int(_) | Value::Plain(_) | Value::Rune(_) if branch.pipe.variables.len() > 1 => {
                 let shown = crate::format::plain(over);
                 let message = format!("can't use {shown} to iterate over more than one variable");
-                return self.fail(branch.pipe.at, &branch.pipe, message);
+                return self.fail_last(&branch.pipe, message);
             }
             Value::Int(n) => {
                 Box::new((0..*n).map(|i| (Found::new(Value::Int(i)), Found::new(Value::Int(i)))))
@@ -222,7 +232,7 @@ impl State<'_> {
             }
             other => {
                 let message = format!("range can't iterate over {}", crate::format::plain(other));
-                return self.fail(branch.pipe.at, &branch.pipe, message);
+                return self.fail_last(&branch.pipe, message);
             }
         })
     }
@@ -256,10 +266,10 @@ impl State<'_> {
         done.map(|_| ())
     }
 
-    fn set(&mut self, name: &str, value: Found) {
-        if let Some(slot) = self.variables.iter_mut().rev().find(|(known, _)| known == name) {
-            slot.1 = value;
-        }
+    /// Sets a variable; false if there is none.
+    fn set(&mut self, name: &str, value: Found) -> bool {
+        let slot = self.variables.iter_mut().rev().find(|(known, _)| known == name);
+        slot.map(|slot| slot.1 = value).is_some()
     }
 
     fn pipe(&mut self, pipe: &Pipe, dot: &Found) -> Step<Found> {
@@ -272,7 +282,9 @@ impl State<'_> {
         let value = value.unwrap_or_else(Found::missing);
         for name in &pipe.variables {
             if pipe.assigns {
-                self.set(name, value.clone());
+                if !self.set(name, value.clone()) {
+                    return self.fail_last(pipe, format!("undefined variable: {name}"));
+                }
             } else {
                 self.variables.push((name.clone(), value.clone()));
             }
@@ -448,14 +460,29 @@ impl State<'_> {
         let mut given = Vec::with_capacity(n);
         for (i, arg) in args.iter().enumerate() {
             let found = self.argument(arg, dot)?;
+            if name == "len" && !found.boxed && matches!(found.value, None | Some(Value::Nil)) {
+                return self.fail(node.at, command, LEN_OF_NOTHING);
+            }
             given.push(self.checked(&function, i, found, arg.at, &arg.kind)?);
         }
         if let Some(last) = last {
+            if name == "len" && matches!(last.value, None | Some(Value::Nil)) {
+                return self.fail(node.at, command, LEN_OF_NOTHING);
+            }
             given.push(self.checked(&function, n - 1, last, node.at, &node.kind)?);
         }
         match (function.call)(&given) {
             Ok(value) => Ok(Found::new(value)),
-            Err(message) => self.fail(node.at, command, format!("error calling {name}: {message}")),
+            Err(message) => {
+                let message = match args.first() {
+                    Some(first) if name == "call" => {
+                        let named = format!("non-function {} of", first.kind);
+                        message.replacen("non-function of", &named, 1)
+                    }
+                    _ => message,
+                };
+                self.fail(node.at, command, format!("error calling {name}: {message}"))
+            }
         }
     }
 
@@ -465,16 +492,28 @@ impl State<'_> {
         i: usize,
         found: Found,
         at: usize,
-        what: &dyn std::fmt::Display,
+        what: &Term,
     ) -> Step<Value> {
         if i >= function.texts {
             return Ok(found.into_value());
         }
         match &found.value {
             Some(Value::String(_)) => Ok(found.into_value()),
-            None | Some(Value::Nil) => self.fail(at, what, "invalid value; expected string"),
+            Some(Value::Nil) if matches!(what, Term::Nil) => {
+                self.fail(at, what, "cannot assign nil to string")
+            }
+            Some(_) if matches!(what, Term::Number { .. } | Term::Bool(_)) => {
+                self.fail(at, what, format!("expected string; found {what}"))
+            }
+            None => self.fail(at, what, "invalid value; expected string"),
+            Some(Value::Nil) if !found.boxed => {
+                self.fail(at, what, "invalid value; expected string")
+            }
             Some(other) => {
-                let name = other.type_name();
+                let name = match other {
+                    Value::Nil => "interface {}".to_owned(),
+                    other => other.type_name(),
+                };
                 self.fail(at, what, format!("wrong type for value; expected string; got {name}"))
             }
         }

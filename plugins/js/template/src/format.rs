@@ -307,6 +307,8 @@ fn argument(out: &mut String, value: &Value, verb: char, flags: Flags) {
     match verb {
         'T' => pad(out, &value.type_name(), flags, false),
         'p' => bad(out, value, verb),
+        // For whole values the sign asks for names of fields, which ours do not have.
+        'v' => print(out, value, verb, Flags { plus: false, ..flags }, 0),
         _ => print(out, value, verb, flags, 0),
     }
 }
@@ -328,7 +330,7 @@ fn print(out: &mut String, value: &Value, verb: char, flags: Flags, depth: usize
     match value {
         Value::Nil if verb == 'v' && depth == 0 => pad(out, "<nil>", flags, false),
         Value::Nil if go_syntax => out.push_str("interface {}(nil)"),
-        Value::Nil if depth > 0 => pad(out, "<nil>", flags, false),
+        Value::Nil if depth > 0 => out.push_str("<nil>"),
         Value::Nil => push(out, format_args!("%!{verb}(<nil>)")),
         Value::Bool(b) if matches!(verb, 't' | 'v') => pad(out, &b.to_string(), flags, false),
         Value::Int(n) | Value::Plain(n) => integer(out, value, *n, verb, flags),

@@ -238,36 +238,45 @@ fn basic(value: &Value) -> Option<Basic<'_>> {
     })
 }
 
-const INCOMPATIBLE: &str = "incompatible types for comparison";
+fn incompatible(a: &Value, b: &Value) -> String {
+    let (a, b) = (a.type_name(), b.type_name());
+    format!("incompatible types for comparison: {a} and {b}")
+}
+
+fn not_comparable(value: &Value) -> String {
+    let shown = sprintf("%s", std::slice::from_ref(value));
+    format!("non-comparable type {shown}: {}", value.type_name())
+}
 
 fn equal(a: &Value, b: &Value) -> Result<bool, String> {
     match (basic(a), basic(b)) {
         (Some(x), Some(y)) if std::mem::discriminant(&x) == std::mem::discriminant(&y) => {
             return Ok(x == y);
         }
-        (Some(_), Some(_)) => return Err(INCOMPATIBLE.into()),
-        _ => {}
+        (None, None) => {}
+        _ if matches!(a, Value::Nil) || matches!(b, Value::Nil) => return Ok(false),
+        _ => return Err(incompatible(a, b)),
     }
     match (a, b) {
         (Value::Nil, other) | (other, Value::Nil) => Ok(matches!(other, Value::Nil)),
         (Value::List(_) | Value::Map(_) | Value::Bytes(_) | Value::Function(_), _) => {
-            Err(format!("non-comparable type {}: {}", crate::format::plain(a), a.type_name()))
+            Err(not_comparable(a))
         }
         (_, Value::List(_) | Value::Map(_) | Value::Bytes(_) | Value::Function(_)) => {
-            Err(format!("non-comparable type {}: {}", crate::format::plain(b), b.type_name()))
+            Err(not_comparable(b))
         }
         (Value::Host(a), Value::Host(b)) => Ok(Arc::ptr_eq(a, b)),
-        _ => Err(INCOMPATIBLE.into()),
+        _ => Err(incompatible(a, b)),
     }
 }
 
-fn compare(a: &Value, b: &Value) -> Result<Option<Ordering>, String> {
-    match (basic(a), basic(b)) {
+fn compare(left: &Value, right: &Value) -> Result<Option<Ordering>, String> {
+    match (basic(left), basic(right)) {
         (None, _) | (_, None) => Err("invalid type for comparison".into()),
         (Some(Basic::Int(a)), Some(Basic::Int(b))) => Ok(Some(a.cmp(&b))),
         (Some(Basic::Float(a)), Some(Basic::Float(b))) => Ok(a.partial_cmp(&b)),
         (Some(Basic::Text(a)), Some(Basic::Text(b))) => Ok(Some(a.cmp(b))),
         (Some(Basic::Bool(_)), Some(Basic::Bool(_))) => Err("invalid type for comparison".into()),
-        _ => Err(INCOMPATIBLE.into()),
+        _ => Err(incompatible(left, right)),
     }
 }

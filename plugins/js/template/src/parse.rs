@@ -125,7 +125,7 @@ impl Parser<'_> {
             Some(_) if tree.is_empty() => {}
             Some(_) => {
                 let name = quote(&tree.name);
-                return self.fail(format!("multiple definition of template {name}"));
+                return self.fail(format!("template: multiple definition of template {name}"));
             }
             None => self.defined.push(tree),
         }
@@ -225,8 +225,8 @@ impl Parser<'_> {
         if word.kind == Kind::Word {
             return Ok(Ok(match word.text.as_str() {
                 "block" => self.block()?,
-                "break" => self.leave(Node::Break, "{{break}}")?,
-                "continue" => self.leave(Node::Continue, "{{continue}}")?,
+                "break" => self.leave(Node::Break { at: word.at }, "{{break}}")?,
+                "continue" => self.leave(Node::Continue { at: word.at }, "{{continue}}")?,
                 "end" => {
                     self.expect(&[Kind::Close], "end")?;
                     return Ok(Err(End::End));
@@ -467,6 +467,7 @@ impl Parser<'_> {
                     let value = Value::Rune(u32::from(c).cast_signed());
                     Term::Number { text: token.text, value }
                 }
+                None if token.text == "''" => return self.fail("invalid syntax"),
                 None => {
                     return self.fail(format!("malformed character constant: {}", token.text));
                 }
@@ -495,7 +496,7 @@ impl Parser<'_> {
 fn shown(token: &Token) -> String {
     match token.kind {
         Kind::Eof => "EOF".to_owned(),
-        Kind::Word => format!("<{}>", token.text),
+        Kind::Word | Kind::Dot | Kind::Nil => format!("<{}>", token.text),
         _ if token.text.len() > 10 => {
             let short: String = token.text.chars().take(10).collect();
             format!("{}...", quote(&short))
@@ -505,7 +506,7 @@ fn shown(token: &Token) -> String {
 }
 
 fn number(text: &str) -> Result<Value, String> {
-    let bad = || format!("bad number syntax: {}", quote(text));
+    let bad = || format!("illegal number syntax: {}", quote(text));
     if text.ends_with('i') {
         // DIFFERENCE: Go knows complex numbers; nothing of a template's data is one.
         return Err(bad());
@@ -532,8 +533,11 @@ fn number(text: &str) -> Result<Value, String> {
     if let Ok(n) = i128::from_str_radix(&body, radix) {
         return match i64::try_from(n * sign) {
             Ok(n) => Ok(Value::Plain(n)),
-            Err(_) => Err(format!("{text} overflows int")),
+            Err(_) => Err(format!("integer overflow: {}", quote(text))),
         };
+    }
+    if radix == 8 && lower.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(format!("integer overflow: {}", quote(text)));
     }
     let float = if radix == 10 { body.parse::<f64>().ok() } else { hex_float(&body, radix) };
     #[allow(clippy::cast_precision_loss, reason = "the sign is one")]

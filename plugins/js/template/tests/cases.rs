@@ -27,7 +27,10 @@ impl Host for Record {
         }
     }
     fn print(&self) -> String {
-        "record".into()
+        format!("{{{}}}", self.0)
+    }
+    fn json(&self) -> Option<String> {
+        Some(format!("{{\"Id\":{:?}}}", self.0))
     }
 }
 
@@ -65,7 +68,7 @@ fn value(json: &Json) -> Value {
     }
 }
 
-fn rendered(case: &Json) -> Result<String, go_template::Error> {
+fn rendered(case: &Json, data: &Json) -> Result<String, go_template::Error> {
     let raw = Function::new(1, |args| match &args[0] {
         Value::String(text) => Ok(Value::html(text.clone())),
         _ => Ok(Value::Nil),
@@ -79,15 +82,16 @@ fn rendered(case: &Json) -> Result<String, go_template::Error> {
     for (name, text) in &files {
         template = template.parse(name, text)?;
     }
-    template.render(&value(&case["data"]))
+    template.render(&value(data))
 }
 
 #[test]
 fn as_go_renders() {
-    let cases: Vec<Json> = serde_json::from_str(include_str!("cases.json")).expect("JSON");
+    let table: Json = serde_json::from_str(include_str!("cases.json")).expect("JSON");
+    let cases = table["cases"].as_array().expect("a list");
     let mut wrong = Vec::new();
-    for case in &cases {
-        let (key, got) = match rendered(case) {
+    for case in cases {
+        let (key, got) = match rendered(case, case.get("data").unwrap_or(&table["shared"])) {
             Ok(text) => ("want", text),
             Err(error) => ("error", error.to_string()),
         };

@@ -96,7 +96,7 @@ fn step(mut context: Context, text: &str) -> Moved {
         State::Text => Ok(markup(context, text)),
         State::Tag => tag(context, text),
         State::AttrName => {
-            let n = attr_name(text)?;
+            let n = attr_name(text, 0)?;
             if n != text.len() {
                 context.state = State::AfterName;
             }
@@ -132,9 +132,14 @@ fn step(mut context: Context, text: &str) -> Moved {
             None => (context, text.len()),
         }),
         State::Rcdata | State::Attr | State::Dead => Ok((context, text.len())),
-        State::Url | State::Srcset | State::MetaContentUrl => {
-            Ok((address(context, text), text.len()))
-        }
+        State::MetaContentUrl => Ok(match text.find(';') {
+            Some(end) => {
+                context.state = State::MetaContent;
+                (context, end + 1)
+            }
+            None => (context, text.len()),
+        }),
+        State::Url | State::Srcset => Ok((address(context, text), text.len())),
         State::MetaContent => Ok(meta(context, text)),
         State::Css
         | State::CssDouble
@@ -222,8 +227,9 @@ fn tag_name(text: &str) -> usize {
     n
 }
 
-fn attr_name(text: &str) -> Result<usize, String> {
-    for (i, c) in text.char_indices() {
+/// The length of the name of an attribute at `start`.
+fn attr_name(text: &str, start: usize) -> Result<usize, String> {
+    for (i, c) in text[start..].char_indices() {
         match c {
             ' ' | '\t' | '\n' | '\u{c}' | '\r' | '=' | '>' => return Ok(i),
             '\'' | '"' | '<' => {
@@ -233,7 +239,7 @@ fn attr_name(text: &str) -> Result<usize, String> {
             _ => {}
         }
     }
-    Ok(text.len())
+    Ok(text.len() - start)
 }
 
 fn tag(context: Context, text: &str) -> Moved {
@@ -246,7 +252,7 @@ fn tag(context: Context, text: &str) -> Moved {
         let element = context.element;
         return Ok((Context::at(element.content(), element), start + 1));
     }
-    let n = attr_name(rest)?;
+    let n = attr_name(text, start)?;
     if n == 0 {
         let rest = quote(rest);
         return Err(format!("expected space, attr name, or end of tag, but got {rest}"));

@@ -36,8 +36,7 @@ pub(crate) fn escape(name: &str, trees: &Trees) -> Result<Trees, Error> {
         Walker { trees, done: Trees::new(), ends: BTreeMap::new(), used: BTreeSet::new() };
     let end = walker.body(&tree, name, &Context::default())?;
     if end.state != State::Text {
-        let message = format!("html/template:{name}: ends in a non-text context: {end}");
-        return Err(Error(message));
+        return Err(fail_in(name, &format!("ends in a non-text context: {end}")));
     }
     Ok(walker.done)
 }
@@ -54,11 +53,17 @@ struct Walker<'a> {
 /// Where the turns of a loop end early.
 #[derive(Default)]
 struct Turns {
-    breaks: Vec<Context>,
-    continues: Vec<Context>,
+    breaks: Vec<(Context, usize)>,
+    continues: Vec<(Context, usize)>,
 }
 
 type Step<T> = Result<T, Error>;
+
+/// What is wrong with a template as a whole.
+fn fail_in(name: &str, message: &str) -> Error {
+    let colon = if name.is_empty() { "" } else { ":" };
+    Error(format!("html/template{colon}{name}: {message}"))
+}
 
 /// Where a message points.
 fn fail_at<T>(tree: &Tree, at: usize, message: impl AsRef<str>) -> Step<T> {
@@ -85,10 +90,8 @@ impl Walker<'_> {
             }
             assumed = end;
         }
-        Err(Error(format!(
-            "html/template:{}: cannot compute output context for template {name}",
-            tree.name
-        )))
+        let message = format!("cannot compute output context for template {name}");
+        Err(fail_in(&tree.name, &message))
     }
 
     fn nodes(
@@ -106,9 +109,8 @@ impl Walker<'_> {
             }
             match node {
                 Node::Text(text) => {
-                    let (next, text) = self::text(context, text).map_err(|message| {
-                        Error(format!("html/template:{}: {message}", tree.name))
-                    })?;
+                    let (next, text) = self::text(context, text)
+                        .map_err(|message| fail_in(&tree.name, &message))?;
                     context = next;
                     into.push(Node::Text(text));
                 }
@@ -127,13 +129,13 @@ impl Walker<'_> {
                     context = next;
                     into.push(Node::Template { at: *at, name, pipe: pipe.clone() });
                 }
-                Node::Break | Node::Continue => {
+                Node::Break { at } | Node::Continue { at } => {
                     let dead = Context::at(State::Dead, context::Element::None);
                     let left = std::mem::replace(&mut context, dead);
                     if let Some(turns) = turns {
                         match node {
-                            Node::Break => turns.breaks.push(left),
-                            _ => turns.continues.push(left),
+                            Node::Break { .. } => turns.breaks.push((left, *at)),
+                            _ => turns.continues.push((left, *at)),
                         }
                     }
                     into.push(node.clone());
@@ -176,14 +178,14 @@ impl Walker<'_> {
         let end = if branch.kind == Kind::Range {
             let mut own = Some(Turns::default());
             let mut end = self.nodes(tree, &branch.then, context.clone(), &mut own, &mut then)?;
-            end = turns_end(tree, branch, end, own)?;
+            end = turns_end(tree, end, own)?;
             if end.state != State::Dead {
                 // The body must end where it begins: it may come again.
                 let mut again = Some(Turns::default());
                 let mut unused = Vec::new();
                 let mut second =
                     self.nodes(tree, &branch.then, end.clone(), &mut again, &mut unused)?;
-                second = turns_end(tree, branch, second, again)?;
+                second = turns_end(tree, second, again)?;
                 end = match join(end, second, word) {
                     Ok(end) => end,
                     Err(message) => {
@@ -214,14 +216,14 @@ impl Walker<'_> {
 }
 
 /// The context after a turn of a loop, however it ended.
-fn turns_end(tree: &Tree, branch: &Branch, end: Context, turns: Option<Turns>) -> Step<Context> {
+fn turns_end(tree: &Tree, end: Context, turns: Option<Turns>) -> Step<Context> {
     let turns = turns.unwrap_or_default();
     let breaks = turns.breaks.into_iter().map(|context| (context, "break"));
     let continues = turns.continues.into_iter().map(|context| (context, "continue"));
-    breaks.chain(continues).try_fold(end, |end, (context, word)| {
+    breaks.chain(continues).try_fold(end, |end, ((context, at), word)| {
         join(end, context, "range").or_else(|message| {
             let message = format!("at range loop {word}: {message}");
-            fail_at(tree, branch.pipe.at, message)
+            fail_at(tree, at, message)
         })
     })
 }
@@ -382,8 +384,7 @@ fn needed(context: &mut Context, pipe: &Pipe) -> Result<Vec<Escaper>, String> {
         | State::CssSingle
         | State::CssDoubleUrl
         | State::CssSingleUrl
-        | State::CssUrl
-        | State::MetaContentUrl => {
+        | State::CssUrl => {
             let in_string = matches!(context.state, State::CssDouble | State::CssSingle);
             let whole = if in_string { Escaper::CssString } else { Escaper::UrlNormal };
             match context.url {
@@ -397,6 +398,7 @@ fn needed(context: &mut Context, pipe: &Pipe) -> Result<Vec<Escaper>, String> {
                 }
             }
         }
+        State::MetaContentUrl => escapers.push(Escaper::UrlFilter),
         State::Js => {
             escapers.push(Escaper::JsValue);
             context.slash = Slash::Division;

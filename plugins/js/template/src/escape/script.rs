@@ -98,20 +98,19 @@ fn code(mut context: Context, text: &str) -> Moved {
             if let Some(open) = context.braces.last_mut() {
                 *open += 1;
             }
-            context.slash = slash_after("{", context.slash);
         }
         b'}' => match context.braces.last_mut() {
-            None => context.slash = slash_after("}", context.slash),
+            None => {}
             Some(0) => {
                 context.braces.pop();
                 context.state = State::JsTemplate;
             }
             Some(open) => {
                 *open -= 1;
-                context.slash = slash_after("}", context.slash);
+                context.slash = Slash::Regexp;
             }
         },
-        _ => context.slash = slash_after(&rest[..1], context.slash),
+        _ => {}
     }
     Ok((context, end))
 }
@@ -158,8 +157,8 @@ fn template(mut context: Context, text: &str) -> Moved {
                 return Ok((context, at + 2));
             }
             '`' => {
+                // what a slash means stays as it was, which is wrong behind a literal, but Go's
                 context.state = State::Js;
-                context.slash = Slash::Division;
                 return Ok((context, at + 1));
             }
             _ => {}
@@ -211,7 +210,8 @@ pub(crate) fn is_script_type(kind: &str) -> bool {
     let kind = kind.trim().to_lowercase();
     matches!(
         kind.as_str(),
-        "application/ecmascript"
+        // also what is left of a type that a value begins
+        "" | "application/ecmascript"
             | "application/javascript"
             | "application/json"
             | "application/ld+json"
