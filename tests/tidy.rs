@@ -42,6 +42,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("api", &["engine", "dashboard"]),
     ("pocketbase", &["engine", "api", "filter-lang", "dialects"]),
     ("plugins/js/template", &[]),
+    ("plugins/js/migrations", &["pocketbase"]),
     ("examples", &["pocketbase"]),
     ("benches", &["filter-lang", "dialects", "engine", "api", "pocketbase"]),
     (".", &["pocketbase"]),

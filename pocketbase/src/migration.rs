@@ -252,6 +252,26 @@ impl Migrations {
         Ok(names)
     }
 
+    /// Records a migration as applied that was made from what is there already, and does something else; both or none.
+    ///
+    /// # Errors
+    /// Database errors, what `then` fails with.
+    pub async fn mark_applied(
+        &self,
+        app: &App,
+        file: &str,
+        then: impl Future<Output = Result<()>> + Send + 'static,
+    ) -> Result<()> {
+        let file = file.to_owned();
+        app.run_in_transaction(|tx| async move {
+            if let Some(open) = tx.ctx()?.db.tx() {
+                migrate::record(open, &file).await.map_err(engine::Error::from)?;
+            }
+            then.await
+        })
+        .await
+    }
+
     /// Takes names out of the history that are no migration of the app or the server any more; gives them.
     ///
     /// # Errors

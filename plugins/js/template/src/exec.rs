@@ -10,7 +10,7 @@ use crate::{
     value::Value,
 };
 
-/// How deep templates may call each other. DIFFERENCE: Go goes to 100,000, which takes a gigabyte.
+/// How deep templates may call each other. Go goes to 100,000, which takes a gigabyte.
 const MAX_DEPTH: usize = 5_000;
 /// Stack that one level needs, and what is taken when it runs short.
 const STACK: (usize, usize) = (128 * 1024, 4 * 1024 * 1024);

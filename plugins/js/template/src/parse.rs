@@ -508,7 +508,7 @@ fn shown(token: &Token) -> String {
 fn number(text: &str) -> Result<Value, String> {
     let bad = || format!("illegal number syntax: {}", quote(text));
     if text.ends_with('i') {
-        // DIFFERENCE: Go knows complex numbers; nothing of a template's data is one.
+        // Go knows complex numbers; nothing of a template's data is one.
         return Err(bad());
     }
     let (sign, digits) = match text.as_bytes().first() {
