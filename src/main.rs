@@ -6,5 +6,8 @@ use pocketbase::App;
 
 #[tokio::main]
 async fn main() -> pocketbase::Result<()> {
-    App::builder().release_memory(allocator::release).build()?.start().await
+    let app = App::builder().release_memory(allocator::release);
+    #[cfg(feature = "js")]
+    let app = app.plugin(js::JsPlugin::new());
+    app.build()?.start().await
 }

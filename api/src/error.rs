@@ -156,6 +156,21 @@ impl ApiError {
         move |error| Self::wrap(400, message, error)
     }
 
+    /// Sets `data` to a JSON object as it is.
+    #[must_use]
+    pub fn with_raw(mut self, data: serde_json::Value) -> Self {
+        self.data = Data::Raw(Box::new(data));
+        self
+    }
+
+    /// The `data` of the envelope.
+    #[must_use]
+    pub fn public_data(&self) -> serde_json::Value {
+        let mut text = Vec::new();
+        self.write_data(&mut text);
+        serde_json::from_slice(&text).unwrap_or_default()
+    }
+
     /// The sentence as sent.
     #[must_use]
     pub fn sentence(&self) -> Cow<'_, str> {

@@ -251,6 +251,12 @@ impl Req {
         })
     }
 
+    /// The pattern of the route, `GET /api/x/{id}`; empty before it is known.
+    #[must_use]
+    pub fn pattern(&self) -> &str {
+        self.route.as_ref().map_or("", |route| &route.pattern)
+    }
+
     /// The caller's address, trusted proxies considered.
     #[must_use]
     pub fn real_ip(&self) -> IpAddr {
@@ -349,6 +355,8 @@ pub struct Exchange {
     pub head: Arc<Head>,
     /// Who asks.
     pub caller: Caller,
+    /// Headers for the answer, whoever gives it.
+    pub headers: Mutex<HeaderMap>,
     response: Mutex<Option<Response>>,
 }
 
@@ -356,7 +364,7 @@ impl Exchange {
     /// An exchange without an answer yet.
     #[must_use]
     pub fn new(head: Arc<Head>, caller: Caller) -> Self {
-        Self { head, caller, response: Mutex::new(None) }
+        Self { head, caller, headers: Mutex::default(), response: Mutex::new(None) }
     }
 
     /// The exchange behind an event.
@@ -374,7 +382,14 @@ impl Exchange {
     /// The answer; a handler that skipped the rest and wrote nothing answers an empty 200.
     #[must_use]
     pub fn take(&self) -> Response {
-        self.response.lock().take().unwrap_or_else(|| Response::empty(200))
+        let mut response = self.response.lock().take().unwrap_or_else(|| Response::empty(200));
+        response.headers.extend(std::mem::take(&mut *self.headers.lock()));
+        response
+    }
+    /// True if there is an answer.
+    #[must_use]
+    pub fn is_answered(&self) -> bool {
+        self.response.lock().is_some()
     }
 }
 

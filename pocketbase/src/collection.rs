@@ -166,6 +166,11 @@ impl Collection {
     pub fn is_new(&self) -> bool {
         self.0.draft.get().is_some_and(CollectionRef::is_new)
     }
+    /// `base`, `auth` or `view`.
+    #[must_use]
+    pub fn type_name(&self) -> String {
+        self.read(|c| c.kind.as_str().to_owned())
+    }
     /// True for collections of accounts.
     #[must_use]
     pub fn is_auth(&self) -> bool {

@@ -109,6 +109,22 @@ impl Error {
         if let Self::Other(cause) = self { cause.downcast_ref() } else { None }
     }
     /// Code of users panicked: clients get a 500, the log the text.
+    /// A copy for a second audience; errors of other crates become their text.
+    #[must_use]
+    pub fn duplicate(&self) -> Self {
+        match self {
+            Self::Api(api) => Self::Api(api.clone()),
+            Self::Validation(errors) => Self::Validation(errors.clone()),
+            Self::NotFound => Self::NotFound,
+            Self::Refused { locked } => Self::Refused { locked: *locked },
+            Self::Filter(text) => Self::Filter(text.clone()),
+            Self::Busy => Self::Busy,
+            Self::Io(error) => Self::Io(io::Error::new(error.kind(), error.to_string())),
+            Self::Message(text) => Self::Message(text.clone()),
+            Self::Db(error) => Self::other(error.to_string()),
+            Self::Other(error) => Self::other(error.to_string()),
+        }
+    }
     pub(crate) fn panicked(what: &str, panic: &(dyn std::any::Any + Send)) -> Self {
         let text = panic
             .downcast_ref::<&str>()

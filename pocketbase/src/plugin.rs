@@ -65,7 +65,11 @@ pub struct Setup {
 pub(crate) struct Registered {
     tables: Vec<(String, Table)>,
     pub(crate) metrics: Vec<Metric>,
+    pub(crate) prepare: Vec<Prepare>,
+    pub(crate) runs_scripts: bool,
 }
+
+pub(crate) type Prepare = Arc<dyn Fn(&App) -> BoxFuture<Result<()>> + Send + Sync>;
 
 #[derive(Clone)]
 pub(crate) struct Metric {
@@ -125,6 +129,19 @@ impl Setup {
         }
         registered.tables.push((self.owner.clone(), table));
         Ok(())
+    }
+    /// Adds a flag to every command; see [`App::flag`].
+    pub fn flag(&self, arg: clap::Arg) {
+        self.app.add_flag(arg);
+    }
+    /// Does something when the flags are known and before anything is opened: [`App::flag`] and the directories are those of
+    /// the command line, and commands may still be added.
+    pub fn on_configured(&self, work: impl Fn(&App) -> BoxFuture<Result<()>> + Send + Sync + 'static) {
+        self.app.shared.registered.lock().prepare.push(Arc::new(work));
+    }
+    /// Tells that scripts are run, so that hook files and migrations do not stop the server from starting.
+    pub fn runs_scripts(&self) {
+        self.app.shared.registered.lock().runs_scripts = true;
     }
     /// Adds a number to `/api/metrics`, read whenever somebody asks.
     pub fn metric(

@@ -123,6 +123,19 @@ impl Record {
     pub fn collection_name(&self) -> String {
         self.0.lock().collection().name.clone()
     }
+    /// The type of a field, `None` if there is none of that name.
+    #[must_use]
+    pub fn field_type(&self, name: &str) -> Option<&'static str> {
+        self.0.lock().collection().field(name).map(|field| field.type_name())
+    }
+    /// Counts as stored, so that the next save is an update.
+    pub fn mark_as_not_new(&self) {
+        self.0.lock().mark_as_not_new();
+    }
+    /// Counts as new, so that the next save is a creation.
+    pub fn mark_as_new(&self) {
+        self.0.lock().mark_as_new();
+    }
     /// True until it has a row.
     #[must_use]
     pub fn is_new(&self) -> bool {
@@ -307,6 +320,20 @@ impl Record {
     pub fn set_expand(&self, key: &str, records: &[Self]) {
         let records = records.iter().map(|record| record.0.clone()).collect();
         self.0.lock().expand_mut().insert(key.to_owned(), Expanded::Many(records));
+    }
+    /// Sets the one record of an expanded single relation.
+    pub fn set_expand_one(&self, key: &str, record: &Self) {
+        self.0.lock().expand_mut().insert(key.to_owned(), Expanded::One(record.0.clone()));
+    }
+    /// Forgets all expanded records.
+    pub fn clear_expand(&self) {
+        self.0.lock().expand_mut().clear();
+    }
+    /// True if what is expanded there is a list.
+    #[must_use]
+    pub fn is_expand_many(&self, key: &str) -> bool {
+        let record = self.0.lock();
+        matches!(record.expand().and_then(|all| all.get(key)), Some(Expanded::Many(_)))
     }
 
     /// What clients see of it, as a map.

@@ -35,6 +35,19 @@ pub enum Action {
 }
 
 impl Action {
+    /// Its name: `create`, `update`, `delete`, `validate`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Delete => "delete",
+            Self::Validate => "validate",
+        }
+    }
+}
+
+impl Action {
     /// The `type` of the reference's events.
     #[must_use]
     pub fn name(self) -> &'static str {

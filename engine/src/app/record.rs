@@ -388,6 +388,18 @@ impl Record {
         }
         self.original = self.values.clone();
     }
+    /// Counts as new: code says that there is no row.
+    pub fn mark_as_new(&mut self) {
+        self.is_new = true;
+    }
+    /// Counts as stored under its id: code says that there is a row.
+    pub fn mark_as_not_new(&mut self) {
+        self.is_new = false;
+        if let Some((index, _)) = self.collection.field_at("id") {
+            let id = self.values[index].clone();
+            Arc::make_mut(&mut self.original)[index] = id;
+        }
+    }
     /// After a rollback of its creation.
     pub(crate) fn mark_new(&mut self) {
         self.is_new = true;

@@ -181,6 +181,10 @@ impl Builder {
     pub fn index_fallback(self, fallback: bool) -> Self {
         self.decide("indexFallback", |given| given.index_fallback = fallback)
     }
+    /// Where hook files are looked for.
+    pub fn hooks_dir(self, dir: impl Into<PathBuf>) -> Self {
+        self.decide("hooksDir", |given| given.hooks_dir = Some(dir.into()))
+    }
     /// Where `migrate create` and `migrate collections` write. Default: `pb_migrations` beside the data directory.
     pub fn migrations_dir(self, dir: impl Into<PathBuf>) -> Self {
         self.decide("migrationsDir", |given| given.migrations_dir = Some(dir.into()))

@@ -121,6 +121,7 @@ impl App {
         if self.is_bootstrapped() {
             return Ok(());
         }
+        self.prepare().await?;
         let _turn = self.shared.opening.lock().await;
         if self.is_bootstrapped() {
             return Ok(());
@@ -130,6 +131,15 @@ impl App {
         if let Err(error) = opened {
             self.shared.engine.write().take();
             return Err(error.into());
+        }
+        Ok(())
+    }
+
+    /// Lets plugins do what they do when the flags are known: once.
+    pub(crate) async fn prepare(&self) -> Result<()> {
+        let work = std::mem::take(&mut self.shared.registered.lock().prepare);
+        for prepare in work {
+            prepare(self).await?;
         }
         Ok(())
     }
@@ -184,6 +194,19 @@ impl App {
     #[must_use]
     pub fn data_dir(&self) -> std::path::PathBuf {
         self.shared.settings.data_dir()
+    }
+
+    /// Where hook files are looked for: `pb_hooks` beside the data directory unless the command line or code says otherwise.
+    #[must_use]
+    pub fn hooks_dir(&self) -> std::path::PathBuf {
+        let given = self.shared.settings.get();
+        given.hooks_dir.unwrap_or_else(|| beside(&given.engine.data_dir, "pb_hooks"))
+    }
+    /// Where migration files are: `pb_migrations` beside the data directory unless the command line or code says otherwise.
+    #[must_use]
+    pub fn migrations_dir(&self) -> std::path::PathBuf {
+        let given = self.shared.settings.get();
+        given.migrations_dir.unwrap_or_else(|| beside(&given.engine.data_dir, "pb_migrations"))
     }
 
     /// The engine, for what this crate has no words for yet. Its API follows its own needs and changes with them.
@@ -341,6 +364,10 @@ pub(crate) async fn caught<T>(what: &str, work: impl Future<Output = Result<T>>)
             Err(error)
         }
     }
+}
+
+fn beside(dir: &std::path::Path, name: &str) -> std::path::PathBuf {
+    dir.parent().map_or_else(|| std::path::PathBuf::from("..").join(name), |up| up.join(name))
 }
 
 fn closed() -> Error {

@@ -49,6 +49,7 @@ pub(super) fn configure(app: &App, config: &Config, matches: &ArgMatches) -> Res
         engine.ca_file.clone_from(&config.ca_file);
         engine.outbound = config.outbound.clone();
         engine.id_token_leeway = config.id_token_leeway.unwrap_or(engine.id_token_leeway);
+        given.hooks_dir = Some(config.hooks_dir.clone());
         given.migrations_dir = Some(config.migrations_dir.clone());
     });
     Ok(())

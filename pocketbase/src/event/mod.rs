@@ -22,7 +22,7 @@ use crate::{
     mail::Message,
     record::Record,
     settings::Settings,
-    web::{IntoResponse, RequestInfo, Router, Serving},
+    web::{Incoming, IntoResponse, RequestInfo, Router, Serving},
 };
 
 /// One event on its way through a hook's chain. Cheap to clone.
@@ -234,6 +234,16 @@ impl<P: Requested> Event<P> {
     #[must_use]
     pub fn request_info(&self) -> RequestInfo {
         RequestInfo::of(self.inner.ctx())
+    }
+    /// The request and the headers of its answer as texts; `None` where no client asked.
+    #[must_use]
+    pub fn incoming(&self) -> Option<Incoming> {
+        self.exchange().map(|exchange| Incoming::of_hook(&self.app, &exchange))
+    }
+    /// True if there is an answer already.
+    #[must_use]
+    pub fn is_answered(&self) -> bool {
+        self.exchange().is_some_and(|exchange| exchange.is_answered())
     }
     fn exchange(&self) -> Option<Arc<Exchange>> {
         Exchange::of(self.inner.ext())

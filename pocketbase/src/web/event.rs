@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-use super::{RequestInfo, respond::IntoResponse, texts::Pairs};
+use super::{Incoming, RequestInfo, respond::IntoResponse, texts::Pairs};
 use crate::{
     app::{App, FileSystem, caught},
     error::{Error, Result},
@@ -363,6 +363,19 @@ impl RequestEvent {
 
     // answers
 
+    /// The request and the headers of its answer as texts.
+    #[must_use]
+    pub fn incoming(&self) -> Incoming {
+        let pattern = self.with(|req| req.pattern().to_owned()).unwrap_or_default();
+        Incoming::of_route(self, pattern)
+    }
+    pub(super) fn change_headers<T>(&self, change: impl FnOnce(&mut HeaderMap) -> T) -> T {
+        let mut state = self.cell.state.lock();
+        match state.req.as_mut() {
+            Some(req) => change(&mut req.response_headers),
+            None => change(&mut state.headers),
+        }
+    }
     /// Sets a header of the answer, whatever it will be. Text that cannot be a header is ignored.
     pub fn set_header(&self, name: &str, value: &str) {
         let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_str(value))

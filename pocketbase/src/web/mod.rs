@@ -5,6 +5,7 @@
 mod event;
 mod extract;
 mod handler;
+mod incoming;
 mod info;
 pub mod middleware;
 mod respond;
@@ -18,6 +19,7 @@ pub use self::{
         UploadedFiles,
     },
     handler::Handler,
+    incoming::Incoming,
     info::RequestInfo,
     middleware::Middleware,
     respond::{Html, IntoResponse, NoContent, Redirect, Stream, Xml},

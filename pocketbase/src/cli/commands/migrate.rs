@@ -37,7 +37,7 @@ pub(super) async fn run(app: &App, matches: &ArgMatches, config: &Config) -> Res
 }
 
 async fn up(app: &App, config: &Config) -> Result<(), Failure> {
-    if !config.ignore_hooks {
+    if !config.ignore_hooks && !app.shared.registered.lock().runs_scripts {
         super::serve::refuse_migrations(config, &app.migrations().applied(app).await?)?;
     }
     let applied = app.migrations().up(app).await?;

@@ -66,6 +66,7 @@ impl From<crate::Error> for Failure {
 /// Parses the arguments and runs a command.
 pub(crate) async fn main(app: &App, arguments: &[OsString]) -> Result<(), Failure> {
     let (_, exe) = flags::names(arguments);
+    prepare(app, arguments, &exe).await?;
     let mut root = root(app, &exe);
     let matches = match root.try_get_matches_from_mut(arguments) {
         Ok(matches) => matches,
@@ -91,6 +92,26 @@ pub(crate) async fn main(app: &App, arguments: &[OsString]) -> Result<(), Failur
             Ok(done?)
         }
     }
+}
+
+/// Lets plugins see the flags before the commands are known, as they may add some: what cannot be understood yet is left
+/// for the second reading.
+async fn prepare(app: &App, arguments: &[OsString], exe: &str) -> Result<(), Failure> {
+    if app.shared.registered.lock().prepare.is_empty() {
+        return Ok(());
+    }
+    let is_help = |arg: &&OsString| arg.to_str().is_some_and(|arg| matches!(arg, "-h" | "--help"));
+    let known: Vec<&OsString> = arguments.iter().filter(|arg| !is_help(arg)).collect();
+    let root = root(app, exe).ignore_errors(true).subcommand_required(false);
+    if let Ok(matches) = root.try_get_matches_from(known) {
+        let sub = matches.subcommand().map_or(&matches, |(_, sub)| sub);
+        let config = flags::read(arguments, sub, &app.shared.settings.get());
+        wire::configure(app, &config, sub)?;
+        if !config.ignore_hooks {
+            app.prepare().await?;
+        }
+    }
+    Ok(())
 }
 
 fn root(app: &App, exe: &str) -> Command {

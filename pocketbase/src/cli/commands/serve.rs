@@ -91,12 +91,13 @@ fn restart() {
 }
 
 async fn serve(app: &App, matches: &ArgMatches, config: &Config) -> Result<Ended, Failure> {
-    if !config.ignore_hooks {
+    let refuses = !config.ignore_hooks && !app.shared.registered.lock().runs_scripts;
+    if refuses {
         refuse_scripts(config)?;
     }
     let options = options(matches, config);
     app.bootstrap().await?;
-    if !config.ignore_hooks
+    if refuses
         && let Err(refused) = refuse_migrations(config, &app.migrations().applied(app).await?)
     {
         app.shutdown().await?;

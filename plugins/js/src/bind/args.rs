@@ -1,0 +1,132 @@
+//! [`Args`]: the arguments of a call, converted as the parameter wants them.
+//!
+//! Source: spec extending §2.3: missing, `undefined` and `null` are the zero value; texts are `String(v)`.
+
+use rquickjs::{Coerced, Ctx, FromJs as _, Function, Value, function::Params};
+
+use super::{Fail, Held, Res, Val, as_host, export};
+
+/// The arguments of a call.
+pub(crate) struct Args<'a, 'js>(pub(crate) &'a Params<'a, 'js>);
+
+pub(crate) fn is_nil(value: &Value<'_>) -> bool {
+    value.is_null() || value.is_undefined()
+}
+
+/// `String(v)`, `""` for nothing.
+pub(crate) fn text<'js>(cx: &Ctx<'js>, value: &Value<'js>) -> Res<String> {
+    if let Some(text) = value.as_string() {
+        return Ok(text.to_string()?);
+    }
+    if is_nil(value) {
+        return Ok(String::new());
+    }
+    Ok(Coerced::<String>::from_js(cx, value.clone())?.0)
+}
+
+/// `Number(v)`, 0 for nothing.
+pub(crate) fn number<'js>(cx: &Ctx<'js>, value: &Value<'js>) -> Res<f64> {
+    if let Some(number) = value.as_number() {
+        return Ok(number);
+    }
+    if is_nil(value) {
+        return Ok(0.0);
+    }
+    Ok(Coerced::<f64>::from_js(cx, value.clone())?.0)
+}
+
+/// Truthiness.
+pub(crate) fn truth<'js>(cx: &Ctx<'js>, value: &Value<'js>) -> Res<bool> {
+    Ok(Coerced::<bool>::from_js(cx, value.clone())?.0)
+}
+
+/// The items of an array or of anything that can be iterated.
+pub(crate) fn items<'js>(cx: &Ctx<'js>, value: &Value<'js>) -> Res<Vec<Value<'js>>> {
+    if is_nil(value) {
+        return Ok(Vec::new());
+    }
+    if let Some(array) = value.as_array() {
+        return Ok(array.iter::<Value<'js>>().collect::<rquickjs::Result<_>>()?);
+    }
+    if value.is_object() {
+        let from: Function<'js> = cx.globals().get::<_, rquickjs::Object<'js>>("Array")?.get("from")?;
+        let list: rquickjs::Array<'js> = from.call((value.clone(),))?;
+        return Ok(list.iter::<Value<'js>>().collect::<rquickjs::Result<_>>()?);
+    }
+    Err(Fail::Type("could not convert the value to a list".into()))
+}
+
+impl<'js> Args<'_, 'js> {
+    pub(crate) fn cx(&self) -> &Ctx<'js> {
+        self.0.ctx()
+    }
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+    /// The value at a place, `undefined` beyond the end.
+    pub(crate) fn at(&self, at: usize) -> Value<'js> {
+        self.0.arg(at).unwrap_or_else(|| Value::new_undefined(self.cx().clone()))
+    }
+    pub(crate) fn is_nil(&self, at: usize) -> bool {
+        self.0.arg(at).is_none_or(|value| is_nil(&value))
+    }
+    pub(crate) fn str(&self, at: usize) -> Res<String> {
+        text(self.cx(), &self.at(at))
+    }
+    /// A text, or what it is when it is left out or empty.
+    pub(crate) fn str_or(&self, at: usize, default: &str) -> Res<String> {
+        Ok(Some(self.str(at)?).filter(|text| !text.is_empty()).unwrap_or_else(|| default.to_owned()))
+    }
+    pub(crate) fn num(&self, at: usize) -> Res<f64> {
+        number(self.cx(), &self.at(at))
+    }
+    #[allow(clippy::cast_possible_truncation, reason = "what ToInt does")]
+    pub(crate) fn int(&self, at: usize) -> Res<i64> {
+        Ok(self.num(at)? as i64)
+    }
+    pub(crate) fn bool(&self, at: usize) -> Res<bool> {
+        truth(self.cx(), &self.at(at))
+    }
+    /// Exported: what parameters of any type get.
+    pub(crate) fn val(&self, at: usize) -> Res<Val> {
+        export(self.cx(), &self.at(at))
+    }
+    pub(crate) fn json(&self, at: usize) -> Res<serde_json::Value> {
+        Ok(self.val(at)?.into_json())
+    }
+    /// The arguments from there on.
+    pub(crate) fn rest(&self, from: usize) -> Vec<Value<'js>> {
+        (from..self.len()).map(|at| self.at(at)).collect()
+    }
+    pub(crate) fn texts(&self, from: usize) -> Res<Vec<String>> {
+        self.rest(from).iter().map(|value| text(self.cx(), value)).collect()
+    }
+    /// A list of texts in one argument.
+    pub(crate) fn list(&self, at: usize) -> Res<Vec<String>> {
+        items(self.cx(), &self.at(at))?.iter().map(|value| text(self.cx(), value)).collect()
+    }
+    /// A host value of a type.
+    pub(crate) fn host<T: 'static>(&self, at: usize) -> Res<Held<T>> {
+        self.opt_host(at)?.ok_or_else(|| {
+            let wanted = std::any::type_name::<T>().rsplit("::").next().unwrap_or_default();
+            Fail::Type(format!("could not convert function call parameter {at}: a {wanted} is expected"))
+        })
+    }
+    /// A host value of a type, or `None` for anything else.
+    #[allow(clippy::unnecessary_wraps, reason = "as its siblings")]
+    pub(crate) fn opt_host<T: 'static>(&self, at: usize) -> Res<Option<Held<T>>> {
+        Ok(as_host(&self.at(at)).and_then(Held::of))
+    }
+    /// A function.
+    pub(crate) fn function(&self, at: usize) -> Res<Function<'js>> {
+        self.at(at).into_function().ok_or_else(|| {
+            Fail::Type(format!("could not convert function call parameter {at}: a function is expected"))
+        })
+    }
+    /// Bytes: of a text, of numbers, of a typed array.
+    pub(crate) fn bytes(&self, at: usize) -> Res<Vec<u8>> {
+        self.val(at)?.into_bytes().ok_or_else(|| {
+            Fail::Type(format!("could not convert function call parameter {at}: bytes are expected"))
+        })
+    }
+}

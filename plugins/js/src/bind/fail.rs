@@ -1,0 +1,162 @@
+//! [`Fail`]: why a binding failed, and how errors cross the border in both directions (spec §1.7 to §1.9).
+
+use std::fmt;
+
+use pocketbase::{ApiError, Error};
+use rquickjs::{Ctx, Exception, Function, Object, Value, object::Property};
+
+use super::{as_host, errors, object, text};
+use crate::run::Local;
+
+/// The result of a binding.
+pub(crate) type Res<T> = std::result::Result<T, Fail>;
+
+/// Why a binding failed.
+pub(crate) enum Fail {
+    /// The script has thrown, or the engine.
+    Js(rquickjs::Error),
+    /// The host's error: a `GoError` for the script.
+    Host(Error),
+    /// A `TypeError`.
+    Type(String),
+    /// A `TypeError` that is a 500 when nobody catches it: what crashes a handler on the reference.
+    Fatal(String),
+}
+
+impl From<rquickjs::Error> for Fail {
+    fn from(error: rquickjs::Error) -> Self {
+        Self::Js(error)
+    }
+}
+impl From<Error> for Fail {
+    fn from(error: Error) -> Self {
+        Self::Host(error)
+    }
+}
+impl From<std::io::Error> for Fail {
+    fn from(error: std::io::Error) -> Self {
+        Self::Host(error.into())
+    }
+}
+impl Fail {
+    /// A host error with that text, which clients are not told.
+    pub(crate) fn other(text: impl Into<String>) -> Self {
+        Self::Host(Error::other(text.into()))
+    }
+}
+
+/// An exception that has left its context: its text and where it was thrown.
+#[derive(Debug, Clone)]
+pub(crate) struct Thrown {
+    /// `Error: message`.
+    pub(crate) message: String,
+    /// The frames, one a line.
+    pub(crate) stack: String,
+}
+
+impl Thrown {
+    /// `file:line:column` of the innermost frame in a script.
+    pub(crate) fn place(&self) -> Option<&str> {
+        let frame = self.stack.lines().map(str::trim).find(|line| line.contains(".js:") || line.contains(".ts:"))?;
+        let place = frame.rsplit_once('(').map_or_else(|| frame.trim_start_matches("at "), |(_, at)| at);
+        Some(place.trim_end_matches(')'))
+    }
+}
+
+impl fmt::Display for Thrown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        match self.place() {
+            Some(place) => write!(f, " at {place}"),
+            None => Ok(()),
+        }
+    }
+}
+impl std::error::Error for Thrown {}
+
+/// A host error as scripts read it.
+pub(crate) fn text_of(error: &Error) -> String {
+    match error {
+        Error::NotFound => "sql: no rows in result set".to_owned(),
+        Error::Api(api) => api.sentence().into_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// Throws what failed.
+pub(crate) fn throw(cx: &Ctx<'_>, fail: Fail) -> rquickjs::Error {
+    match fail {
+        Fail::Js(error) => error,
+        Fail::Type(text) => Exception::throw_type(cx, &text),
+        Fail::Fatal(text) => {
+            let error = Exception::throw_type(cx, &text);
+            let thrown = cx.catch();
+            if let Some(object) = thrown.as_object() {
+                let _ = object.prop("isFatal", Property::from(true));
+                return cx.throw(thrown);
+            }
+            error
+        }
+        Fail::Host(error) => match go_error(cx, error) {
+            Ok(thrown) => cx.throw(thrown),
+            Err(error) => error,
+        },
+    }
+}
+
+fn go_error<'js>(cx: &Ctx<'js>, error: Error) -> rquickjs::Result<Value<'js>> {
+    let message = text_of(&error);
+    let value = object(cx, errors::of_error(error))?;
+    let class = Local::of(cx).go_error.clone();
+    class.call((message, value))
+}
+
+/// The class of exceptions that bindings raise.
+pub(crate) struct GoError;
+
+impl GoError {
+    /// Defines the class and gives back what makes one.
+    pub(crate) fn define<'js>(cx: &Ctx<'js>) -> rquickjs::Result<Function<'js>> {
+        cx.eval(
+            "(() => { class GoError extends Error { constructor(message, value) { super(message); this.value = value } }
+            Object.defineProperty(GoError.prototype, 'name', { value: 'GoError', writable: true, configurable: true });
+            Object.defineProperty(globalThis, 'GoError', { value: GoError, writable: true, configurable: true });
+            return (message, value) => new GoError(message, value) })()",
+        )
+    }
+}
+
+/// What a thrown value is for the host.
+pub(crate) fn error_of<'js>(cx: &Ctx<'js>, thrown: &Value<'js>) -> Error {
+    if let Some(error) = as_host(thrown).and_then(|host| errors::to_error(&host)) {
+        return error;
+    }
+    let Some(object) = thrown.as_object() else {
+        return Error::other(Thrown { message: shown(cx, thrown), stack: String::new() });
+    };
+    if object.get::<_, bool>("isFatal").unwrap_or(false) {
+        let text = shown(cx, thrown);
+        return ApiError::internal(text).into();
+    }
+    let is_go = || {
+        let class: Object<'js> = cx.globals().get("GoError").ok()?;
+        object.is_instance_of(class).then_some(())?;
+        as_host(&object.get::<_, Value<'js>>("value").ok()?)
+    };
+    if let Some(error) = is_go().and_then(|host| errors::to_error(&host)) {
+        return error;
+    }
+    let stack = object.get::<_, Option<String>>("stack").ok().flatten().unwrap_or_default();
+    Error::other(Thrown { message: shown(cx, thrown), stack })
+}
+
+/// `String(v)` that cannot fail.
+fn shown<'js>(cx: &Ctx<'js>, value: &Value<'js>) -> String {
+    if value.is_null() {
+        return "null".to_owned();
+    }
+    text(cx, value).unwrap_or_else(|_| {
+        cx.catch();
+        "an exception".to_owned()
+    })
+}

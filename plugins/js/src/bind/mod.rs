@@ -1,0 +1,21 @@
+//! The binding mechanism: tables of members → JavaScript objects.
+//!
+//! A host type (or namespace) is one [`Type`]: names as JavaScript sees them, signatures and sentences for editors, and what
+//! each member does. The order in the table is the order of `Object.keys`. See [`table!`]. Must not know any type.
+
+mod args;
+pub(crate) mod errors;
+mod fail;
+mod json;
+mod object;
+mod table;
+mod value;
+
+pub(crate) use self::{
+    args::{Args, is_nil, items, number, text, truth},
+    fail::{Fail, GoError, Res, Thrown, error_of, text_of, throw},
+    json::{base64, encode, rfc3339},
+    object::{Held, Host, Method, as_host, define, host_of, live_map, no_result, object, shared, table_me, table_out, undefined},
+    table::{Global, Make, Member, Native, Shared, Type, What, globals, native, table},
+    value::{MapRef, Own, ToJs, Val, export, new_map},
+};

@@ -1,0 +1,379 @@
+//! [`Host`]: the one class of all host objects, whose members are those of its value's [`Type`]; [`Method`]: its functions.
+
+use std::{marker::PhantomData, ops::Deref};
+
+use rquickjs::{
+    Atom, Class, Ctx, IntoJs as _, Object, Result, Value,
+    class::{ClassKind, JsCell, JsClass, PropertyDescriptor, PropertyName, Readable, Trace, Tracer},
+    function::{Constructor, Params},
+};
+
+use super::{
+    Args, Fail, Global, Make, MapRef, Member, Native, Res, Shared, ToJs, Type, What, throw,
+    value::{Own, Val, export},
+};
+use crate::run::Local;
+
+/// What a host object stands for.
+#[derive(Clone)]
+pub(crate) enum Host {
+    Typed(Shared),
+    /// A map: its keys are its properties.
+    Map(MapRef),
+}
+
+/// A function of the host: bound to its value, so that it can be taken off its object.
+#[derive(Clone)]
+pub(crate) enum Method {
+    Bound(Shared, &'static Member),
+    Global(&'static Global),
+}
+
+impl<'js> Trace<'js> for Host {
+    fn trace<'a>(&self, _: Tracer<'a, 'js>) {}
+}
+impl<'js> Trace<'js> for Method {
+    fn trace<'a>(&self, _: Tracer<'a, 'js>) {}
+}
+
+/// A host value, known to be of a type.
+pub(crate) struct Held<T>(Shared, PhantomData<T>);
+
+impl<T: 'static> Held<T> {
+    pub(crate) fn of(host: Shared) -> Option<Self> {
+        host.get::<T>().is_some().then(|| Self(host, PhantomData))
+    }
+}
+impl<T: 'static> Deref for Held<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        // looked at when it was made
+        self.0.get::<T>().expect("a held value keeps its type")
+    }
+}
+
+pub(crate) fn shared<T: IntoShared>(value: T) -> Shared {
+    value.into_shared()
+}
+/// What constructors give.
+pub(crate) trait IntoShared {
+    fn into_shared(self) -> Shared;
+}
+impl<T: Native> IntoShared for T {
+    fn into_shared(self) -> Shared {
+        std::sync::Arc::new(self)
+    }
+}
+impl IntoShared for Shared {
+    fn into_shared(self) -> Shared {
+        self
+    }
+}
+
+pub(crate) fn table_me<'a, T: 'static>(cx: &Ctx<'_>, me: &'a Shared) -> Result<&'a T> {
+    me.get::<T>().ok_or_else(|| rquickjs::Exception::throw_type(cx, "the receiver is of another type"))
+}
+/// What a member gives: a value of the host or of the context.
+pub(crate) trait Out<'js> {
+    fn out(self, cx: &Ctx<'js>) -> Result<Value<'js>>;
+}
+impl<'js, T: ToJs> Out<'js> for T {
+    fn out(self, cx: &Ctx<'js>) -> Result<Value<'js>> {
+        self.to_js(cx)
+    }
+}
+impl<'js> Out<'js> for Own<'js> {
+    fn out(self, _: &Ctx<'js>) -> Result<Value<'js>> {
+        Ok(self.0)
+    }
+}
+pub(crate) fn table_out<'js, T: Out<'js>>(cx: &Ctx<'js>, out: Res<T>) -> Result<Value<'js>> {
+    out.map_err(|fail| throw(cx, fail))?.out(cx)
+}
+
+/// A host value as an object.
+pub(crate) fn object<'js>(cx: &Ctx<'js>, host: Shared) -> Result<Value<'js>> {
+    let proto = Local::of(cx).host_proto.clone();
+    object_with(host, proto)
+}
+/// The same with a prototype: what `new X()` makes is an `X`.
+pub(crate) fn object_with<'js>(host: Shared, proto: Object<'js>) -> Result<Value<'js>> {
+    Ok(Class::instance_proto(Host::Typed(host), proto)?.into_value())
+}
+/// A map whose keys are properties.
+pub(crate) fn live_map<'js>(cx: &Ctx<'js>, map: MapRef) -> Result<Value<'js>> {
+    let proto = Local::of(cx).host_proto.clone();
+    Ok(Class::instance_proto(Host::Map(map), proto)?.into_value())
+}
+
+pub(crate) fn host_of_object(object: &Object<'_>) -> Option<Host> {
+    Class::<Host>::from_object(object).map(|class| class.borrow().clone())
+}
+pub(crate) fn host_of(value: &Value<'_>) -> Option<Host> {
+    value.as_object().and_then(host_of_object)
+}
+/// The host value behind an object.
+pub(crate) fn as_host(value: &Value<'_>) -> Option<Shared> {
+    match host_of(value)? {
+        Host::Typed(host) => Some(host),
+        Host::Map(_) => None,
+    }
+}
+
+/// Looks a member up in a value's own table, then in those it is made of.
+fn member(host: &Shared, name: &str) -> Option<(Shared, &'static Member)> {
+    if let Some(member) = host.kind().member(name) {
+        return Some((host.clone(), member));
+    }
+    match (name, host.kind().text, host.kind().json) {
+        ("toString", Some(_), _) => return Some((host.clone(), &TEXT)),
+        ("toJSON", _, Some(_)) => return Some((host.clone(), &JSON)),
+        _ => {}
+    }
+    member(&(host.kind().base?)(host)?, name)
+}
+
+static TEXT: Member = Member {
+    name: "toString",
+    sign: "(): string",
+    doc: "The value as a text.",
+    what: What::Call(|cx, me, _| me.kind().text.map(|text| text(me)).unwrap_or_default().to_js(cx)),
+};
+static JSON: Member = Member {
+    name: "toJSON",
+    sign: "(): any",
+    doc: "The value as JSON has it.",
+    what: What::Call(|cx, me, _| {
+        let json = me.kind().json.map_or(Val::Null, |json| json(me)).into_json();
+        cx.json_parse(serde_json::to_string(&json).unwrap_or_default())
+    }),
+};
+
+fn read<'js>(cx: &Ctx<'js>, host: &Shared, member: &'static Member) -> Result<Value<'js>> {
+    match &member.what {
+        What::Field(get, _) => get(cx, host),
+        What::Call(_) => {
+            let method = Method::Bound(host.clone(), member);
+            let proto = Local::of(cx).function_proto.clone();
+            Ok(Class::instance_proto(method, proto)?.into_value())
+        }
+    }
+}
+
+impl<'js> JsClass<'js> for Host {
+    const NAME: &'static str = "Host";
+    const KIND: ClassKind = ClassKind::Exotic;
+    type Mutable = Readable;
+
+    fn constructor(_: &Ctx<'js>) -> Result<Option<Constructor<'js>>> {
+        Ok(None)
+    }
+
+    fn exotic_get_property(
+        this: &JsCell<'js, Self>,
+        cx: &Ctx<'js>,
+        atom: Atom<'js>,
+        _: Value<'js>,
+    ) -> Result<Value<'js>> {
+        let name = atom.to_string()?;
+        let host = this.borrow().clone();
+        match &host {
+            Self::Typed(host) => {
+                if let Some((host, member)) = member(host, &name) {
+                    return read(cx, &host, member);
+                }
+            }
+            Self::Map(map) => {
+                let found = map.lock().get(&name).cloned();
+                if let Some(value) = found {
+                    return value.to_js(cx);
+                }
+            }
+        }
+        Local::of(cx).object_proto.clone().get(atom)
+    }
+
+    fn exotic_set_property(
+        this: &JsCell<'js, Self>,
+        cx: &Ctx<'js>,
+        atom: Atom<'js>,
+        _: Value<'js>,
+        value: Value<'js>,
+    ) -> Result<bool> {
+        let name = atom.to_string()?;
+        let host = this.borrow().clone();
+        match &host {
+            Self::Typed(host) => match member(host, &name) {
+                Some((host, Member { what: What::Field(_, Some(set)), .. })) => {
+                    set(cx, &host, value)?;
+                    Ok(true)
+                }
+                _ => {
+                    let text = format!("Cannot assign to property {name} of a host object");
+                    Err(rquickjs::Exception::throw_type(cx, &text))
+                }
+            },
+            Self::Map(map) => {
+                let value = export(cx, &value).map_err(|fail| throw(cx, fail))?;
+                map.lock().insert(name, value);
+                Ok(true)
+            }
+        }
+    }
+
+    fn exotic_delete_property(
+        this: &JsCell<'js, Self>,
+        _: &Ctx<'js>,
+        atom: Atom<'js>,
+    ) -> Result<bool> {
+        let name = atom.to_string()?;
+        Ok(match &*this.borrow() {
+            Self::Typed(_) => false,
+            Self::Map(map) => {
+                map.lock().remove(&name);
+                true
+            }
+        })
+    }
+
+    fn exotic_has_property(
+        this: &JsCell<'js, Self>,
+        cx: &Ctx<'js>,
+        atom: Atom<'js>,
+    ) -> Result<bool> {
+        let name = atom.to_string()?;
+        let known = match &*this.borrow() {
+            Self::Typed(host) => member(host, &name).is_some(),
+            Self::Map(map) => map.lock().contains_key(&name),
+        };
+        Ok(known || Local::of(cx).object_proto.contains_key(atom)?)
+    }
+
+    fn exotic_get_own_property(
+        this: &JsCell<'js, Self>,
+        cx: &Ctx<'js>,
+        atom: Atom<'js>,
+    ) -> Result<Option<PropertyDescriptor<'js>>> {
+        let name = atom.to_string()?;
+        let host = this.borrow().clone();
+        let (value, is_fixed) = match &host {
+            Self::Typed(host) => match member(host, &name) {
+                Some((_, member)) if std::ptr::eq(member, &raw const TEXT) || std::ptr::eq(member, &raw const JSON) => {
+                    return Ok(None);
+                }
+                Some((host, member)) => (read(cx, &host, member)?, true),
+                None => return Ok(None),
+            },
+            Self::Map(map) => {
+                let found = map.lock().get(&name).cloned();
+                let Some(value) = found else { return Ok(None) };
+                (value.to_js(cx)?, false)
+            }
+        };
+        Ok(Some(PropertyDescriptor::new_value(value, !is_fixed, true, true)))
+    }
+
+    fn exotic_get_own_property_names(
+        this: &JsCell<'js, Self>,
+        cx: &Ctx<'js>,
+    ) -> Result<Vec<PropertyName<'js>>> {
+        let mut names = Vec::new();
+        match &*this.borrow() {
+            Self::Map(map) => names.extend(map.lock().keys().cloned()),
+            Self::Typed(host) => all_names(host, &mut names),
+        }
+        names
+            .into_iter()
+            .map(|name| Ok(PropertyName { atom: Atom::from_str(cx.clone(), &name)?, is_enumerable: true }))
+            .collect()
+    }
+}
+
+/// Fields first, then methods, as the reference lists them.
+fn all_names(host: &Shared, names: &mut Vec<String>) {
+    let kind: &'static Type = host.kind();
+    let is_field = |member: &&Member| matches!(member.what, What::Field(..));
+    let fields = kind.members.iter().filter(is_field);
+    let methods = kind.members.iter().filter(|member| !is_field(member));
+    for member in fields.chain(methods) {
+        if !names.iter().any(|known| known == member.name) {
+            names.push(member.name.to_owned());
+        }
+    }
+    if let Some(base) = kind.base.and_then(|base| base(host)) {
+        all_names(&base, names);
+    }
+}
+
+impl<'js> JsClass<'js> for Method {
+    const NAME: &'static str = "Method";
+    const KIND: ClassKind = ClassKind::Callable;
+    type Mutable = Readable;
+
+    fn prototype(cx: &Ctx<'js>) -> Result<Option<Object<'js>>> {
+        Ok(Some(rquickjs::Function::prototype(cx.clone())))
+    }
+    fn constructor(_: &Ctx<'js>) -> Result<Option<Constructor<'js>>> {
+        Ok(None)
+    }
+    fn call<'a>(this: &JsCell<'js, Self>, params: Params<'a, 'js>) -> Result<Value<'js>> {
+        let method = this.borrow().clone();
+        let cx = params.ctx().clone();
+        match method {
+            Self::Bound(host, member) => match &member.what {
+                What::Call(call) => call(&cx, &host, &Args(&params)),
+                What::Field(get, _) => get(&cx, &host),
+            },
+            Self::Global(global) => match global.make {
+                Make::Function(call) => call(&cx, &Args(&params)),
+                Make::Constructor(make) => {
+                    let host = make(&cx, &Args(&params))?;
+                    // as a constructor, `this` is what `new` was applied to
+                    let class = if params.is_constructor() { params.this() } else { params.function() };
+                    let proto = class.as_object().map(|class| class.get::<_, Object<'js>>("prototype"));
+                    object_with(host, proto.unwrap_or_else(|| Ok(Local::of(&cx).host_proto.clone()))?)
+                }
+            },
+        }
+    }
+}
+
+/// Puts functions and constructors on an object, mostly the global one.
+pub(crate) fn define(cx: &Ctx<'_>, on: &Object<'_>, globals: &'static [Global]) -> Result<()> {
+    for global in globals {
+        define_one(cx, on, global)?;
+    }
+    Ok(())
+}
+
+fn define_one(cx: &Ctx<'_>, on: &Object<'_>, global: &'static Global) -> Result<()> {
+    // the two contexts are one: invariant lifetimes cannot say so
+    let function = Class::instance(on.ctx().clone(), Method::Global(global))?.into_inner();
+    if let Make::Constructor(_) = global.make {
+        let proto = Object::new(on.ctx().clone())?;
+        proto.set("constructor", function.clone())?;
+        function.set("prototype", proto)?;
+        if let Some(function) = function.as_function() {
+            function.set_constructor(true);
+        }
+    }
+    function.prop("name", global.name)?;
+    let _ = cx;
+    on.prop(global.name, rquickjs::object::Property::from(function).writable().configurable())
+}
+
+/// What a callback gives its caller, as the host's method wants it.
+pub(crate) fn no_result<'js>(cx: &Ctx<'js>, given: &Value<'js>) -> Res<()> {
+    if given.is_undefined() || given.is_null() {
+        return Ok(());
+    }
+    if let Some(error) = as_host(given).and_then(|host| super::errors::to_error(&host)) {
+        return Err(Fail::Host(error));
+    }
+    let shown = super::text(cx, given).unwrap_or_default();
+    Err(Fail::Host(pocketbase::Error::other(format!("could not convert {shown} to error"))))
+}
+
+pub(crate) fn undefined<'js>(cx: &Ctx<'js>) -> Result<Value<'js>> {
+    rquickjs::Undefined.into_js(cx)
+}

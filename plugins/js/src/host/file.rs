@@ -1,0 +1,43 @@
+//! Files that are to be stored (spec extending §9.5).
+
+use std::sync::Arc;
+
+use pocketbase::File;
+
+use super::{hosted, request::Reader};
+use crate::{
+    bind::{Shared, Val, native, new_map, table},
+    run::wait,
+};
+
+native!(File = FILE);
+hosted!(File);
+
+/// What opens a file's content.
+pub(crate) struct Opener(File);
+native!(Opener = OPENER);
+
+table! {
+    pub(crate) static FILE: File = "filesystem.File", "A file that is to be stored." {
+        prop "name": "string", "The name it is stored under." => |cx, f| f.name().to_owned();
+        prop "originalName": "string", "The name it came with." => |cx, f| f.original_name().to_owned();
+        prop "size": "number", "Its size in bytes." => |cx, f| f.size();
+        prop "reader": "filesystem.FileReader", "Its content." => |cx, f| Arc::new(Opener(f.clone())) as Shared;
+        fn "asMap" "(): { [key: string]: any }" "Its facts." => |cx, f, a| map(f);
+    }
+    json |f| map(f);
+}
+
+table! {
+    pub(crate) static OPENER: Opener = "filesystem.FileReader", "Opens a file." {
+        fn "open" "(): io.ReadCloser" "The content." => |cx, o, a| Arc::new(Reader(wait(o.0.bytes())?.to_vec())) as Shared;
+    }
+}
+
+fn map(file: &File) -> Val {
+    Val::Map(new_map([
+        ("name".to_owned(), file.name().into()),
+        ("originalName".to_owned(), file.original_name().into()),
+        ("size".to_owned(), Val::Int(i64::try_from(file.size()).unwrap_or(i64::MAX))),
+    ]))
+}

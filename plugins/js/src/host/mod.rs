@@ -1,0 +1,56 @@
+//! Host types, one file each. To add one: a file with its table, one line here, and `native!` for the Rust type.
+
+mod app;
+mod collection;
+mod events;
+mod file;
+mod record;
+mod request;
+mod store;
+mod time;
+
+use std::sync::Arc;
+
+use pocketbase::App;
+use rquickjs::{Ctx, Result, Value};
+
+pub(crate) use self::{
+    collection::{collection_arg, new_collection},
+    events::{HOOKS, bind_hook},
+    record::{new_record, set_value},
+    request::{Request, respond},
+    time::{date_time, moment, new_date_time},
+};
+use crate::{
+    bind::{Res, ToJs, object},
+    run::Local,
+};
+
+/// Gives values of the library to scripts as host objects.
+macro_rules! hosted {
+    ($($ty:ty),* $(,)?) => {$(
+        impl crate::bind::ToJs for $ty {
+            fn to_js<'js>(self, cx: &rquickjs::Ctx<'js>) -> rquickjs::Result<rquickjs::Value<'js>> {
+                crate::bind::object(cx, std::sync::Arc::new(self))
+            }
+        }
+    )*};
+}
+pub(crate) use hosted;
+
+/// Makes `$app` the app that a handler acts in.
+pub(crate) fn set_app(cx: &Ctx<'_>, app: &App) -> Res<()> {
+    let value = object(cx, Arc::new(app.clone()))?;
+    *Local::of(cx).app.borrow_mut() = app.clone();
+    cx.globals().set("$app", value)?;
+    Ok(())
+}
+
+/// `e.app`: the very object that `$app` is.
+pub(crate) struct CurrentApp;
+
+impl ToJs for CurrentApp {
+    fn to_js<'js>(self, cx: &Ctx<'js>) -> Result<Value<'js>> {
+        cx.globals().get("$app")
+    }
+}

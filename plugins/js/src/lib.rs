@@ -1,0 +1,97 @@
+//! JavaScript: hook files (`pb_hooks/*.pb.js`) that run beside the server, over the library and nothing below it.
+//!
+//! | room | what |
+//! |---|---|
+//! | `bind` | tables of members → JavaScript objects; values and errors across the border |
+//! | `run` | threads, contexts, handlers; waiting for the library from within a script |
+//! | `host` | host types: records, collections, requests, events … one file each |
+//! | `space` | namespaces and globals, one file each |
+//! | `load` | hook files and what they register |
+//!
+//! Must not know SQL, HTTP or what lies below `pocketbase`.
+
+#![recursion_limit = "512"]
+
+mod bind;
+mod host;
+mod life;
+mod load;
+mod run;
+mod space;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use parking_lot::Mutex;
+use pocketbase::{
+    App, Plugin, Result, Setup,
+};
+
+use self::run::{Executors, Pool, Program};
+
+/// The JavaScript runtime as a plugin.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct JsPlugin;
+
+impl JsPlugin {
+    /// The runtime, with what the command line says.
+    #[must_use]
+    pub fn new() -> Self {
+        Self
+    }
+}
+
+impl Plugin for JsPlugin {
+    fn name(&self) -> &'static str {
+        "js"
+    }
+    fn register(&self, setup: &mut Setup) -> Result<()> {
+        setup.runs_scripts();
+        setup.on_configured(|app| {
+            let app = app.clone();
+            Box::pin(async move { load::all(&app).await })
+        });
+        Ok(())
+    }
+}
+
+/// The runtime of one app.
+pub(crate) struct Js {
+    pub(crate) app: App,
+    pub(crate) pool: Arc<Pool>,
+    pub(crate) executors: Executors,
+    /// `__hooks`.
+    pub(crate) hooks_dir: String,
+    /// Whether files that fail to load are skipped.
+    pub(crate) watches: bool,
+    programs: AtomicUsize,
+    /// The texts of hook files, to find handlers in.
+    pub(crate) texts: Mutex<Vec<(String, String)>>,
+}
+
+impl Js {
+    fn new(app: &App) -> Arc<Self> {
+        let pool: i64 = app.flag("hooksPool").unwrap_or(15);
+        let kept = usize::try_from(pool).unwrap_or_default();
+        let dir = app.hooks_dir();
+        let dir = std::path::absolute(&dir).unwrap_or(dir);
+        Arc::new(Self {
+            app: app.clone(),
+            pool: Pool::new(kept),
+            executors: Executors { keeps: kept > 0 },
+            hooks_dir: dir.display().to_string(),
+            watches: app.flag("hooksWatch").unwrap_or(true),
+            programs: AtomicUsize::new(0),
+            texts: Mutex::default(),
+        })
+    }
+    /// A handler of its own number.
+    pub(crate) fn program(&self, source: String, place: (String, usize, usize), label: String) -> Arc<Program> {
+        let (file, line, column) = place;
+        let id = self.programs.fetch_add(1, Ordering::Relaxed);
+        Arc::new(Program { id, source, file, line, column, label })
+    }
+}

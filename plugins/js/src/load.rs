@@ -1,0 +1,213 @@
+//! Hook files: found, run once in the loader's context, and what they register (spec extending §1.2, §3.1).
+
+use std::{path::Path, sync::Arc};
+
+use pocketbase::{App, Error, Middleware, Result};
+use rquickjs::{Ctx, Function, Value, context::EvalOptions, object::Property};
+
+use crate::{
+    Js,
+    bind::{Args, Fail, Res, globals, text},
+    host::{HOOKS, Request, bind_hook, respond},
+    run::{Executor, Local, Program, Role, call, source_of, thrown_error},
+};
+
+/// Loads the hook files of an app; without any, nothing is made.
+pub(crate) async fn all(app: &App) -> Result<()> {
+    let dir = app.hooks_dir();
+    let files = files(&dir);
+    if files.is_empty() {
+        return Ok(());
+    }
+    let js = Js::new(app);
+    let pool = js.pool.clone();
+    pool.run(move || load(&js, &dir, &files)).await
+}
+
+/// The hook files, sorted by name.
+fn files(dir: &Path) -> Vec<String> {
+    let is_hook = |name: &String| name.ends_with(".pb.js") || name.ends_with(".pb.ts");
+    let mut names: Vec<String> = std::fs::read_dir(dir)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|entry| entry.path().is_file())
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(is_hook)
+        .collect();
+    names.sort();
+    names
+}
+
+fn load(js: &Arc<Js>, dir: &Path, files: &[String]) -> Result<()> {
+    let loader = Executor::new(js, Role::Loader)?;
+    for name in files {
+        let path = dir.join(name);
+        let done = std::fs::read(&path).map_err(Error::from).and_then(|bytes| {
+            let text = source_text(&bytes);
+            js.texts.lock().push((path.display().to_string(), text.clone()));
+            loader.with(|cx| evaluated(cx, &text, &path.display().to_string()))
+        });
+        if let Err(error) = done {
+            failed(js, name, &error)?;
+        }
+    }
+    Ok(())
+}
+
+/// The text of a file: no byte order mark, no `#!` line.
+fn source_text(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    // still a line, so that the others keep their numbers
+    if text.starts_with("#!") { format!("//{text}") } else { text.to_owned() }
+}
+
+fn evaluated(cx: &Ctx<'_>, text: &str, file: &str) -> Result<()> {
+    let mut options = EvalOptions::default();
+    options.strict = false;
+    options.filename = Some(file.to_owned());
+    let done: rquickjs::Result<Value<'_>> = cx.eval_with_options(text, options);
+    done.map(drop).map_err(|error| thrown_error(cx, Fail::Js(error)))
+}
+
+#[allow(clippy::print_stdout, reason = "for whoever started the server")]
+fn failed(js: &Js, file: &str, error: &Error) -> Result<()> {
+    if js.watches {
+        println!("\u{1b}[31mfailed to execute {file}:\n - {error}\u{1b}[0m");
+        return Ok(());
+    }
+    Err(Error::Message(format!("failed to execute {file}:\n - {error}")))
+}
+
+globals! {
+    pub(crate) static FUNCTIONS {
+        fn "routerAdd" "(method: string, path: string, handler: (e: core.RequestEvent) => any, ...middlewares: any[]): void" "Adds a route." => |cx, a| router_add(cx, a)?;
+        fn "routerUse" "(...middlewares: any[]): void" "Adds middlewares to every route." => |cx, a| router_use(cx, a)?;
+    }
+}
+
+/// Defines a function for every hook.
+pub(crate) fn define_hooks<'js>(cx: &Ctx<'js>) -> rquickjs::Result<()> {
+    let globals = cx.globals();
+    for (name, tagged) in HOOKS {
+        let function = Function::new(cx.clone(), move |cx: Ctx<'js>, args: rquickjs::function::Rest<Value<'js>>| {
+            on_hook(&cx, name, *tagged, &args.0).map_err(|fail| crate::bind::throw(&cx, fail))
+        })?;
+        globals.prop(*name, Property::from(function).writable().configurable())?;
+    }
+    Ok(())
+}
+
+fn on_hook<'js>(cx: &Ctx<'js>, name: &'static str, tagged: bool, args: &[Value<'js>]) -> Res<()> {
+    let js = Local::of(cx).js.clone();
+    let handler = args.first().cloned().unwrap_or_else(|| Value::new_undefined(cx.clone()));
+    let tags: Res<Vec<String>> = args.iter().skip(1).map(|tag| text(cx, tag)).collect();
+    let tags = tags?;
+    if !tagged && !tags.is_empty() {
+        return Err(Fail::Type("reflect: Call with too many input arguments".into()));
+    }
+    let program = program(cx, &js, &handler, name.to_owned())?
+        .ok_or_else(|| Fail::Type(format!("[{name}] failed to wrap handler: a function is expected")))?;
+    bind_hook(&js, name, tags, program);
+    Ok(())
+}
+
+/// A handler with its place in its file.
+fn program<'js>(cx: &Ctx<'js>, js: &Arc<Js>, handler: &Value<'js>, label: String) -> Res<Option<Arc<Program>>> {
+    let Some(source) = source_of(cx, handler)? else { return Ok(None) };
+    let place = place(js, handler, &source);
+    let program = js.program(source, place, label);
+    // what cannot be compiled is told where it is registered
+    program.compile(cx)?;
+    Ok(Some(program))
+}
+
+/// Where a function stands: the text is looked for in its file, nearest to the line that the engine names.
+fn place(js: &Js, handler: &Value<'_>, source: &str) -> (String, usize, usize) {
+    let function = handler.as_function();
+    let file: Option<String> = function.and_then(|function| function.get("fileName").ok());
+    let line: Option<usize> = function.and_then(|function| function.get("lineNumber").ok());
+    let (Some(file), Some(line)) = (file, line) else { return ("handler".into(), 1, 1) };
+    let texts = js.texts.lock();
+    let Some((_, text)) = texts.iter().find(|(known, _)| *known == file) else { return (file, line, 1) };
+    let places = text.match_indices(source).map(|(at, _)| {
+        let before = &text[..at];
+        let begin = before.rfind('\n').map_or(0, |at| at + 1);
+        (before.matches('\n').count() + 1, before[begin..].chars().count() + 1)
+    });
+    match places.min_by_key(|(found, _)| found.abs_diff(line)) {
+        Some((line, column)) => (file, line, column),
+        None => (file, line, 1),
+    }
+}
+
+fn router_add<'js>(cx: &Ctx<'js>, args: &Args<'_, 'js>) -> Res<()> {
+    let js = Local::of(cx).js.clone();
+    let (method, path) = (args.str(0)?.to_uppercase(), args.str(1)?);
+    if args.is_nil(2) {
+        return Err(Fail::Type("[routerAdd] failed to wrap handler: handler must be non-nil".into()));
+    }
+    let label = format!("{method} {path}").trim().to_owned();
+    let program = program(cx, &js, &args.at(2), label)?.ok_or_else(|| {
+        Fail::Type("[routerAdd] failed to wrap handler: unsupported goja handler type".into())
+    })?;
+    let middlewares = middlewares(cx, &js, args, 3, "routerAdd")?;
+    let runtime = js.clone();
+    let mut route = js.app.router().route(&method, &path, move |e: pocketbase::RequestEvent| {
+        let (js, program) = (runtime.clone(), program.clone());
+        async move { answered(js, program, e, false).await }
+    });
+    for middleware in middlewares {
+        route = route.bind(middleware);
+    }
+    Ok(())
+}
+
+fn router_use<'js>(cx: &Ctx<'js>, args: &Args<'_, 'js>) -> Res<()> {
+    let js = Local::of(cx).js.clone();
+    for middleware in middlewares(cx, &js, args, 0, "routerUse")? {
+        js.app.router().bind(middleware);
+    }
+    Ok(())
+}
+
+fn middlewares<'js>(cx: &Ctx<'js>, js: &Arc<Js>, args: &Args<'_, 'js>, from: usize, by: &str) -> Res<Vec<Middleware>> {
+    let fail = |text: &str| Fail::Type(format!("[{by}] failed to wrap middlewares: {text}"));
+    let mut made = Vec::new();
+    for given in args.rest(from) {
+        if given.is_null() || given.is_undefined() {
+            return Err(fail("middleware must be non-nil"));
+        }
+        let label = format!("a middleware of {by}");
+        let program = program(cx, js, &given, label)?.ok_or_else(|| fail("unsupported goja middleware type"))?;
+        made.push(middleware(js, program, 0, ""));
+    }
+    Ok(made)
+}
+
+fn middleware(js: &Arc<Js>, program: Arc<Program>, priority: i32, id: &str) -> Middleware {
+    let js = js.clone();
+    let made = Middleware::new(move |e| {
+        let (js, program) = (js.clone(), program.clone());
+        async move { answered(js, program, e, true).await }
+    });
+    made.priority(priority).id(id)
+}
+
+/// Runs a handler of a route or a middleware and gives its answer.
+async fn answered(
+    js: Arc<Js>,
+    program: Arc<Program>,
+    event: pocketbase::RequestEvent,
+    has_next: bool,
+) -> Result<pocketbase::Response> {
+    let pool = js.pool.clone();
+    let work = move || {
+        let app = event.app().clone();
+        let request = Request::of_route(event, has_next);
+        let done = call(&js, &program, &app, Some(Arc::new(request.clone())));
+        respond(&request, done)
+    };
+    pool.run(work).await
+}

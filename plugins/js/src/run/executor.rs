@@ -1,0 +1,166 @@
+//! [`Executors`]: JavaScript contexts, one a running handler; [`Local`]: what belongs to one context.
+//!
+//! Executors belong to their thread and are kept there: a handler that is called while another one of its thread is busy gets
+//! a further executor. Nothing of one context reaches another but exported values and host values.
+
+use std::{
+    cell::RefCell,
+    collections::HashMap,
+    sync::Arc,
+};
+
+use pocketbase::{ApiError, App, Error, Result};
+use rquickjs::{Context, Ctx, Function, Object, Runtime, runtime::UserDataGuard};
+
+use super::{Program, threads::stack_left};
+use crate::{Js, bind::GoError};
+
+/// What a context is for (spec §1.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Loads the hook files.
+    Loader,
+    /// Runs handlers.
+    Executor,
+    /// Loads a migration and runs it.
+    Migration,
+}
+
+/// Values of one context.
+pub(crate) struct Local<'js> {
+    pub(crate) js: Arc<Js>,
+    pub(crate) role: Role,
+    pub(crate) object_proto: Object<'js>,
+    pub(crate) function_proto: Object<'js>,
+    pub(crate) host_proto: Object<'js>,
+    pub(crate) bytes_proto: Object<'js>,
+    pub(crate) raw_proto: Object<'js>,
+    pub(crate) go_error: Function<'js>,
+    /// Handlers that were compiled here.
+    pub(crate) functions: RefCell<HashMap<usize, Function<'js>>>,
+    /// The modules that were loaded here, by path.
+    pub(crate) modules: RefCell<HashMap<String, Object<'js>>>,
+    /// What `$app` is.
+    pub(crate) app: RefCell<App>,
+}
+
+impl<'js> Local<'js> {
+    /// Those of a context.
+    pub(crate) fn of<'a>(cx: &'a Ctx<'js>) -> UserDataGuard<'a, Self> {
+        // every context gets its own when it is made
+        cx.userdata().expect("a context has its values")
+    }
+    fn new(cx: &Ctx<'js>, js: Arc<Js>, role: Role) -> rquickjs::Result<Self> {
+        let object_proto: Object<'js> = cx.eval("Object.prototype")?;
+        let array_proto: Object<'js> = cx.eval("Array.prototype")?;
+        let host_proto = Object::new(cx.clone())?;
+        let bytes_proto = Object::new_proto(cx.clone(), Some(&array_proto))?;
+        let raw_proto = Object::new_proto(cx.clone(), Some(&array_proto))?;
+        let text = Function::new(cx.clone(), |this: rquickjs::function::This<Vec<u8>>| {
+            String::from_utf8_lossy(&this.0).into_owned()
+        })?;
+        raw_proto.prop("toString", text)?;
+        let app = js.app.clone();
+        Ok(Self {
+            js,
+            role,
+            object_proto,
+            function_proto: Function::prototype(cx.clone()),
+            host_proto,
+            bytes_proto,
+            raw_proto,
+            go_error: GoError::define(cx)?,
+            functions: RefCell::default(),
+            modules: RefCell::default(),
+            app: RefCell::new(app),
+        })
+    }
+}
+
+/// A context with its runtime.
+pub(crate) struct Executor {
+    // dropped in this order
+    context: Context,
+    runtime: Runtime,
+}
+
+impl Executor {
+    pub(crate) fn new(js: &Arc<Js>, role: Role) -> Result<Self> {
+        let made = || -> rquickjs::Result<Self> {
+            let runtime = Runtime::new()?;
+            runtime.set_gc_threshold(1 << 20);
+            let context = Context::full(&runtime)?;
+            let executor = Self { context, runtime };
+            executor.limit_stack();
+            executor.context.with(|cx| {
+                let local = Local::new(&cx, js.clone(), role)?;
+                let _ = cx.store_userdata(local);
+                crate::space::define(&cx, role)
+            })?;
+            Ok(executor)
+        };
+        made().map_err(|error| ApiError::internal(format!("no JavaScript context: {error}")).into())
+    }
+    fn limit_stack(&self) {
+        let left = stack_left().unwrap_or(512 << 10);
+        self.runtime.set_max_stack_size(left.max(64 << 10));
+    }
+    /// Works in the context.
+    pub(crate) fn with<T>(&self, work: impl for<'js> FnOnce(&Ctx<'js>) -> T) -> T {
+        self.limit_stack();
+        self.context.with(|cx| work(&cx))
+    }
+}
+
+thread_local! {
+    /// The executors of this thread that are free, with the runtime they belong to.
+    static FREE: RefCell<Vec<(usize, Executor)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// How deep handlers may be nested must leave room for one more and for what it calls.
+const LEAST_STACK: usize = 2 << 20;
+
+/// The executors of an app.
+#[derive(Clone, Copy)]
+pub(crate) struct Executors {
+    /// Whether contexts are kept.
+    pub(crate) keeps: bool,
+}
+
+impl Executors {
+    /// Works in a free executor of this thread.
+    pub(crate) fn with<T>(
+        self,
+        js: &Arc<Js>,
+        work: impl for<'js> FnOnce(&Ctx<'js>) -> Result<T>,
+    ) -> Result<T> {
+        if stack_left().is_some_and(|left| left < LEAST_STACK) {
+            return Err(Error::other("handlers call each other too deeply"));
+        }
+        let id = Arc::as_ptr(js) as usize;
+        let free = FREE.with_borrow_mut(|free| {
+            let at = free.iter().rposition(|(of, _)| *of == id)?;
+            Some(free.swap_remove(at).1)
+        });
+        let executor = match free {
+            Some(executor) => executor,
+            None => Executor::new(js, Role::Executor)?,
+        };
+        let done = executor.with(work);
+        if self.keeps {
+            FREE.with_borrow_mut(|free| free.push((id, executor)));
+        }
+        done
+    }
+}
+
+/// The handler's function in this context.
+pub(crate) fn function<'js>(cx: &Ctx<'js>, program: &Program) -> rquickjs::Result<Function<'js>> {
+    let local = Local::of(cx);
+    if let Some(known) = local.functions.borrow().get(&program.id) {
+        return Ok(known.clone());
+    }
+    let made = program.compile(cx)?;
+    local.functions.borrow_mut().insert(program.id, made.clone());
+    Ok(made)
+}

@@ -1,0 +1,11 @@
+//! Running scripts: threads with large stacks, contexts, handlers, and waiting for the library from within a script.
+
+mod executor;
+mod program;
+mod threads;
+
+pub(crate) use self::{
+    executor::{Executor, Executors, Local, Role},
+    program::{Program, call, source_of, thrown_error},
+    threads::{Pool, wait, wait_serving},
+};

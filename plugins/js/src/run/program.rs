@@ -1,0 +1,146 @@
+//! [`Program`]: a handler as the text that every executor compiles for itself, and what becomes of what it returns.
+//!
+//! Source: spec extending §1.4, §1.7.
+
+use std::sync::Arc;
+
+use pocketbase::{ApiError, App, Error, LogAttrs, Result};
+use rquickjs::{Ctx, Function, Promise, Value, context::EvalOptions, promise::PromiseState};
+
+use super::executor::function;
+use crate::{
+    Js,
+    bind::{Fail, Res, Shared, Thrown, as_host, errors, error_of, object, throw},
+    host,
+};
+
+/// A handler.
+pub(crate) struct Program {
+    pub(crate) id: usize,
+    /// The text of the function.
+    pub(crate) source: String,
+    /// The file it stands in.
+    pub(crate) file: String,
+    /// Where it begins there, from 1.
+    pub(crate) line: usize,
+    pub(crate) column: usize,
+    /// What it is for: `onRecordCreate`, `GET /x`.
+    pub(crate) label: String,
+}
+
+impl Program {
+    /// The function, compiled so that its lines and columns are those of its file.
+    pub(crate) fn compile<'js>(&self, cx: &Ctx<'js>) -> rquickjs::Result<Function<'js>> {
+        let mut text = String::with_capacity(self.source.len() + self.line + self.column + 4);
+        let open = if self.line > 1 { "(\n" } else { "(" };
+        text.push_str(&"\n".repeat(self.line.saturating_sub(2)));
+        text.push_str(open);
+        let filled = if self.line > 1 { 1 } else { 2 };
+        text.push_str(&" ".repeat(self.column.saturating_sub(filled)));
+        text.push_str(&self.source);
+        text.push_str("\n)");
+        let mut options = EvalOptions::default();
+        options.filename = Some(self.file.clone());
+        cx.eval_with_options(text, options)
+    }
+}
+
+/// The text of a handler: a function's own, or a text.
+pub(crate) fn source_of<'js>(cx: &Ctx<'js>, given: &Value<'js>) -> Res<Option<String>> {
+    if let Some(text) = given.as_string() {
+        return Ok(Some(text.to_string()?));
+    }
+    let Some(function) = given.as_function() else { return Ok(None) };
+    let print: Function<'js> = cx.eval("Function.prototype.toString")?;
+    let text: String = print.call((rquickjs::function::This(function.clone()),))?;
+    if text.trim_start().starts_with("class") {
+        return Ok(None);
+    }
+    Ok(Some(text))
+}
+
+/// Calls a handler in a free executor of this thread, with an event or without.
+pub(crate) fn call(js: &Arc<Js>, program: &Program, app: &App, event: Option<Shared>) -> Result<()> {
+    js.executors.with(js, |cx| {
+        let done = called(cx, program, app, event);
+        let done = done.map_err(|fail| thrown_error(cx, fail));
+        while cx.execute_pending_job() {}
+        if let Err(error) = &done {
+            log(app, program, error);
+        }
+        done
+    })
+}
+
+/// What a failure is outside of the context.
+pub(crate) fn thrown_error(cx: &Ctx<'_>, fail: Fail) -> Error {
+    match fail {
+        Fail::Host(error) => error,
+        other => {
+            let error = throw(cx, other);
+            if error.is_exception() {
+                let thrown = cx.catch();
+                return error_of(cx, &thrown);
+            }
+            Error::other(error.to_string())
+        }
+    }
+}
+
+fn called<'js>(cx: &Ctx<'js>, program: &Program, app: &App, event: Option<Shared>) -> Res<()> {
+    let function = function(cx, program)?;
+    host::set_app(cx, app)?;
+    let given: Value<'js> = match event {
+        Some(event) => function.call((object(cx, event)?,))?,
+        None => function.call(())?,
+    };
+    outcome(cx, app, program, given)
+}
+
+/// What a handler has returned: host errors count, promises are waited for as far as they go by themselves.
+fn outcome<'js>(cx: &Ctx<'js>, app: &App, program: &Program, given: Value<'js>) -> Res<()> {
+    if let Some(promise) = given.as_promise() {
+        let text = "the handler must a non-async function and not return a Promise";
+        app.logger().warn(text, &[("handler", program.label.clone().into())]);
+        return settled(cx, promise);
+    }
+    match as_host(&given).and_then(|host| errors::to_error(&host)) {
+        Some(error) => Err(Fail::Host(error)),
+        None => Ok(()),
+    }
+}
+
+fn settled<'js>(cx: &Ctx<'js>, promise: &Promise<'js>) -> Res<()> {
+    while cx.execute_pending_job() {}
+    match promise.state() {
+        PromiseState::Resolved => Ok(()),
+        PromiseState::Pending => {
+            Err(Fail::Host(ApiError::internal("the handler's Promise is still pending").into()))
+        }
+        PromiseState::Rejected => match promise.result::<Value<'js>>() {
+            Some(Err(_)) => {
+                let thrown = cx.catch();
+                match as_host(&thrown).and_then(|host| errors::to_error(&host)) {
+                    Some(error) => Err(Fail::Host(error)),
+                    // as the reference: rejected with anything else counts as done
+                    None => Ok(()),
+                }
+            }
+            _ => Ok(()),
+        },
+    }
+}
+
+/// Tells the author where a script failed: clients only get a general sentence.
+fn log(app: &App, program: &Program, error: &Error) {
+    let Some(thrown) = error.downcast_ref::<Thrown>() else { return };
+    let place = thrown.place().map(str::to_owned);
+    let place = place.unwrap_or_else(|| format!("{}:{}:{}", program.file, program.line, program.column));
+    let attrs: &LogAttrs<'_> = &[
+        ("handler", program.label.clone().into()),
+        ("error", thrown.message.clone().into()),
+        ("place", place.into()),
+        ("stack", thrown.stack.clone().into()),
+    ];
+    app.logger().error("A JavaScript handler has failed.", attrs);
+}

@@ -1,0 +1,196 @@
+//! [`Pool`]: threads that scripts run on, with stacks that are large enough; [`wait`]: driving a future from such a thread.
+//!
+//! What a script asks the library to do may run further scripts: those run inside, on the same thread. So nothing waits for a
+//! free thread, and nothing can deadlock on the pool. Knows nothing of JavaScript.
+
+use std::{
+    cell::RefCell,
+    future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    task::{Context, Poll, Wake, Waker},
+    thread::{self, Thread},
+};
+
+use parking_lot::Mutex;
+use pocketbase::{ApiError, Error, Result};
+use tokio::{runtime::Handle, sync::oneshot};
+
+/// The size of a stack. Only what is used is backed by memory.
+const STACK: usize = 32 << 20;
+/// What the host's own calls may need below a script.
+const RESERVE: usize = 8 << 20;
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// Threads that scripts run on.
+pub(crate) struct Pool {
+    /// The last that became idle is the next to work: its context is warm.
+    idle: Mutex<Vec<mpsc::Sender<Job>>>,
+    most: usize,
+}
+
+struct Here {
+    pool: usize,
+    handle: Handle,
+    base: usize,
+}
+
+thread_local! {
+    static HERE: RefCell<Option<Here>> = const { RefCell::new(None) };
+}
+
+fn position() -> usize {
+    let marker = 0u8;
+    (&raw const marker) as usize
+}
+
+/// How many bytes of the stack scripts may still use; `None` outside of the pools' threads.
+pub(crate) fn stack_left() -> Option<usize> {
+    let base = HERE.with_borrow(|here| here.as_ref().map(|here| here.base))?;
+    let used = base.saturating_sub(position());
+    Some(STACK.saturating_sub(RESERVE).saturating_sub(used))
+}
+
+impl Pool {
+    pub(crate) fn new(most: usize) -> Arc<Self> {
+        Arc::new(Self { idle: Mutex::default(), most })
+    }
+    fn id(self: &Arc<Self>) -> usize {
+        Arc::as_ptr(self) as usize
+    }
+    /// Runs `job` on a thread of the pool: on this one if it is one.
+    pub(crate) async fn run<T: Send + 'static>(
+        self: &Arc<Self>,
+        job: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let id = self.id();
+        if HERE.with_borrow(|here| here.as_ref().is_some_and(|here| here.pool == id)) {
+            return caught(job);
+        }
+        let (sender, receiver) = oneshot::channel();
+        let handle = Handle::current();
+        self.send(Box::new(move || {
+            HERE.with_borrow_mut(|here| {
+                *here = Some(Here { pool: id, handle, base: position() });
+            });
+            let _ = sender.send(caught(job));
+        }))?;
+        receiver.await.map_err(|_| Error::from(ApiError::internal("the script's thread is gone")))?
+    }
+    fn send(self: &Arc<Self>, mut job: Job) -> Result<()> {
+        loop {
+            let Some(thread) = self.idle.lock().pop() else { break };
+            match thread.send(job) {
+                Ok(()) => return Ok(()),
+                Err(back) => job = back.0,
+            }
+        }
+        let pool = Arc::downgrade(self);
+        let work = move || {
+            let mut next = Some(job);
+            let (sender, receiver) = mpsc::channel();
+            while let Some(job) = next.take() {
+                job();
+                let Some(pool) = pool.upgrade() else { return };
+                let mut idle = pool.idle.lock();
+                if idle.len() >= pool.most {
+                    return;
+                }
+                idle.push(sender.clone());
+                drop(idle);
+                drop(pool);
+                next = receiver.recv().ok();
+            }
+        };
+        let builder = thread::Builder::new().name("js".to_owned()).stack_size(STACK);
+        builder.spawn(work).map_err(|error| ApiError::internal(format!("no thread: {error}")))?;
+        Ok(())
+    }
+}
+
+fn caught<T>(job: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(job)).unwrap_or_else(|panic| {
+        let text = panic
+            .downcast_ref::<&str>()
+            .map(|text| (*text).to_owned())
+            .or_else(|| panic.downcast_ref::<String>().cloned())
+            .unwrap_or_default();
+        Err(ApiError::internal(format!("a script's call panicked: {text}")).into())
+    })
+}
+
+/// Wakes a thread. The flag tells waits apart that are nested on one thread.
+struct Bell {
+    thread: Thread,
+    rung: AtomicBool,
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.rung.store(true, Ordering::Release);
+        self.thread.unpark();
+    }
+}
+
+/// Drives a future to its end on this thread. Waits may be nested: what the future runs may wait, too.
+pub(crate) fn wait<F: Future>(future: F) -> F::Output {
+    wait_serving(future, || false)
+}
+
+/// The same; between polls `serve` may do what the future asked this thread for. It tells whether it did something.
+pub(crate) fn wait_serving<F: Future>(future: F, mut serve: impl FnMut() -> bool) -> F::Output {
+    let handle = HERE.with_borrow(|here| here.as_ref().map(|here| here.handle.clone()));
+    let _entered = handle.as_ref().map(Handle::enter);
+    let bell = Arc::new(Bell { thread: thread::current(), rung: AtomicBool::new(false) });
+    let waker = Waker::from(bell.clone());
+    let mut context = Context::from_waker(&waker);
+    let mut future = pin!(future);
+    loop {
+        if let Poll::Ready(done) = future.as_mut().poll(&mut context) {
+            return done;
+        }
+        if serve() {
+            continue;
+        }
+        while !bell.rung.swap(false, Ordering::Acquire) {
+            thread::park();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn nested_waits_lose_no_wake_up() {
+        let pool = Pool::new(2);
+        let inner = pool.clone();
+        let work = pool.run(move || {
+            let nested = async {
+                // a second script within what the first waits for
+                let deeper = inner.run(|| {
+                    wait(async { tokio::time::sleep(Duration::from_millis(5)).await });
+                    Ok(stack_left().is_some())
+                });
+                let (a, ()) = tokio::join!(deeper, tokio::time::sleep(Duration::from_millis(10)));
+                a
+            };
+            wait(nested)
+        });
+        assert!(work.await.expect("it runs"));
+        let failed: Result<()> = pool.run(|| panic!("boom")).await;
+        assert!(failed.expect_err("a panic").to_string().contains("boom"));
+    }
+}

@@ -1,0 +1,60 @@
+//! Global functions (spec extending §3.1).
+
+use std::time::Duration;
+
+use rquickjs::{Ctx, Value};
+
+use crate::{
+    bind::{Fail, Res, Val, as_host, encode, globals},
+};
+
+globals! {
+    pub(crate) static FUNCTIONS {
+        fn "toString" "(value: any, maxBytes?: number): string" "A value as a text." => |cx, a| to_text(a.val(0)?)?;
+        fn "toBytes" "(value: any, maxBytes?: number): number[]" "A value as bytes." => |cx, a| Val::Bytes(to_bytes(a.val(0)?)?);
+        fn "readerToString" "(reader: any, maxBytes?: number): string" "The content of a reader." => |cx, a| to_text(a.val(0)?)?;
+        fn "sleep" "(milliseconds: number): void" "Waits." => |cx, a| std::thread::sleep(Duration::from_millis(u64::try_from(a.int(0)?).unwrap_or_default()));
+        fn "unmarshal" "(data: any, target: any): void" "Sets the members of a host value." => |cx, a| {
+            let text = encode(&a.val(0)?)?;
+            unmarshal(cx, &text, &a.at(1))?;
+        };
+    }
+}
+
+fn json_text(value: &Val) -> Res<String> {
+    Ok(String::from_utf8(encode(value)?).unwrap_or_default())
+}
+
+fn to_text(value: Val) -> Res<String> {
+    Ok(match value {
+        Val::Null => String::new(),
+        Val::Str(text) | Val::Raw(text) => text,
+        Val::Bytes(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        Val::Bool(on) => on.to_string(),
+        Val::Int(int) => int.to_string(),
+        Val::Float(n) => n.to_string(),
+        Val::Host(host) => match (host.kind().text, host.kind().json) {
+            (Some(text), _) => text(&host),
+            _ => json_text(&Val::Host(host))?,
+        },
+        other => json_text(&other)?,
+    })
+}
+
+fn to_bytes(value: Val) -> Res<Vec<u8>> {
+    match value {
+        Val::List(_) => value.into_bytes().ok_or_else(|| Fail::Type("bytes are expected".into())),
+        other => Ok(to_text(other)?.into_bytes()),
+    }
+}
+
+/// Reads JSON into a host value; plain objects of scripts stay as they are.
+pub(crate) fn unmarshal<'js>(cx: &Ctx<'js>, json: &[u8], target: &Value<'js>) -> Res<()> {
+    let data: serde_json::Value = serde_json::from_slice(json).map_err(|error| Fail::other(error.to_string()))?;
+    let Some(host) = as_host(target) else { return Ok(()) };
+    if let Some(collection) = host.get::<pocketbase::Collection>() {
+        collection.unmarshal(&data)?;
+    }
+    let _ = cx;
+    Ok(())
+}

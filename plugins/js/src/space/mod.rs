@@ -1,0 +1,73 @@
+//! Globals and namespaces, one file each. To add a namespace: a file with its table (of [`Space`]), one line in [`SPACES`].
+
+mod base;
+mod console;
+mod errors;
+mod models;
+
+use std::sync::Arc;
+
+use rquickjs::{Ctx, Result, object::Property};
+
+pub(crate) use self::base::unmarshal;
+use crate::{
+    bind::{Global, Native, Shared, Type, define as define_globals, object},
+
+    run::{Local, Role},
+};
+
+/// What a namespace's functions are bound to: nothing but its table.
+pub(crate) struct Space(pub(crate) &'static Type);
+
+impl Native for Space {
+    fn kind(&self) -> &'static Type {
+        self.0
+    }
+    fn any(&self) -> &dyn std::any::Any {
+        self
+    }
+}
+
+/// The namespaces: the global name, the table, the contexts that have it.
+const SPACES: &[(&str, &Type, &[Role])] = &[
+    ("console", &console::CONSOLE, ALL),
+];
+
+/// The tables of global functions and constructors.
+const GLOBALS: &[(&[Global], &[Role])] = &[
+    (base::FUNCTIONS, ALL),
+    (models::CONSTRUCTORS, ALL),
+    (errors::CONSTRUCTORS, SCRIPTS),
+    (crate::load::FUNCTIONS, &[Role::Loader]),
+];
+
+const ALL: &[Role] = &[Role::Loader, Role::Executor, Role::Migration];
+const SCRIPTS: &[Role] = &[Role::Loader, Role::Executor];
+
+/// Defines everything in a new context.
+pub(crate) fn define(cx: &Ctx<'_>, role: Role) -> Result<()> {
+    let globals = cx.globals();
+    for (table, roles) in GLOBALS {
+        if roles.contains(&role) {
+            define_globals(cx, &globals, table)?;
+        }
+    }
+    for (name, table, roles) in SPACES {
+        if roles.contains(&role) {
+            let space: Shared = Arc::new(Space(table));
+            globals.prop(*name, Property::from(object(cx, space)?).writable().configurable())?;
+        }
+    }
+    let local = Local::of(cx);
+    globals.prop("__hooks", Property::from(local.js.hooks_dir.as_str()).writable().configurable())?;
+    if role == Role::Loader {
+        crate::load::define_hooks(cx)?;
+    }
+    if role != Role::Migration {
+        let app = local.js.app.clone();
+        drop(local);
+        let value = object(cx, Arc::new(app))?;
+        globals.set("$app", value)?;
+    }
+    Ok(())
+}
