@@ -43,9 +43,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("pocketbase", &["engine", "api", "filter-lang", "dialects"]),
     ("plugins/js/template", &[]),
     ("plugins/js/migrations", &["pocketbase"]),
+    ("plugins/js", &["pocketbase", "go-template", "js-migrations"]),
     ("examples", &["pocketbase"]),
     ("benches", &["filter-lang", "dialects", "engine", "api", "pocketbase"]),
-    (".", &["pocketbase"]),
+    (".", &["pocketbase", "js"]),
 ];
 
 /// Where SQL text may be written, as path prefixes.

@@ -58,6 +58,7 @@ mod mail;
 mod migration;
 mod plugin;
 mod record;
+pub mod security;
 mod serve;
 mod settings;
 mod store;

@@ -318,9 +318,18 @@ fn failed(verb: &str, file: &str, error: &Error) -> engine::Error {
     engine::Error::Message(format!("failed to {verb} migration {file}: {error}"))
 }
 
-/// The name of a new file: seconds, and the given name in snake case.
-pub(crate) fn file_name(seconds: i64, name: &str, extension: &str) -> String {
-    format!("{seconds}_{}.{extension}", snake_case(name))
+/// How the name of a new file begins: with seconds since 1970, or with date and time.
+pub(crate) fn prefix(kind: Option<&str>) -> String {
+    let now = engine::time::now();
+    match kind {
+        Some("datetime") => now.to_string().chars().filter(char::is_ascii_digit).take(14).collect(),
+        _ => now.seconds().to_string(),
+    }
+}
+
+/// The name of a new file: its prefix, and the given name in snake case.
+pub(crate) fn file_name(prefix: &str, name: &str, extension: &str) -> String {
+    format!("{prefix}_{}.{extension}", snake_case(name))
 }
 
 fn snake_case(name: &str) -> String {
@@ -375,7 +384,7 @@ mod tests {
             ("--x--", "7_x.rs"),
             ("HTTPServer", "7_httpserver.rs"),
         ] {
-            assert_eq!(file_name(7, name, "rs"), want);
+            assert_eq!(file_name("7", name, "rs"), want);
         }
     }
 

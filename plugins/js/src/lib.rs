@@ -7,6 +7,7 @@
 //! | `host` | host types: records, collections, requests, events … one file each |
 //! | `space` | namespaces and globals, one file each |
 //! | `load` | hook files and what they register |
+//! | `migrations` | migration files |
 //!
 //! Must not know SQL, HTTP or what lies below `pocketbase`.
 
@@ -16,6 +17,7 @@ mod bind;
 mod host;
 mod life;
 mod load;
+mod migrations;
 mod run;
 mod space;
 
@@ -50,6 +52,7 @@ impl Plugin for JsPlugin {
     }
     fn register(&self, setup: &mut Setup) -> Result<()> {
         setup.runs_scripts();
+        migrations::register(setup);
         setup.on_configured(|app| {
             let app = app.clone();
             Box::pin(async move { load::all(&app).await })

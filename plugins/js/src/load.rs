@@ -56,14 +56,14 @@ fn load(js: &Arc<Js>, dir: &Path, files: &[String]) -> Result<()> {
 }
 
 /// The text of a file: no byte order mark, no `#!` line.
-fn source_text(bytes: &[u8]) -> String {
+pub(crate) fn source_text(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     // still a line, so that the others keep their numbers
     if text.starts_with("#!") { format!("//{text}") } else { text.to_owned() }
 }
 
-fn evaluated(cx: &Ctx<'_>, text: &str, file: &str) -> Result<()> {
+pub(crate) fn evaluated(cx: &Ctx<'_>, text: &str, file: &str) -> Result<()> {
     let mut options = EvalOptions::default();
     options.strict = false;
     options.filename = Some(file.to_owned());

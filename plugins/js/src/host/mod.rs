@@ -17,8 +17,8 @@ use rquickjs::{Ctx, Result, Value};
 pub(crate) use self::{
     collection::{collection_arg, new_collection},
     events::{HOOKS, bind_hook},
-    record::{new_record, set_value},
-    request::{Request, respond},
+    record::{new_record, set_value, value as field_value},
+    request::{Reader, Request, canonical, respond},
     time::{date_time, moment, new_date_time},
 };
 use crate::{

@@ -1,9 +1,19 @@
 //! Globals and namespaces, one file each. To add a namespace: a file with its table (of [`Space`]), one line in [`SPACES`].
 
 mod base;
+mod command;
 mod console;
 mod errors;
+mod filepath;
+mod files;
+mod form_data;
+mod gopath;
+mod http;
+mod mails;
 mod models;
+mod os;
+mod security;
+mod template;
 
 use std::sync::Arc;
 
@@ -31,14 +41,24 @@ impl Native for Space {
 /// The namespaces: the global name, the table, the contexts that have it.
 const SPACES: &[(&str, &Type, &[Role])] = &[
     ("console", &console::CONSOLE, ALL),
+    ("$filepath", &filepath::FILEPATH, ALL),
+    ("$filesystem", &files::FILESYSTEM, ALL),
+    ("$http", &http::HTTP, ALL),
+    ("$mails", &mails::MAILS, ALL),
+    ("$os", &os::OS, ALL),
+    ("$security", &security::SECURITY, ALL),
+    ("$template", &template::TEMPLATE, ALL),
 ];
 
 /// The tables of global functions and constructors.
 const GLOBALS: &[(&[Global], &[Role])] = &[
     (base::FUNCTIONS, ALL),
     (models::CONSTRUCTORS, ALL),
+    (mails::CONSTRUCTORS, ALL),
+    (form_data::CONSTRUCTORS, ALL),
     (errors::CONSTRUCTORS, SCRIPTS),
     (crate::load::FUNCTIONS, &[Role::Loader]),
+    (crate::migrations::FUNCTIONS, &[Role::Migration]),
 ];
 
 const ALL: &[Role] = &[Role::Loader, Role::Executor, Role::Migration];
