@@ -13,6 +13,7 @@ mod durability;
 mod files;
 mod full_disk;
 mod full_text;
+mod hooks;
 mod library;
 mod lists;
 mod mail;

@@ -101,6 +101,8 @@ const HTTP_ROOMS: &[&str] = &[
 /// Where the process environment may be read.
 const ENV_ROOMS: &[&str] = &[
     "pocketbase/src/cli/",
+    // `process.env` and `$os` of scripts
+    "plugins/js/",
     "examples/",
     "tests/",
     "benches/",

@@ -222,6 +222,11 @@ impl Collection {
             c.indexes.retain(|text| !Index::parse(text).name.eq_ignore_ascii_case(name));
         });
     }
+    /// The index of a name, as SQL; case does not matter.
+    #[must_use]
+    pub fn index_of(&self, name: &str) -> Option<String> {
+        self.indexes().into_iter().find(|text| Index::parse(text).name.eq_ignore_ascii_case(name))
+    }
     /// The indexes, as statements.
     #[must_use]
     pub fn indexes(&self) -> Vec<String> {

@@ -57,6 +57,12 @@ impl Field {
     pub fn is_required(&self) -> bool {
         self.0.required
     }
+    /// All its options as JSON.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        let text = engine::wire::to_string(&self.0, engine::wire::Audience::Db);
+        serde_json::from_str(&text).unwrap_or_default()
+    }
     /// The same field under another name; records keep their values.
     #[must_use]
     pub fn renamed(mut self, name: &str) -> Self {

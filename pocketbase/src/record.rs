@@ -22,6 +22,12 @@ use crate::{
 /// A moment in UTC, in milliseconds: what date fields hold.
 pub type DateTime = Timestamp;
 
+/// Reads a point in time in any of the forms that date fields take.
+#[must_use]
+pub fn parse_date_time(text: &str) -> Option<DateTime> {
+    engine::time::parse(text)
+}
+
 /// What a token is good for.
 pub use engine::auth::token::TokenType;
 
@@ -286,6 +292,11 @@ impl Record {
     #[must_use]
     pub fn original(&self) -> Self {
         self.0.lock().fresh_original().into()
+    }
+    /// Takes everything of another record: what is read into it.
+    pub fn become_(&self, other: &Self) {
+        let other = other.0.snapshot();
+        *self.0.lock() = other;
     }
     /// A copy without expanded relations, uploads and unstored values.
     #[must_use]

@@ -7,8 +7,8 @@ use rquickjs::{Ctx, Function, Value, context::EvalOptions, object::Property};
 
 use crate::{
     Js,
-    bind::{Args, Fail, Res, globals, text},
-    host::{HOOKS, Request, bind_hook, respond},
+    bind::{Args, Fail, Held, Res, as_host, globals, text},
+    host::{Files, HOOKS, Request, Step, bind_hook, respond},
     run::{Executor, Local, Program, Role, call, source_of, thrown_error},
 };
 
@@ -87,6 +87,13 @@ globals! {
     }
 }
 
+globals! {
+    pub(crate) static CRON {
+        fn "cronAdd" "(id: string, expression: string, handler: () => void): void" "Adds a job." => |cx, a| cron_add(cx, a)?;
+        fn "cronRemove" "(id: string): void" "Ends a job." => |cx, a| Local::of(cx).js.app.cron().remove(&a.str(0)?);
+    }
+}
+
 /// Defines a function for every hook.
 pub(crate) fn define_hooks<'js>(cx: &Ctx<'js>) -> rquickjs::Result<()> {
     let globals = cx.globals();
@@ -128,7 +135,11 @@ fn place(js: &Js, handler: &Value<'_>, source: &str) -> (String, usize, usize) {
     let function = handler.as_function();
     let file: Option<String> = function.and_then(|function| function.get("fileName").ok());
     let line: Option<usize> = function.and_then(|function| function.get("lineNumber").ok());
-    let (Some(file), Some(line)) = (file, line) else { return ("handler".into(), 1, 1) };
+    place_in(js, source, file.zip(line))
+}
+
+fn place_in(js: &Js, source: &str, at: Option<(String, usize)>) -> (String, usize, usize) {
+    let Some((file, line)) = at else { return ("handler".into(), 1, 1) };
     let texts = js.texts.lock();
     let Some((_, text)) = texts.iter().find(|(known, _)| *known == file) else { return (file, line, 1) };
     let places = text.match_indices(source).map(|(at, _)| {
@@ -149,10 +160,17 @@ fn router_add<'js>(cx: &Ctx<'js>, args: &Args<'_, 'js>) -> Res<()> {
         return Err(Fail::Type("[routerAdd] failed to wrap handler: handler must be non-nil".into()));
     }
     let label = format!("{method} {path}").trim().to_owned();
+    let middlewares = middlewares(cx, &js, args, 3, "routerAdd")?;
+    let files = args.opt_host::<Files>(2)?;
+    if let Some(files) = files {
+        let handler = pocketbase::middleware::static_files(files.dir.clone(), files.index_fallback);
+        let route = js.app.router().route(&method, &path, handler);
+        middlewares.into_iter().fold(route, pocketbase::RouteRef::bind);
+        return Ok(());
+    }
     let program = program(cx, &js, &args.at(2), label)?.ok_or_else(|| {
         Fail::Type("[routerAdd] failed to wrap handler: unsupported goja handler type".into())
     })?;
-    let middlewares = middlewares(cx, &js, args, 3, "routerAdd")?;
     let runtime = js.clone();
     let mut route = js.app.router().route(&method, &path, move |e: pocketbase::RequestEvent| {
         let (js, program) = (runtime.clone(), program.clone());
@@ -162,6 +180,26 @@ fn router_add<'js>(cx: &Ctx<'js>, args: &Args<'_, 'js>) -> Res<()> {
         route = route.bind(middleware);
     }
     Ok(())
+}
+
+fn cron_add<'js>(cx: &Ctx<'js>, args: &Args<'_, 'js>) -> Res<()> {
+    let js = Local::of(cx).js.clone();
+    let (id, expression) = (args.str(0)?, args.str(1)?);
+    let program = program(cx, &js, &args.at(2), format!("cron {id}"))?
+        .ok_or_else(|| Fail::Type("[cronAdd] failed to wrap handler: a function is expected".into()))?;
+    let runtime = js.clone();
+    let added = js.app.cron().add(&id, &expression, move |app| {
+        let (js, program) = (runtime.clone(), program.clone());
+        async move {
+            let pool = js.pool.clone();
+            pool.run(move || call(&js, &program, &app, None)).await
+        }
+    });
+    added.map_err(|_| {
+        Fail::Type(format!(
+            "[cronAdd] failed to register cron job {id}: failed to add new cron job: invalid cron expression - must be a valid macro or to have exactly 5 space separated segments"
+        ))
+    })
 }
 
 fn router_use<'js>(cx: &Ctx<'js>, args: &Args<'_, 'js>) -> Res<()> {
@@ -180,6 +218,18 @@ fn middlewares<'js>(cx: &Ctx<'js>, js: &Arc<Js>, args: &Args<'_, 'js>, from: usi
             return Err(fail("middleware must be non-nil"));
         }
         let label = format!("a middleware of {by}");
+        if let Some(step) = as_host(&given).and_then(Held::<Step>::of) {
+            made.push(match &*step {
+                Step::Ready(middleware) => middleware.clone(),
+                Step::Script { source, place, priority, id } => {
+                    let place = place_in(js, source, place.clone());
+                    let program = js.program(source.clone(), place, label);
+                    program.compile(cx)?;
+                    middleware(js, program, *priority, id)
+                }
+            });
+            continue;
+        }
         let program = program(cx, js, &given, label)?.ok_or_else(|| fail("unsupported goja middleware type"))?;
         made.push(middleware(js, program, 0, ""));
     }

@@ -237,6 +237,26 @@ impl App {
     ) -> Result<()> {
         Ok(mail::templates::send_email_change(&self.ctx()?, record.handle(), new_email).await?)
     }
+    /// Sends an account a one-time password and its id.
+    ///
+    /// # Errors
+    /// What sending fails with.
+    pub async fn send_record_otp(
+        &self,
+        record: &crate::Record,
+        id: &str,
+        password: &str,
+    ) -> Result<()> {
+        mail::templates::send_otp(&self.ctx()?, record.handle(), id, password).await?;
+        Ok(())
+    }
+    /// Tells an account of a sign-in from a new place.
+    ///
+    /// # Errors
+    /// What sending fails with.
+    pub async fn send_record_auth_alert(&self, record: &crate::Record, info: &str) -> Result<()> {
+        Ok(mail::templates::send_auth_alert(&self.ctx()?, record.handle(), info).await?)
+    }
     /// What sends mails.
     #[must_use]
     pub fn new_mail_client(&self) -> MailClient {

@@ -164,6 +164,14 @@ pub fn not_exists(query: &str) -> Expr {
 }
 
 impl Expr {
+    /// The text of a written condition.
+    #[must_use]
+    pub fn raw_text(&self) -> Option<String> {
+        match &self.0 {
+            query::Expr::Raw(text, _) => Some(text.clone()),
+            _ => None,
+        }
+    }
     /// Holds always.
     #[must_use]
     pub fn always() -> Self {

@@ -137,6 +137,16 @@ impl SelectQuery {
     pub(super) fn records_of(db: Db, collection: String) -> Self {
         Self { db, select: Select::default(), of: Some(collection) }
     }
+    /// Replaces the columns.
+    pub fn select<S: Into<String>>(mut self, columns: impl IntoIterator<Item = S>) -> Self {
+        self.select.columns = texts(columns).collect();
+        self
+    }
+    /// Adds to the order.
+    pub fn and_order_by<S: Into<String>>(mut self, columns: impl IntoIterator<Item = S>) -> Self {
+        self.select.order_by.extend(texts(columns));
+        self
+    }
     /// Adds columns.
     pub fn and_select<S: Into<String>>(mut self, columns: impl IntoIterator<Item = S>) -> Self {
         self.select.columns.extend(texts(columns));

@@ -453,6 +453,16 @@ impl RequestEvent {
     pub fn redirect(&self, status: u16, to: &str) -> Result<Response> {
         super::Redirect::with_status(status, to).into_response()
     }
+    /// A file of a directory; a directory in it is its `index.html`.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn file_in(&self, dir: &std::path::Path, name: &str) -> Result<Response> {
+        let is_folder = tokio::fs::metadata(dir.join(name)).await.is_ok_and(|found| found.is_dir());
+        let name = if is_folder { format!("{}/index.html", name.trim_end_matches('/')) } else { name.to_owned() };
+        let files = api::static_files::StaticFiles::new(dir.to_owned(), false);
+        Ok(files.serve(&name, &name, &self.cell.head).await?)
+    }
     /// A stored file, with ranges and conditions of the request.
     ///
     /// # Errors

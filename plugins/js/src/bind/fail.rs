@@ -1,6 +1,9 @@
 //! [`Fail`]: why a binding failed, and how errors cross the border in both directions (spec §1.7 to §1.9).
 
-use std::fmt;
+use std::{
+    fmt,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 use pocketbase::{ApiError, Error};
 use rquickjs::{Ctx, Exception, Function, Object, Value, object::Property};
@@ -52,6 +55,8 @@ pub(crate) struct Thrown {
     pub(crate) message: String,
     /// The frames, one a line.
     pub(crate) stack: String,
+    /// Whether its author was told; copies share it.
+    pub(crate) is_logged: Arc<AtomicBool>,
 }
 
 impl Thrown {
@@ -132,7 +137,7 @@ pub(crate) fn error_of<'js>(cx: &Ctx<'js>, thrown: &Value<'js>) -> Error {
         return error;
     }
     let Some(object) = thrown.as_object() else {
-        return Error::other(Thrown { message: shown(cx, thrown), stack: String::new() });
+        return Error::other(Thrown { message: shown(cx, thrown), stack: String::new(), is_logged: Arc::default() });
     };
     if object.get::<_, bool>("isFatal").unwrap_or(false) {
         let text = shown(cx, thrown);
@@ -147,7 +152,7 @@ pub(crate) fn error_of<'js>(cx: &Ctx<'js>, thrown: &Value<'js>) -> Error {
         return error;
     }
     let stack = object.get::<_, Option<String>>("stack").ok().flatten().unwrap_or_default();
-    Error::other(Thrown { message: shown(cx, thrown), stack })
+    Error::other(Thrown { message: shown(cx, thrown), stack, is_logged: Arc::default() })
 }
 
 /// `String(v)` that cannot fail.

@@ -24,6 +24,7 @@ fn write(out: &mut String, value: &Val) -> Result<()> {
         }
         Val::Float(n) => number(out, *n)?,
         Val::Str(text) => string(out, text),
+        Val::Boxed(value) => write(out, value)?,
         Val::Bytes(bytes) => {
             out.push('"');
             base64(out, bytes);

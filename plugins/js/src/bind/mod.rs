@@ -16,6 +16,6 @@ pub(crate) use self::{
     fail::{Fail, GoError, Res, Thrown, error_of, text_of, throw},
     json::{base64, encode, rfc3339},
     object::{Held, Host, Method, as_host, define, host_of, live_map, no_result, object, shared, table_me, table_out, undefined},
-    table::{Global, Make, Member, Native, Shared, Type, What, globals, native, table},
+    table::{Dynamic, Global, Make, Member, Native, Shared, Type, What, globals, native, table},
     value::{MapRef, Own, ToJs, Val, export, new_map},
 };

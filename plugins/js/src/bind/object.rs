@@ -128,6 +128,7 @@ fn member(host: &Shared, name: &str) -> Option<(Shared, &'static Member)> {
     match (name, host.kind().text, host.kind().json) {
         ("toString", Some(_), _) => return Some((host.clone(), &TEXT)),
         ("toJSON", _, Some(_)) => return Some((host.clone(), &JSON)),
+        ("valueOf", ..) if host.kind().value.is_some() => return Some((host.clone(), &VALUE)),
         _ => {}
     }
     member(&(host.kind().base?)(host)?, name)
@@ -138,6 +139,12 @@ static TEXT: Member = Member {
     sign: "(): string",
     doc: "The value as a text.",
     what: What::Call(|cx, me, _| me.kind().text.map(|text| text(me)).unwrap_or_default().to_js(cx)),
+};
+static VALUE: Member = Member {
+    name: "valueOf",
+    sign: "(): any",
+    doc: "What it stands for.",
+    what: What::Call(|cx, me, _| me.kind().value.map_or(Val::Null, |value| value(me)).to_js(cx)),
 };
 static JSON: Member = Member {
     name: "toJSON",
@@ -182,6 +189,9 @@ impl<'js> JsClass<'js> for Host {
                 if let Some((host, member)) = member(host, &name) {
                     return read(cx, &host, member);
                 }
+                if let Some(value) = host.dynamic().and_then(|own| own.read(&name)) {
+                    return value.to_js(cx);
+                }
             }
             Self::Map(map) => {
                 let found = map.lock().get(&name).cloned();
@@ -204,6 +214,7 @@ impl<'js> JsClass<'js> for Host {
         let host = this.borrow().clone();
         match &host {
             Self::Typed(host) => match member(host, &name) {
+                None if wrote(cx, host, &name, &value)? => Ok(true),
                 Some((host, Member { what: What::Field(_, Some(set)), .. })) => {
                     set(cx, &host, value)?;
                     Ok(true)
@@ -243,7 +254,9 @@ impl<'js> JsClass<'js> for Host {
     ) -> Result<bool> {
         let name = atom.to_string()?;
         let known = match &*this.borrow() {
-            Self::Typed(host) => member(host, &name).is_some(),
+            Self::Typed(host) => {
+                member(host, &name).is_some() || host.dynamic().is_some_and(|own| own.read(&name).is_some())
+            }
             Self::Map(map) => map.lock().contains_key(&name),
         };
         Ok(known || Local::of(cx).object_proto.contains_key(atom)?)
@@ -258,11 +271,12 @@ impl<'js> JsClass<'js> for Host {
         let host = this.borrow().clone();
         let (value, is_fixed) = match &host {
             Self::Typed(host) => match member(host, &name) {
-                Some((_, member)) if std::ptr::eq(member, &raw const TEXT) || std::ptr::eq(member, &raw const JSON) => {
-                    return Ok(None);
-                }
+                Some((_, Member { name: "toString" | "toJSON" | "valueOf", .. })) => return Ok(None),
                 Some((host, member)) => (read(cx, &host, member)?, true),
-                None => return Ok(None),
+                None => match host.dynamic().and_then(|own| own.read(&name)) {
+                    Some(value) => (value.to_js(cx)?, true),
+                    None => return Ok(None),
+                },
             },
             Self::Map(map) => {
                 let found = map.lock().get(&name).cloned();
@@ -289,9 +303,17 @@ impl<'js> JsClass<'js> for Host {
     }
 }
 
+/// Writes a member of the value's own.
+fn wrote<'js>(cx: &Ctx<'js>, host: &Shared, name: &str, value: &Value<'js>) -> Result<bool> {
+    let Some(own) = host.dynamic() else { return Ok(false) };
+    let done = export(cx, value).and_then(|value| own.write(name, value));
+    done.map_err(|fail| throw(cx, fail))
+}
+
 /// Fields first, then methods, as the reference lists them.
 fn all_names(host: &Shared, names: &mut Vec<String>) {
     let kind: &'static Type = host.kind();
+    names.extend(host.dynamic().map(|own| own.names()).unwrap_or_default());
     let is_field = |member: &&Member| matches!(member.what, What::Field(..));
     let fields = kind.members.iter().filter(is_field);
     let methods = kind.members.iter().filter(|member| !is_field(member));

@@ -12,6 +12,18 @@ pub(crate) trait Native: Any + Send + Sync {
     fn kind(&self) -> &'static Type;
     /// For finding out what it is.
     fn any(&self) -> &dyn Any;
+    /// Its members that are not in the table.
+    fn dynamic(&self) -> Option<&dyn Dynamic> {
+        None
+    }
+}
+
+/// Members that each value has of its own.
+pub(crate) trait Dynamic {
+    fn names(&self) -> Vec<String>;
+    fn read(&self, name: &str) -> Option<Val>;
+    /// False if there is no such member.
+    fn write(&self, name: &str, value: Val) -> super::Res<bool>;
 }
 
 /// A shared host value.
@@ -57,6 +69,8 @@ pub(crate) struct Type {
     pub(crate) text: Option<fn(&Shared) -> String>,
     /// `JSON.stringify(value)` and `e.json`.
     pub(crate) json: Option<fn(&Shared) -> Val>,
+    /// `value == 1`, `value + 1`: what it stands for.
+    pub(crate) value: Option<fn(&Shared) -> Val>,
     pub(crate) index: OnceLock<HashMap<&'static str, usize>>,
 }
 
@@ -125,6 +139,7 @@ macro_rules! table {
         $(base |$bme:ident| $base:expr;)?
         $(text |$tme:ident| $text:expr;)?
         $(json |$jme:ident| $json:expr;)?
+        $(value |$vme:ident| $value:expr;)?
     ) => {
         $(#[$meta])*
         $vis static $table: $crate::bind::Type = $crate::bind::Type {
@@ -141,6 +156,7 @@ macro_rules! table {
             base: $crate::bind::table!(@base $ty; $(|$bme| $base)?),
             text: $crate::bind::table!(@text $ty; $(|$tme| $text)?),
             json: $crate::bind::table!(@json $ty; $(|$jme| $json)?),
+            value: $crate::bind::table!(@json $ty; $(|$vme| $value)?),
             index: std::sync::OnceLock::new(),
         };
     };

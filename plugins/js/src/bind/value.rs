@@ -31,6 +31,8 @@ pub(crate) enum Val {
     List(Vec<Val>),
     Map(MapRef),
     Host(Shared),
+    /// A scalar as an object: true even if it is empty (spec §2.7).
+    Boxed(Box<Val>),
     /// A function or a symbol: may be kept, not written.
     Opaque,
 }
@@ -104,6 +106,7 @@ impl Val {
             Self::Str(text) => text.into(),
             Self::Bytes(bytes) => String::from_utf8_lossy(&bytes).into_owned().into(),
             Self::Raw(text) => serde_json::from_str(&text).unwrap_or(J::Null),
+            Self::Boxed(value) => value.into_json(),
             Self::Time(millis) => DateTime::from_millis(millis).to_string().into(),
             Self::List(items) => items.into_iter().map(Self::into_json).collect(),
             Self::Map(map) => {
@@ -363,8 +366,21 @@ impl ToJs for Val {
             Self::List(items) => items.to_js(cx),
             Self::Map(map) => live_map(cx, map),
             Self::Host(host) => object(cx, host),
+            Self::Boxed(value) => boxed(cx, *value),
         }
     }
+}
+
+/// `new String(v)` and its like.
+fn boxed<'js>(cx: &Ctx<'js>, value: Val) -> Result<Value<'js>> {
+    let class = match value {
+        Val::Str(_) => "String",
+        Val::Int(_) | Val::Float(_) => "Number",
+        Val::Bool(_) => "Boolean",
+        other => return other.to_js(cx),
+    };
+    let class: rquickjs::function::Constructor<'js> = cx.globals().get(class)?;
+    class.construct((value.to_js(cx)?,))
 }
 
 fn bytes_of<'js>(cx: &Ctx<'js>, bytes: &[u8], proto: &Object<'js>) -> Result<Value<'js>> {

@@ -1,11 +1,23 @@
 //! `$app` (spec extending §4).
 
-use pocketbase::{App, Collection, FilterQuery, Record};
+use std::sync::{Arc, mpsc};
 
-use super::{collection_arg, hosted, store};
+use pocketbase::{App, Collection, Error, FilterQuery, Record, RequestInfo, TokenType};
+use rquickjs::{Ctx, Function, Value};
+use tokio::sync::oneshot;
+
+use super::{
+    collection_arg, conditions, hosted,
+    query::{Builder, Select, select},
+    services::{Log, SettingsTree, jobs, mailer},
+    store,
+};
 use crate::{
-    bind::{Args, Fail, Res, Shared, native, table},
-    run::wait,
+    bind::{
+        Args, Fail, Res, Shared, Val, as_host, error_of, is_nil, items, native, new_map, no_result, object,
+        table,
+    },
+    run::{wait, wait_serving},
 };
 
 native!(App = APP);
@@ -19,7 +31,6 @@ table! {
         fn "dataDir" "(): string" "The data directory." => |cx, app, a| app.data_dir().display().to_string();
         fn "newFilesystem" "(): filesystem.System" "The files of records." => |cx, app, a| std::sync::Arc::new(app.new_filesystem()?) as Shared;
         fn "newBackupsFilesystem" "(): filesystem.System" "The files of backups." => |cx, app, a| std::sync::Arc::new(app.new_backups_filesystem()?) as Shared;
-        fn "newMailClient" "(): mailer.Mailer" "What sends mails." => |cx, app, a| std::sync::Arc::new(app.new_mail_client()) as Shared;
         fn "store" "(): store.Store" "Values that all handlers share." => |cx, app, a| std::sync::Arc::new(store::of(app)) as Shared;
         fn "save" "(model: core.Model): void" "Stores a model, with all hooks." => |cx, app, a| save(app, a, 0, true)?;
         fn "saveNoValidate" "(model: core.Model): void" "Stores a model without validating it." => |cx, app, a| save(app, a, 0, false)?;
@@ -28,8 +39,66 @@ table! {
         fn "findCollectionByNameOrId" "(nameOrId: string): core.Collection" "A collection." => |cx, app, a| wait(app.find_collection(&a.str(0)?))?;
         fn "findCachedCollectionByNameOrId" "(nameOrId: string): core.Collection" "A collection." => |cx, app, a| wait(app.find_collection(&a.str(0)?))?;
         fn "findRecordById" "(collection: string | core.Collection, id: string, ...filters: ((q: dbx.SelectQuery) => void)[]): core.Record" "A record." => |cx, app, a| {
-            wait(app.find_record_by_id(collection_arg(a, 0)?, a.str(1)?))?
+            if a.len() > 2 { by_id_filtered(cx, app, a)? } else { wait(app.find_record_by_id(collection_arg(a, 0)?, a.str(1)?))? }
         };
+        fn "findRecordsByIds" "(collection: string | core.Collection, ids: string[]): core.Record[]" "The records of these ids." => |cx, app, a| {
+            wait(app.find_records_by_ids(collection_arg(a, 0)?, &a.list(1)?))?
+        };
+        fn "findAllRecords" "(collection: string | core.Collection, ...conditions: dbx.Expression[]): core.Record[]" "All records that match." => |cx, app, a| {
+            wait(app.find_all_records(collection_arg(a, 0)?, conditions(a, 1)?))?
+        };
+        fn "countRecords" "(collection: string | core.Collection, ...conditions: dbx.Expression[]): number" "How many records match." => |cx, app, a| {
+            wait(app.count_records(collection_arg(a, 0)?, conditions(a, 1)?))?
+        };
+        fn "findAuthRecordByEmail" "(collection: string | core.Collection, email: string): core.Record" "The record with an email." => |cx, app, a| {
+            wait(app.find_auth_record_by_email(collection_arg(a, 0)?, &a.str(1)?))?
+        };
+        fn "findAuthRecordByToken" "(token: string, ...types: string[]): core.Record" "The record that a token is of." => |cx, app, a| by_token(app, a)?;
+        fn "canAccessRecord" "(record: core.Record, requestInfo: core.RequestInfo, rule: string | null): boolean" "Whether a rule lets a request have a record." => |cx, app, a| {
+            let rule = match a.is_nil(2) { true => None, false => Some(a.str(2)?) };
+            let info = request_info(a, 1)?;
+            wait(app.can_access_record(&*a.host::<Record>(0)?, &info, rule.as_deref()))?
+        };
+        fn "expandRecord" "(record: core.Record, expands: string[], fetch?: any): { [key: string]: any }" "Expands relations; gives what failed." => |cx, app, a| {
+            expand(app, &[a.host::<Record>(0)?.clone()], &a.list(1)?)
+        };
+        fn "expandRecords" "(records: core.Record[], expands: string[], fetch?: any): { [key: string]: any }" "Expands relations; gives what failed." => |cx, app, a| {
+            let records: Vec<Record> = items(cx, &a.at(0))?.iter().filter_map(|item| as_host(item)?.get::<Record>().cloned()).collect();
+            expand(app, &records, &a.list(1)?)
+        };
+        fn "findAllCollections" "(...types: string[]): core.Collection[]" "All collections, of these types if there are any." => |cx, app, a| {
+            let types = a.texts(0)?;
+            let all = wait(app.find_all_collections([]))?;
+            all.into_iter().filter(|c| types.is_empty() || types.contains(&c.type_name())).collect::<Vec<_>>()
+        };
+        fn "importCollections" "(list: any[], deleteMissing: boolean): void" "Makes and changes collections." => |cx, app, a| {
+            let list = match a.json(0)? { serde_json::Value::Array(list) => list, _ => Vec::new() };
+            wait(app.import_collections(&list, a.bool(1)?))?;
+        };
+        fn "importCollectionsByMarshaledJSON" "(json: string | number[], deleteMissing: boolean): void" "Makes and changes collections." => |cx, app, a| {
+            let json = String::from_utf8_lossy(&a.bytes(0)?).into_owned();
+            wait(app.import_collections_json(&json, a.bool(1)?))?;
+        };
+        fn "truncateCollection" "(collection: core.Collection): void" "Deletes all its records." => |cx, app, a| wait(app.truncate_collection(collection_arg(a, 0)?))?;
+        fn "reloadCachedCollections" "(): void" "Reads the collections again." => |cx, app, a| wait(app.reload_cached_collections())?;
+        fn "isCollectionNameUnique" "(name: string, ...excludeIds: string[]): boolean" "Whether no other collection has a name." => |cx, app, a| {
+            let (name, others) = (a.str(0)?, a.texts(1)?);
+            wait(app.find_all_collections([]))?.iter().all(|c| !c.name().eq_ignore_ascii_case(&name) || others.contains(&c.id()))
+        };
+        fn "recordQuery" "(collection: string | core.Collection): dbx.SelectQuery" "A query for records." => |cx, app, a| select(app.record_query(collection_arg(a, 0)?), true);
+        fn "db" "(): dbx.Builder" "Queries, in the transaction if there is one." => |cx, app, a| Arc::new(Builder(app.db())) as Shared;
+        fn "concurrentDB" "(): dbx.Builder" "Queries." => |cx, app, a| Arc::new(Builder(app.db())) as Shared;
+        fn "nonconcurrentDB" "(): dbx.Builder" "Queries." => |cx, app, a| Arc::new(Builder(app.db())) as Shared;
+        fn "auxDB" "(): dbx.Builder" "Queries of the auxiliary database." => |cx, app, a| Arc::new(Builder(app.aux_db())) as Shared;
+        fn "auxConcurrentDB" "(): dbx.Builder" "Queries of the auxiliary database." => |cx, app, a| Arc::new(Builder(app.aux_db())) as Shared;
+        fn "auxNonconcurrentDB" "(): dbx.Builder" "Queries of the auxiliary database." => |cx, app, a| Arc::new(Builder(app.aux_db())) as Shared;
+        fn "runInTransaction" "(work: (txApp: core.App) => void): void" "All or nothing." => |cx, app, a| in_transaction(cx, app, &a.function(0)?)?;
+        fn "logger" "(): slog.Logger" "The log." => |cx, app, a| Arc::new(Log::of(app)) as Shared;
+        fn "settings" "(): core.Settings" "The settings." => |cx, app, a| Arc::new(SettingsTree::of(&*app.settings()?)) as Shared;
+        fn "reloadSettings" "(): void" "Reads the settings again." => |cx, app, a| wait(app.reload_settings())?;
+        fn "newMailClient" "(): mailer.Mailer" "What sends mail." => |cx, app, a| mailer(app);
+        fn "cron" "(): cron.Cron" "The jobs." => |cx, app, a| jobs(app);
+        fn "unsafeWithoutHooks" "(): core.App" "The app." => |cx, app, a| app.clone();
         fn "findRecordsByFilter" "(collection: string | core.Collection, filter: string, sort?: string, limit?: number, offset?: number, ...params: { [key: string]: any }[]): core.Record[]" "The records that a filter matches." => |cx, app, a| {
             let mut query = FilterQuery::new(a.str(1)?)
                 .sort(a.str(2)?)
@@ -64,6 +133,9 @@ fn save(app: &App, args: &Args<'_, '_>, at: usize, validate: bool) -> Res<()> {
             false => wait(app.save_no_validate(&*record)),
         }?);
     }
+    if let Some(settings) = args.opt_host::<SettingsTree>(at)? {
+        return settings.save(app);
+    }
     let collection = args.opt_host::<Collection>(at)?.ok_or_else(nothing)?;
     Ok(match validate {
         true => wait(app.save(&*collection)),
@@ -81,4 +153,94 @@ fn validate(app: &App, args: &Args<'_, '_>, at: usize) -> Res<()> {
         return Ok(wait(app.validate(&*record))?);
     }
     Ok(wait(app.validate(&*args.opt_host::<Collection>(at)?.ok_or_else(nothing)?))?)
+}
+
+/// `findRecordById` with callbacks that narrow the query.
+fn by_id_filtered<'js>(cx: &Ctx<'js>, app: &App, args: &Args<'_, 'js>) -> Res<Record> {
+    let id = args.str(1)?;
+    let query = app.record_query(collection_arg(args, 0)?);
+    let query = select(query.where_(pocketbase::db::hash([("id", id)])), true);
+    for filter in args.rest(2).into_iter().filter(|filter| !is_nil(filter)) {
+        let filter = filter.into_function().ok_or_else(|| Fail::Type("a filter must be a function".into()))?;
+        let given: Value<'js> = filter.call((object(cx, query.clone())?,))?;
+        no_result(cx, &given)?;
+    }
+    let query = query.get::<Select>().map(Select::current).ok_or(Error::NotFound)?;
+    Ok(wait(query.limit(1).records())?.pop().ok_or(Error::NotFound)?)
+}
+
+fn by_token(app: &App, args: &Args<'_, '_>) -> Res<Record> {
+    let kinds = args.texts(1)?;
+    let kind = |name: &str| match name {
+        "auth" => Some(TokenType::Auth),
+        "file" => Some(TokenType::File),
+        "verification" => Some(TokenType::Verification),
+        "passwordReset" => Some(TokenType::PasswordReset),
+        "emailChange" => Some(TokenType::EmailChange),
+        _ => None,
+    };
+    let token = args.str(0)?;
+    if kinds.is_empty() {
+        return Ok(wait(app.find_auth_record_by_token(&token, []))?);
+    }
+    let mut last = Error::NotFound;
+    for kind in kinds.iter().filter_map(|name| kind(name)) {
+        match wait(app.find_auth_record_by_token(&token, [kind])) {
+            Ok(record) => return Ok(record),
+            Err(error) => last = error,
+        }
+    }
+    Err(last.into())
+}
+
+fn request_info(args: &Args<'_, '_>, at: usize) -> Res<RequestInfo> {
+    Ok(args.host::<super::request::Info>(at)?.to_library())
+}
+
+/// What failed, by path.
+fn expand(app: &App, records: &[Record], paths: &[String]) -> Val {
+    let failed = new_map([]);
+    for path in paths {
+        if let Err(error) = wait(app.expand_records(records, [path])) {
+            failed.lock().insert(path.clone(), Val::Str(error.to_string()));
+        }
+    }
+    Val::Map(failed)
+}
+
+/// Runs a script's function in a transaction. It cannot leave this thread, so the transaction asks this thread to call it.
+fn in_transaction<'js>(cx: &Ctx<'js>, app: &App, work: &Function<'js>) -> Res<()> {
+    let (ask, asked) = mpsc::channel::<App>();
+    let (answer, answered) = oneshot::channel::<Result<(), Error>>();
+    let (mut answer, mut thrown) = (Some(answer), None);
+    let transaction = app.run_in_transaction(move |tx| async move {
+        let _ = ask.send(tx);
+        answered.await.unwrap_or_else(|_| Err(Error::other("the transaction was given up")))
+    });
+    let done = wait_serving(transaction, || {
+        let Ok(tx) = asked.try_recv() else { return false };
+        let done = object(cx, Arc::new(tx)).and_then(|tx| work.call::<_, Value<'js>>((tx,)));
+        let result = match done {
+            Ok(given) => no_result(cx, &given).map_err(|fail| match fail {
+                Fail::Host(error) => error,
+                _ => Error::other("the transaction's result cannot be used"),
+            }),
+            Err(_) => {
+                let value = cx.catch();
+                let error = error_of(cx, &value);
+                thrown = Some(value);
+                Err(error)
+            }
+        };
+        if let Some(answer) = answer.take() {
+            let _ = answer.send(result);
+        }
+        true
+    });
+    match (done, thrown) {
+        // the very same value that the function has thrown
+        (Err(_), Some(value)) => Err(Fail::Js(cx.throw(value))),
+        (Err(error), None) => Err(error.into()),
+        (Ok(()), _) => Ok(()),
+    }
 }

@@ -8,15 +8,17 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use pocketbase::{App, Error, Record, RequestInfo, Response, event};
+use parking_lot::Mutex;
+use pocketbase::{App, Error, Message, Record, RequestInfo, Response, event};
 
 use super::{
     CurrentApp,
     request::{Asked, Request, answer_hook},
+    services::{MailMessage, SettingsTree, mailer},
 };
 use crate::{
     Js,
-    bind::{Fail, Res, Shared, Val, as_host, errors, native, table},
+    bind::{Fail, Native, Res, Shared, Val, as_host, errors, export, is_nil, items, native, number, table, text},
     run::{Program, call, wait},
 };
 
@@ -25,14 +27,44 @@ pub(crate) struct Hooked<E> {
     event: E,
     request: Option<Request>,
     is_continued: AtomicBool,
+    kept: Mutex<Vec<Kept>>,
+}
+
+/// A value that scripts change in place, and what takes the changes over.
+struct Kept {
+    name: &'static str,
+    value: Shared,
+    take: Box<dyn Fn() + Send + Sync>,
 }
 
 impl<E> Hooked<E> {
     fn new(event: E, request: Option<Request>) -> Self {
-        Self { event, request, is_continued: AtomicBool::new(false) }
+        Self { event, request, is_continued: AtomicBool::new(false), kept: Mutex::default() }
+    }
+    /// The value of a member that scripts change in place: made once; changes count when the handler goes on or ends.
+    fn keep<T: Native>(
+        &self,
+        name: &'static str,
+        make: impl FnOnce() -> T,
+        take: impl Fn(&T) + Send + Sync + 'static,
+    ) -> Shared {
+        let mut kept = self.kept.lock();
+        if let Some(known) = kept.iter().find(|one| one.name == name) {
+            return known.value.clone();
+        }
+        let value = Arc::new(make());
+        let shared: Shared = value.clone();
+        kept.push(Kept { name, value: shared.clone(), take: Box::new(move || take(&value)) });
+        shared
+    }
+    fn take_over(&self) {
+        for kept in &*self.kept.lock() {
+            (kept.take)();
+        }
     }
     /// True the first time: a second `e.next()` does nothing.
     fn goes_on(&self) -> bool {
+        self.take_over();
         !self.is_continued.swap(true, Ordering::AcqRel)
     }
     fn request(&self) -> Option<Shared> {
@@ -93,10 +125,37 @@ macro_rules! unasked {
     )*};
 }
 asked!(
+    SettingsListEvent,
+    SettingsUpdateEvent,
+    RealtimeConnectEvent,
+    RealtimeMessageEvent,
+    RealtimeSubscribeEvent,
+    FileDownloadEvent,
+    FileTokenEvent,
     RecordRequestEvent,
     RecordsListEvent,
+    RecordAuthEvent,
+    AuthWithPasswordEvent,
+    AuthWithOAuth2Event,
+    EmailChangeEvent,
+    RequestOtpEvent,
+    AuthWithOtpEvent,
+    CollectionsListEvent,
+    CollectionRequestEvent,
+    CollectionsImportEvent,
+    BatchEvent,
 );
-unasked!(AppEvent, TerminateEvent, ModelEvent, RecordEvent, EnrichEvent, CollectionEvent);
+unasked!(
+    AppEvent,
+    TerminateEvent,
+    BackupEvent,
+    ModelEvent,
+    RecordEvent,
+    EnrichEvent,
+    CollectionEvent,
+    MailEvent,
+    RecordMailEvent,
+);
 
 fn tags(collection: &pocketbase::Collection) -> Vec<String> {
     vec![collection.id(), collection.name()]
@@ -145,6 +204,160 @@ event! { RECORDS_LIST_EVENT: RecordsListEvent = "core.RecordsListRequestEvent", 
     fn "tags" "(): string[]" "What hooks match it by." => |cx, e, a| tags(&e.event.collection());
 } }
 
+event! { BACKUP_EVENT: BackupEvent = "core.BackupEvent", "A backup is made or restored." {
+    prop "name": "string", "Its name." => |cx, e| e.event.name(), set |cx, e, v| e.event.set_name(text(cx, &v)?);
+    prop "exclude": "string[]", "What is left out." => |cx, e| e.event.exclude(), set |cx, e, v| e.event.set_exclude(texts(cx, &v)?);
+} }
+event! { SETTINGS_LIST_EVENT: SettingsListEvent = "core.SettingsListRequestEvent", "A request for the settings." {
+    prop "settings": "core.Settings", "A copy of the settings." => |cx, e| {
+        let event = e.event.clone();
+        e.keep("settings", || SettingsTree::of(&e.event.settings()), move |tree| event.set_settings(tree.apply(event.settings())))
+    };
+} }
+event! { SETTINGS_UPDATE_EVENT: SettingsUpdateEvent = "core.SettingsUpdateRequestEvent", "A request that changes the settings." {
+    prop "oldSettings": "core.Settings", "What they were." => |cx, e| Arc::new(SettingsTree::of(&e.event.old_settings())) as Shared;
+    prop "newSettings": "core.Settings", "What they will be." => |cx, e| {
+        let event = e.event.clone();
+        e.keep("newSettings", || SettingsTree::of(&e.event.new_settings()), move |tree| event.set_new_settings(tree.apply(event.new_settings())))
+    };
+} }
+event! { MAIL_EVENT: MailEvent = "core.MailerEvent", "A mail is sent." {
+    prop "mailer": "mailer.Mailer", "What sends it." => |cx, e| mailer(e.event.app());
+    prop "message": "mailer.Message", "The mail." => |cx, e| {
+        let event = e.event.clone();
+        e.keep("message", || MailMessage::of(&e.event.message()), move |mail| event.change_message(|message| merge(message, mail)))
+    };
+} }
+event! { RECORD_MAIL_EVENT: RecordMailEvent = "core.MailerRecordEvent", "A mail about a record is sent." {
+    prop "mailer": "mailer.Mailer", "What sends it." => |cx, e| mailer(e.event.app());
+    prop "record": "core.Record", "The record." => |cx, e| e.event.record();
+    prop "meta": "{ [key: string]: any }", "What the mail is about." => |cx, e| Val::from(e.event.meta());
+    prop "message": "mailer.Message", "The mail." => |cx, e| {
+        let event = e.event.clone();
+        e.keep("message", || MailMessage::of(&e.event.message()), move |mail| event.change_message(|message| merge(message, mail)))
+    };
+    fn "tags" "(): string[]" "What hooks match it by." => |cx, e, a| tags(&e.event.collection());
+} }
+event! { REALTIME_CONNECT_EVENT: RealtimeConnectEvent = "core.RealtimeConnectRequestEvent", "A realtime client connects." {
+    prop "client": "subscriptions.Client", "The client." => |cx, e| e.event.client().map(super::realtime::client);
+    prop "idleTimeout": "number", "How long it may be silent, in nanoseconds." => |cx, e| nanos(e.event.idle_timeout()), set |cx, e, v| e.event.set_idle_timeout(duration(cx, &v)?);
+    prop "maxTimeout": "number", "How long it may stay, in nanoseconds." => |cx, e| nanos(e.event.max_timeout()), set |cx, e, v| e.event.set_max_timeout(duration(cx, &v)?);
+} }
+event! { REALTIME_MESSAGE_EVENT: RealtimeMessageEvent = "core.RealtimeMessageEvent", "A message goes to a realtime client." {
+    prop "client": "subscriptions.Client", "The client." => |cx, e| e.event.client().map(super::realtime::client);
+    prop "message": "subscriptions.Message", "The message." => |cx, e| {
+        let event = e.event.clone();
+        let make = || super::realtime::Letter::new(&e.event.name(), e.event.data().to_vec());
+        e.keep("message", make, move |letter| {
+            let (name, data) = letter.parts();
+            event.set_name(name);
+            event.set_data(data);
+        })
+    };
+} }
+event! { REALTIME_SUBSCRIBE_EVENT: RealtimeSubscribeEvent = "core.RealtimeSubscribeRequestEvent", "A realtime client subscribes." {
+    prop "client": "subscriptions.Client", "The client." => |cx, e| e.event.client().map(super::realtime::client);
+    prop "subscriptions": "string[]", "What it wants." => |cx, e| e.event.subscriptions(), set |cx, e, v| e.event.set_subscriptions(texts(cx, &v)?);
+} }
+event! { FILE_DOWNLOAD_EVENT: FileDownloadEvent = "core.FileDownloadRequestEvent", "A request for a file." {
+    prop "collection": "core.Collection", "The collection." => |cx, e| e.event.collection();
+    prop "record": "core.Record", "The record." => |cx, e| e.event.record();
+    prop "fileField": "core.FileField", "The field." => |cx, e| e.event.collection().field_by_name(e.event.field());
+    prop "servedPath": "string", "Where the file is." => |cx, e| e.event.served_path(), set |cx, e, v| e.event.set_served_path(text(cx, &v)?);
+    prop "servedName": "string", "The name it is given." => |cx, e| e.event.served_name(), set |cx, e, v| e.event.set_served_name(text(cx, &v)?);
+    prop "thumbError": "Error", "Why there is no thumb." => |cx, e| e.event.thumb_error().map(|text| errors::of_error(Error::other(text.to_owned())));
+    fn "tags" "(): string[]" "What hooks match it by." => |cx, e, a| tags(&e.event.collection());
+} }
+event! { FILE_TOKEN_EVENT: FileTokenEvent = "core.FileTokenRequestEvent", "A request for a file token." {
+    prop "collection": "core.Collection", "The collection." => |cx, e| e.event.collection();
+    prop "record": "core.Record", "The record." => |cx, e| e.event.record();
+    prop "token": "string", "The token." => |cx, e| e.event.token(), set |cx, e, v| e.event.set_token(text(cx, &v)?);
+    fn "tags" "(): string[]" "What hooks match it by." => |cx, e, a| tags(&e.event.collection());
+} }
+event! { RECORD_AUTH_EVENT: RecordAuthEvent = "core.RecordAuthRequestEvent", "A record logs in." {
+    prop "collection": "core.Collection", "The collection." => |cx, e| e.event.collection();
+    prop "record": "core.Record", "The record." => |cx, e| e.event.record(), set |cx, e, v| e.event.set_record(&record(&v)?);
+    prop "token": "string", "Its token." => |cx, e| e.event.token(), set |cx, e, v| e.event.set_token(text(cx, &v)?);
+    prop "meta": "any", "What the answer carries, too." => |cx, e| meta(e), set |cx, e, v| e.event.set_meta(export(cx, &v)?.into_json());
+    prop "authMethod": "string", "How it logs in." => |cx, e| e.event.auth_method(), set |cx, e, v| e.event.set_auth_method(text(cx, &v)?);
+    fn "tags" "(): string[]" "What hooks match it by." => |cx, e, a| tags(&e.event.collection());
+} }
+event! { AUTH_WITH_PASSWORD_EVENT: AuthWithPasswordEvent = "core.RecordAuthWithPasswordRequestEvent", "A login with a password." {
+    prop "collection": "core.Collection", "The collection." => |cx, e| e.event.collection();
+    prop "record": "core.Record", "The record, if there is one." => |cx, e| e.event.record(), set |cx, e, v| e.event.set_record(maybe(&v)?.as_ref());
+    prop "identity": "string", "Who it says to be." => |cx, e| e.event.identity(), set |cx, e, v| e.event.set_identity(text(cx, &v)?);
+    prop "identityField": "string", "The field it is looked up by." => |cx, e| e.event.identity_field(), set |cx, e, v| e.event.set_identity_field(text(cx, &v)?);
+    prop "password": "string", "The password." => |cx, e| e.event.password(), set |cx, e, v| e.event.set_password(text(cx, &v)?);
+    fn "tags" "(): string[]" "What hooks match it by." => |cx, e, a| tags(&e.event.collection());
+} }
+event! { AUTH_WITH_OAUTH2_EVENT: AuthWithOAuth2Event = "core.RecordAuthWithOAuth2RequestEvent", "A login with another service." {
+    prop "collection": "core.Collection", "The collection." => |cx, e| e.event.collection();
+    prop "record": "core.Record", "The record, if there is one." => |cx, e| e.event.record(), set |cx, e, v| e.event.set_record(maybe(&v)?.as_ref());
+    prop "providerName": "string", "The service." => |cx, e| e.event.provider_name(), set |cx, e, v| e.event.set_provider_name(text(cx, &v)?);
+    prop "oAuth2User": "auth.AuthUser", "Who the service says it is." => |cx, e| e.event.oauth2_user(), set |cx, e, v| e.event.set_oauth2_user(export(cx, &v)?.into_json());
+    prop "createData": "{ [key: string]: any }", "What a new record gets." => |cx, e| Val::from(e.event.create_data()), set |cx, e, v| e.event.set_create_data(export(cx, &v)?.into_object());
+    prop "isNewRecord": "boolean", "Whether a record is made." => |cx, e| e.event.is_new_record();
+    fn "tags" "(): string[]" "What hooks match it by." => |cx, e, a| tags(&e.event.collection());
+} }
+event! { EMAIL_CHANGE_EVENT: EmailChangeEvent = "core.RecordRequestEmailChangeRequestEvent", "A new email is asked for or confirmed." {
+    prop "collection": "core.Collection", "The collection." => |cx, e| e.event.collection();
+    prop "record": "core.Record", "The record." => |cx, e| e.event.record(), set |cx, e, v| e.event.set_record(&record(&v)?);
+    prop "newEmail": "string", "The new email." => |cx, e| e.event.new_email(), set |cx, e, v| e.event.set_new_email(text(cx, &v)?);
+    fn "tags" "(): string[]" "What hooks match it by." => |cx, e, a| tags(&e.event.collection());
+} }
+event! { REQUEST_OTP_EVENT: RequestOtpEvent = "core.RecordCreateOTPRequestEvent", "A one-time password is asked for." {
+    prop "collection": "core.Collection", "The collection." => |cx, e| e.event.collection();
+    prop "record": "core.Record", "The record, if there is one." => |cx, e| e.event.record(), set |cx, e, v| e.event.set_record(maybe(&v)?.as_ref());
+    prop "password": "string", "The password." => |cx, e| e.event.password(), set |cx, e, v| e.event.set_password(text(cx, &v)?);
+    fn "tags" "(): string[]" "What hooks match it by." => |cx, e, a| tags(&e.event.collection());
+} }
+event! { AUTH_WITH_OTP_EVENT: AuthWithOtpEvent = "core.RecordAuthWithOTPRequestEvent", "A login with a one-time password." {
+    prop "collection": "core.Collection", "The collection." => |cx, e| e.event.collection();
+    prop "record": "core.Record", "The record." => |cx, e| e.event.record(), set |cx, e, v| e.event.set_record(&record(&v)?);
+    prop "otp": "core.OTP", "The one-time password." => |cx, e| e.event.otp();
+    fn "tags" "(): string[]" "What hooks match it by." => |cx, e, a| tags(&e.event.collection());
+} }
+event! { COLLECTIONS_LIST_EVENT: CollectionsListEvent = "core.CollectionsListRequestEvent", "A request for a list of collections." {
+    prop "collections": "core.Collection[]", "The collections." => |cx, e| e.event.collections();
+} }
+event! { COLLECTION_REQUEST_EVENT: CollectionRequestEvent = "core.CollectionRequestEvent", "A request about a collection." {
+    prop "collection": "core.Collection", "The collection." => |cx, e| e.event.collection();
+    fn "tags" "(): string[]" "What hooks match it by." => |cx, e, a| tags(&e.event.collection());
+} }
+event! { COLLECTIONS_IMPORT_EVENT: CollectionsImportEvent = "core.CollectionsImportRequestEvent", "Collections are imported." {
+} }
+event! { BATCH_EVENT: BatchEvent = "core.BatchRequestEvent", "Several requests at once." {
+} }
+
+fn texts<'js>(cx: &rquickjs::Ctx<'js>, value: &rquickjs::Value<'js>) -> Res<Vec<String>> {
+    items(cx, value)?.iter().map(|item| text(cx, item)).collect()
+}
+fn nanos(time: std::time::Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "nanoseconds")]
+fn duration<'js>(cx: &rquickjs::Ctx<'js>, value: &rquickjs::Value<'js>) -> Res<std::time::Duration> {
+    Ok(std::time::Duration::from_nanos(number(cx, value)?.max(0.0) as u64))
+}
+fn maybe(value: &rquickjs::Value<'_>) -> Res<Option<Record>> {
+    if is_nil(value) { Ok(None) } else { record(value).map(Some) }
+}
+/// What a script may change in place.
+fn meta(hooked: &Hooked<event::RecordAuthEvent>) -> Val {
+    let meta = hooked.event.meta();
+    let serde_json::Value::Object(map) = meta else { return meta.into() };
+    let event = hooked.event.clone();
+    let tree = hooked.keep("meta", || super::services::Tree::of(map), move |tree| event.set_meta(tree.json()));
+    match tree.get::<super::services::Tree>() {
+        Some(tree) => Val::Map(tree.0.clone()),
+        None => Val::Null,
+    }
+}
+fn merge(message: &mut Message, mail: &MailMessage) {
+    let (attachments, inline) = (std::mem::take(&mut message.attachments), std::mem::take(&mut message.inline_attachments));
+    *message = Message { attachments, inline_attachments: inline, ..mail.message() };
+}
+
 fn model(model: event::Model) -> Val {
     match model {
         event::Model::Record(record) => Val::Host(Arc::new(record)),
@@ -168,7 +381,9 @@ where
     let work = move || {
         let hooked = Hooked::from(event);
         let request = hooked.request.clone();
-        let done = call(&js, &program, &app, Some(Arc::new(hooked)));
+        let hooked = Arc::new(hooked);
+        let done = call(&js, &program, &app, Some(hooked.clone()));
+        hooked.take_over();
         if let Some(request) = request {
             answer_hook(&request);
         }
@@ -245,6 +460,35 @@ bind_hooks! {
     "onCollectionDeleteExecute" => on_collection_delete_execute(tags);
     "onCollectionAfterDeleteSuccess" => on_collection_after_delete_success(tags);
     "onCollectionAfterDeleteError" => on_collection_after_delete_error(tags);
+    "onBackupCreate" => on_backup_create;
+    "onBackupRestore" => on_backup_restore;
+    "onSettingsListRequest" => on_settings_list_request;
+    "onSettingsUpdateRequest" => on_settings_update_request;
+    "onMailerSend" => on_mailer_send;
+    "onMailerRecordAuthAlertSend" => on_mailer_record_auth_alert_send(tags);
+    "onMailerRecordPasswordResetSend" => on_mailer_record_password_reset_send(tags);
+    "onMailerRecordVerificationSend" => on_mailer_record_verification_send(tags);
+    "onMailerRecordEmailChangeSend" => on_mailer_record_email_change_send(tags);
+    "onMailerRecordOTPSend" => on_mailer_record_otp_send(tags);
+    "onRealtimeConnectRequest" => on_realtime_connect_request;
+    "onRealtimeMessageSend" => on_realtime_message_send;
+    "onRealtimeSubscribeRequest" => on_realtime_subscribe_request;
+    "onFileDownloadRequest" => on_file_download_request(tags);
+    "onFileTokenRequest" => on_file_token_request(tags);
+    "onRecordAuthRequest" => on_record_auth_request(tags);
+    "onRecordAuthWithPasswordRequest" => on_record_auth_with_password_request(tags);
+    "onRecordAuthWithOAuth2Request" => on_record_auth_with_oauth2_request(tags);
+    "onRecordRequestEmailChangeRequest" => on_record_request_email_change_request(tags);
+    "onRecordConfirmEmailChangeRequest" => on_record_confirm_email_change_request(tags);
+    "onRecordRequestOTPRequest" => on_record_request_otp_request(tags);
+    "onRecordAuthWithOTPRequest" => on_record_auth_with_otp_request(tags);
+    "onCollectionsListRequest" => on_collections_list_request;
+    "onCollectionViewRequest" => on_collection_view_request;
+    "onCollectionCreateRequest" => on_collection_create_request;
+    "onCollectionUpdateRequest" => on_collection_update_request;
+    "onCollectionDeleteRequest" => on_collection_delete_request;
+    "onCollectionsImportRequest" => on_collections_import_request;
+    "onBatchRequest" => on_batch_request;
     "onRecordAuthRefreshRequest" => on_record_auth_refresh_request(tags);
     "onRecordRequestPasswordResetRequest" => on_record_request_password_reset_request(tags);
     "onRecordConfirmPasswordResetRequest" => on_record_confirm_password_reset_request(tags);

@@ -2,10 +2,18 @@
 
 mod app;
 mod collection;
+mod cookie;
+mod dir;
 mod events;
+mod field;
 mod file;
+mod middleware;
+mod model;
+mod query;
+mod realtime;
 mod record;
 mod request;
+mod services;
 mod store;
 mod time;
 
@@ -16,9 +24,16 @@ use rquickjs::{Ctx, Result, Value};
 
 pub(crate) use self::{
     collection::{collection_arg, new_collection},
+    cookie::Cookie,
+    dir::Dir,
     events::{HOOKS, bind_hook},
+    field::new_field,
+    middleware::{Files, Step, new_middleware, ready},
+    model::{Kind, Model, NullCell, array_of, null_cell},
+    query::{Condition, condition, conditions},
     record::{new_record, set_value, value as field_value},
     request::{Reader, Request, canonical, respond},
+    services::MailMessage,
     time::{date_time, moment, new_date_time},
 };
 use crate::{

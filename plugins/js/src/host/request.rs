@@ -10,7 +10,7 @@ use std::sync::{
 
 use parking_lot::Mutex;
 use pocketbase::{ApiError, Body, Error, Incoming, Record, RequestEvent, RequestInfo, Response};
-use super::CurrentApp;
+use super::{CurrentApp, Dir, cookie, model::Model};
 use crate::{
     bind::{
         Args, Fail, MapRef, Res, Shared, Val, as_host, encode, errors, is_nil, native, new_map, table,
@@ -117,7 +117,7 @@ table! {
             e.write(status(a)?, "text/html; charset=utf-8", a.str(1)?.as_bytes());
         };
         fn "xml" "(status: number, data: any): void" "Answers with XML." => |cx, e, a| {
-            let text = xml(&a.val(1)?)?;
+            let text = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{}", xml(&a.val(1)?)?);
             e.write(status(a)?, "application/xml; charset=utf-8", text.as_bytes());
         };
         fn "blob" "(status: number, type: string, content: string | number[]): void" "Answers with bytes." => |cx, e, a| {
@@ -136,6 +136,9 @@ table! {
             }
         };
         fn "flush" "(): void" "Does nothing: answers are sent when the handler ends." => |cx, e, a| ();
+        fn "fileFS" "(fs: fs.FS, name: string): void" "Answers with a file." => |cx, e, a| e.file(&a.host::<Dir>(0)?.0, &a.str(1)?)?;
+        fn "bindBody" "(target: any): void" "Reads the body into a model." => |cx, e, a| e.bind_body(a)?;
+        fn "findUploadedFiles" "(key: string): filesystem.File[]" "The files of a form." => |cx, e, a| e.files(&a.str(0)?)?;
         fn "written" "(): boolean" "Whether something was written." => |cx, e, a| e.is_written();
         fn "status" "(): number" "The status written, else 0." => |cx, e, a| e.0.state.out.lock().status;
         fn "requestInfo" "(): core.RequestInfo" "The facts of the request, with its body." => |cx, e, a| e.info()? as Shared;
@@ -195,6 +198,16 @@ table! {
         fn "pathValue" "(name: string): string" "What `{name}` stands for." => |cx, r, a| r.0.incoming().map(|i| a.str(0).map(|name| i.path_value(&name))).transpose()?.unwrap_or_default();
         fn "referer" "(): string" "The Referer header." => |cx, r, a| r.0.header("Referer");
         fn "userAgent" "(): string" "The User-Agent header." => |cx, r, a| r.0.header("User-Agent");
+        fn "cookie" "(name: string): http.Cookie" "A cookie." => |cx, r, a| {
+            let name = a.str(0)?;
+            let mut all = cookie::parsed(&r.0.header("Cookie")).into_iter();
+            all.find(|one| cookie::name_of(one) == name).ok_or_else(|| Fail::other("http: named cookie not present"))?
+        };
+        fn "cookies" "(): http.Cookie[]" "All cookies." => |cx, r, a| cookie::parsed(&r.0.header("Cookie"));
+        fn "cookiesNamed" "(name: string): http.Cookie[]" "The cookies of a name." => |cx, r, a| {
+            let name = a.str(0)?;
+            cookie::parsed(&r.0.header("Cookie")).into_iter().filter(|one| cookie::name_of(one) == name).collect::<Vec<_>>()
+        };
         fn "formValue" "(key: string): string" "The first value of a form or query." => |cx, r, a| r.0.form_value(&a.str(0)?)?;
         fn "postFormValue" "(key: string): string" "The first value of a form." => |cx, r, a| r.0.post_form_value(&a.str(0)?)?;
     }
@@ -302,7 +315,7 @@ fn by_name(all: &[(String, String)]) -> Val {
 table! {
     pub(crate) static REQUEST_HEADER: RequestHeader = "http.Header", "The headers of a request." {
         fn "get" "(key: string): string" "The first value." => |cx, h, a| h.0.header(&a.str(0)?);
-        fn "values" "(key: string): string[]" "All values." => |cx, h, a| some(h.0.incoming().map(|i| a.str(0).map(|key| i.header_values(&key))).transpose()?.unwrap_or_default());
+        fn "values" "(key: string): string[]" "All values." => |cx, h, a| (h.0.incoming().map(|i| a.str(0).map(|key| i.header_values(&key))).transpose()?.unwrap_or_default());
     }
     json |h| by_name(&h.0.incoming().map(|i| canonical(i.headers())).unwrap_or_default());
 }
@@ -310,7 +323,7 @@ table! {
 table! {
     pub(crate) static RESPONSE_HEADER: ResponseHeader = "http.Header", "The headers of an answer." {
         fn "get" "(key: string): string" "The first value." => |cx, h, a| h.values(&a.str(0)?).into_iter().next().unwrap_or_default();
-        fn "values" "(key: string): string[]" "All values." => |cx, h, a| some(h.values(&a.str(0)?));
+        fn "values" "(key: string): string[]" "All values." => |cx, h, a| h.values(&a.str(0)?);
         fn "set" "(key: string, value: string): void" "Replaces the values." => |cx, h, a| {
             let (key, value) = (a.str(0)?, a.str(1)?);
             if let Some(incoming) = h.0.incoming() {
@@ -344,11 +357,6 @@ table! {
         fn "close" "(): void" "Ends reading." => |cx, r, a| ();
     }
     text |r| String::from_utf8_lossy(&r.0).into_owned();
-}
-
-/// Go gives nil, not an empty list.
-fn some(values: Vec<String>) -> Option<Vec<String>> {
-    (!values.is_empty()).then_some(values)
 }
 
 fn shared<T: crate::bind::Native>(value: T) -> Shared {
@@ -558,13 +566,59 @@ impl Request {
         if (200..300).contains(&status) && !self.is_written() {
             self.0.state.out.lock().pick = true;
         }
-        let mut bytes = text.as_ref().map(Clone::clone).unwrap_or_default();
-        if !bytes.is_empty() {
-            bytes.push(b'\n');
-        }
+        let bytes = text.as_ref().map(Clone::clone).unwrap_or_default();
         self.write(status, "application/json", &bytes);
         text?;
         Ok(())
+    }
+    fn file(&self, dir: &std::path::Path, name: &str) -> Res<()> {
+        let Origin::Route(event) = &self.0.origin else {
+            return Err(Fail::other("files can be answered with in routes"));
+        };
+        let response = wait(event.file_in(dir, name))?;
+        let mut out = self.0.state.out.lock();
+        out.status = response.status;
+        out.is_written = true;
+        out.rest = Some(response);
+        Ok(())
+    }
+    fn bind_body(&self, args: &Args<'_, '_>) -> Res<()> {
+        let pointer = || Fail::other("json: Unmarshal(non-pointer map[string]interface {})");
+        let model = args.opt_host::<Model>(0)?.ok_or_else(pointer)?;
+        let body = Val::Map(self.info()?.body.clone()).into_object();
+        model.fill(body, false)?;
+        let kind = self.header("Content-Type");
+        if kind.starts_with("multipart/") || kind.starts_with("application/x-www-form-urlencoded") {
+            model.zero_nulls();
+        }
+        Ok(())
+    }
+    fn files(&self, key: &str) -> Res<Vec<pocketbase::File>> {
+        let Origin::Route(event) = &self.0.origin else {
+            return Err(Fail::other("http: no such file"));
+        };
+        let files = wait(event.find_uploaded_files(key))?;
+        if files.is_empty() { Err(Fail::other("http: no such file")) } else { Ok(files) }
+    }
+    /// Answers as a login does.
+    pub(crate) fn auth_response(&self, record: &Record, method: &str, meta: serde_json::Value) -> Res<()> {
+        let Origin::Route(event) = &self.0.origin else {
+            return Err(Fail::other("logins can be answered in routes"));
+        };
+        let response = wait(event.record_auth_response(record, interned(method), meta))?;
+        let mut out = self.0.state.out.lock();
+        out.status = response.status;
+        out.is_written = true;
+        out.rest = Some(response);
+        Ok(())
+    }
+    /// Makes records ready for whoever asks.
+    pub(crate) fn enrich(&self, records: &[Record], expands: &[String]) -> Res<()> {
+        let expands: Vec<&str> = expands.iter().map(String::as_str).collect();
+        match &self.0.origin {
+            Origin::Route(event) => Ok(wait(event.enrich_records(records, &expands))?),
+            Origin::Hook(_) => Err(Fail::other("records can be enriched in routes")),
+        }
     }
     fn redirect(&self, status: u16, to: &str) -> Res<()> {
         if !(300..400).contains(&status) {
@@ -609,6 +663,18 @@ impl IntoFail for ApiError {
     }
 }
 
+/// A name of a login method that lives for ever: there are few of them.
+fn interned(method: &str) -> &'static str {
+    static KNOWN: Mutex<Vec<&'static str>> = Mutex::new(Vec::new());
+    let mut known = KNOWN.lock();
+    if let Some(found) = known.iter().find(|one| **one == method) {
+        return found;
+    }
+    let made: &'static str = Box::leak(method.to_owned().into_boxed_str());
+    known.push(made);
+    made
+}
+
 fn plain(value: Val) -> String {
     match value.into_json() {
         serde_json::Value::String(text) => text,
@@ -618,6 +684,21 @@ fn plain(value: Val) -> String {
 }
 
 impl Info {
+    /// For the library.
+    pub(crate) fn to_library(&self) -> RequestInfo {
+        let texts = |map: &MapRef| {
+            let map = map.lock().clone();
+            map.into_iter().map(|(key, value)| (key, plain(value))).collect()
+        };
+        let mut info = RequestInfo::default();
+        info.query = texts(&self.query);
+        info.headers = texts(&self.headers);
+        info.body = Val::Map(self.body.clone()).into_object();
+        info.auth = self.auth.lock().clone();
+        info.method.clone_from(&self.method);
+        info.context.clone_from(&self.context);
+        info
+    }
     fn of(info: RequestInfo) -> Self {
         let texts = |map: std::collections::BTreeMap<String, String>| {
             new_map(map.into_iter().map(|(key, value)| (key, Val::Str(value))))

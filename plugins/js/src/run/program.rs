@@ -134,6 +134,9 @@ fn settled<'js>(cx: &Ctx<'js>, promise: &Promise<'js>) -> Res<()> {
 /// Tells the author where a script failed: clients only get a general sentence.
 fn log(app: &App, program: &Program, error: &Error) {
     let Some(thrown) = error.downcast_ref::<Thrown>() else { return };
+    if thrown.is_logged.swap(true, std::sync::atomic::Ordering::AcqRel) {
+        return;
+    }
     let place = thrown.place().map(str::to_owned);
     let place = place.unwrap_or_else(|| format!("{}:{}:{}", program.file, program.line, program.column));
     let attrs: &LogAttrs<'_> = &[

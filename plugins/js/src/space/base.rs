@@ -5,7 +5,8 @@ use std::time::Duration;
 use rquickjs::{Ctx, Value};
 
 use crate::{
-    bind::{Fail, Res, Val, as_host, encode, globals},
+    bind::{Fail, Own, Res, Val, as_host, encode, globals},
+    host::{self, Kind, null_cell},
 };
 
 globals! {
@@ -14,6 +15,13 @@ globals! {
         fn "toBytes" "(value: any, maxBytes?: number): number[]" "A value as bytes." => |cx, a| Val::Bytes(to_bytes(a.val(0)?)?);
         fn "readerToString" "(reader: any, maxBytes?: number): string" "The content of a reader." => |cx, a| to_text(a.val(0)?)?;
         fn "sleep" "(milliseconds: number): void" "Waits." => |cx, a| std::thread::sleep(Duration::from_millis(u64::try_from(a.int(0)?).unwrap_or_default()));
+        fn "arrayOf" "(model: any): any[]" "A list to read rows into." => |cx, a| Own(host::array_of(cx, &a.at(0))?);
+        fn "nullString" "(): any" "A text or null." => |cx, a| null_cell(Kind::Text);
+        fn "nullInt" "(): any" "A whole number or null." => |cx, a| null_cell(Kind::Int);
+        fn "nullFloat" "(): any" "A number or null." => |cx, a| null_cell(Kind::Float);
+        fn "nullBool" "(): any" "A switch or null." => |cx, a| null_cell(Kind::Bool);
+        fn "nullArray" "(): any" "A list or null." => |cx, a| null_cell(Kind::List);
+        fn "nullObject" "(): any" "An object or null." => |cx, a| null_cell(Kind::Map);
         fn "unmarshal" "(data: any, target: any): void" "Sets the members of a host value." => |cx, a| {
             let text = encode(&a.val(0)?)?;
             unmarshal(cx, &text, &a.at(1))?;
@@ -62,6 +70,10 @@ pub(crate) fn unmarshal<'js>(cx: &Ctx<'js>, json: &[u8], target: &Value<'js>) ->
     let Some(host) = as_host(target) else { return Ok(()) };
     if let Some(collection) = host.get::<pocketbase::Collection>() {
         collection.unmarshal(&data)?;
+    }
+    if let Some(model) = host.get::<host::Model>() {
+        let serde_json::Value::Object(map) = data else { return Ok(()) };
+        return model.fill(map, false);
     }
     let _ = cx;
     Ok(())

@@ -31,8 +31,10 @@ fn err(line: &str) {
 
 /// The first value is a format if it asks for others: `%s %d %j %%`.
 fn line(args: &Args<'_, '_>) -> Res<String> {
-    let cx = args.cx();
-    let values = args.rest(0);
+    formatted(args.cx(), &args.rest(0))
+}
+
+pub(super) fn formatted<'js>(cx: &rquickjs::Ctx<'js>, values: &[rquickjs::Value<'js>]) -> Res<String> {
     let Some(first) = values.first() else { return Ok(String::new()) };
     let format = text(cx, first)?;
     let format = if first.is_null() { "null".into() } else if first.is_undefined() { "undefined".into() } else { format };

@@ -1,8 +1,10 @@
 //! Globals and namespaces, one file each. To add a namespace: a file with its table (of [`Space`]), one line in [`SPACES`].
 
+mod apis;
 mod base;
 mod command;
 mod console;
+mod dbx;
 mod errors;
 mod filepath;
 mod files;
@@ -11,9 +13,10 @@ mod gopath;
 mod http;
 mod mails;
 mod models;
-mod os;
+pub(crate) mod os;
 mod security;
 mod template;
+mod modules;
 
 use std::sync::Arc;
 
@@ -48,15 +51,17 @@ const SPACES: &[(&str, &Type, &[Role])] = &[
     ("$os", &os::OS, ALL),
     ("$security", &security::SECURITY, ALL),
     ("$template", &template::TEMPLATE, ALL),
+    ("$dbx", &dbx::DBX, ALL),
+    ("$apis", &apis::APIS, SCRIPTS),
 ];
 
 /// The tables of global functions and constructors.
 const GLOBALS: &[(&[Global], &[Role])] = &[
     (base::FUNCTIONS, ALL),
     (models::CONSTRUCTORS, ALL),
-    (mails::CONSTRUCTORS, ALL),
     (form_data::CONSTRUCTORS, ALL),
     (errors::CONSTRUCTORS, SCRIPTS),
+    (crate::load::CRON, SCRIPTS),
     (crate::load::FUNCTIONS, &[Role::Loader]),
     (crate::migrations::FUNCTIONS, &[Role::Migration]),
 ];
@@ -80,6 +85,7 @@ pub(crate) fn define(cx: &Ctx<'_>, role: Role) -> Result<()> {
     }
     let local = Local::of(cx);
     globals.prop("__hooks", Property::from(local.js.hooks_dir.as_str()).writable().configurable())?;
+    modules::define(cx)?;
     if role == Role::Loader {
         crate::load::define_hooks(cx)?;
     }

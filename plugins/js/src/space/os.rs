@@ -3,7 +3,7 @@
 use std::{
     fs::{self, Metadata},
     io,
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
     time::UNIX_EPOCH,
 };
@@ -13,7 +13,7 @@ use pocketbase::Error;
 use super::{Space, command::Cmd, gopath};
 use crate::{
     bind::{Fail, Res, Shared, Val, native, table},
-    host::moment,
+    host::{Dir, moment},
 };
 
 /// An entry of a directory.
@@ -28,10 +28,8 @@ pub(crate) struct Info {
     pub(crate) name: String,
     pub(crate) facts: Metadata,
 }
-/// A directory as a file system.
-pub(crate) struct DirFs(pub(crate) PathBuf);
 
-native!(Entry = ENTRY, Info = INFO, DirFs = DIR_FS);
+native!(Entry = ENTRY, Info = INFO);
 
 table! {
     pub(crate) static OS: Space = "OS", "Files, directories and the environment." {
@@ -80,7 +78,7 @@ table! {
             let done = fs::OpenOptions::new().write(true).open(&path).and_then(|file| file.set_len(size));
             done.map_err(|error| fail("truncate", &path, &error))?;
         };
-        fn "dirFS" "(path: string): fs.FS" "A directory as a file system." => |cx, o, a| Arc::new(DirFs(a.str(0)?.into())) as Shared;
+        fn "dirFS" "(path: string): fs.FS" "A directory as a file system." => |cx, o, a| Arc::new(Dir(a.str(0)?.into())) as Shared;
         fn "cmd" "(name: string, ...args: string[]): exec.Cmd" "A command that can be run." => |cx, o, a| Arc::new(Cmd::new(&a.texts(0)?)) as Shared;
         fn "exec" "(name: string, ...args: string[]): exec.Cmd" "The old name of cmd." => |cx, o, a| Arc::new(Cmd::new(&a.texts(0)?)) as Shared;
     }
@@ -114,27 +112,6 @@ table! {
     }
 }
 
-table! {
-    pub(crate) static DIR_FS: DirFs = "fs.FS", "A directory as a file system." {
-        fn "open" "(name: string): io.ReadCloser" "The content of a file." => |cx, d, a| {
-            let (name, path) = inside(d, &a.str(0)?)?;
-            let bytes = fs::read(&path).map_err(|error| fail("open", &name, &error))?;
-            Arc::new(crate::host::Reader(bytes)) as Shared
-        };
-        fn "readFile" "(name: string): number[]" "The content of a file." => |cx, d, a| {
-            let (name, path) = inside(d, &a.str(0)?)?;
-            Val::Bytes(fs::read(&path).map_err(|error| fail("open", &name, &error))?)
-        };
-        fn "readDir" "(name: string): os.DirEntry[]" "The entries of a directory, sorted." => |cx, d, a| {
-            read_dir(&inside(d, &a.str(0)?)?.1.display().to_string())?
-        };
-        fn "stat" "(name: string): os.FileInfo" "What is known about a file." => |cx, d, a| {
-            let (name, path) = inside(d, &a.str(0)?)?;
-            stat(&name, &path)?
-        };
-    }
-}
-
 const DIR_BIT: u32 = 1 << 31;
 const LINK_BIT: u32 = 1 << 27;
 
@@ -158,16 +135,7 @@ pub(crate) fn fail(what: &str, path: &str, error: &io::Error) -> Fail {
     )))
 }
 
-/// A path below a directory, which names of file systems cannot leave.
-fn inside(dir: &DirFs, name: &str) -> Res<(String, PathBuf)> {
-    let valid = name == "." || name.split('/').all(|part| !matches!(part, "" | "." | ".."));
-    if !valid {
-        return Err(Fail::other(format!("open {name}: invalid argument")));
-    }
-    Ok((name.to_owned(), dir.0.join(name)))
-}
-
-fn read(path: &str) -> Res<Val> {
+pub(crate) fn read(path: &str) -> Res<Val> {
     fs::read(path).map(Val::Bytes).map_err(|error| fail("open", path, &error))
 }
 
@@ -181,7 +149,7 @@ pub(crate) fn names(path: &Path) -> io::Result<Vec<String>> {
     Ok(names)
 }
 
-fn read_dir(path: &str) -> Res<Vec<Shared>> {
+pub(crate) fn read_dir(path: &str) -> Res<Vec<Shared>> {
     let names = names(Path::new(path)).map_err(|error| fail("open", path, &error))?;
     Ok(names
         .into_iter()
@@ -195,7 +163,7 @@ fn read_dir(path: &str) -> Res<Vec<Shared>> {
         .collect())
 }
 
-fn stat(shown: &str, path: &Path) -> Res<Shared> {
+pub(crate) fn stat(shown: &str, path: &Path) -> Res<Shared> {
     let facts = fs::metadata(path).map_err(|error| fail("stat", shown, &error))?;
     Ok(Arc::new(Info { name: gopath::base(shown), facts }))
 }

@@ -32,7 +32,7 @@ table! {
             kept(&format!("@{text}"), || empty("").parse("", &text).map_err(|error| error.to_string()))
         };
         fn "loadFS" "(fs: fs.FS, ...globs: string[]): template.Renderer" "The templates of a file system." => |cx, t, a| {
-            let dir = a.host::<os::DirFs>(0)?.0.clone();
+            let dir = a.host::<crate::host::Dir>(0)?.0.clone();
             let globs = a.texts(1)?;
             kept(&format!("{}:{}", dir.display(), globs.join(",")), || of_dir(&dir, &globs))
         };
@@ -124,6 +124,7 @@ fn value(given: Val) -> Value {
         Val::Time(millis) => value(Val::Host(crate::host::moment(millis))),
         Val::List(items) => Value::list(items.into_iter().map(value)),
         Val::Map(map) => Value::map(map.lock().clone().into_iter().map(|(k, v)| (k, value(v)))),
+        Val::Boxed(inner) => value(*inner),
         Val::Host(host) => Value::Host(Arc::new(Seen(host))),
     }
 }

@@ -1,0 +1,268 @@
+//! Queries (spec extending §8): `db()`, written and built queries, what they are read into.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use pocketbase::{
+    Record,
+    db::{Db, Expr, Query, Row, SelectQuery, exp},
+};
+use rquickjs::{Ctx, Value};
+use serde_json::{Map, Value as Json};
+
+use super::model::{Model, NullCell, fill_column, fill_list, item_of};
+use crate::{
+    bind::{Args, Fail, Held, Res, Shared, ToJs as _, Val, as_host, is_nil, native, table},
+    run::wait,
+};
+
+/// A place for queries.
+pub(crate) struct Builder(pub(crate) Db);
+/// A written query.
+pub(crate) struct Written {
+    db: Db,
+    text: Mutex<String>,
+    params: Mutex<Map<String, Json>>,
+}
+/// A query that is being built.
+pub(crate) struct Select {
+    query: Mutex<SelectQuery>,
+    /// Whether it gives records.
+    of_records: bool,
+}
+/// A change that is being built.
+pub(crate) struct Change(Mutex<Option<pocketbase::db::Change>>);
+/// A condition.
+pub(crate) struct Condition(pub(crate) Expr);
+/// What a change has done.
+pub(crate) struct Changed(u64);
+
+native!(
+    Builder = BUILDER,
+    Written = QUERY,
+    Select = SELECT,
+    Change = CHANGE,
+    Condition = CONDITION,
+    Changed = CHANGED,
+);
+
+table! {
+    pub(crate) static BUILDER: Builder = "dbx.Builder", "A place for queries." {
+        fn "newQuery" "(sql: string): dbx.Query" "A written query." => |cx, b, a| shared(Written {
+            db: b.0.clone(),
+            text: Mutex::new(a.str(0)?),
+            params: Mutex::default(),
+        });
+        fn "select" "(...columns: string[]): dbx.SelectQuery" "A query to build." => |cx, b, a| select(b.0.select(a.texts(0)?), false);
+        fn "insert" "(table: string, columns: { [key: string]: any }): dbx.Query" "A new row." => |cx, b, a| {
+            change(b.0.insert(&a.str(0)?).set_all(a.val(1)?.into_object()))
+        };
+        fn "upsert" "(table: string, columns: { [key: string]: any }, ...keys: string[]): dbx.Query" "A new row, or a changed one." => |cx, b, a| {
+            change(b.0.upsert(&a.str(0)?, a.texts(2)?).set_all(a.val(1)?.into_object()))
+        };
+        fn "update" "(table: string, columns: { [key: string]: any }, where: dbx.Expression): dbx.Query" "Changed rows." => |cx, b, a| {
+            let update = b.0.update(&a.str(0)?).set_all(a.val(1)?.into_object());
+            change(match a.opt_host::<Condition>(2)? {
+                Some(filter) => update.where_(filter.0.clone()),
+                None => update,
+            })
+        };
+        fn "delete" "(table: string, where: dbx.Expression): dbx.Query" "Fewer rows." => |cx, b, a| {
+            let delete = b.0.delete(&a.str(0)?);
+            change(match a.opt_host::<Condition>(1)? {
+                Some(filter) => delete.where_(filter.0.clone()),
+                None => delete,
+            })
+        };
+        fn "quote" "(text: string): string" "A text as SQL." => |cx, b, a| format!("'{}'", a.str(0)?.replace('\'', "''"));
+        fn "quoteSimpleTableName" "(name: string): string" "A quoted name." => |cx, b, a| format!("`{}`", a.str(0)?);
+        fn "quoteSimpleColumnName" "(name: string): string" "A quoted name." => |cx, b, a| format!("`{}`", a.str(0)?);
+    }
+}
+
+table! {
+    pub(crate) static QUERY: Written = "dbx.Query", "A written query." {
+        fn "bind" "(params: { [key: string]: any }): dbx.Query" "Sets values of `{:name}`." => |cx, q, a| {
+            let params = a.val(0)?.into_object();
+            q.params.lock().extend(params);
+            shared(q.another())
+        };
+        fn "params" "(): { [key: string]: any }" "The values." => |cx, q, a| Val::from(q.params.lock().clone());
+        fn "sql" "(): string" "The text." => |cx, q, a| q.text.lock().clone();
+        fn "execute" "(): sql.Result" "Runs it." => |cx, q, a| shared(Changed(wait(q.query().execute())?));
+        fn "all" "(rows: any): void" "Reads all rows into a list of `arrayOf`." => |cx, q, a| all(cx, &a.at(0), || wait(q.query().all::<Row>()))?;
+        fn "one" "(row: any): void" "Reads the first row into a model." => |cx, q, a| one(&a.at(0), || wait(q.query().one::<Row>()))?;
+        fn "row" "(...cells: any[]): void" "Reads the first row into cells." => |cx, q, a| row(a, &wait(q.query().one::<Row>())?)?;
+        fn "column" "(list: any): void" "Reads the first column into a list of `arrayOf`." => |cx, q, a| {
+            fill_column(cx, &a.at(0), wait(q.query().column::<Json>())?)?;
+        };
+        fn "prepare" "(): dbx.Query" "Itself." => |cx, q, a| shared(q.another());
+        fn "close" "(): void" "Does nothing." => |cx, q, a| ();
+    }
+}
+
+impl Written {
+    fn another(&self) -> Self {
+        Self {
+            db: self.db.clone(),
+            text: Mutex::new(self.text.lock().clone()),
+            params: Mutex::new(self.params.lock().clone()),
+        }
+    }
+    fn query(&self) -> Query {
+        self.db.query(self.text.lock().clone()).bind_all(self.params.lock().clone())
+    }
+}
+
+table! {
+    pub(crate) static SELECT: Select = "dbx.SelectQuery", "A query that is being built; its methods change it." {
+        fn "select" "(...columns: string[]): dbx.SelectQuery" "The columns." => |cx, q, a| q.me().change(|s| Ok(s.select(a.texts(0)?)))?;
+        fn "andSelect" "(...columns: string[]): dbx.SelectQuery" "More columns." => |cx, q, a| q.me().change(|s| Ok(s.and_select(a.texts(0)?)))?;
+        fn "distinct" "(on: boolean): dbx.SelectQuery" "Each row once." => |cx, q, a| q.me().change(|s| Ok(s.distinct(a.bool(0)?)))?;
+        fn "from" "(...tables: string[]): dbx.SelectQuery" "The tables." => |cx, q, a| q.me().change(|s| Ok(a.texts(0)?.iter().fold(s, |s, table| s.from(table))))?;
+        fn "where" "(filter: dbx.Expression): dbx.SelectQuery" "The condition." => |cx, q, a| q.me().change(|s| Ok(s.where_(condition(a, 0)?)))?;
+        fn "andWhere" "(filter: dbx.Expression): dbx.SelectQuery" "One more condition." => |cx, q, a| q.me().change(|s| Ok(s.and_where(condition(a, 0)?)))?;
+        fn "orWhere" "(filter: dbx.Expression): dbx.SelectQuery" "Another condition." => |cx, q, a| q.me().change(|s| Ok(s.or_where(condition(a, 0)?)))?;
+        fn "innerJoin" "(table: string, on: dbx.Expression): dbx.SelectQuery" "Joins." => |cx, q, a| q.me().change(|s| Ok(s.inner_join(&a.str(0)?, condition(a, 1)?)))?;
+        fn "leftJoin" "(table: string, on: dbx.Expression): dbx.SelectQuery" "Joins." => |cx, q, a| q.me().change(|s| Ok(s.left_join(&a.str(0)?, condition(a, 1)?)))?;
+        fn "rightJoin" "(table: string, on: dbx.Expression): dbx.SelectQuery" "Joins." => |cx, q, a| q.me().change(|s| Ok(s.right_join(&a.str(0)?, condition(a, 1)?)))?;
+        fn "orderBy" "(...columns: string[]): dbx.SelectQuery" "The order." => |cx, q, a| q.me().change(|s| Ok(s.order_by(a.texts(0)?)))?;
+        fn "andOrderBy" "(...columns: string[]): dbx.SelectQuery" "More of the order." => |cx, q, a| q.me().change(|s| Ok(s.and_order_by(a.texts(0)?)))?;
+        fn "groupBy" "(...columns: string[]): dbx.SelectQuery" "The groups." => |cx, q, a| q.me().change(|s| Ok(s.group_by(a.texts(0)?)))?;
+        fn "having" "(filter: dbx.Expression): dbx.SelectQuery" "The condition on groups." => |cx, q, a| q.me().change(|s| Ok(s.having(condition(a, 0)?)))?;
+        fn "limit" "(n: number): dbx.SelectQuery" "The most rows." => |cx, q, a| q.me().change(|s| Ok(s.limit(u64::try_from(a.int(0)?).unwrap_or(u64::MAX))))?;
+        fn "offset" "(n: number): dbx.SelectQuery" "Rows left out first." => |cx, q, a| q.me().change(|s| Ok(match u64::try_from(a.int(0)?) {
+            Ok(n) if n > 0 => s.offset(n),
+            _ => s,
+        }))?;
+        fn "all" "(rows: any): void" "Reads all rows into a list of `arrayOf`." => |cx, q, a| {
+            match q.is_for_records(&a.at(0)) {
+                true => records(cx, &a.at(0), wait(q.query.lock().clone().records())?)?,
+                false => all(cx, &a.at(0), || wait(q.query.lock().clone().all::<Row>()))?,
+            }
+        };
+        fn "one" "(row: any): void" "Reads the first row into a model or a record." => |cx, q, a| {
+            match a.opt_host::<Record>(0)? {
+                Some(record) => {
+                    let found = wait(q.query.lock().clone().limit(1).records())?.pop().ok_or(pocketbase::Error::NotFound)?;
+                    record.become_(&found);
+                }
+                None => one(&a.at(0), || wait(q.query.lock().clone().one::<Row>()))?,
+            }
+        };
+        fn "row" "(...cells: any[]): void" "Reads the first row into cells." => |cx, q, a| row(a, &wait(q.query.lock().clone().one::<Row>())?)?;
+        fn "column" "(list: any): void" "Reads the first column into a list of `arrayOf`." => |cx, q, a| {
+            fill_column(cx, &a.at(0), wait(q.query.lock().clone().column::<Json>())?)?;
+        };
+    }
+}
+
+/// A handle on a query's own object: its methods give it back.
+struct Me<'a>(&'a Select);
+
+impl Select {
+    /// The query as it is now.
+    pub(crate) fn current(&self) -> SelectQuery {
+        self.query.lock().clone()
+    }
+    fn me(&self) -> Me<'_> {
+        Me(self)
+    }
+    fn is_for_records(&self, list: &Value<'_>) -> bool {
+        let of = item_of(list).and_then(|of| as_host(&of));
+        self.of_records && of.is_some_and(|of| of.get::<Record>().is_some())
+    }
+}
+
+impl Me<'_> {
+    fn change(self, change: impl FnOnce(SelectQuery) -> Res<SelectQuery>) -> Res<Shared> {
+        let mut query = self.0.query.lock();
+        let changed = change(query.clone())?;
+        *query = changed.clone();
+        drop(query);
+        Ok(Arc::new(Select { query: Mutex::new(changed), of_records: self.0.of_records }))
+    }
+}
+
+pub(crate) fn select(query: SelectQuery, of_records: bool) -> Shared {
+    Arc::new(Select { query: Mutex::new(query), of_records })
+}
+
+fn change(change: pocketbase::db::Change) -> Shared {
+    Arc::new(Change(Mutex::new(Some(change))))
+}
+
+table! {
+    pub(crate) static CHANGE: Change = "dbx.ChangeQuery", "A change of rows." {
+        fn "execute" "(): sql.Result" "Runs it." => |cx, c, a| {
+            let change = c.0.lock().take().ok_or_else(|| Fail::other("the query has run already"))?;
+            shared(Changed(wait(change.execute())?))
+        };
+    }
+}
+table! {
+    pub(crate) static CHANGED: Changed = "sql.Result", "What a change has done." {
+        fn "rowsAffected" "(): number" "How many rows." => |cx, c, a| c.0;
+        fn "lastInsertId" "(): number" "The number of the new row." => |cx, c, a| 0;
+    }
+}
+table! {
+    pub(crate) static CONDITION: Condition = "dbx.Expression", "A condition." {
+        fn "match" "(left: boolean, right: boolean): dbx.Expression" "Whether anything may stand before and after." => |cx, e, a| {
+            shared(Condition(e.0.clone().open(a.bool(0)?, a.bool(1)?)))
+        };
+        fn "escape" "(...pairs: string[]): dbx.Expression" "Itself: values are escaped." => |cx, e, a| shared(Condition(e.0.clone()));
+    }
+}
+
+fn shared<T: crate::bind::Native>(value: T) -> Shared {
+    Arc::new(value)
+}
+
+/// A condition; a text is one, too.
+pub(crate) fn condition(args: &Args<'_, '_>, at: usize) -> Res<Expr> {
+    if args.is_nil(at) {
+        return Ok(Expr::always());
+    }
+    match args.opt_host::<Condition>(at)? {
+        Some(condition) => Ok(condition.0.clone()),
+        None if args.at(at).is_string() => Ok(exp(&args.str(at)?)),
+        None => Err(Fail::Type(format!("could not convert function call parameter {at}: a dbx expression is expected"))),
+    }
+}
+/// The conditions from an argument on; nothing counts as none.
+pub(crate) fn conditions(args: &Args<'_, '_>, from: usize) -> Res<Vec<Expr>> {
+    let given = (from..args.len()).filter(|at| !is_nil(&args.at(*at)));
+    given.map(|at| condition(args, at)).collect()
+}
+
+fn all<'js>(cx: &Ctx<'js>, into: &Value<'js>, rows: impl FnOnce() -> pocketbase::Result<Vec<Row>>) -> Res<()> {
+    if item_of(into).is_none() {
+        return Err(Fail::other("must be a pointer"));
+    }
+    let rows = rows()?;
+    fill_list(cx, into, rows.iter().map(Row::to_json).collect())
+}
+
+fn one(into: &Value<'_>, row: impl FnOnce() -> pocketbase::Result<Row>) -> Res<()> {
+    let model = as_host(into).and_then(Held::<Model>::of);
+    let model = model.ok_or_else(|| Fail::other("must be a pointer"))?;
+    model.fill(row()?.to_json(), true)
+}
+
+fn row(args: &Args<'_, '_>, row: &Row) -> Res<()> {
+    for at in 0..args.len() {
+        if let Some(cell) = args.opt_host::<NullCell>(at)? {
+            cell.fill(row.at::<Json>(at)?)?;
+        }
+    }
+    Ok(())
+}
+
+fn records<'js>(cx: &Ctx<'js>, list: &Value<'js>, records: Vec<Record>) -> Res<()> {
+    let array = list.as_array().ok_or_else(|| Fail::other("must be a pointer"))?;
+    for (at, record) in records.into_iter().enumerate() {
+        array.set(at, record.to_js(cx)?)?;
+    }
+    Ok(())
+}
