@@ -172,6 +172,10 @@ impl<E: std::error::Error + Send + Sync + 'static> From<E> for Error {
             Ok(api) => return Self::Api(api),
             Err(error) => error,
         };
+        let error = match error.downcast::<api::body::Fault>() {
+            Ok(fault) => return Self::Api(Box::new((*fault).into())),
+            Err(error) => error,
+        };
         let error = match error.downcast::<DbError>() {
             Ok(db) => return Self::of_engine((*db).into()),
             Err(error) => error,

@@ -5,8 +5,8 @@ use std::{
     sync::{Arc, atomic::AtomicBool},
 };
 
-use pocketbase::{ApiError, Error};
-use rquickjs::{Ctx, Exception, Function, Object, Value, object::Property};
+use pocketbase::Error;
+use rquickjs::{Ctx, Exception, Function, Object, Value};
 
 use super::{as_host, errors, object, text};
 use crate::run::Local;
@@ -22,7 +22,7 @@ pub(crate) enum Fail {
     Host(Error),
     /// A `TypeError`.
     Type(String),
-    /// A `TypeError` that is a 500 when nobody catches it: what crashes a handler on the reference.
+    /// A `TypeError`, after which the handler ends with a 500 even if it catches it: what the reference cannot go on from.
     Fatal(String),
 }
 
@@ -95,11 +95,7 @@ pub(crate) fn throw(cx: &Ctx<'_>, fail: Fail) -> rquickjs::Error {
         Fail::Type(text) => Exception::throw_type(cx, &text),
         Fail::Fatal(text) => {
             let error = Exception::throw_type(cx, &text);
-            let thrown = cx.catch();
-            if let Some(object) = thrown.as_object() {
-                let _ = object.prop("isFatal", Property::from(true));
-                return cx.throw(thrown);
-            }
+            *Local::of(cx).fatal.borrow_mut() = Some(text);
             error
         }
         Fail::Host(error) => match go_error(cx, error) {
@@ -139,10 +135,6 @@ pub(crate) fn error_of<'js>(cx: &Ctx<'js>, thrown: &Value<'js>) -> Error {
     let Some(object) = thrown.as_object() else {
         return Error::other(Thrown { message: shown(cx, thrown), stack: String::new(), is_logged: Arc::default() });
     };
-    if object.get::<_, bool>("isFatal").unwrap_or(false) {
-        let text = shown(cx, thrown);
-        return ApiError::internal(text).into();
-    }
     let is_go = || {
         let class: Object<'js> = cx.globals().get("GoError").ok()?;
         object.is_instance_of(class).then_some(())?;

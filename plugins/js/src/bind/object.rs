@@ -210,6 +210,8 @@ impl<'js> JsClass<'js> for Host {
         _: Value<'js>,
         value: Value<'js>,
     ) -> Result<bool> {
+        // rquickjs 0.14 hands out the engine's own reference here, which the engine drops once more: give it one
+        std::mem::forget(value.clone());
         let name = atom.to_string()?;
         let host = this.borrow().clone();
         match &host {

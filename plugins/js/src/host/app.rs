@@ -98,6 +98,7 @@ table! {
         fn "reloadSettings" "(): void" "Reads the settings again." => |cx, app, a| wait(app.reload_settings())?;
         fn "newMailClient" "(): mailer.Mailer" "What sends mail." => |cx, app, a| mailer(app);
         fn "cron" "(): cron.Cron" "The jobs." => |cx, app, a| jobs(app);
+        fn "subscriptionsBroker" "(): subscriptions.Broker" "What knows all realtime clients." => |cx, app, a| super::realtime::broker(app)?;
         fn "unsafeWithoutHooks" "(): core.App" "The app." => |cx, app, a| app.clone();
         fn "findRecordsByFilter" "(collection: string | core.Collection, filter: string, sort?: string, limit?: number, offset?: number, ...params: { [key: string]: any }[]): core.Record[]" "The records that a filter matches." => |cx, app, a| {
             let mut query = FilterQuery::new(a.str(1)?)

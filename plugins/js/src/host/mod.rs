@@ -29,10 +29,11 @@ pub(crate) use self::{
     events::{HOOKS, bind_hook},
     field::new_field,
     middleware::{Files, Step, new_middleware, ready},
-    model::{Kind, Model, NullCell, array_of, null_cell},
+    model::{Kind, Model, array_of, null_cell},
     query::{Condition, condition, conditions},
-    record::{new_record, set_value, value as field_value},
+    record::{new_record, value as field_value},
     request::{Reader, Request, canonical, respond},
+    realtime::Letter,
     services::MailMessage,
     time::{date_time, moment, new_date_time},
 };

@@ -15,7 +15,7 @@ use crate::{
     bind::{
         Args, Fail, MapRef, Res, Shared, Val, as_host, encode, errors, is_nil, native, new_map, table,
     },
-    run::wait,
+    run::{Fatal, wait},
 };
 
 /// A request on its way through handlers.
@@ -717,6 +717,9 @@ impl Info {
 /// What a handler of a route or a middleware answers: what it wrote; a failure only if it wrote nothing.
 pub(crate) fn respond(request: &Request, done: Result<(), Error>) -> Result<Response, Error> {
     match done {
+        Err(error) if error.downcast_ref::<Fatal>().is_some() => {
+            Err(ApiError::internal(error.to_string()).into())
+        }
         Err(error) if !request.is_written() => Err(error),
         _ => Ok(request.take()),
     }

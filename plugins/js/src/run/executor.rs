@@ -42,6 +42,8 @@ pub(crate) struct Local<'js> {
     pub(crate) modules: RefCell<HashMap<String, Object<'js>>>,
     /// What a migration file has registered: up and down.
     pub(crate) migrations: RefCell<Vec<[Option<Function<'js>>; 2]>>,
+    /// What a script has done that it cannot undo by catching: its handler ends with a 500.
+    pub(crate) fatal: RefCell<Option<String>>,
     /// What `$app` is.
     pub(crate) app: RefCell<App>,
 }
@@ -75,6 +77,7 @@ impl<'js> Local<'js> {
             functions: RefCell::default(),
             modules: RefCell::default(),
             migrations: RefCell::default(),
+            fatal: RefCell::default(),
             app: RefCell::new(app),
         })
     }
@@ -84,7 +87,7 @@ impl<'js> Local<'js> {
 pub(crate) struct Executor {
     // dropped in this order
     context: Context,
-    runtime: Runtime,
+    _runtime: Runtime,
 }
 
 impl Executor {
@@ -92,9 +95,11 @@ impl Executor {
         let made = || -> rquickjs::Result<Self> {
             let runtime = Runtime::new()?;
             runtime.set_gc_threshold(1 << 20);
+            // the engine measures from where the runtime was made, on this thread
+            let left = stack_left().unwrap_or(512 << 10);
+            runtime.set_max_stack_size(left.max(64 << 10));
             let context = Context::full(&runtime)?;
-            let executor = Self { context, runtime };
-            executor.limit_stack();
+            let executor = Self { context, _runtime: runtime };
             executor.context.with(|cx| {
                 let local = Local::new(&cx, js.clone(), role)?;
                 let _ = cx.store_userdata(local);
@@ -104,13 +109,8 @@ impl Executor {
         };
         made().map_err(|error| ApiError::internal(format!("no JavaScript context: {error}")).into())
     }
-    fn limit_stack(&self) {
-        let left = stack_left().unwrap_or(512 << 10);
-        self.runtime.set_max_stack_size(left.max(64 << 10));
-    }
     /// Works in the context.
     pub(crate) fn with<T>(&self, work: impl for<'js> FnOnce(&Ctx<'js>) -> T) -> T {
-        self.limit_stack();
         self.context.with(|cx| work(&cx))
     }
 }

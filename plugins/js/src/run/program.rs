@@ -7,7 +7,7 @@ use std::sync::Arc;
 use pocketbase::{ApiError, App, Error, LogAttrs, Result};
 use rquickjs::{Ctx, Function, Promise, Value, context::EvalOptions, promise::PromiseState};
 
-use super::executor::function;
+use super::executor::{Local, function};
 use crate::{
     Js,
     bind::{Fail, Res, Shared, Thrown, as_host, errors, error_of, object, throw},
@@ -45,6 +45,17 @@ impl Program {
     }
 }
 
+/// What a handler cannot go on from.
+#[derive(Debug)]
+pub(crate) struct Fatal(String);
+
+impl std::fmt::Display for Fatal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+impl std::error::Error for Fatal {}
+
 /// The text of a handler: a function's own, or a text.
 pub(crate) fn source_of<'js>(cx: &Ctx<'js>, given: &Value<'js>) -> Res<Option<String>> {
     if let Some(text) = given.as_string() {
@@ -64,6 +75,8 @@ pub(crate) fn call(js: &Arc<Js>, program: &Program, app: &App, event: Option<Sha
     js.executors.with(js, |cx| {
         let done = called(cx, program, app, event);
         let done = done.map_err(|fail| thrown_error(cx, fail));
+        let fatal = Local::of(cx).fatal.borrow_mut().take();
+        let done = fatal.map_or(done, |text| Err(Error::other(Fatal(text))));
         while cx.execute_pending_job() {}
         if let Err(error) = &done {
             log(app, program, error);

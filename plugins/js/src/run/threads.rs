@@ -22,11 +22,13 @@ use pocketbase::{ApiError, Error, Result};
 use tokio::{runtime::Handle, sync::oneshot};
 
 /// The size of a stack. Only what is used is backed by memory.
-const STACK: usize = 32 << 20;
-/// What the host's own calls may need below a script.
-const RESERVE: usize = 8 << 20;
+const STACK: usize = 24 << 20;
+/// What the host's own calls may need below a script. The rest is just what the engine can be told at most.
+const RESERVE: usize = (8 << 20) + (64 << 10);
 
-type Job = Box<dyn FnOnce() + Send>;
+/// Work, which gives what tells whoever waits for it.
+type Job = Box<dyn FnOnce() -> Deliver + Send>;
+type Deliver = Box<dyn FnOnce()>;
 
 /// Threads that scripts run on.
 pub(crate) struct Pool {
@@ -79,7 +81,10 @@ impl Pool {
             HERE.with_borrow_mut(|here| {
                 *here = Some(Here { pool: id, handle, base: position() });
             });
-            let _ = sender.send(caught(job));
+            let done = caught(job);
+            Box::new(move || {
+                let _ = sender.send(done);
+            })
         }))?;
         receiver.await.map_err(|_| Error::from(ApiError::internal("the script's thread is gone")))?
     }
@@ -96,15 +101,20 @@ impl Pool {
             let mut next = Some(job);
             let (sender, receiver) = mpsc::channel();
             while let Some(job) = next.take() {
-                job();
-                let Some(pool) = pool.upgrade() else { return };
-                let mut idle = pool.idle.lock();
-                if idle.len() >= pool.most {
+                let deliver = job();
+                // idle before anybody is told: who calls next finds this thread and its warm context
+                let kept = pool.upgrade().is_some_and(|pool| {
+                    let mut idle = pool.idle.lock();
+                    let kept = idle.len() < pool.most;
+                    if kept {
+                        idle.push(sender.clone());
+                    }
+                    kept
+                });
+                deliver();
+                if !kept {
                     return;
                 }
-                idle.push(sender.clone());
-                drop(idle);
-                drop(pool);
                 next = receiver.recv().ok();
             }
         };

@@ -8,10 +8,10 @@ use crate::bind::{Args, Res, table, text};
 table! {
     pub(crate) static CONSOLE: Space = "Console", "Lines on the terminal." {
         fn "log" "(...values: any[]): void" "Prints a line." => |cx, c, a| out(&line(a)?);
+        fn "error" "(...values: any[]): void" "Prints a line on stderr." => |cx, c, a| err(&line(a)?);
+        fn "warn" "(...values: any[]): void" "Prints a line on stderr." => |cx, c, a| err(&line(a)?);
         fn "info" "(...values: any[]): void" "Prints a line." => |cx, c, a| out(&line(a)?);
         fn "debug" "(...values: any[]): void" "Prints a line." => |cx, c, a| out(&line(a)?);
-        fn "warn" "(...values: any[]): void" "Prints a line on stderr." => |cx, c, a| err(&line(a)?);
-        fn "error" "(...values: any[]): void" "Prints a line on stderr." => |cx, c, a| err(&line(a)?);
     }
 }
 

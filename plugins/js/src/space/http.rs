@@ -7,7 +7,7 @@ use rquickjs::{Ctx, Object, Value};
 
 use super::{Space, form_data::FormData};
 use crate::{
-    bind::{Args, Fail, Held, Res, Val, as_host, encode, export, is_nil, new_map, number, table, text},
+    bind::{Args, Fail, Held, MapRef, Res, Shared, Val, as_host, encode, export, is_nil, native, new_map, number, table, text},
     host::{Reader, canonical},
     run::{Local, wait},
 };
@@ -18,7 +18,7 @@ table! {
             let outgoing = outgoing(a)?;
             let app = Local::of(cx).js.app.clone();
             let fetched = wait(app.fetch(outgoing))?;
-            answer(fetched)
+            std::sync::Arc::new(answer(fetched)) as Shared
         };
     }
 }
@@ -86,7 +86,29 @@ fn headers<'js>(cx: &Ctx<'js>, given: &Value<'js>) -> Res<Vec<(String, String)>>
         .collect()
 }
 
-fn answer(fetched: Fetched) -> Val {
+/// The answer of another server.
+pub(crate) struct Answer {
+    status: u16,
+    headers: MapRef,
+    cookies: MapRef,
+    body: Vec<u8>,
+    json: Val,
+}
+
+native!(Answer = ANSWER);
+
+table! {
+    pub(crate) static ANSWER: Answer = "http.Result", "The answer of another server." {
+        prop "json": "any", "The body, if it is an object or a list of JSON." => |cx, r| r.json.clone();
+        prop "headers": "{ [name: string]: string[] }", "The headers." => |cx, r| r.headers.clone();
+        prop "cookies": "{ [name: string]: http.Cookie }", "The cookies that were set." => |cx, r| r.cookies.clone();
+        prop "raw": "string", "The body as a text." => |cx, r| String::from_utf8_lossy(&r.body).into_owned();
+        prop "body": "number[]", "The body." => |cx, r| Val::Bytes(r.body.clone());
+        prop "statusCode": "number", "The HTTP status." => |cx, r| r.status;
+    }
+}
+
+fn answer(fetched: Fetched) -> Answer {
     let mut headers: BTreeMap<String, Vec<Val>> = BTreeMap::new();
     let mut cookies = BTreeMap::new();
     for (name, value) in canonical(fetched.headers) {
@@ -96,17 +118,15 @@ fn answer(fetched: Fetched) -> Val {
         }
         headers.entry(name).or_default().push(value.into());
     }
-    let raw = String::from_utf8_lossy(&fetched.body).into_owned();
-    let json = serde_json::from_str::<serde_json::Value>(&raw).map_or(Val::Null, Val::from);
-    let map = |entries: BTreeMap<String, Val>| Val::Map(new_map(entries));
-    Val::Map(new_map([
-        ("statusCode".to_owned(), Val::Int(fetched.status.into())),
-        ("headers".to_owned(), map(headers.into_iter().map(|(k, v)| (k, Val::List(v))).collect())),
-        ("cookies".to_owned(), map(cookies)),
-        ("body".to_owned(), Val::Bytes(fetched.body)),
-        ("raw".to_owned(), raw.into()),
-        ("json".to_owned(), json),
-    ]))
+    let json = serde_json::from_slice::<serde_json::Value>(&fetched.body).ok();
+    let json = json.filter(|json| json.is_object() || json.is_array());
+    Answer {
+        status: fetched.status,
+        headers: new_map(headers.into_iter().map(|(key, values)| (key, Val::List(values)))),
+        cookies: new_map(cookies),
+        body: fetched.body,
+        json: json.map_or(Val::Null, Val::from),
+    }
 }
 
 /// A cookie that was set: its name and what is known about it.

@@ -85,7 +85,15 @@ fn run<'js>(cx: &Ctx<'js>, path: &Path, source: String, module: &Object<'js>, ex
     options.filename = Some(path.display().to_string());
     // on one line with the first of the module, so that lines keep their numbers
     let wrapped = format!("(function (exports, require, module, __filename, __dirname) {{{source}\n}})");
-    let function: Function<'js> = cx.eval_with_options(wrapped, options)?;
+    let compiled: rquickjs::Result<Function<'js>> = cx.eval_with_options(wrapped, options);
+    let function = match compiled {
+        Ok(function) => function,
+        Err(error) if error.is_exception() => {
+            let thrown = cx.catch();
+            return Err(Fail::Host(crate::bind::error_of(cx, &thrown)));
+        }
+        Err(error) => return Err(error.into()),
+    };
     let dir = path.parent().map(Path::to_path_buf).unwrap_or_default();
     let (file, folder) = (path.display().to_string(), dir.display().to_string());
     let require = require(cx, dir)?;
