@@ -124,6 +124,7 @@ check('T3 T4 T7 second factor, reset and confirm links by mail', async () => {
     await late.page.keyboard.press('Enter');
     await late.page.waitForSelector('text=has expired');
     await late.page.waitForSelector('text=Step 1 of 2');
+    await late.close();
     // id and code of the command line
     const cli = await App.open(browser, front.url, { auth: false });
     await cli.fresh('#/login');
@@ -137,7 +138,7 @@ check('T3 T4 T7 second factor, reset and confirm links by mail', async () => {
     await cli.page.fill('[name=otpId]', id ?? '');
     await cli.page.fill('[name=code]', pin ?? '');
     await cli.page.keyboard.press('Enter');
-    await cli.page.waitForSelector('nav[aria-label=Collections]');
+    await cli.page.waitForSelector('nav[aria-label=Collections]').catch(async (e) => { throw new Error(`${await cli.page.locator('body').innerText()}\n${out}\n${e.message}`); });
     // forgotten password
     await admin.api('PATCH', '/api/collections/_superusers', { mfa: { ...su.mfa, enabled: false }, otp: { ...su.otp, enabled: false } });
     let n = mail.mails.length;
@@ -186,14 +187,19 @@ check('T3 T4 T7 second factor, reset and confirm links by mail', async () => {
 }, { own: true });
 
 check('T6 token that became invalid: dialog, no guest rows, the form stays', async (app, p) => {
+  await p.clock.install();
   await app.fresh('#/collections?collection=categories');
   await p.waitForSelector('[role=gridcell]');
-  await p.waitForTimeout(2000); // all definitions are here: nothing but the save will meet the dead token
+  // all definitions are here: nothing but the save will meet the dead token
+  await p.locator('.side input').focus();
+  await app.asked('GET', '/api/collections?page=1&perPage=1000&skipTotal=1&sort=name');
+  await p.waitForLoadState('networkidle');
   await p.locator('a.id').first().click();
   await p.waitForSelector('.drawer [data-field=name] textarea');
   await p.locator('[data-field=name] textarea').fill('half typed');
   await app.api('PATCH', `/api/collections/_superusers/records/${app.auth.record.id}`, { 'tokenKey:autogenerate': '' });
-  await p.waitForTimeout(4200);
+  // a proven login is believed for four seconds
+  await p.clock.fastForward(5000);
   app.clear();
   await p.keyboard.press('Control+s');
   await p.waitForSelector('dialog >> text=sign in again');
@@ -206,10 +212,11 @@ check('T6 token that became invalid: dialog, no guest rows, the form stays', asy
 });
 
 check('T6b a list as a guest is never shown', async (app, p) => {
+  await p.clock.install();
   await app.fresh('#/collections?collection=categories');
   await p.waitForSelector('[role=gridcell]');
   await app.api('PATCH', `/api/collections/_superusers/records/${app.auth.record.id}`, { 'tokenKey:autogenerate': '' });
-  await p.waitForTimeout(4200);
+  await p.clock.fastForward(5000);
   await p.evaluate(() => { location.hash = '#/collections?collection=comments'; });
   await p.waitForSelector('dialog >> text=sign in again');
   assert.equal(await p.locator('[role=gridcell]').count(), 0);
