@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Server, encode, postgres::Postgres};
+use crate::support::{Server, encode, eventually, postgres::Postgres};
 
 /// Deterministic numbers: a failure can be run again.
 struct Dice(u64);
@@ -465,4 +465,398 @@ fn expressions_are_refused_at_their_place() {
         assert!(explained["queryPlan"][0]["detail"].is_string(), "{explained}");
         assert_eq!(server.send("POST", at, "", &json!({})).status, 401);
     }
+}
+
+/// The same on both databases: what touches SQL.
+fn many_at_once(server: &Server) {
+    let token = server.superuser();
+    seed(server, &token);
+    let path = "/api/collections/notes";
+    let post = |at: &str, body: &Value| ok(server, "POST", &format!("{path}/{at}"), &token, body);
+    // nothing is meant by accident
+    for body in [
+        json!({"set": {"views": 1}}),
+        json!({"filter": ""}),
+        json!({"filter": "", "set": {}}),
+        json!({"filter": "", "ids": ["x"], "delete": true, "set": {"views": 1}}),
+        json!({"filter": "open = true", "ids": ["x"], "delete": true}),
+    ] {
+        assert_eq!(
+            server.send("POST", &format!("{path}/bulk"), &token, &body).status,
+            400,
+            "{body}"
+        );
+    }
+    let tried = post(
+        "bulk",
+        &json!({"filter": "views > 20 // big\n", "set": {"title": ""}, "dryRun": true}),
+    );
+    assert_eq!((&tried["matched"], &tried["failed"]), (&json!(5), &json!(5)), "{tried}");
+    assert_eq!(tried["errors"][0]["data"]["title"]["code"], "validation_required");
+    let done = post("bulk", &json!({"filter": "views > 20", "set": {"views+": 1, "tags+": "c"}}));
+    assert_eq!(
+        (&done["done"], &done["failed"], &done["more"]),
+        (&json!(5), &json!(0), &json!(false)),
+        "{done}"
+    );
+    let ids = ["note00000000000", "nobody", "note00000000007"];
+    let some = post("bulk", &json!({"ids": ids, "set": {"title": "Same"}}));
+    assert_eq!((&some["done"], &some["errors"][0]["id"]), (&json!(2), &json!("nobody")), "{some}");
+    // all or none
+    let atomic = json!({"ids": ids, "set": {"title": "None"}, "atomic": true});
+    let refused = server.send("POST", &format!("{path}/bulk"), &token, &atomic);
+    assert_eq!((refused.status, &refused.json()["data"]["record"]["id"]), (404, &json!("nobody")));
+    let titles =
+        ok(server, "GET", &format!("{path}/records?filter=title%3D'None'"), &token, &Value::Null);
+    assert_eq!(titles["totalItems"], 0);
+    let gone = post("bulk", &json!({"filter": "title = 'Same'", "delete": true, "atomic": true}));
+    assert_eq!((&gone["done"], &gone["matched"]), (&json!(2), &json!(2)));
+    // a required text may hold anything that a spreadsheet fears
+    post("records", &json!({"id": "aaaaaaaaaaaaaaa", "title": "=1+1, \"x\"\ny", "meta": {"n": 1}}));
+    let export = |query: &str| {
+        let answer = server.send("GET", &format!("{path}/export?{query}"), &token, &Value::Null);
+        assert_eq!(answer.status, 200, "{query}");
+        String::from_utf8(answer.body).expect("text")
+    };
+    let csv = export("format=csv&fields=id,title,views,tags&guard=1&filter=id%3D'aaaaaaaaaaaaaaa'");
+    assert_eq!(csv, "id,title,views,tags\r\naaaaaaaaaaaaaaa,\"'=1+1, \"\"x\"\"\ny\",0,[]\r\n");
+    let lines = export("format=ndjson");
+    assert_eq!(lines.lines().count(), 7);
+    let list: Value =
+        serde_json::from_str(&export("format=json&sort=-views&fields=views")).expect("JSON");
+    assert_eq!(list[0]["views"], 61);
+    assert_eq!(
+        server.send("GET", &format!("{path}/export?filter=bogus%3D1"), &token, &Value::Null).status,
+        400
+    );
+    // what was exported comes back as it was
+    let import = |query: &str, body: &str| {
+        let mut client = crate::support::Client::connect(server.port).expect("connect");
+        let answer = client.send(
+            "POST",
+            &format!("{path}/import?{query}"),
+            &token,
+            "application/x-ndjson",
+            body.as_bytes(),
+        );
+        let answer = answer.expect("an answer");
+        let text = String::from_utf8(answer.body).expect("text");
+        assert_eq!(answer.status, 200, "{text}");
+        text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect::<Vec<Value>>()
+    };
+    let told = import("mode=upsert", &lines);
+    assert_eq!(
+        told.last(),
+        Some(&json!({"rows": 7, "created": 0, "updated": 7, "failed": 0})),
+        "{told:?}"
+    );
+    assert_eq!(export("format=ndjson"), lines);
+    let rows = "{\"title\":\"A\"}\n\n{\"title\":\"\"}\n{\"title\"\n[1]\n{\"title\":\"Note 3\",\"views\":1}\n";
+    let dry = import("mode=upsert&match=title&dryRun=1", rows);
+    let statuses: Vec<&Value> = dry.iter().map(|line| &line["status"]).collect();
+    assert_eq!(json!(statuses), json!([200, 400, 400, 400, 200, null]), "{dry:?}");
+    assert_eq!(
+        (&dry[0]["action"], &dry[4]["action"], &dry[4]["id"]),
+        (&json!("create"), &json!("update"), &json!("note00000000003"))
+    );
+    assert_eq!(export("format=ndjson"), lines, "nothing was written");
+    let list = import(
+        "mode=create",
+        "[{\"title\": \"B\"}, {\"title\": \"C\", \"id\": \"aaaaaaaaaaaaaaa\"}]",
+    );
+    assert_eq!((&list[0]["status"], &list[1]["status"]), (&json!(200), &json!(400)), "{list:?}");
+    let missing = import("mode=update&match=title", "{\"title\":\"nowhere\"}");
+    assert_eq!(missing[0]["status"], 404);
+}
+
+#[test]
+fn many_records_at_once() {
+    many_at_once(&Server::fresh(&[]));
+}
+
+#[test]
+fn many_records_at_once_on_postgres() {
+    let Some(postgres) = Postgres::start(&[], &[]) else { return };
+    many_at_once(&postgres.serve("bulk", &[]));
+}
+
+/// More than one page, while somebody writes: none twice, none of the old ones missing.
+#[test]
+fn exports_are_whole() {
+    let server = Server::fresh(&[]);
+    let token = server.superuser();
+    let body = json!({"name": "many", "type": "base", "createRule": "", "fields": [{"name": "n", "type": "number"}]});
+    ok(&server, "POST", "/api/collections", &token, &body);
+    let rows: String = (0..2500).map(|n| format!("{{\"n\":{n}}}\n")).collect();
+    let mut client = crate::support::Client::connect(server.port).expect("connect");
+    let path = "/api/collections/many/import";
+    client.send("POST", path, &token, "application/x-ndjson", rows.as_bytes()).expect("an answer");
+    let (port, stop) =
+        (server.port, std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false)));
+    let stopped = stop.clone();
+    let writer = std::thread::spawn(move || {
+        let mut client = crate::support::Client::connect(port).expect("connect");
+        while !stopped.load(std::sync::atomic::Ordering::Relaxed) {
+            let answer = client.send(
+                "POST",
+                "/api/collections/many/records",
+                "",
+                "application/json",
+                b"{\"n\":-1}",
+            );
+            assert_eq!(answer.expect("an answer").status, 200);
+        }
+    });
+    for _ in 0..5 {
+        let answer =
+            server.send("GET", "/api/collections/many/export?fields=id,n", &token, &Value::Null);
+        let text = String::from_utf8(answer.body).expect("text");
+        let rows: Vec<Value> =
+            text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        let ids: std::collections::BTreeSet<&str> =
+            rows.iter().filter_map(|row| row["id"].as_str()).collect();
+        assert_eq!(ids.len(), rows.len(), "a record came twice");
+        assert_eq!(rows.iter().filter(|row| row["n"].as_f64() >= Some(0.0)).count(), 2500);
+    }
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    writer.join().expect("the writer");
+}
+
+fn state_is_kept(server: &Server) {
+    let token = server.superuser();
+    let path = "/api/dashboard/state";
+    assert_eq!(ok(server, "GET", path, &token, &Value::Null), json!({"own": {}, "shared": {}}));
+    let change = json!({"own": {"views": [1, 2], "pins": ["a"]}, "shared": {"folders": {"x": 1}}});
+    assert_eq!(ok(server, "PATCH", path, &token, &change), change);
+    let changed =
+        ok(server, "PATCH", path, &token, &json!({"own": {"views": null, "zone": "UTC"}}));
+    assert_eq!(
+        changed,
+        json!({"own": {"pins": ["a"], "zone": "UTC"}, "shared": {"folders": {"x": 1}}})
+    );
+    // another superuser has her own, and the same shared ones
+    let body = json!({"email": "two@example.com", "password": "1234567890", "passwordConfirm": "1234567890"});
+    ok(server, "POST", "/api/collections/_superusers/records", &token, &body);
+    let login = json!({"identity": "two@example.com", "password": "1234567890"});
+    let two = ok(server, "POST", "/api/collections/_superusers/auth-with-password", "", &login);
+    let two = two["token"].as_str().expect("a token");
+    assert_eq!(
+        ok(server, "GET", path, two, &Value::Null),
+        json!({"own": {}, "shared": {"folders": {"x": 1}}})
+    );
+    // members set at the same time are all kept
+    let writers: Vec<_> = (0..8)
+        .map(|n| {
+            let (port, token) = (server.port, token.clone());
+            std::thread::spawn(move || {
+                let body = json!({"shared": {format!("m{n}"): n}}).to_string();
+                let mut client = crate::support::Client::connect(port).expect("connect");
+                let answer = client.send(
+                    "PATCH",
+                    "/api/dashboard/state",
+                    &token,
+                    "application/json",
+                    body.as_bytes(),
+                );
+                assert_eq!(answer.expect("an answer").status, 200);
+            })
+        })
+        .collect();
+    writers.into_iter().for_each(|writer| writer.join().expect("a writer"));
+    let shared = ok(server, "GET", path, &token, &Value::Null)["shared"].clone();
+    assert_eq!(shared.as_object().map(serde_json::Map::len), Some(9), "{shared}");
+    for (body, field) in
+        [(json!({"own": 5}), "own"), (json!({"shared": {"x": "y".repeat(300_000)}}), "shared")]
+    {
+        let answer = server.send("PATCH", path, &token, &body);
+        assert_eq!(answer.status, 400);
+        assert!(answer.json()["data"][field]["code"].is_string());
+    }
+    assert_eq!(server.send("GET", path, "", &Value::Null).status, 401);
+    // the settings beside them are still read
+    assert_eq!(server.send("GET", "/api/settings", &token, &Value::Null).status, 200);
+}
+
+#[test]
+fn state_of_the_dashboard() {
+    state_is_kept(&Server::fresh(&[]));
+}
+
+#[test]
+fn state_of_the_dashboard_on_postgres() {
+    let Some(postgres) = Postgres::start(&[], &[]) else { return };
+    state_is_kept(&postgres.serve("state", &[]));
+}
+
+fn describes_itself(server: &Server, engine: &str) {
+    let token = server.superuser();
+    seed(server, &token);
+    let get = |path: &str| ok(server, "GET", path, &token, &Value::Null);
+    let system = get("/api/system");
+    assert_eq!(system["engine"], engine);
+    assert!(
+        system["engineVersion"]
+            .as_str()
+            .is_some_and(|text| text.starts_with(|c: char| c.is_ascii_digit())),
+        "{system}"
+    );
+    assert!(
+        system["warnings"]
+            .as_array()
+            .is_some_and(|list| list.iter().any(|w| w["code"] == "no_backups")),
+        "{system}"
+    );
+    let health = get("/api/health?details=1");
+    assert_eq!(health["data"]["instanceId"], system["instanceId"]);
+    assert_eq!(
+        get("/api/health")["data"]["instanceId"],
+        Value::Null,
+        "the compatible answer stays what it is"
+    );
+    let stats = get("/api/collections/meta/stats");
+    let notes = stats["items"]
+        .as_array()
+        .expect("items")
+        .iter()
+        .find(|item| item["name"] == "notes")
+        .expect("notes");
+    assert_eq!(notes["rows"], 8);
+    assert!(
+        notes["tableBytes"].as_u64() > Some(0) && notes["indexBytes"].as_u64() > Some(0),
+        "{notes}"
+    );
+    let language = get("/api/collections/meta/filter-language");
+    let names: Vec<&Value> =
+        language["functions"].as_array().expect("functions").iter().map(|f| &f["name"]).collect();
+    assert_eq!(json!(names), json!(["geoDistance", "strftime", "fts"]));
+    assert_eq!(language["types"]["relation"]["modifiers"], json!(["length", "each", "lower"]));
+    ok(server, "POST", "/api/crons/__pbDBOptimize__", &token, &Value::Null);
+    eventually("the job has run", || {
+        let crons = get("/api/crons?details=1");
+        let job = crons.as_array()?.iter().find(|job| job["id"] == "__pbDBOptimize__")?.clone();
+        (job["lastRun"].is_string() && job["running"] == 0).then_some(job)
+    });
+    assert_eq!(get("/api/crons")[0].as_object().map(serde_json::Map::len), Some(2));
+    assert_eq!(get("/api/realtime/clients"), json!({"total": 0, "items": []}));
+    for path in [
+        "/api/system",
+        "/api/collections/meta/stats",
+        "/api/collections/meta/filter-language",
+        "/api/realtime/clients",
+    ] {
+        assert_eq!(server.send("GET", path, "", &Value::Null).status, 401, "{path}");
+    }
+}
+
+#[test]
+fn the_server_describes_itself() {
+    describes_itself(&Server::fresh(&[]), "sqlite");
+}
+
+#[test]
+fn the_server_describes_itself_on_postgres() {
+    let Some(postgres) = Postgres::start(&[], &[]) else { return };
+    describes_itself(&postgres.serve("described", &[]), "postgresql");
+}
+
+/// One request with headers of its own.
+fn with_headers(
+    server: &Server,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &Value,
+) -> (u16, Value) {
+    use std::io::{Read as _, Write as _};
+    let body = if body.is_null() { String::new() } else { body.to_string() };
+    let lines: String =
+        headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n{lines}\r\n{body}",
+        body.len()
+    );
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", server.port)).expect("connect");
+    stream.write_all(head.as_bytes()).expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    let status = answer.split(' ').nth(1).and_then(|text| text.parse().ok()).expect("a status");
+    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    (status, serde_json::from_str(body.trim()).unwrap_or(Value::Null))
+}
+
+fn says_what_it_expects(server: &Server) {
+    let token = server.superuser();
+    let people = seed(server, &token);
+    let list = "/api/collections/people/records";
+    let expect = ("x-expect", "superuser");
+    assert_eq!(with_headers(server, "GET", list, &[], &Value::Null).0, 200);
+    assert_eq!(with_headers(server, "GET", list, &[expect], &Value::Null).0, 401);
+    assert_eq!(
+        with_headers(server, "GET", list, &[expect, ("Authorization", "dead")], &Value::Null).0,
+        401
+    );
+    assert_eq!(
+        with_headers(server, "GET", list, &[expect, ("Authorization", &token)], &Value::Null).0,
+        200
+    );
+    let made = ok(
+        server,
+        "POST",
+        &format!("/api/collections/people/impersonate/{}", people[0]),
+        &token,
+        &json!({}),
+    );
+    let person = made["token"].as_str().expect("a token");
+    assert_eq!(
+        with_headers(server, "GET", list, &[expect, ("Authorization", person)], &Value::Null).0,
+        401
+    );
+
+    let one = "/api/collections/notes/records/note00000000002";
+    let patch = |unchanged: &str, body: &Value| {
+        with_headers(
+            server,
+            "PATCH",
+            one,
+            &[("Authorization", &token), ("x-if-unchanged", unchanged)],
+            body,
+        )
+    };
+    let (status, done) = patch("views=20;title=Note 2", &json!({"views": 21}));
+    assert_eq!((status, &done["views"]), (200, &json!(21)));
+    let (status, refused) = patch("views=20", &json!({"views": 22}));
+    assert_eq!(
+        (status, &refused["status"], &refused["data"]["views"]),
+        (409, &json!(409), &json!(21)),
+        "{refused}"
+    );
+    assert_eq!(patch("bogus=1", &json!({"views": 22})).0, 400);
+    assert_eq!(patch("broken", &json!({"views": 22})).0, 400);
+    // who may not change it learns nothing
+    let (status, _) =
+        with_headers(server, "PATCH", one, &[("x-if-unchanged", "views=0")], &json!({"views": 1}));
+    assert_eq!(status, 403);
+    // of many who saw the same, one wins
+    let start = ok(server, "GET", one, &token, &Value::Null)["views"].clone();
+    let wins: usize = std::thread::scope(|scope| {
+        let racers: Vec<_> = (0..8)
+            .map(|n| {
+                let (start, patch) = (format!("views={start}"), &patch);
+                scope.spawn(move || usize::from(patch(&start, &json!({"views": 100 + n})).0 == 200))
+            })
+            .collect();
+        racers.into_iter().map(|racer| racer.join().expect("a racer")).sum()
+    });
+    assert_eq!(wins, 1);
+}
+
+#[test]
+fn requests_say_what_they_expect() {
+    says_what_it_expects(&Server::fresh(&[]));
+}
+
+#[test]
+fn requests_say_what_they_expect_on_postgres() {
+    let Some(postgres) = Postgres::start(&[], &[]) else { return };
+    says_what_it_expects(&postgres.serve("expected", &[]));
 }

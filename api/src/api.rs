@@ -32,6 +32,16 @@ struct Inner {
     compress: bool,
     metrics: Metrics,
     stopping: CancellationToken,
+    instance: Instance,
+}
+
+/// Which run of the server this is.
+#[derive(Debug, Clone)]
+pub struct Instance {
+    /// Another one after each start, restores included.
+    pub id: String,
+    /// When it started.
+    pub started: engine::time::Timestamp,
 }
 
 impl fmt::Debug for Api {
@@ -155,6 +165,7 @@ impl Api {
             compress: options.compress,
             metrics,
             stopping: CancellationToken::new(),
+            instance: Instance { id: engine::id::random_alnum(15), started: engine::time::now() },
         })))
     }
 
@@ -200,6 +211,12 @@ impl Api {
         read: impl Fn() -> f64 + Send + Sync + 'static,
     ) {
         self.0.metrics.add_source(name, help, read);
+    }
+
+    /// Which run of the server this is.
+    #[must_use]
+    pub fn instance(&self) -> &Instance {
+        &self.0.instance
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {

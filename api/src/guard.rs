@@ -35,6 +35,20 @@ pub fn superuser(req: &Req) -> Result<Superuser> {
     }
 }
 
+/// A request may say that it is a superuser's: then it is not answered as somebody else's. Not part of the reference.
+///
+/// # Errors
+/// 401 for `x-expect: superuser` from anybody else.
+pub(crate) fn expected(req: &Req) -> Result<()> {
+    if req.caller.is_superuser() {
+        return Ok(());
+    }
+    match req.head.headers.get("x-expect") {
+        Some(value) if value == "superuser" => Err(ApiError::unauthorized(NO_TOKEN)),
+        _ => Ok(()),
+    }
+}
+
 /// Any auth record.
 ///
 /// # Errors

@@ -21,6 +21,7 @@ use crate::{
     compress,
     error::{ApiError, Result},
     fields::Picker,
+    guard,
     metrics::RouteStats,
     rate_limit,
     request::Req,
@@ -310,7 +311,10 @@ impl<'a> Next<'a> {
                         return Ok(response);
                     }
                 }
-                Step::Builtin(Builtin::LoadAuth) => load_auth(req).await?,
+                Step::Builtin(Builtin::LoadAuth) => {
+                    load_auth(req).await?;
+                    guard::expected(req)?;
+                }
                 Step::Builtin(Builtin::SuperuserIps) => superuser_ips(req).await?,
                 Step::Builtin(Builtin::SecurityHeaders) => req.standard.security = true,
                 Step::Builtin(Builtin::RateLimit) => rate_limit::check(req)?,

@@ -9,7 +9,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use parking_lot::Mutex;
@@ -68,6 +68,21 @@ pub struct Listed {
     pub id: String,
     /// Its expression, macros expanded.
     pub expression: String,
+    /// The last run of this process that has ended.
+    pub last: Option<LastRun>,
+    /// Runs that have not ended.
+    pub running: usize,
+}
+
+/// How a run went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastRun {
+    /// When it began.
+    pub at: Timestamp,
+    /// How long it took.
+    pub took: Duration,
+    /// What it failed with.
+    pub error: Option<String>,
 }
 
 impl App {
@@ -92,6 +107,7 @@ struct Job {
     /// It looks after something of this process: every node runs it.
     is_local: bool,
     running: AtomicUsize,
+    last: Mutex<Option<LastRun>>,
 }
 
 impl fmt::Debug for Crons {
@@ -145,6 +161,7 @@ impl Crons {
             work,
             is_local,
             running: AtomicUsize::new(0),
+            last: Mutex::default(),
         });
         let mut jobs = self.jobs.lock();
         jobs.retain(|other| other.id != id);
@@ -172,7 +189,12 @@ impl Crons {
             .jobs
             .lock()
             .iter()
-            .map(|job| Listed { id: job.id.clone(), expression: job.expression.clone() })
+            .map(|job| Listed {
+                id: job.id.clone(),
+                expression: job.expression.clone(),
+                last: job.last.lock().clone(),
+                running: job.running.load(Relaxed),
+            })
             .collect();
         let key = |listed: &Listed| (!listed.id.starts_with(OWN)).then(|| listed.id.clone());
         listed.sort_by(|a, b| match (key(a), key(b)) {
@@ -269,6 +291,7 @@ fn start(app: &App, job: Arc<Job>) {
         return;
     }
     tokio::spawn(async move {
+        let (at, started) = (time::now(), Instant::now());
         let work = tokio::spawn((job.work)(app.clone()));
         let failure = match work.await {
             Ok(Ok(())) => None,
@@ -277,6 +300,8 @@ fn start(app: &App, job: Arc<Job>) {
             // The runtime ends.
             Err(_) => None,
         };
+        let took = started.elapsed();
+        *job.last.lock() = Some(LastRun { at, took, error: failure.clone() });
         job.running.fetch_sub(1, Relaxed);
         if let Some(error) = failure {
             let data = json!({"jobId": job.id, "error": error});

@@ -7,6 +7,26 @@ use crate::{
     value::Value,
 };
 
+/// The names of all macros.
+pub const NAMES: &[&str] = &[
+    "@now",
+    "@yesterday",
+    "@tomorrow",
+    "@second",
+    "@minute",
+    "@hour",
+    "@day",
+    "@month",
+    "@year",
+    "@weekday",
+    "@todayStart",
+    "@todayEnd",
+    "@monthStart",
+    "@monthEnd",
+    "@yearStart",
+    "@yearEnd",
+];
+
 /// The value of a macro at `now_ms` (milliseconds since the Unix epoch, UTC); `None` if it is not one.
 /// Names are case-sensitive.
 #[must_use]

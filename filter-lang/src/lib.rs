@@ -49,6 +49,7 @@ pub mod func;
 pub mod hint;
 mod json;
 pub mod judge;
+pub mod language;
 mod lex;
 mod parse;
 mod placeholder;

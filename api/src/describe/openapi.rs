@@ -27,6 +27,11 @@ const PARAMETERS: &[(&str, &str, &str)] = &[
     ("thumb", "string", "The size of a picture: `100x100`."),
     ("download", "boolean", "As an attachment."),
     ("lang", "string", "`ts`, `rust` or `dart`."),
+    ("format", "string", "`csv`, `ndjson` or `json`."),
+    ("guard", "boolean", "Keep spreadsheets from running texts as formulas."),
+    ("mode", "string", "`create`, `update` or `upsert`."),
+    ("match", "string", "The field that tells which record a row is."),
+    ("dryRun", "boolean", "Only check."),
     ("collections", "string", "Names of collections; all without it."),
 ];
 

@@ -439,4 +439,57 @@ pub(crate) const OPERATIONS: &[Op] = &[
         .query(&["thumb", "token", "download"])
         .gives("Binary")
         .as_type("application/octet-stream"),
+    op(
+        "GET /api/dashboard/state",
+        "dashboardState",
+        "Dashboard",
+        "What the dashboard keeps for you and for all",
+    )
+    .gives("State"),
+    op(
+        "PATCH /api/dashboard/state",
+        "changeDashboardState",
+        "Dashboard",
+        "Set members of it; null removes",
+    )
+    .takes("State")
+    .gives("State"),
+    op("GET /api/system", "system", "Server", "What this server is and can do").gives("Any"),
+    op(
+        "GET /api/collections/meta/stats",
+        "statistics",
+        "Collections",
+        "Rows and bytes of all collections",
+    )
+    .gives("Any"),
+    op(
+        "GET /api/collections/meta/filter-language",
+        "filterLanguage",
+        "Rules",
+        "Operators, macros, functions and modifiers",
+    )
+    .gives("Any"),
+    op("GET /api/realtime/clients", "listClients", "Realtime", "Who listens to what").gives("Any"),
+    op("POST /api/collections/{collection}/bulk", "bulk", "Bulk", "Change or delete many records")
+        .takes("Bulk")
+        .gives("BulkReport"),
+    op(
+        "POST /api/collections/{collection}/import",
+        "importRecords",
+        "Bulk",
+        "Create or change records from NDJSON or a JSON list",
+    )
+    .query(&["mode", "match", "dryRun"])
+    .takes("Any")
+    .gives("Text")
+    .as_type("application/x-ndjson"),
+    op(
+        "GET /api/collections/{collection}/export",
+        "exportRecords",
+        "Bulk",
+        "All matching records in pieces",
+    )
+    .query(&["format", "filter", "sort", "fields", "guard"])
+    .gives("Text")
+    .as_type("text/csv"),
 ];

@@ -1,5 +1,6 @@
 //! `GET /api/crons`, `POST /api/crons/{id}`. Source: spec server-settings-operations §5.4.
 
+use engine::crons::Listed;
 use serde::Serialize;
 
 use crate::{
@@ -18,13 +19,43 @@ pub(crate) const ROUTES: &[Row] =
 struct Item {
     id: String,
     expression: String,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    details: Option<Details>,
+}
+
+/// What is told to those who ask with `?details=1`. Not part of the reference.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Details {
+    /// Of this process.
+    last_run: Option<String>,
+    last_ms: Option<u64>,
+    last_error: Option<String>,
+    running: usize,
+    /// Which of several nodes says so.
+    node: Option<String>,
+}
+
+fn item(job: Listed, detailed: bool, node: Option<&String>) -> Item {
+    let details = detailed.then(|| {
+        let last = job.last.as_ref();
+        Details {
+            last_run: last.map(|last| last.at.to_string()),
+            last_ms: last.map(|last| u64::try_from(last.took.as_millis()).unwrap_or(u64::MAX)),
+            last_error: last.and_then(|last| last.error.clone()),
+            running: job.running,
+            node: node.cloned(),
+        }
+    });
+    Item { id: job.id, expression: job.expression, details }
 }
 
 async fn list(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;
     let jobs = req.app().crons().list().into_iter();
-    let items: Vec<Item> =
-        jobs.map(|job| Item { id: job.id, expression: job.expression }).collect();
+    let detailed = req.query().get("details").as_deref() == Some("1");
+    let node = engine::cluster::node_id(req.app());
+    let items: Vec<Item> = jobs.map(|job| item(job, detailed, node.as_ref())).collect();
     Response::of(200, &items)
 }
 

@@ -35,10 +35,19 @@ async fn show(req: &mut Req) -> Result<Response> {
     if !is_file {
         out.extend_from_slice(b",\"databaseType\":\"PostgreSQL\"");
     }
+    let detailed = req.query().get("details").as_deref() == Some("1");
+    if detailed {
+        out.extend_from_slice(b",\"instanceId\":");
+        json::write_str(&mut out, &req.api.instance().id);
+    }
     out.extend_from_slice(b",\"possibleProxyHeader\":");
     json::write_str(&mut out, &header);
     out.extend_from_slice(b",\"realIP\":");
     json::write_str(&mut out, &ip_text(req.real_ip()));
+    if detailed {
+        out.extend_from_slice(b",\"startedAt\":");
+        json::write_str(&mut out, &req.api.instance().started.to_string());
+    }
     out.extend_from_slice(b"}}");
     Ok(Response::json(200, out))
 }

@@ -21,6 +21,7 @@ macro_rules! routes {
     };
 }
 
+mod precondition;
 mod text_place;
 
 routes! {
@@ -53,6 +54,12 @@ routes! {
     explain,
     trials,
     descriptions,
+    preferences,
+    bulk,
+    export,
+    language,
+    system,
+    realtime_clients,
     realtime,
     files,
     settings_s3,

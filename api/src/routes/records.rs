@@ -27,7 +27,7 @@ use crate::{
     rate_limit,
     request::{Exchange, Req},
     response::Response,
-    routes::{collection_of, h, record_events},
+    routes::{collection_of, h, precondition, record_events},
 };
 
 pub(crate) const ROUTES: &[Row] = &[
@@ -220,6 +220,13 @@ async fn write_route(req: &mut Req, what: Write) -> Result<Response> {
     let exchange = req.exchange();
     let expand = expand_of(req.query());
     let call = Call { ctx, collection, submission, expand, exchange };
+    let wanted = match &what {
+        Write::Update { .. } => precondition::of(&req.head.headers)?,
+        Write::Create | Write::Delete { .. } => None,
+    };
+    if let (Write::Update { id }, Some(wanted)) = (&what, wanted) {
+        return precondition::update(call, id.clone(), wanted).await;
+    }
     let (response, _) = write(call, what, None).await?;
     Ok(response)
 }

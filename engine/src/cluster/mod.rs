@@ -107,6 +107,12 @@ pub fn has_others(app: &App) -> bool {
     app.node().is_some()
 }
 
+/// The name of this node among others; `None` where there cannot be others.
+#[must_use]
+pub fn node_id(app: &App) -> Option<String> {
+    app.node().map(|node| node.cluster.node().to_string())
+}
+
 /// A collection that is not known here: another node may have made it a moment ago.
 ///
 /// # Errors

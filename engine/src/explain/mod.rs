@@ -2,7 +2,10 @@
 //!
 //! For people (command line, superusers' route); nothing here runs on the way of a request.
 
+mod language;
 mod wanted;
+
+pub use language::language;
 
 use std::{
     collections::BTreeSet,

@@ -6,7 +6,7 @@ use std::{
     net::IpAddr,
     sync::{
         Arc, Weak,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicU8, AtomicU64, Ordering},
     },
     task::{Context, Poll, Waker},
 };
@@ -20,7 +20,12 @@ use super::{
     broker::Shared,
     topic::{Options, Topic},
 };
-use crate::{ctx::Caller, id, record::Record};
+use crate::{
+    ctx::Caller,
+    id,
+    record::Record,
+    time::{self, Timestamp},
+};
 
 /// Characters of client ids.
 const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
@@ -90,6 +95,8 @@ pub struct Client {
     id: Box<str>,
     ip: IpAddr,
     number: u64,
+    connected: Timestamp,
+    sent: AtomicU64,
     flags: AtomicU8,
     state: Mutex<State>,
     /// Told when the queue has become short, and when the client ends.
@@ -119,6 +126,8 @@ impl Client {
             id: id::random(ID_LEN, ALPHABET).into(),
             ip,
             number,
+            connected: time::now(),
+            sent: AtomicU64::new(0),
             flags: AtomicU8::new(0),
             state: Mutex::default(),
             changed: Notify::new(),
@@ -135,6 +144,16 @@ impl Client {
     #[must_use]
     pub fn ip(&self) -> IpAddr {
         self.ip
+    }
+    /// When it connected.
+    #[must_use]
+    pub fn connected(&self) -> Timestamp {
+        self.connected
+    }
+    /// How many messages it was given.
+    #[must_use]
+    pub fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
     }
     pub(super) fn number(&self) -> u64 {
         self.number
@@ -233,6 +252,7 @@ impl Client {
             }
             state.queued_bytes = bytes;
             state.queue.push_back(message.clone());
+            self.sent.fetch_add(1, Ordering::Relaxed);
             state.waker.take()
         };
         if let Some(waker) = waker {

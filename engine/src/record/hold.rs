@@ -10,6 +10,19 @@ use dialects::{Dialect, limits, statement};
 
 use crate::{Error, Result, ctx::Ctx, schema::Loaded};
 
+/// Keeps one row from others until the transaction ends.
+///
+/// # Errors
+/// Database errors.
+pub async fn row(ctx: &Ctx, collection: &Loaded, id: &str) -> Result<()> {
+    let dialect = ctx.app.dialect();
+    if dialect == Dialect::Postgres && limits::unfit_text(dialect, id).is_none() {
+        let sql = statement::lock(dialect, &collection.name, &[id]);
+        ctx.db.query(sql, |_| ()).await.map_err(Error::Store)?;
+    }
+    Ok(())
+}
+
 /// Keeps the rows of these ids from others until the transaction ends; ids without a row do not count.
 ///
 /// # Errors

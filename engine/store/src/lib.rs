@@ -22,6 +22,7 @@ pub mod query;
 pub mod raw;
 pub mod retry;
 mod rows;
+pub mod sizes;
 mod sqlite;
 pub mod system;
 pub mod tables;

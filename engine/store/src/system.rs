@@ -75,6 +75,17 @@ pub fn save_params_plain(d: Dialect, id: &str, value: &str, now: &str) -> Sql {
     )
 }
 
+/// Makes a `_params` row with an empty object where there is none; in a transaction the row is then kept from others.
+#[must_use]
+pub fn hold_params(d: Dialect, id: &str, now: &str) -> Sql {
+    by(
+        d,
+        r#"INSERT INTO "_params" ("id","value","created","updated") VALUES (?1, CAST('{}' AS BLOB), ?2, ?2) ON CONFLICT ("id") DO UPDATE SET "updated" = excluded."updated""#,
+        r#"INSERT INTO "_params" ("id","value","created","updated") VALUES ($1, '{}'::jsonb, $2::text, $2::text) ON CONFLICT ("id") DO UPDATE SET "updated" = excluded."updated""#,
+        vec![text(id), text(now)],
+    )
+}
+
 /// Inserts or replaces a `_params` row with an encrypted value, stored as TEXT, on PostgreSQL as a JSON string.
 #[must_use]
 pub fn save_params_text(d: Dialect, id: &str, value: &str, now: &str) -> Sql {

@@ -15,7 +15,7 @@ use crate::{
 };
 
 pub(super) const FUNCTION: Function =
-    Function { name: "fts", build, eval, cost: 20, strict: false, params: false };
+    Function { name: "fts", help: ["field…, query", "bool", "whether the words of the query are in one of the fields"], build, eval, cost: 20, strict: false, params: false };
 
 /// The only configuration: no stemming, no stop words.
 const CONFIG: &str = "simple";

@@ -13,7 +13,7 @@ use crate::{
 };
 
 pub(super) const FUNCTION: Function =
-    Function { name: "geoDistance", build, eval, cost: 12, strict: true, params: true };
+    Function { name: "geoDistance", help: ["lonA, latA, lonB, latB", "number", "kilometers between two points"], build, eval, cost: 12, strict: true, params: true };
 
 const EARTH_KM: f64 = 6371.0;
 

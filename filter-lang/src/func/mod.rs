@@ -15,6 +15,8 @@ pub(crate) trait Arguments {
 struct Function {
     /// Its name, case-sensitive.
     name: &'static str,
+    /// Parameters, what it gives, and what it is for.
+    help: [&'static str; 3],
     /// Checks the arguments and builds the operand.
     build: fn(&mut dyn Arguments, &[Term]) -> Result<Operand, ErrorKind>,
     /// Its value, given those of its arguments and the clock.
@@ -82,6 +84,15 @@ impl Func {
 /// Names of all functions, for completion and documentation.
 pub fn names() -> impl Iterator<Item = &'static str> {
     FUNCTIONS.iter().map(|function| function.name)
+}
+
+/// Name, parameters, result and use of all functions.
+pub(crate) fn help() -> Vec<[&'static str; 4]> {
+    let one = |function: &Function| {
+        let [params, result, doc] = function.help;
+        [function.name, params, result, doc]
+    };
+    FUNCTIONS.iter().map(one).collect()
 }
 
 pub(crate) fn call(

@@ -15,7 +15,7 @@ use crate::{
 };
 
 pub(super) const FUNCTION: Function =
-    Function { name: "strftime", build, eval, cost: 12, strict: true, params: true };
+    Function { name: "strftime", help: ["format, time, modifiers…", "text", "a date as text in the given format"], build, eval, cost: 12, strict: true, params: true };
 
 const MAX_ARGS: usize = 10;
 

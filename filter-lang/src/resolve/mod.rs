@@ -11,6 +11,7 @@ mod simple;
 
 use std::{fmt, sync::Arc};
 
+pub(crate) use modifier::NAMES as MODIFIERS;
 pub use sides::{Sides, reached};
 
 use crate::{

@@ -12,6 +12,9 @@ pub(super) enum Modifier {
     Lower,
 }
 
+/// The names of all.
+pub(crate) const NAMES: [&str; 5] = ["isset", "changed", "length", "each", "lower"];
+
 impl Modifier {
     pub(super) fn name(self) -> &'static str {
         match self {

@@ -1,0 +1,15 @@
+//! `GET /api/collections/meta/filter-language` (superusers): what the filter language has, for completion.
+//!
+//! Not part of the reference. Source: spec dashboard §8 A3.
+
+use engine::explain;
+
+use crate::{error::Result, guard, pipeline::Row, request::Req, response::Response, routes::h};
+
+pub(crate) const ROUTES: &[Row] =
+    &[Row::new("GET /api/collections/meta/filter-language", h!(show)).quiet()];
+
+async fn show(req: &mut Req) -> Result<Response> {
+    guard::superuser(req)?;
+    Response::of(200, &explain::language())
+}
