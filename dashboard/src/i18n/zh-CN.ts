@@ -1104,5 +1104,11 @@ const words: Record<string, string> = {
   "Table and indexes": "表和索引",
   "Last write": "最后写入",
   "full text": "全文",
+  "All superusers see the view now": "所有超级用户现在都能看到此视图",
+  "Only you see the view now": "现在只有您能看到此视图",
+  "Shared with all superusers": "已与所有超级用户共享",
+  "Keep for me only": "仅供自己使用",
+  "Share with all superusers": "与所有超级用户共享",
+  "Kept in this browser only": "仅保存在此浏览器中",
 };
 export default words;

@@ -108,12 +108,12 @@ check('T11 a function that the server learned completes by itself; chips write t
   await box.fill('');
   await box.press('Escape');
   await p.getByRole('button', { name: 'Conditions' }).click();
-  await p.getByRole('button', { name: 'Add a condition' }).click();
+  await p.locator('.chips').getByRole('button', { name: 'Filter', exact: true }).click();
   await p.locator('.chips .option', { hasText: 'status' }).click();
   await p.locator('.chips select[aria-label=Value]').selectOption('draft');
   await p.locator('.chips .btn.primary').click();
   await p.waitForFunction(() => document.querySelector('.content textarea[role=combobox]').value === "status = 'draft'");
-  await p.getByRole('button', { name: 'Add a condition' }).click();
+  await p.locator('.chips').getByRole('button', { name: 'Filter', exact: true }).click();
   await p.locator('.chips .option', { hasText: 'tags' }).click();
   await p.locator('.chips select[aria-label=Value]').selectOption('red');
   await p.locator('.chips .btn.primary').click();

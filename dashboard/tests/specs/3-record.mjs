@@ -263,4 +263,21 @@ check('T68 saved views: make, rename by menu, delete with undo', async (app, p) 
   await p.getByRole('button', { name: 'Menu of Popular' }).click();
   await p.getByRole('menuitem', { name: 'Move left' }).click();
   await p.waitForFunction(() => document.querySelectorAll('.views a')[1]?.textContent.startsWith('Popular'));
+  // folders, pins and views follow the person to another browser; shared views are seen by others
+  const other = async (o) => { const one = await App.open(p.context().browser(), app.front, o); await one.fresh('#/collections?collection=posts'); await one.page.waitForSelector('[role=gridcell]'); return one; };
+  await p.getByRole('button', { name: 'Menu of Popular' }).click();
+  await p.getByRole('menuitem', { name: 'Share with all superusers' }).waitFor({ timeout: 10_000 });
+  await p.getByRole('menuitem', { name: 'Share with all superusers' }).click();
+  await p.waitForSelector('.toast >> text=All superusers see the view now');
+  await app.asked('PATCH', '/api/dashboard/state');
+  await p.waitForLoadState('networkidle');
+  const again = await other({});
+  await again.page.waitForSelector('.views a >> text=Open drafts');
+  await again.page.waitForSelector('.views a >> text=Popular');
+  await again.close();
+  await app.api('POST', '/api/collections/_superusers/records', { email: 'colleague@example.com', password: '1234567890', passwordConfirm: '1234567890' });
+  const colleague = await other({ email: 'colleague@example.com', password: '1234567890' });
+  await colleague.page.waitForSelector('.views a >> text=Popular');
+  assert.equal(await colleague.page.locator('.views a >> text=Open drafts').count(), 0);
+  await colleague.close();
 });

@@ -16,6 +16,7 @@ export interface Options {
   /** `null` sends no token, a text sends that one; absent = the session's, with its care. */
   token?: string | null;
   progress?: (done: number, total: number) => void;
+  headers?: Record<string, string>;
   /** Endpoint that only superusers may call: a success proves the login. */
   superuser?: boolean;
 }
@@ -31,7 +32,7 @@ export function url(path: string, query: Query = {}): string {
 export const enc = encodeURIComponent;
 
 async function once(method: string, path: string, o: Options, token: string | null): Promise<{ status: number; text: string; headers: Headers }> {
-  const headers: Record<string, string> = { 'x-request-source': 'pbui' };
+  const headers: Record<string, string> = { 'x-request-source': 'pbui', ...o.headers };
   if (token) { headers.Authorization = token; if (o.token === undefined) headers['x-expect'] = 'superuser'; }
   let body: BodyInit | undefined = o.form;
   if (o.body !== undefined) { headers['Content-Type'] = 'application/json'; body = printJson(o.body); }
