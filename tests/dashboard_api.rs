@@ -860,3 +860,156 @@ fn requests_say_what_they_expect_on_postgres() {
     let Some(postgres) = Postgres::start(&[], &[]) else { return };
     says_what_it_expects(&postgres.serve("expected", &[]));
 }
+
+fn changes_are_foreseen(server: &Server) {
+    let token = server.superuser();
+    seed(server, &token);
+    let path = "/api/collections/meta/dry-run";
+    let notes = ok(server, "GET", "/api/collections/notes", &token, &Value::Null);
+    let rule = json!({"viewRule": "notes_via_owner.views ?> 5", "listRule": "notes_via_owner.title ?~ 'x'"});
+    ok(server, "PATCH", "/api/collections/people", &token, &rule);
+    let view = json!({"name": "seen", "type": "view", "viewQuery": "SELECT id, views FROM notes"});
+    ok(server, "POST", "/api/collections", &token, &view);
+    let mut fields = notes["fields"].as_array().expect("fields").clone();
+    fields.retain(|field| field["name"] != "views");
+    let title = fields.iter_mut().find(|field| field["name"] == "title").expect("title");
+    title["name"] = json!("heading");
+    let tags = fields.iter_mut().find(|field| field["name"] == "tags").expect("tags");
+    tags["maxSelect"] = json!(1);
+    fields.push(json!({"name": "fresh", "type": "number"}));
+    let draft = json!({"collection": {"id": notes["id"], "fields": fields, "updateRule": ""}});
+    let found = ok(server, "POST", path, &token, &draft);
+    let kinds: Vec<&str> = found["changes"]
+        .as_array()
+        .expect("changes")
+        .iter()
+        .filter_map(|c| c["type"].as_str())
+        .collect();
+    for kind in ["dropField", "renameField", "toSingle", "addField"] {
+        assert!(kinds.contains(&kind), "{kind}: {found}");
+    }
+    assert_eq!(found["values"], json!({"tags": 8, "views": 7}));
+    let places: Vec<(&str, &str)> = found["references"]
+        .as_array()
+        .expect("references")
+        .iter()
+        .map(|r| (r["collection"].as_str().expect("a name"), r["where"].as_str().expect("a place")))
+        .collect();
+    assert_eq!(
+        places,
+        [("people", "listRule"), ("people", "viewRule"), ("seen", "viewQuery")],
+        "{found}"
+    );
+    assert!(
+        found["warnings"]
+            .as_array()
+            .is_some_and(|list| list.iter().any(|w| w == "The updateRule lets everybody.")),
+        "{found}"
+    );
+    assert_eq!(found["errors"], json!({}));
+    let bad = json!({"collection": {"id": notes["id"], "listRule": "bogus = 1"}});
+    let found = ok(server, "POST", path, &token, &bad);
+    assert!(found["errors"]["listRule"]["code"].is_string(), "{found}");
+    let new =
+        ok(server, "POST", path, &token, &json!({"collection": {"name": "new", "type": "base"}}));
+    assert_eq!(new["changes"][0]["type"], "create");
+    assert_eq!(
+        ok(server, "GET", "/api/collections/notes", &token, &Value::Null),
+        notes,
+        "nothing was written"
+    );
+    assert_eq!(server.send("POST", path, "", &draft).status, 401);
+}
+
+#[test]
+fn changes_of_collections_are_foreseen() {
+    changes_are_foreseen(&Server::fresh(&[]));
+}
+
+#[test]
+fn changes_of_collections_are_foreseen_on_postgres() {
+    let Some(postgres) = Postgres::start(&[], &[]) else { return };
+    changes_are_foreseen(&postgres.serve("foreseen", &[]));
+}
+
+#[test]
+fn rules_have_tests() {
+    let server = Server::fresh(&[]);
+    let token = server.superuser();
+    let people = seed(&server, &token);
+    let who = |n: usize| json!({"collection": "people", "id": people[n]});
+    let cases = json!([
+        {"name": "own", "action": "update", "as": who(1), "record": "note00000000001", "body": {"views": 1}, "expect": {"allowed": true, "status": 200}},
+        {"name": "other", "action": "update", "as": who(2), "record": "note00000000001", "body": {"views": 1}, "expect": {"allowed": false}},
+        {"name": "all", "action": "list", "expect": {"total": 8}},
+        {"name": "wrong", "action": "view", "record": "note00000000001", "rule": null, "expect": {"allowed": true}},
+    ]);
+    let rules = json!({"updateRule": "owner = @request.auth.id", "listRule": ""});
+    let body = json!({"cases": cases, "rules": rules});
+    let told = ok(&server, "POST", "/api/collections/notes/try", &token, &body);
+    let passed: Vec<&Value> =
+        told["results"].as_array().expect("results").iter().map(|r| &r["passed"]).collect();
+    assert_eq!(
+        (&told["passed"], json!(passed)),
+        (&json!(false), json!([true, true, true, false])),
+        "{told}"
+    );
+}
+
+#[test]
+fn tokens_stay_out_of_the_log_and_requests_are_grouped() {
+    let server = Server::fresh(&[]);
+    let token = server.superuser();
+    for path in ["/api/nope/a?token=SECRET&x=1", "/api/nope/a?x=2", "/api/nope/b?Token=SECRET"] {
+        server.send("GET", path, "", &Value::Null);
+    }
+    let top = eventually("all are in the log", || {
+        let filter = encode("data.url ~ '/api/nope/'");
+        let path = format!("/api/logs/top?by=path&filter={filter}");
+        Some(ok(&server, "GET", &path, &token, &Value::Null)).filter(|top| top["seen"] == 3)
+    });
+    let items: Vec<Value> = top["items"]
+        .as_array()
+        .expect("items")
+        .iter()
+        .map(|item| json!([item["key"], item["count"], item["errors"]]))
+        .collect();
+    assert_eq!(json!(items), json!([["GET /api/nope/a", 2, 2], ["GET /api/nope/b", 1, 1]]));
+    let log = server.send("GET", "/api/logs?perPage=1000", &token, &Value::Null);
+    let text = String::from_utf8(log.body).expect("text");
+    assert!(!text.contains("SECRET") && text.contains("/api/nope/a?token=***&x=1"), "{text}");
+    assert_eq!(server.send("GET", "/api/logs/top?by=colour", &token, &Value::Null).status, 400);
+}
+
+#[test]
+fn superusers_are_invited() {
+    let sink = crate::support::smtp::Sink::start();
+    let server = Server::fresh(&[]);
+    let token = server.superuser();
+    ok(&server, "PATCH", "/api/settings", &token, &json!({"smtp": sink.settings()}));
+    let path = "/api/dashboard/invite";
+    let invited = ok(&server, "POST", path, &token, &json!({"email": "new@example.com"}));
+    assert_eq!(invited["email"], "new@example.com");
+    let mail = eventually("a mail", || {
+        sink.wait(0)
+            .into_iter()
+            .find(|mail| mail.to.iter().any(|to| to.contains("new@example.com")))
+    });
+    let html = mail.part("text/html");
+    let start =
+        html.find("confirm-password-reset/").expect("a link") + "confirm-password-reset/".len();
+    let reset: String = html[start..]
+        .chars()
+        .take_while(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c))
+        .collect();
+    let body = json!({"token": reset, "password": "0987654321", "passwordConfirm": "0987654321"});
+    ok(&server, "POST", "/api/collections/_superusers/confirm-password-reset", "", &body);
+    let login = json!({"identity": "new@example.com", "password": "0987654321"});
+    ok(&server, "POST", "/api/collections/_superusers/auth-with-password", "", &login);
+    let twice = server.send("POST", path, &token, &json!({"email": "new@example.com"}));
+    assert_eq!(
+        (twice.status, &twice.json()["data"]["email"]["code"]),
+        (400, &json!("validation_not_unique"))
+    );
+    assert_eq!(server.send("POST", path, "", &json!({"email": "x@example.com"})).status, 401);
+}

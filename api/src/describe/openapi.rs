@@ -27,6 +27,7 @@ const PARAMETERS: &[(&str, &str, &str)] = &[
     ("thumb", "string", "The size of a picture: `100x100`."),
     ("download", "boolean", "As an attachment."),
     ("lang", "string", "`ts`, `rust` or `dart`."),
+    ("by", "string", "`path`, `status` or `user`."),
     ("format", "string", "`csv`, `ndjson` or `json`."),
     ("guard", "boolean", "Keep spreadsheets from running texts as formulas."),
     ("mode", "string", "`create`, `update` or `upsert`."),

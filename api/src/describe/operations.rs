@@ -454,6 +454,25 @@ pub(crate) const OPERATIONS: &[Op] = &[
     )
     .takes("State")
     .gives("State"),
+    op(
+        "POST /api/dashboard/invite",
+        "inviteSuperuser",
+        "Dashboard",
+        "Another superuser, who sets a password through a mail",
+    )
+    .takes("Email")
+    .gives("Any"),
+    op("GET /api/logs/top", "topLogs", "Logs", "The latest requests, grouped")
+        .query(&["by", "filter"])
+        .gives("Any"),
+    op(
+        "POST /api/collections/meta/dry-run",
+        "tryCollection",
+        "Collections",
+        "What saving a collection would change and break",
+    )
+    .takes("Any")
+    .gives("Any"),
     op("GET /api/system", "system", "Server", "What this server is and can do").gives("Any"),
     op(
         "GET /api/collections/meta/stats",

@@ -73,7 +73,7 @@ fn check(shown: &Map<String, Value>, wanted: &Wanted) -> Result<()> {
         };
         let is_same = match stored {
             Value::String(text) => text == value,
-            other => other.to_string() == *value,
+            other => serde_json::to_string(other).is_ok_and(|text| text == *value),
         };
         if !is_same {
             let mut error = ApiError::new(409, CHANGED);

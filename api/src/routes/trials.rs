@@ -35,6 +35,9 @@ pub(crate) const ROUTES: &[Row] =
 /// Ids that are listed where nothing else is said, and at most.
 const PER_PAGE: (u32, u32) = (100, 1000);
 
+/// Most cases of one call.
+const MAX_CASES: usize = 200;
+
 /// What is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Action {
@@ -67,6 +70,19 @@ impl Action {
             Self::Create | Self::Auth => "POST",
             Self::Update | Self::Manage => "PATCH",
             Self::Delete => "DELETE",
+        }
+    }
+
+    /// Its rule's key in a collection.
+    fn key(self) -> &'static str {
+        match self {
+            Self::List => "listRule",
+            Self::View => "viewRule",
+            Self::Create => "createRule",
+            Self::Update => "updateRule",
+            Self::Delete => "deleteRule",
+            Self::Auth => "authRule",
+            Self::Manage => "manageRule",
         }
     }
 
@@ -176,7 +192,49 @@ impl Trial {
 async fn run(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;
     let collection = collection_of(req)?;
-    let trial = Trial::read(&req.payload().await?.into_map()?)?;
+    let body = req.payload().await?.into_map()?;
+    if let Some(Value::Array(cases)) = body.get("cases") {
+        return many(req, &collection, cases, body.get("rules")).await;
+    }
+    let trial = Trial::read(&body)?;
+    Response::of(200, &tried(req, collection, trial).await?)
+}
+
+/// Cases with what they are expected to be: the tests of a collection's rules. `rules` are tried instead of the stored ones.
+async fn many(
+    req: &Req,
+    collection: &Arc<Loaded>,
+    cases: &[Value],
+    rules: Option<&Value>,
+) -> Result<Response> {
+    if cases.len() > MAX_CASES {
+        return Err(invalid("cases", "are too many"));
+    }
+    let mut results = Vec::with_capacity(cases.len());
+    for case in cases {
+        let mut case = match case {
+            Value::Object(case) => case.clone(),
+            _ => return Err(invalid("cases", "must be objects")),
+        };
+        let (name, expect) = (case.remove("name"), case.remove("expect").unwrap_or_default());
+        let mut trial = Trial::read(&case)?;
+        let rule = rules.and_then(|rules| rules.get(trial.action.key()));
+        match rule {
+            Some(Value::Null) if trial.rule.is_none() => trial.rule = Some(None),
+            Some(Value::String(rule)) if trial.rule.is_none() => trial.rule = Some(Some(rule.clone())),
+            _ => {}
+        }
+        let verdict = tried(req, collection.clone(), trial).await?;
+        let agrees = |key: &str| expect.get(key).is_none_or(|wanted| *wanted == verdict[key]);
+        let passed = agrees("allowed") && agrees("status") && agrees("total");
+        results.push(json!({"name": name, "passed": passed, "allowed": verdict["allowed"],
+            "status": verdict["status"], "reason": verdict["reason"], "total": verdict["total"]}));
+    }
+    let passed = results.iter().all(|result| result["passed"] == true);
+    Response::of(200, &json!({"passed": passed, "results": results}))
+}
+
+async fn tried(req: &Req, collection: Arc<Loaded>, trial: Trial) -> Result<Value> {
     if matches!(trial.action, Action::Auth | Action::Manage) && !collection.is_auth() {
         return Err(invalid("action", "needs an auth collection"));
     }
@@ -190,7 +248,7 @@ async fn run(req: &mut Req) -> Result<Response> {
     let ctx = context(req, &own, &collection, &trial).await?;
     let exchange = Arc::new(Exchange::new(req.head.clone(), ctx.caller.clone()));
     let tried = Tried { ctx, collection, trial, exchange };
-    Response::of(200, &tried.answer().await?)
+    tried.answer().await
 }
 
 /// The context that the request would have.

@@ -7,6 +7,7 @@
 
 mod chain;
 mod delete;
+pub mod dry_run;
 mod import;
 pub mod list;
 mod save;
