@@ -53,6 +53,7 @@ if (want('B1', 'B3', 'B4', 'B5', 'B8', 'B9', 'B11', 'B14', 'B15', 'B16')) {
   line('B4', `requests until the first list is complete (+${images} thumbs)`, w.all.length - images, 14, w.all.length - images <= 14);
   line('B5', 'JSON until the first list is complete (315 collections)', kb(json), '60 KB', json <= 60 * 1024);
   const m = await app.page.evaluate(() => ({ cls: window.cls, long: window.long, nodes: document.querySelectorAll('*').length }));
+  if (w.all.length - images > 14 || json > 60 * 1024) console.log(`     ${w.all.map((u) => u.replace(r.front, '')).join('\n     ')}`);
   line('B8', 'layout shift, first load', m.cls.toFixed(4), '0.01', m.cls <= 0.01);
   line('B9', 'DOM nodes, 20 columns', m.nodes, 2000, m.nodes <= 2000);
   const sum = m.long.reduce((a, b) => a + b, 0), max = Math.max(0, ...m.long);
@@ -75,10 +76,13 @@ if (want('B1', 'B3', 'B4', 'B5', 'B8', 'B9', 'B11', 'B14', 'B15', 'B16')) {
   // B16 idle
   app.clear();
   await app.open('#/collections?collection=posts');
-  await app.page.waitForTimeout(1500);
+  // what is asked once after the start is no idling
+  await app.page.waitForTimeout(4000);
   app.clear();
   const cdp = await app.context.newCDPSession(app.page);
-  await cdp.send('Performance.enable');
+  // the thread's own time: others on this machine do not count
+  await cdp.send('Performance.setTimeDomain', { timeDomain: 'threadTicks' }).catch(() => undefined);
+  await cdp.send('Performance.enable', { timeDomain: 'threadTicks' });
   const cpu = async () => (await cdp.send('Performance.getMetrics')).metrics.find((x) => x.name === 'TaskDuration').value;
   const c0 = await cpu();
   if (want('B16')) await app.page.waitForTimeout(20_000);
@@ -86,8 +90,10 @@ if (want('B1', 'B3', 'B4', 'B5', 'B8', 'B9', 'B11', 'B14', 'B15', 'B16')) {
   if (want('B16')) line('B16', 'idle: requests in 20 s · CPU', `${app.calls.length}${app.calls.length ? ` (${app.calls.map((x) => x.url.slice(0, 40)).join(' ')})` : ''} · ${((c1 - c0) / 20 * 100).toFixed(2)} %`, '1/min · 0.5 %', app.calls.length === 0 && (c1 - c0) / 20 < 0.005);
   // B11
   await app.page.waitForSelector('a.id');
-  const ms = await app.page.evaluate(async () => { const t = performance.now(); document.querySelectorAll('a.id')[3].click(); for (let i = 0; i < 3000; i++) { const n = document.querySelector('.drawer [data-field=title] textarea'); if (n && !n.disabled) break; await new Promise((go) => setTimeout(go, 1)); } return performance.now() - t; });
-  line('B11', 'a loaded record to editable', `${Math.round(ms)} ms`, '100 ms', ms <= 100);
+  const opened = [];
+  for (let i = 0; i < 5; i++) { opened.push(await app.page.evaluate(async (i) => { const t = performance.now(); document.querySelectorAll('a.id')[3 + i].click(); for (let i = 0; i < 3000; i++) { const n = document.querySelector('.drawer [data-field=title] textarea'); if (n && !n.disabled) break; await new Promise((go) => setTimeout(go, 1)); } return performance.now() - t; }, i)); await app.page.keyboard.press('Escape'); await app.page.waitForSelector('.drawer', { state: 'detached' }); }
+  const ms = opened.sort((a, b) => a - b)[2];
+  line('B11', 'a loaded record to editable (median of 5)', `${Math.round(ms)} ms`, '100 ms', ms <= 100);
   await app.close();
 }
 // B7 warm start, B17, B10

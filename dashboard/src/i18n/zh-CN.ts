@@ -1110,5 +1110,11 @@ const words: Record<string, string> = {
   "Keep for me only": "仅供自己使用",
   "Share with all superusers": "与所有超级用户共享",
   "Kept in this browser only": "仅保存在此浏览器中",
+  "Would not work any more": "将不再可用",
+  "Slowest and most frequent requests": "最慢和最频繁的请求",
+  "This server does not group its log.": "此服务器不支持日志分组。",
+  "Grouped by": "分组依据",
+  "Sorted by": "排序依据",
+  "Errors": "错误",
 };
 export default words;

@@ -193,6 +193,7 @@ check('T6 token that became invalid: dialog, no guest rows, the form stays', asy
   // all definitions are here: nothing but the save will meet the dead token
   await p.locator('.side input').focus();
   await app.asked('GET', '/api/collections?page=1&perPage=1000&skipTotal=1&sort=name');
+  await app.asked('GET', '/api/dashboard/state');
   await p.waitForLoadState('networkidle');
   await p.locator('a.id').first().click();
   await p.waitForSelector('.drawer [data-field=name] textarea');
@@ -215,6 +216,7 @@ check('T6b a list as a guest is never shown', async (app, p) => {
   await p.clock.install();
   await app.fresh('#/collections?collection=categories');
   await p.waitForSelector('[role=gridcell]');
+  await app.asked('GET', '/api/dashboard/state');
   await app.api('PATCH', `/api/collections/_superusers/records/${app.auth.record.id}`, { 'tokenKey:autogenerate': '' });
   await p.clock.fastForward(5000);
   await p.evaluate(() => { location.hash = '#/collections?collection=comments'; });
@@ -248,7 +250,7 @@ check('T58 scheme: switch without reload, in all tabs, right at the first paint'
 });
 
 check('T65 every URL opens directly, as superuser and as guest', async (app, p) => {
-  const paths = ['/', '/collections', '/superusers', '/logs', '/settings', '/overview/erd', '/overview/rules', '/overview/stats', '/api', '/api/posts/create', '/api/-/types', '/realtime', '/metrics', ...['application', 'mail', 'storage', 'backups', 'crons', 'export-collections', 'import-collections', 'sql', 'rate-limits', 'proxy', 'batch', 'superuser-ips', 'logs', 'shortcuts', 'appearance'].map((s) => `/settings/${s}`), '/nonsense'];
+  const paths = ['/', '/collections', '/superusers', '/logs', '/settings', '/overview/erd', '/overview/rules', '/overview/stats', '/api', '/api/posts/create', '/api/-/types', '/realtime', '/metrics', '/system', ...['application', 'mail', 'storage', 'backups', 'crons', 'export-collections', 'import-collections', 'sql', 'rate-limits', 'proxy', 'batch', 'superuser-ips', 'logs', 'shortcuts', 'appearance'].map((s) => `/settings/${s}`), '/nonsense'];
   for (const x of paths) { await app.fresh(`#${x}`); await p.waitForSelector('h1, .empty'); }
   for (const x of ['/login', '/collections?collectionId=posts&recordId=new']) { await app.fresh(`#${x}`); await p.waitForSelector('h1'); }
   assert.match(p.url(), /collection/);
