@@ -149,9 +149,11 @@ async function refresh(): Promise<boolean> {
 /** A list of records: never shown when the caller has become a guest (D5). */
 export async function listRecords<T = Rec>(collection: string, query: Query, o: Options = {}): Promise<T[]> {
   for (;;) {
+    const before = session.token;
     const [page, ok] = await Promise.all([get<{ items: T[] }>(`/api/collections/${enc(collection)}/records`, query, o), prove()]);
     if (ok) return page.items;
-    await session.end();
+    // somebody may have signed in again meanwhile: then the list is asked for once more, not the password
+    if (session.token === before) await session.end();
   }
 }
 
