@@ -106,6 +106,7 @@ check('T3 T4 T7 second factor, reset and confirm links by mail', async () => {
     await p.fill('[name=password]', password);
     await p.keyboard.press('Enter');
     await p.waitForSelector('[name=code]');
+    assert.ok(await p.$('[name=code][autocomplete=one-time-code]')); // T5
     const code = />\s*(\d{8})\s*</.exec(await mail.next(0))?.[1] ?? /\b(\d{8})\b/.exec(mail.mails[0])[1];
     await p.fill('[name=code]', code);
     await p.keyboard.press('Enter');

@@ -179,6 +179,18 @@ check('T27 rich text: odd HTML as source, nothing rewritten, nothing runs', asyn
   await p.keyboard.type('https://example.com/');
   await p.keyboard.press('Enter');
   await field(p, 'body').locator('.ProseMirror a').first().waitFor();
+  await p.keyboard.press('Control+End');
+  await field(p, 'body').getByRole('button', { name: 'Table' }).click();
+  await field(p, 'body').locator('.ProseMirror table td').first().waitFor();
+  // a picture that is stored in a record, in one of its sizes
+  await field(p, 'body').getByRole('button', { name: 'Stored file…' }).click();
+  await p.locator('dialog .pick input').fill('posts');
+  await p.waitForSelector('.list [role=option] >> text=posts');
+  await p.keyboard.press('Enter');
+  await p.locator('dialog .file').first().click();
+  await p.locator('dialog select').selectOption('100x100');
+  await p.locator('dialog .btn.primary').click();
+  await field(p, 'body').locator('.ProseMirror img[src*="thumb=100x100"]').waitFor();
   await p.keyboard.press('Control+s');
   await p.waitForSelector('text=Saved');
   assert.match((await app.api('GET', `/api/collections/posts/records/${r.data.ids[50]}`)).body, /<strong>/);
