@@ -1013,3 +1013,117 @@ fn superusers_are_invited() {
     );
     assert_eq!(server.send("POST", path, "", &json!({"email": "x@example.com"})).status, 401);
 }
+
+fn history_is_kept(server: &Server) {
+    let token = server.superuser();
+    let people = seed(server, &token);
+    let (switch, one) =
+        ("/api/collections/notes/history", "/api/collections/notes/records/note00000000002");
+    assert_eq!(
+        ok(server, "GET", switch, &token, &Value::Null),
+        json!({"enabled": false, "days": 90})
+    );
+    assert_eq!(server.send("GET", &format!("{one}/history"), &token, &Value::Null).status, 404);
+    ok(server, "PATCH", switch, &token, &json!({"enabled": true}));
+    ok(
+        server,
+        "PATCH",
+        "/api/collections/notes",
+        &token,
+        &json!({"updateRule": "@request.auth.id != ''", "viewRule": ""}),
+    );
+    let made = ok(
+        server,
+        "POST",
+        &format!("/api/collections/people/impersonate/{}", people[0]),
+        &token,
+        &json!({}),
+    );
+    let person = made["token"].as_str().expect("a token");
+    ok(server, "PATCH", one, person, &json!({"title": "Second", "views+": 1}));
+    ok(server, "PATCH", one, &token, &json!({"title": "Third", "tags": ["a", "b"]}));
+    ok(server, "PATCH", one, &token, &json!({"title": "Third"}));
+    let items = ok(server, "GET", &format!("{one}/history"), &token, &Value::Null)["items"].clone();
+    let seen: Vec<Value> = items
+        .as_array()
+        .expect("items")
+        .iter()
+        .map(|i| json!([i["action"], i["by"]["id"], i["before"]["title"], i["after"]["title"]]))
+        .collect();
+    let root = items[0]["by"]["id"].clone();
+    assert_eq!(
+        json!(seen),
+        json!([["update", root, "Second", "Third"], ["update", people[0], "Note 2", "Second"]]),
+        "{items}"
+    );
+    assert_eq!(
+        (&items[1]["before"]["views"], &items[1]["after"]["views"]),
+        (&json!(20), &json!(21))
+    );
+    assert!(items[1]["before"]["open"].is_null(), "only what changed");
+    // as it was before the first change
+    let first = items[1]["id"].as_str().expect("an id");
+    let restored = ok(server, "POST", &format!("{one}/history/{first}"), &token, &Value::Null);
+    assert_eq!(
+        json!([restored["title"], restored["views"], restored["tags"]]),
+        json!(["Note 2", 20, ["c"]])
+    );
+    // gone and back
+    ok(server, "DELETE", one, &token, &Value::Null);
+    let items = ok(server, "GET", &format!("{one}/history"), &token, &Value::Null)["items"].clone();
+    assert_eq!(items[0]["action"], "delete");
+    let entry = items[0]["id"].as_str().expect("an id");
+    let back = ok(server, "POST", &format!("{one}/history/{entry}"), &token, &Value::Null);
+    assert_eq!(
+        (&back["id"], &back["title"], &back["owner"]),
+        (&json!("note00000000002"), &json!("Note 2"), &json!(people[2]))
+    );
+    // credentials are in none of it
+    ok(server, "PATCH", "/api/collections/people/history", &token, &json!({"enabled": true}));
+    let who = format!("/api/collections/people/records/{}", people[1]);
+    let change = json!({"password": "abcdefgh123", "passwordConfirm": "abcdefgh123", "level": 9});
+    ok(server, "PATCH", &who, &token, &change);
+    let items = ok(server, "GET", &format!("{who}/history"), &token, &Value::Null)["items"].clone();
+    let keys: Vec<&String> = items[0]["after"]
+        .as_object()
+        .expect("values")
+        .keys()
+        .filter(|key| *key != "updated")
+        .collect();
+    assert_eq!(keys, ["level"], "{items}");
+    for (token, status) in [("", 401), (person, 403)] {
+        assert_eq!(
+            server.send("GET", &format!("{one}/history"), token, &Value::Null).status,
+            status
+        );
+        assert_eq!(server.send("PATCH", switch, token, &json!({"enabled": false})).status, status);
+    }
+    // off: what was kept goes
+    ok(server, "PATCH", switch, &token, &json!({"enabled": false}));
+    assert_eq!(server.send("GET", &format!("{one}/history"), &token, &Value::Null).status, 404);
+    ok(server, "PATCH", switch, &token, &json!({"enabled": true}));
+    assert_eq!(
+        ok(server, "GET", &format!("{one}/history"), &token, &Value::Null),
+        json!({"items": []})
+    );
+}
+
+#[test]
+fn changes_of_records_are_kept() {
+    let mut server = Server::fresh(&[]);
+    history_is_kept(&server);
+    // also after another start
+    server.kill_and_restart();
+    let token = server.superuser();
+    let one = "/api/collections/notes/records/note00000000002";
+    ok(&server, "PATCH", one, &token, &json!({"title": "Again"}));
+    let items =
+        ok(&server, "GET", &format!("{one}/history"), &token, &Value::Null)["items"].clone();
+    assert_eq!(items[0]["after"]["title"], "Again");
+}
+
+#[test]
+fn changes_of_records_are_kept_on_postgres() {
+    let Some(postgres) = Postgres::start(&[], &[]) else { return };
+    history_is_kept(&postgres.serve("history", &[]));
+}

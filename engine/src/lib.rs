@@ -9,6 +9,7 @@ pub mod crons;
 pub mod explain;
 pub mod files;
 pub mod find;
+pub mod history;
 pub mod hook;
 pub mod installer;
 pub mod log;

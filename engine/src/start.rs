@@ -11,6 +11,7 @@ use crate::{
     backup::{self, Backups, database, swap},
     cluster::{self, Node},
     crons::Crons,
+    history,
     log::{Level, Log},
     mail::Mailer,
     oauth2, open,
@@ -34,6 +35,8 @@ fn parts(node: Option<Node>) -> Parts {
         .with(Backups::default())
         .with(Broker::default())
         .with(oauth2::Names::default())
+        .with(history::State::default())
+        .on_schema(history::schema_changed)
         .on_schema(realtime::schema_changed)
         .on_settings(backup::auto::schedule);
     match node {
@@ -74,6 +77,7 @@ impl App {
         let app = Self::assemble(config, opened, log, hooks, parts(node));
         app.observe(Box::new(app.realtime().clone()));
         settings_ops::reload(&app).await?;
+        history::follow(&app).await?;
         if is_replaced {
             // other nodes still have what was there before
             cluster::anything_changed(&app).await;

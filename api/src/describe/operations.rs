@@ -473,6 +473,35 @@ pub(crate) const OPERATIONS: &[Op] = &[
     )
     .takes("Any")
     .gives("Any"),
+    op(
+        "GET /api/collections/{collection}/history",
+        "historySwitch",
+        "History",
+        "Whether changes are kept",
+    )
+    .gives("Any"),
+    op(
+        "PATCH /api/collections/{collection}/history",
+        "switchHistory",
+        "History",
+        "Keep changes, or no longer",
+    )
+    .takes("Any")
+    .gives("Any"),
+    op(
+        "GET /api/collections/{collection}/records/{id}/history",
+        "history",
+        "History",
+        "The changes of a record",
+    )
+    .gives("Any"),
+    op(
+        "POST /api/collections/{collection}/records/{id}/history/{entry}",
+        "restoreRecord",
+        "History",
+        "Make a record what it was before a change",
+    )
+    .gives("Any"),
     op("GET /api/system", "system", "Server", "What this server is and can do").gives("Any"),
     op(
         "GET /api/collections/meta/stats",

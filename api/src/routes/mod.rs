@@ -63,6 +63,7 @@ routes! {
     invite,
     logs_top,
     dry_run,
+    history,
     realtime,
     files,
     settings_s3,

@@ -20,7 +20,7 @@ pub(crate) const ROUTES: &[Row] = &[
 
 /// What the dashboard may use here, beyond the reference.
 const FEATURES: &[&str] = &[
-    "bulk", "dashboardState", "descriptions", "explain", "export", "filterLanguage", "import", "stats", "try",
+    "bulk", "dashboardState", "descriptions", "explain", "export", "filterLanguage", "history", "import", "stats", "try",
 ];
 
 async fn show(req: &mut Req) -> Result<Response> {
