@@ -1116,5 +1116,15 @@ const words: Record<string, string> = {
   "Grouped by": "分组依据",
   "Sorted by": "排序依据",
   "Errors": "错误",
+  "Make the record what it was before this change?": "将记录恢复到此更改之前的状态？",
+  "Take back": "撤回",
+  "Taken back": "已撤回",
+  "Changes": "更改",
+  "Nothing has changed since changes are kept ({n} days).": "自开始保留更改（{n} 天）以来没有任何更改。",
+  "Changes of this collection are not kept.": "此集合未保留更改记录。",
+  "Stop keeping changes?": "停止保留更改？",
+  "What was kept is deleted.": "已保留的内容将被删除。",
+  "Keep who changed what": "保留更改记录",
+  "For {n} days, shown in the Activity of a record, where it can be taken back.": "保留 {n} 天，在记录的“活动”中显示，并可撤回。",
 };
 export default words;

@@ -1,3 +1,0 @@
-function e(e,t=`,`,n=!1){let r=n&&/^[=+\-@\t\r]/.test(e)?`'${e}`:e;return r.includes(t)||/["\r\n]/.test(r)?`"${r.replace(/"/g,`""`)}"`:r}var t=(t,n=`,`,r=!1)=>`${t.map(t=>e(t,n,r)).join(n)}\r\n`;function n(e,t=`,`){let n=[],r=[],i=``,a=!1,o=!1,s=e.charCodeAt(0)===65279?e.slice(1):e;for(let e=0;e<s.length;e++){let c=s[e];a?c===`"`?s[e+1]===`"`?(i+=`"`,e++):a=!1:i+=c:c===`"`&&i===``?(a=!0,o=!0):c===t?(r.push(i),i=``,o=!0):c===`
-`||c===`\r`?(c===`\r`&&s[e+1]===`
-`&&e++,(o||i)&&(r.push(i),n.push(r)),r=[],i=``,o=!1):i+=c}return(o||i)&&(r.push(i),n.push(r)),n}export{n,t};
