@@ -16,11 +16,13 @@ use dialects::statement::{self, ColumnList, Test};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    App, Error, Result, cluster,
+    App, Error, Result,
+    app::life::Phase,
+    cluster,
     ctx::Ctx,
-    event::{Action, Hooks, RecordEvent},
+    event::{Action, RecordEvent},
     field,
-    hook::{Event, Handler, Hook},
+    hook::{Event, Handler},
     log::Level,
     record::Record,
     schema::{Loaded, WireSource},

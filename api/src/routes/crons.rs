@@ -1,6 +1,6 @@
 //! `GET /api/crons`, `POST /api/crons/{id}`. Source: spec server-settings-operations §5.4.
 
-use engine::crons::Listed;
+use engine::cron_jobs::Listed;
 use serde::Serialize;
 
 use crate::{

@@ -9,7 +9,7 @@ use engine::{
     collections::{self, list},
     ctx::Ctx,
     explain::{self, Question, Refused},
-    logs,
+    log_reading,
     schema::Loaded,
     store::{Sql, Value as Param, raw::PlanStep},
 };
@@ -169,8 +169,8 @@ async fn of_logs(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;
     let asked = Asked::of(req).await?;
     let parts = (&*asked.filter, &*asked.sort);
-    let found = logs::explain(&req.ctx(Map::new()), parts, asked.plan).await;
-    plain(&asked, found, logs::refused(&asked.filter, &asked.sort))
+    let found = log_reading::explain(&req.ctx(Map::new()), parts, asked.plan).await;
+    plain(&asked, found, log_reading::refused(&asked.filter, &asked.sort))
 }
 
 fn plain(
@@ -179,17 +179,17 @@ fn plain(
     refused: Option<Refused>,
 ) -> Result<Response> {
     let (plan, sql, steps) = found.map_err(|error| match error {
-        Error::Filter(text) => {
-            asked.refused(format!("{FAILED}{text}"), refused)
-        }
+        Error::Filter(text) => asked.refused(format!("{FAILED}{text}"), refused),
         other => other.into(),
     })?;
-    let answer = json!({"plan": plan, "sql": sql.text, "params": params(&sql), "queryPlan": shown(&steps)});
+    let answer =
+        json!({"plan": plan, "sql": sql.text, "params": params(&sql), "queryPlan": shown(&steps)});
     Response::of(200, &answer)
 }
 
 fn shown(steps: &[PlanStep]) -> Vec<Value> {
-    let step = |step: &PlanStep| json!({"id": step.id, "parent": step.parent, "detail": step.detail});
+    let step =
+        |step: &PlanStep| json!({"id": step.id, "parent": step.parent, "detail": step.detail});
     steps.iter().map(step).collect()
 }
 

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use engine::logs::{self, Query};
+use engine::log_reading::{self, Query};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -64,7 +64,7 @@ async fn top(req: &mut Req) -> Result<Response> {
             filter: filter.clone(),
             sort: "-@rowid".into(),
         };
-        let text = logs::list(&ctx, &query).await.map_err(ApiError::wrap_400(""))?;
+        let text = log_reading::list(&ctx, &query).await.map_err(ApiError::wrap_400(""))?;
         let found: Page =
             serde_json::from_slice(&text).map_err(|e| ApiError::internal(e.to_string()))?;
         is_complete = i64::try_from(found.items.len()).is_ok_and(|n| n < PAGE);
@@ -117,6 +117,9 @@ mod tests {
     fn shares_of_times() {
         let group = Group { times: (1..=20).rev().map(f64::from).collect(), errors: 1 };
         let shown = shown("x", group);
-        assert_eq!((&shown["p50"], &shown["p95"], &shown["max"]), (&json!(10.0), &json!(19.0), &json!(20.0)));
+        assert_eq!(
+            (&shown["p50"], &shown["p95"], &shown["max"]),
+            (&json!(10.0), &json!(19.0), &json!(20.0))
+        );
     }
 }

@@ -33,7 +33,7 @@ async fn answer(ctx: &Ctx, id: &str) -> Result<Response> {
 
 async fn show(req: &mut Req) -> Result<Response> {
     let superuser = guard::superuser(req)?;
-    answer(&req.ctx(Map::new()), superuser.0.id()).await
+    answer(&req.ctx(Map::new()), superuser.record().id()).await
 }
 
 async fn change(req: &mut Req) -> Result<Response> {
@@ -49,7 +49,7 @@ async fn change(req: &mut Req) -> Result<Response> {
         }
     };
     let (own, shared) = (part("own")?, part("shared")?);
-    let (ctx, id) = (req.ctx(Map::new()), superuser.0.id());
+    let (ctx, id) = (req.ctx(Map::new()), superuser.record().id());
     for (whose, changes) in [(Whose::Own(id), own), (Whose::Shared, shared)] {
         if !changes.is_empty() {
             preferences::merge(&ctx, whose, changes).await.map_err(ApiError::wrap_400(FAILED))?;

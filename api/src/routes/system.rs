@@ -2,16 +2,10 @@
 //!
 //! Not part of the reference. Source: spec dashboard §8 A4, A10.
 
-use engine::{
-    ctx::Ctx,
-    preferences, statistics,
-    store::{Dialect, sizes},
-};
+use engine::{ctx::Ctx, preferences, statistics, store::sizes};
 use serde_json::{Map, Value, json};
 
-use crate::{
-    error::Result, guard, pipeline::Row, request::Req, response::Response, routes::h,
-};
+use crate::{error::Result, guard, pipeline::Row, request::Req, response::Response, routes::h};
 
 pub(crate) const ROUTES: &[Row] = &[
     Row::new("GET /api/system", h!(show)).quiet(),
@@ -20,24 +14,29 @@ pub(crate) const ROUTES: &[Row] = &[
 
 /// What the dashboard may use here, beyond the reference.
 const FEATURES: &[&str] = &[
-    "bulk", "dashboardState", "descriptions", "explain", "export", "filterLanguage", "history", "import", "stats", "try",
+    "bulk",
+    "dashboardState",
+    "descriptions",
+    "explain",
+    "export",
+    "filterLanguage",
+    "history",
+    "import",
+    "stats",
+    "try",
 ];
 
 async fn show(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;
     let ctx = req.ctx(Map::new());
     let (app, instance) = (req.app(), req.api.instance());
-    let engine = match app.dialect() {
-        Dialect::Sqlite => "sqlite",
-        Dialect::Postgres => "postgresql",
-    };
     let version = sizes::engine_version(&ctx.db).await.map_err(engine::Error::Store)?;
     let warnings = warnings(&ctx);
     Response::of(
         200,
         &json!({
             "version": env!("CARGO_PKG_VERSION"),
-            "engine": engine,
+            "engine": app.dialect().name(),
             "engineVersion": version,
             "nodeId": engine::cluster::node_id(app),
             "instanceId": instance.id,
@@ -57,7 +56,8 @@ async fn show(req: &mut Req) -> Result<Response> {
 fn warnings(ctx: &Ctx) -> Vec<Value> {
     let settings = ctx.app.settings();
     let mut out = Vec::new();
-    let mut warn = |code: &str, message: String| out.push(json!({"code": code, "message": message}));
+    let mut warn =
+        |code: &str, message: String| out.push(json!({"code": code, "message": message}));
     if !settings.smtp.enabled {
         warn("no_smtp", "Mails are given to the sendmail of this machine.".into());
     }
