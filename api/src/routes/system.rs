@@ -5,7 +5,7 @@
 use engine::{
     ctx::Ctx,
     preferences, statistics,
-    store::{Dialect, sizes},
+    store::sizes,
 };
 use serde_json::{Map, Value, json};
 
@@ -27,10 +27,7 @@ async fn show(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;
     let ctx = req.ctx(Map::new());
     let (app, instance) = (req.app(), req.api.instance());
-    let engine = match app.dialect() {
-        Dialect::Sqlite => "sqlite",
-        Dialect::Postgres => "postgresql",
-    };
+    let engine = app.dialect().product();
     let version = sizes::engine_version(&ctx.db).await.map_err(engine::Error::Store)?;
     let warnings = warnings(&ctx);
     Response::of(

@@ -96,13 +96,8 @@ pub fn delete_where(d: Dialect, table: &str, column: &str, value: &str) -> Sql {
 /// Deletes the rows whose text column sorts before a value.
 #[must_use]
 pub fn delete_before(d: Dialect, table: &str, column: &str, value: &str) -> Sql {
-    let (table, column) = (dialects::ident(table), dialects::ident(column));
-    by(
-        d,
-        &format!("DELETE FROM {table} WHERE {column} < ?1"),
-        &format!("DELETE FROM {table} WHERE {column} < $1"),
-        vec![text(value)],
-    )
+    let (table, column, sign) = (dialects::ident(table), dialects::ident(column), d.sign());
+    with(&format!("DELETE FROM {table} WHERE {column} < {sign}1"), vec![text(value)])
 }
 
 /// Replaces one value of a text column.
