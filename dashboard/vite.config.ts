@@ -8,7 +8,7 @@ const server = process.env.DASH_SERVER ?? 'http://127.0.0.1:8090';
 const groups = [
   { name: 'core', priority: 3, test: /rolldown|node_modules\/(svelte|esm-env|clsx)\/|vite\/preload|src\/(i18n\/index|app\/router|lib\/api\/session|ui\/Centered)/ },
   { name: 'base', priority: 2, test: /src\/(app\/(App|Toasts|dialogs|theme)|lib\/api\/(client|errors|json|net)|ui\/(Dialog|Icon|icons))/ },
-  { name: 'data', priority: 1, test: /src\/(app\/(Shell|guard|keys|pages|prefs|settings|shell)|fields\/|lib\/(filter|schema\/(schema|indexes)|format\/(date|size))|pages\/(records\/(Data|Records|SideList|list|columns|live|cells|ColumnMenu|Views|Bulk|Report|writes)|record\/(Drawer|MainTab|Conflict|form|cascade))|ui\/(Grid|FilterBar|Combo|Menu|Text|Num|Switch|Field|Tabs|popup)\b)/ },
+  { name: 'data', priority: 1, test: /src\/(app\/(Shell|capabilities|guard|keys|pages|prefs|settings|shell)|fields\/|lib\/(filter|schema\/(schema|indexes)|format\/(date|size|csv))|pages\/(records\/(Data|Records|SideList|list|columns|live|cells|ColumnMenu|Views|Bulk|Report|writes)|record\/(Drawer|MainTab|Conflict|form|cascade))|ui\/(Grid|FilterBar|Combo|Menu|Text|Num|Switch|Field|Tabs|popup)\b)/ },
 ];
 
 export default defineConfig({

@@ -68,6 +68,10 @@ export class App {
   }
   async fresh(hash) { await this.page.goto('about:blank'); await this.page.goto(`${this.front}/_/${hash}`); }
   requests(method, part = '') { return this.calls.filter((c) => (!method || c.method === method) && c.url.includes(part)); }
+  /** Until a request of that kind was sent. */
+  async asked(method, part = '') { for (let i = 0; i < 600 && !this.requests(method, part).length; i++) await new Promise((go) => setTimeout(go, 25)); if (!this.requests(method, part).length) throw new Error(`no ${method} ${part} was sent`); }
+  /** Until the log (written a few seconds late) has an entry with that text in its address. */
+  async logged(text) { for (let i = 0; i < 80; i++) { if ((await this.api('GET', `/api/logs?perPage=1&filter=${encodeURIComponent(`data.url ~ '${text}'`)}`)).items.length) return; await new Promise((go) => setTimeout(go, 200)); } throw new Error(`“${text}” was not logged`); }
   clear() { this.calls.length = 0; }
   row(text) { return this.page.locator('[role=row]', { hasText: text }).first(); }
   async sql(query) { return (await api(this.front, 'POST', '/api/sql', { query }, this.auth.token)).rows; }

@@ -44,6 +44,8 @@ export const screens = [
   { name: 'api-types', hash: '#/api/-/types', ready: (p) => p.waitForSelector('.screen pre, .screen .bar') },
   { name: 'realtime', hash: '#/realtime?topic=posts/*', ready: (p) => p.waitForSelector('form .field') },
   { name: 'metrics', hash: '#/metrics', ready: (p) => p.waitForSelector('.tile strong') },
+  { name: 'system', hash: '#/system', ready: (p) => p.waitForSelector('.screen table, .screen .muted') },
+  { name: 'usage', hash: '#/collections?collection=posts&edit=usage', ready: (p) => p.waitForSelector('.drawer section') },
   { name: 'chips', hash: `#/collections?collection=posts&filter=${encodeURIComponent("status = 'published' && views > 100 && author.name ~ 'Ann'")}`, ready: (p) => p.waitForSelector('[role=gridcell], [role=listitem]') },
   { name: 'explain', hash: `#/collections?collection=posts&filter=${encodeURIComponent('views > 100')}&sort=title&explain=filter`, ready: (p) => p.waitForSelector('dialog [data-steps] li, dialog .issue') },
   { name: 'try', hash: '#/collections?collection=posts&try=list', ready: async (p) => { await p.waitForSelector('dialog form'); await p.locator('dialog').getByRole('button', { name: 'Run', exact: true }).click(); await p.waitForSelector('dialog [data-status], dialog .issue'); } },

@@ -128,8 +128,8 @@ pub async fn switch(ctx: &Ctx, collection: &Loaded, on: bool) -> Result<()> {
 /// Database errors.
 pub async fn follow(app: &App) -> Result<()> {
     let wanted = wanted(app).await?;
-    let hooks = app.hooks();
-    for (hook, action) in hooks_of(hooks) {
+    for action in [Action::Create, Action::Update, Action::Delete] {
+        let hook = app.hooks().records.at(action, Phase::Around);
         if wanted.is_empty() {
             hook.unbind(&[HANDLER]);
             continue;
@@ -152,14 +152,6 @@ pub(crate) fn schema_changed(app: &App) {
             tracing::warn!(%error, "the collections with a history could not be read");
         }
     });
-}
-
-fn hooks_of(hooks: &Hooks) -> [(&Hook<RecordEvent>, Action); 3] {
-    [
-        (&hooks.record_create, Action::Create),
-        (&hooks.record_update, Action::Update),
-        (&hooks.record_delete, Action::Delete),
-    ]
 }
 
 async fn keep(event: Event<RecordEvent>, action: Action) -> Result<()> {

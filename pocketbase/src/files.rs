@@ -50,6 +50,11 @@ impl File {
     pub(crate) fn upload(&self) -> &Upload {
         &self.0
     }
+    /// A file in memory that is stored under its name as it is.
+    #[must_use]
+    pub fn named(name: &str, content: impl Into<Bytes>) -> Self {
+        Self(Arc::new(Upload::from_bytes(name, content.into()).with_name(name)))
+    }
     /// The name it is stored under: cleaned, with something random in it.
     #[must_use]
     pub fn name(&self) -> &str {

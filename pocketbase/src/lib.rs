@@ -59,6 +59,7 @@ mod mail;
 mod migration;
 mod plugin;
 mod record;
+pub mod security;
 mod serve;
 mod settings;
 mod store;

@@ -252,6 +252,26 @@ impl Migrations {
         Ok(names)
     }
 
+    /// Records a migration as applied that was made from what is there already, and does something else; both or none.
+    ///
+    /// # Errors
+    /// Database errors, what `then` fails with.
+    pub async fn mark_applied(
+        &self,
+        app: &App,
+        file: &str,
+        then: impl Future<Output = Result<()>> + Send + 'static,
+    ) -> Result<()> {
+        let file = file.to_owned();
+        app.run_in_transaction(|tx| async move {
+            if let Some(open) = tx.ctx()?.db.tx() {
+                migrate::record(open, &file).await.map_err(engine::Error::from)?;
+            }
+            then.await
+        })
+        .await
+    }
+
     /// Takes names out of the history that are no migration of the app or the server any more; gives them.
     ///
     /// # Errors
@@ -298,9 +318,18 @@ fn failed(verb: &str, file: &str, error: &Error) -> engine::Error {
     engine::Error::Message(format!("failed to {verb} migration {file}: {error}"))
 }
 
-/// The name of a new file: seconds, and the given name in snake case.
-pub(crate) fn file_name(seconds: i64, name: &str, extension: &str) -> String {
-    format!("{seconds}_{}.{extension}", snake_case(name))
+/// How the name of a new file begins: with seconds since 1970, or with date and time.
+pub(crate) fn prefix(kind: Option<&str>) -> String {
+    let now = engine::time::now();
+    match kind {
+        Some("datetime") => now.to_string().chars().filter(char::is_ascii_digit).take(14).collect(),
+        _ => now.seconds().to_string(),
+    }
+}
+
+/// The name of a new file: its prefix, and the given name in snake case.
+pub(crate) fn file_name(prefix: &str, name: &str, extension: &str) -> String {
+    format!("{prefix}_{}.{extension}", snake_case(name))
 }
 
 fn snake_case(name: &str) -> String {
@@ -355,7 +384,7 @@ mod tests {
             ("--x--", "7_x.rs"),
             ("HTTPServer", "7_httpserver.rs"),
         ] {
-            assert_eq!(file_name(7, name, "rs"), want);
+            assert_eq!(file_name("7", name, "rs"), want);
         }
     }
 

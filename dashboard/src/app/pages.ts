@@ -2,7 +2,7 @@
 import type { Component } from 'svelte';
 
 /** `phone`: also in the bottom bar of a phone; the others are in its account menu. */
-export interface PageDef { path: string; title: string; icon?: string; rail?: 'top' | 'bottom'; phone?: boolean; load: () => Promise<{ default: Component }> }
+export interface PageDef { path: string; title: string; icon?: string; rail?: 'top' | 'bottom'; phone?: boolean; /** only where the server tells about itself (A4) */ needs?: 'system'; load: () => Promise<{ default: Component }> }
 
 export const pages: PageDef[] = [
   { path: '/collections', title: 'Data', icon: 'data', rail: 'top', phone: true, load: () => import('../pages/records/Data.svelte') },
@@ -11,6 +11,7 @@ export const pages: PageDef[] = [
   { path: '/logs', title: 'Logs', icon: 'logs', rail: 'top', phone: true, load: () => import('../pages/logs/Logs.svelte') },
   { path: '/realtime', title: 'Realtime', icon: 'realtime', rail: 'top', load: () => import('../pages/realtime/Realtime.svelte') },
   { path: '/metrics', title: 'Metrics', icon: 'chart', rail: 'top', load: () => import('../pages/metrics/Metrics.svelte') },
+  { path: '/system', title: 'System', icon: 'system', rail: 'top', needs: 'system', load: () => import('../pages/system/System.svelte') },
   { path: '/settings', title: 'Settings', icon: 'settings', rail: 'bottom', phone: true, load: () => import('../pages/settings/Settings.svelte') },
 ];
 export const pageFor = (path: string): PageDef | undefined => pages.find((p) => path === p.path || path.startsWith(`${p.path}/`));

@@ -9,12 +9,27 @@ export function keep(key: string, value: unknown): void {
   try { localStorage.setItem(key, JSON.stringify(value)); } catch { /* full or off: a preference is lost, nothing else */ }
 }
 
+let told: ((key: string, value: unknown) => void) | undefined;
+/** Who mirrors preferences to the server; one. */
+export function onPreference(f: (key: string, value: unknown) => void): void { told = f; }
+const all = new Map<string, Set<{ take: (v: unknown) => void }>>();
+/** A value that came from the server: shown and kept, not told again. */
+export function putPreference(key: string, value: unknown): void {
+  keep(key, value);
+  for (const p of all.get(key) ?? []) p.take(value);
+}
+
 /** A value that lives in localStorage. */
 export class Pref<T> {
   private current: T = $state.raw() as T;
-  constructor(readonly key: string, empty: T) { this.current = read(key, empty); }
+  constructor(readonly key: string, empty: T) {
+    this.current = read(key, empty);
+    const set = all.get(key) ?? new Set();
+    all.set(key, set.add(this as { take: (v: unknown) => void }));
+  }
+  take(v: unknown): void { this.current = v as T; }
   get value(): T { return this.current; }
-  set value(v: T) { this.current = v; keep(this.key, v); }
+  set value(v: T) { this.current = v; keep(this.key, v); told?.(this.key, v); }
 }
 
 export interface View { id: string; name: string; filter: string; sort: string; cols: string[] | null }
@@ -52,5 +67,12 @@ const viewPrefs = new Map<string, Pref<View[]>>();
 export function viewsOf(collectionId: string): Pref<View[]> {
   let p = viewPrefs.get(collectionId);
   if (!p) viewPrefs.set(collectionId, (p = new Pref(`dash.v1.views_${collectionId}`, [])));
+  return p;
+}
+const sharedPrefs = new Map<string, Pref<View[]>>();
+/** Views that all superusers see; any of them may change one. */
+export function sharedViewsOf(collectionId: string): Pref<View[]> {
+  let p = sharedPrefs.get(collectionId);
+  if (!p) sharedPrefs.set(collectionId, (p = new Pref(`dash.v1.sharedViews_${collectionId}`, [])));
   return p;
 }

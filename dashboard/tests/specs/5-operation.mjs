@@ -8,7 +8,7 @@ import { smtp } from '../smtp.mjs';
 check('T40 T41 logs: zoom in the URL, Back unzooms; deep link; token unreadable', async (app, p) => {
   await fetch(`${app.front}/api/health?token=verysecrettoken`);
   await fetch(`${app.front}/api/nothing?token=verysecrettoken`);
-  await new Promise((go) => setTimeout(go, 4000));
+  await app.logged('nothing');
   await app.fresh('#/logs?superuserRequests=1');
   await p.waitForSelector('.log');
   await p.waitForSelector('.chart canvas');
@@ -43,6 +43,24 @@ check('T40 T41 logs: zoom in the URL, Back unzooms; deep link; token unreadable'
   await p.getByRole('button', { name: 'error', exact: true }).click();
   await p.waitForFunction(() => location.hash.includes('level=8'));
 });
+
+check('T40 50,000 entries scroll; few are in the page', async (app, p, r) => {
+  // the log's pages are made here: it is the list that is tested
+  const made = (n) => ({ id: `log${String(n).padStart(12, '0')}`, created: '2026-05-05 10:00:00.000Z', level: n % 4 ? 0 : 8, message: `GET /api/things/${n}`, data: { type: 'request', method: 'GET', status: 200, url: `/api/things/${n}`, execTime: 1.5, auth: '', userIP: '127.0.0.1' } });
+  r.faults.hook = (req, res) => { const u = new URL(req.url, 'http://x'); if (u.pathname !== '/api/logs') return false; const page = Number(u.searchParams.get('page')); res.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify({ page, perPage: 100, totalItems: -1, totalPages: -1, items: page > 500 ? [] : Array.from({ length: 100 }, (_, i) => made((page - 1) * 100 + i)) })); return true; };
+  await app.fresh('#/logs?superuserRequests=1');
+  await p.waitForSelector('.log');
+  const out = await p.evaluate(async () => {
+    const box = document.querySelector('[role=listbox][aria-busy]');
+    const t = performance.now();
+    let most = 0;
+    while (performance.now() - t < 40_000) { box.scrollTop = box.scrollHeight; await new Promise((go) => requestAnimationFrame(go)); most = Math.max(most, document.querySelectorAll('.log').length); if (document.querySelector('.log:last-of-type') && [...document.querySelectorAll('.log .url')].some((n) => n.textContent.endsWith('/49999'))) break; }
+    return { most, last: [...document.querySelectorAll('.log .url')].at(-1)?.textContent, heap: performance.memory.usedJSHeapSize / 1e6 };
+  });
+  assert.equal(out.last, '/api/things/49999');
+  assert.ok(out.most < 80, `${out.most} rows in the page`);
+  assert.ok(out.heap < 150, `${out.heap} MB`);
+}, { limit: 90_000 });
 
 check('T43 settings: accent and SMTP host; guard; two keys only; secrets nowhere', async (app, p) => {
   await app.fresh('#/settings/mail');

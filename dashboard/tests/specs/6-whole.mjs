@@ -17,7 +17,7 @@ for (const scheme of ['light', 'dark']) check(`T57 accessibility, ${scheme}: no 
     for (const s of screens.filter((x) => !!x.guest === guest)) {
       await one.fresh(s.hash);
       await s.ready(one.page);
-      await one.page.waitForTimeout(150);
+      await one.page.evaluate(() => new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go))));
       // the debugger evaluates it: no hole in the CSP is needed
       await one.page.evaluate(axe);
       const out = await one.page.evaluate(async () => (await window.axe.run(document, { resultTypes: ['violations'], rules: { region: { enabled: false } } })).violations.filter((v) => ['serious', 'critical'].includes(v.impact)).map((v) => `${v.id}: ${v.nodes.slice(0, 2).map((n) => `${n.target.join(' ')} ${(n.any[0] ?? n.all[0] ?? n.none[0])?.message ?? ''}`).join(' | ')}`));
@@ -115,8 +115,8 @@ check('T60 stored scripts run nowhere: names, messages, files, templates', async
   form.append('f', new Blob([evil], { type: 'text/html' }), 'page.html');
   await fetch(`${r.front}/api/collections/evil/records`, { method: 'POST', headers: { Authorization: app.auth.token }, body: form });
   await fetch(`${r.front}/api/${encodeURIComponent(evil)}`);
-  await new Promise((go) => setTimeout(go, 3500));
-  for (const hash of ['#/collections?collection=evil', '#/logs?superuserRequests=1', '#/collections?collection=evil&edit=fields']) { await app.fresh(hash); await p.waitForSelector('[role=gridcell], .log, .drawer .line'); await p.waitForTimeout(300); }
+  await app.logged('onerror');
+  for (const hash of ['#/collections?collection=evil', '#/logs?superuserRequests=1', '#/collections?collection=evil&edit=fields']) { await app.fresh(hash); await p.waitForSelector('[role=gridcell], .log, .drawer .line'); await p.evaluate(() => new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)))); }
   const [rec] = (await app.api('GET', '/api/collections/evil/records')).items;
   await app.fresh(`#/collections?collection=evil&record=${rec.id}`);
   await p.waitForSelector('.drawer .source, .drawer .ProseMirror');
@@ -128,7 +128,7 @@ check('T60 stored scripts run nowhere: names, messages, files, templates', async
   await p.keyboard.insertText(evil);
   await p.locator('.drawer details[open]').getByRole('button', { name: 'Preview' }).click();
   await p.waitForSelector('iframe');
-  await p.waitForTimeout(500);
+  await p.frameLocator('iframe').locator('img').first().waitFor({ state: 'attached' });
   assert.equal(await p.evaluate(() => window.xss), undefined);
   // the sandboxed frame of the mail preview blocks its own script and says so: that is its work, not a hole
   app.problems = app.problems.filter((x) => !/sandbox|about:srcdoc|inline (event handler|script)/i.test(x));

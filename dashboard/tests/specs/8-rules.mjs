@@ -161,3 +161,20 @@ check('T55 a server without an extension: no entry, no request, even when unknow
   for (const x of ['/jobs', '/secrets', '/gateway', '/processes', '/analytics']) { await app.fresh(`#${x}`); await p.waitForSelector('[role=gridcell]'); }
   void App; void email;
 });
+
+check('T22 history: kept where it is wanted, shown in the record, taken back', async (app, p) => {
+  await app.api('POST', '/api/collections', { name: 'kept', type: 'base', fields: [{ name: 'title', type: 'text', presentable: true }] });
+  await app.fresh('#/collections?collection=kept&edit=usage');
+  await p.getByLabel('Keep who changed what').check({ force: true });
+  await app.asked('PATCH', '/api/collections/kept/history');
+  await p.waitForLoadState('networkidle');
+  const rec = await app.api('POST', '/api/collections/kept/records', { title: 'first' });
+  await app.api('PATCH', `/api/collections/kept/records/${rec.id}`, { title: 'second' });
+  await app.fresh(`#/collections?collection=kept&record=${rec.id}&tab=activity`);
+  await p.waitForSelector('[data-history] td.old >> text=first');
+  await p.waitForSelector('[data-history] td.new >> text=second');
+  await p.locator('[data-history]').getByRole('button', { name: 'Take back' }).first().click();
+  await p.locator('dialog .btn.fill').click();
+  await p.waitForSelector('.toast >> text=Taken back');
+  assert.equal((await app.api('GET', `/api/collections/kept/records/${rec.id}`)).title, 'first');
+});

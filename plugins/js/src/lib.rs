@@ -7,6 +7,7 @@
 //! | `host` | host types: records, collections, requests, events … one file each |
 //! | `space` | namespaces and globals, one file each |
 //! | `load` | hook files and what they register |
+//! | `migrations` | migration files |
 //!
 //! Must not know SQL, HTTP or what lies below `pocketbase`.
 
@@ -16,6 +17,7 @@ mod bind;
 mod host;
 mod life;
 mod load;
+mod migrations;
 mod run;
 mod space;
 
@@ -53,6 +55,7 @@ impl Plugin for JsPlugin {
         setup.runs_scripts();
         setup.flag(limit("hooksTimeout", "SECONDS", "how long a JS handler may run (0: for ever)"));
         setup.flag(limit("hooksMemory", "MIB", "how much memory a JS context may take (0: all)"));
+        migrations::register(setup);
         setup.on_configured(|app| {
             let app = app.clone();
             Box::pin(async move { load::all(&app).await })

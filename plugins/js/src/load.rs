@@ -63,7 +63,7 @@ pub(crate) fn source_text(bytes: &[u8]) -> String {
     if text.starts_with("#!") { format!("//{text}") } else { text.to_owned() }
 }
 
-fn evaluated(cx: &Ctx<'_>, text: &str, file: &str) -> Result<()> {
+pub(crate) fn evaluated(cx: &Ctx<'_>, text: &str, file: &str) -> Result<()> {
     let mut options = EvalOptions::default();
     options.strict = false;
     options.filename = Some(file.to_owned());

@@ -97,6 +97,18 @@ impl fmt::Debug for FileSystem {
     }
 }
 
+/// What is known about a stored file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FileFacts {
+    /// Its type, `application/octet-stream` if unknown.
+    pub content_type: String,
+    /// Bytes.
+    pub size: u64,
+    /// When it was written, in milliseconds since 1970.
+    pub modified: i64,
+}
+
 /// Most bytes that [`FileSystem::read`] reads into memory.
 const MOST: usize = 1 << 30;
 
@@ -114,6 +126,17 @@ impl FileSystem {
     /// [`Error::Io`] with `NotFound`, and what the storage says.
     pub async fn read(&self, key: &str) -> Result<Vec<u8>> {
         Ok(read_all(&*self.0, key, MOST).await?)
+    }
+    /// What is known about a file.
+    ///
+    /// # Errors
+    /// [`Error::Io`] with `NotFound`, and what the storage says.
+    pub async fn attributes(&self, key: &str) -> Result<FileFacts> {
+        let found = self.0.head(key).await?;
+        let missing = || std::io::Error::from(std::io::ErrorKind::NotFound);
+        let facts = found.ok_or_else(missing)?;
+        let (content_type, size) = (facts.content_type, facts.size);
+        Ok(FileFacts { content_type, size, modified: facts.modified_ms })
     }
     /// Stores a file under a key.
     ///
@@ -188,6 +211,51 @@ impl App {
     #[must_use]
     pub fn logger(&self) -> Logger {
         Logger { app: self.clone(), group: Map::new() }
+    }
+    /// Sends an account a link that confirms its address.
+    ///
+    /// # Errors
+    /// What sending fails with.
+    pub async fn send_record_verification(&self, record: &crate::Record) -> Result<()> {
+        Ok(mail::templates::send_verification(&self.ctx()?, record.handle()).await?)
+    }
+    /// Sends an account a link to a new password.
+    ///
+    /// # Errors
+    /// What sending fails with.
+    pub async fn send_record_password_reset(&self, record: &crate::Record) -> Result<()> {
+        Ok(mail::templates::send_password_reset(&self.ctx()?, record.handle()).await?)
+    }
+    /// Sends a new address a link that confirms it.
+    ///
+    /// # Errors
+    /// What sending fails with.
+    pub async fn send_record_change_email(
+        &self,
+        record: &crate::Record,
+        new_email: &str,
+    ) -> Result<()> {
+        Ok(mail::templates::send_email_change(&self.ctx()?, record.handle(), new_email).await?)
+    }
+    /// Sends an account a one-time password and its id.
+    ///
+    /// # Errors
+    /// What sending fails with.
+    pub async fn send_record_otp(
+        &self,
+        record: &crate::Record,
+        id: &str,
+        password: &str,
+    ) -> Result<()> {
+        mail::templates::send_otp(&self.ctx()?, record.handle(), id, password).await?;
+        Ok(())
+    }
+    /// Tells an account of a sign-in from a new place.
+    ///
+    /// # Errors
+    /// What sending fails with.
+    pub async fn send_record_auth_alert(&self, record: &crate::Record, info: &str) -> Result<()> {
+        Ok(mail::templates::send_auth_alert(&self.ctx()?, record.handle(), info).await?)
     }
     /// What sends mails.
     #[must_use]

@@ -125,6 +125,11 @@ pub(crate) fn global(command: Command) -> Command {
                 .default_value("15"),
         )
         .arg(text("migrationsDir", "the directory with the user migrations"))
+        .arg(
+            text("migrationsPrefix", "how names of new migrations begin: seconds since 1970, or date and time")
+                .value_parser(["unix", "datetime"])
+                .default_value("unix"),
+        )
         .arg(switch("automigrate", "true", "write migration files on collection changes"))
         .arg(switch(
             "ignoreHooks",

@@ -7,6 +7,7 @@ mod extract;
 mod handler;
 mod incoming;
 mod info;
+mod outgoing;
 pub mod middleware;
 mod respond;
 mod router;
@@ -22,6 +23,7 @@ pub use self::{
     incoming::Incoming,
     info::RequestInfo,
     middleware::Middleware,
+    outgoing::{Fetched, Outgoing},
     respond::{Html, IntoResponse, NoContent, Redirect, Stream, Xml},
     router::{RouteRef, Router},
 };

@@ -16,6 +16,7 @@ export interface Options {
   /** `null` sends no token, a text sends that one; absent = the session's, with its care. */
   token?: string | null;
   progress?: (done: number, total: number) => void;
+  headers?: Record<string, string>;
   /** Endpoint that only superusers may call: a success proves the login. */
   superuser?: boolean;
 }
@@ -31,7 +32,7 @@ export function url(path: string, query: Query = {}): string {
 export const enc = encodeURIComponent;
 
 async function once(method: string, path: string, o: Options, token: string | null): Promise<{ status: number; text: string; headers: Headers }> {
-  const headers: Record<string, string> = { 'x-request-source': 'pbui' };
+  const headers: Record<string, string> = { 'x-request-source': 'pbui', ...o.headers };
   if (token) { headers.Authorization = token; if (o.token === undefined) headers['x-expect'] = 'superuser'; }
   let body: BodyInit | undefined = o.form;
   if (o.body !== undefined) { headers['Content-Type'] = 'application/json'; body = printJson(o.body); }
@@ -148,9 +149,11 @@ async function refresh(): Promise<boolean> {
 /** A list of records: never shown when the caller has become a guest (D5). */
 export async function listRecords<T = Rec>(collection: string, query: Query, o: Options = {}): Promise<T[]> {
   for (;;) {
+    const before = session.token;
     const [page, ok] = await Promise.all([get<{ items: T[] }>(`/api/collections/${enc(collection)}/records`, query, o), prove()]);
     if (ok) return page.items;
-    await session.end();
+    // somebody may have signed in again meanwhile: then the list is asked for once more, not the password
+    if (session.token === before) await session.end();
   }
 }
 

@@ -2,11 +2,13 @@
 import { settings } from '../../app/settings.svelte';
 import { call, enc, post } from '../../lib/api/client';
 import { ApiError, messageOf } from '../../lib/api/errors';
-import type { Json, JsonObject } from '../../lib/api/json';
+import { equalJson, type Json, type JsonObject } from '../../lib/api/json';
+import { capabilities } from '../../app/capabilities.svelte';
 
 export interface Write { key: string; method: 'POST' | 'PATCH' | 'DELETE' | 'PUT'; collection: string; id?: string; body?: JsonObject }
 export interface Failure { key: string; reason: string; write: Write }
 
+const uniform = (list: Write[]): boolean => list.every((w) => !!w.id && w.collection === list[0]?.collection && w.method === list[0].method && (w.method === 'DELETE' || (w.method === 'PATCH' && equalJson(w.body, list[0].body))));
 const pathOf = (w: Write): string => `/api/collections/${enc(w.collection)}/records${w.id ? `/${enc(w.id)}` : ''}`;
 
 export class Writes {
@@ -25,7 +27,8 @@ export class Writes {
     this.running = true;
     const batch = (settings.all?.batch as JsonObject | undefined) ?? {};
     try {
-      if (together && batch.enabled === true && list.length > 1) await this.slices(list, Math.max(1, Number(batch.maxRequests) || 50));
+      if (list.length > 1 && capabilities.has('bulk') && uniform(list)) await this.bulk(list);
+      else if (together && batch.enabled === true && list.length > 1) await this.slices(list, Math.max(1, Number(batch.maxRequests) || 50));
       else await this.each(list);
     } finally { this.running = false; }
   }
@@ -39,6 +42,22 @@ export class Writes {
       }
     };
     await Promise.all([worker(), worker(), worker(), worker()]);
+  }
+  /** One change to many records is one call (A7); the server tells which of them failed. */
+  private async bulk(list: Write[]): Promise<void> {
+    const [first] = list as [Write];
+    for (let at = 0; at < list.length && !this.cancelled; at += 200) {
+      const slice = new Map(list.slice(at, at + 200).map((w) => [w.id ?? '', w]));
+      // what the server did not get to in its time is asked for again
+      for (let left = [...slice.keys()]; left.length;) {
+        const r = await post<{ last: string; errors: { id: string; status: number; message: string; data?: JsonObject }[] }>(`/api/collections/${enc(first.collection)}/bulk`, { ids: left, ...(first.method === 'DELETE' ? { delete: true } : { set: first.body ?? {} }) }, { superuser: true });
+        for (const e of r.errors) { const w = slice.get(e.id); if (w) this.fail(w, new ApiError(e.status, e.message, e.data ?? {}, '', '')); }
+        const reached = left.indexOf(r.last);
+        const done = reached < 0 ? left.length : reached + 1;
+        this.done += done;
+        left = left.slice(done);
+      }
+    }
   }
   /** A slice is one transaction: when one row is refused, the others of the slice go again without it. */
   private async slices(list: Write[], size: number): Promise<void> {

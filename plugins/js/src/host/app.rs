@@ -29,6 +29,8 @@ table! {
         fn "isDev" "(): boolean" "Whether it runs with --dev." => |cx, app, a| app.is_dev();
         fn "isTransactional" "(): boolean" "Whether it acts in a transaction." => |cx, app, a| app.is_transactional();
         fn "dataDir" "(): string" "The data directory." => |cx, app, a| app.data_dir().display().to_string();
+        fn "newFilesystem" "(): filesystem.System" "The files of records." => |cx, app, a| std::sync::Arc::new(app.new_filesystem()?) as Shared;
+        fn "newBackupsFilesystem" "(): filesystem.System" "The files of backups." => |cx, app, a| std::sync::Arc::new(app.new_backups_filesystem()?) as Shared;
         fn "store" "(): store.Store" "Values that all handlers share." => |cx, app, a| std::sync::Arc::new(store::of(app)) as Shared;
         fn "save" "(model: core.Model): void" "Stores a model, with all hooks." => |cx, app, a| save(app, a, 0, true)?;
         fn "saveNoValidate" "(model: core.Model): void" "Stores a model without validating it." => |cx, app, a| save(app, a, 0, false)?;

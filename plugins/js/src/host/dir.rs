@@ -1,8 +1,12 @@
 //! A directory as a file system: what `$os.dirFS` gives and `e.fileFS` takes.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
-use crate::bind::{Fail, Res, native, table};
+use super::request::Reader;
+use crate::{
+    bind::{Fail, Res, Shared, native, table},
+    space::os,
+};
 
 /// A directory; names in it are relative and do not leave it.
 pub(crate) struct Dir(pub(crate) PathBuf);
@@ -11,12 +15,25 @@ native!(Dir = DIR);
 table! {
     pub(crate) static DIR: Dir = "fs.FS", "A directory." {
         fn "readFile" "(name: string): number[]" "The content of a file." => |cx, d, a| {
-            crate::bind::Val::Bytes(std::fs::read(d.path(&a.str(0)?)?)?)
+            crate::bind::Val::Bytes(d.content(&a.str(0)?)?)
+        };
+        fn "open" "(name: string): io.ReadCloser" "The content of a file." => |cx, d, a| {
+            Arc::new(Reader(d.content(&a.str(0)?)?)) as Shared
+        };
+        fn "readDir" "(name: string): os.DirEntry[]" "The entries of a directory, sorted." => |cx, d, a| {
+            os::read_dir(&d.path(&a.str(0)?)?.display().to_string())?
+        };
+        fn "stat" "(name: string): os.FileInfo" "What is known about a file." => |cx, d, a| {
+            let name = a.str(0)?;
+            os::stat(&name, &d.path(&name)?)?
         };
     }
 }
 
 impl Dir {
+    fn content(&self, name: &str) -> Res<Vec<u8>> {
+        std::fs::read(self.path(name)?).map_err(|error| os::fail("open", name, &error))
+    }
     /// The path of a name, as Go's `fs.ValidPath` allows it.
     pub(crate) fn path(&self, name: &str) -> Res<PathBuf> {
         let is_valid = name == "."

@@ -104,7 +104,7 @@ table! {
 }
 
 /// A value as `get` gives it: dates and JSON as host values.
-fn value(record: &Record, key: &str) -> Val {
+pub(crate) fn value(record: &Record, key: &str) -> Val {
     match record.field_type(key) {
         Some("date" | "autodate") => {
             Val::Host(std::sync::Arc::new(DateTimeValue(record.get_date_time(key))))

@@ -376,7 +376,8 @@ fn content(args: &Args<'_, '_>, at: usize) -> Res<Vec<u8>> {
     }
 }
 
-fn canonical(headers: Vec<(String, String)>) -> Vec<(String, String)> {
+/// Headers with their names as HTTP/1 writes them.
+pub(crate) fn canonical(headers: Vec<(String, String)>) -> Vec<(String, String)> {
     let name = |name: String| {
         let words = name.split('-').map(|word| {
             let mut chars = word.chars();

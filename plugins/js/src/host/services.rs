@@ -177,6 +177,17 @@ table! {
     json |m| Val::Map(m.0.clone());
 }
 
+/// The files of a mail: readers, texts or bytes by name.
+fn attached(message: &MapRef, key: &str) -> Vec<(String, bytes::Bytes)> {
+    let Some(Val::Map(files)) = message.lock().get(key).cloned() else { return Vec::new() };
+    let content = |value: Val| match value {
+        Val::Host(host) => host.get::<super::Reader>().map(|reader| reader.0.clone()),
+        other => other.into_bytes(),
+    };
+    let files = files.lock().clone();
+    files.into_iter().filter_map(|(name, value)| Some((name, content(value)?.into()))).collect()
+}
+
 impl MailMessage {
     /// `new MailerMessage(data)`: known members are taken.
     pub(crate) fn new(args: &Args<'_, '_>) -> Res<Self> {
@@ -223,6 +234,8 @@ impl MailMessage {
             text: text("text"),
             ..Message::default()
         };
+        message.attachments = attached(&self.0, "attachments");
+        message.inline_attachments = attached(&self.0, "inlineAttachments");
         if let Some(headers) = json.get("headers").and_then(Json::as_object) {
             message.headers = headers
                 .iter()

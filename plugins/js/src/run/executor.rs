@@ -40,6 +40,8 @@ pub(crate) struct Local<'js> {
     pub(crate) functions: RefCell<HashMap<usize, Function<'js>>>,
     /// The modules that were loaded here, by path.
     pub(crate) modules: RefCell<HashMap<String, Object<'js>>>,
+    /// What a migration file has registered: up and down.
+    pub(crate) migrations: RefCell<Vec<[Option<Function<'js>>; 2]>>,
     /// What a script has done that it cannot undo by catching: its handler ends with a 500.
     pub(crate) fatal: RefCell<Option<String>>,
     /// What `$app` is.
@@ -73,6 +75,7 @@ impl<'js> Local<'js> {
             go_error: GoError::define(cx)?,
             functions: RefCell::default(),
             modules: RefCell::default(),
+            migrations: RefCell::default(),
             fatal: RefCell::default(),
             app: RefCell::new(app),
         })

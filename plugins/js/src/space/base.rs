@@ -41,6 +41,9 @@ fn to_text(value: Val) -> Res<String> {
         Val::Bool(on) => on.to_string(),
         Val::Int(int) => int.to_string(),
         Val::Float(n) => n.to_string(),
+        Val::Host(host) if host.get::<crate::host::Reader>().is_some() => {
+            String::from_utf8_lossy(&to_bytes(Val::Host(host))?).into_owned()
+        }
         Val::Host(host) => match (host.kind().text, host.kind().json) {
             (Some(text), _) => text(&host),
             _ => json_text(&Val::Host(host))?,
@@ -52,6 +55,11 @@ fn to_text(value: Val) -> Res<String> {
 fn to_bytes(value: Val) -> Res<Vec<u8>> {
     match value {
         Val::List(_) => value.into_bytes().ok_or_else(|| Fail::Type("bytes are expected".into())),
+        Val::Bytes(bytes) => Ok(bytes),
+        Val::Host(host) => match host.get::<crate::host::Reader>() {
+            Some(reader) => Ok(reader.0.clone()),
+            None => Ok(to_text(Val::Host(host))?.into_bytes()),
+        },
         other => Ok(to_text(other)?.into_bytes()),
     }
 }

@@ -2,10 +2,20 @@
 
 mod apis;
 mod base;
+mod command;
 mod console;
 mod dbx;
 mod errors;
+mod filepath;
+mod files;
+mod form_data;
+mod gopath;
+mod http;
+mod mails;
 mod models;
+pub(crate) mod os;
+mod security;
+mod template;
 mod modules;
 mod natives;
 
@@ -34,6 +44,13 @@ impl Native for Space {
 /// The namespaces: the global name, the table, the contexts that have it.
 const SPACES: &[(&str, &Type, &[Role])] = &[
     ("console", &console::CONSOLE, ALL),
+    ("$filepath", &filepath::FILEPATH, ALL),
+    ("$filesystem", &files::FILESYSTEM, ALL),
+    ("$http", &http::HTTP, ALL),
+    ("$mails", &mails::MAILS, ALL),
+    ("$os", &os::OS, ALL),
+    ("$security", &security::SECURITY, ALL),
+    ("$template", &template::TEMPLATE, ALL),
     ("$dbx", &dbx::DBX, ALL),
     ("$apis", &apis::APIS, SCRIPTS),
 ];
@@ -42,9 +59,11 @@ const SPACES: &[(&str, &Type, &[Role])] = &[
 const GLOBALS: &[(&[Global], &[Role])] = &[
     (base::FUNCTIONS, ALL),
     (models::CONSTRUCTORS, ALL),
+    (form_data::CONSTRUCTORS, ALL),
     (errors::CONSTRUCTORS, SCRIPTS),
     (crate::load::CRON, SCRIPTS),
     (crate::load::FUNCTIONS, &[Role::Loader]),
+    (crate::migrations::FUNCTIONS, &[Role::Migration]),
 ];
 
 const ALL: &[Role] = &[Role::Loader, Role::Executor, Role::Migration];

@@ -87,8 +87,8 @@ async fn snapshot(app: &App, config: &Config) -> Result<(), Failure> {
 
 async fn write(app: &App, dir: &Path, name: &str, template: &Template) -> Result<(), Failure> {
     let (text, extension) = app.migrations().template(template);
-    let seconds = engine::time::now().seconds();
-    let path: PathBuf = dir.join(migration::file_name(seconds, name, extension));
+    let prefix = migration::prefix(app.flag::<String>("migrationsPrefix").as_deref());
+    let path: PathBuf = dir.join(migration::file_name(&prefix, name, extension));
     let shown = path.display();
     if !confirm(&format!("Do you really want to create migration \"{shown}\"?")) {
         return Ok(());

@@ -1,1 +1,0 @@
-function e(e,t=`,`,n=!1){let r=n&&/^[=+\-@\t\r]/.test(e)?`'${e}`:e;return r.includes(t)||/["\r\n]/.test(r)?`"${r.replace(/"/g,`""`)}"`:r}var t=(t,n=`,`,r=!1)=>`${t.map(t=>e(t,n,r)).join(n)}\r\n`;export{t};

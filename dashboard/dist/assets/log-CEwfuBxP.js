@@ -1,0 +1,1 @@
+var e=e=>({[-4]:`debug`,0:`info`,4:`warn`,8:`error`})[e]??String(e),t=e=>e.replace(/([?&]token=)[^&\s"'\\]+/g,`$1•••`),n=[`execTime`,`type`,`auth`,`authId`,`status`,`method`,`url`,`referer`,`userIP`,`remoteIP`,`userAgent`],r=[`error`,`details`];export{n as i,e as n,t as r,r as t};

@@ -1,1 +1,0 @@
-import{a as e}from"./core-b6HreLjH.js";async function t(t=6e4){let n=Date.now()+t,r=!1,i=0;for(;Date.now()<n;){await new Promise(e=>setTimeout(e,400));try{if(!(await fetch(`${e}/api/health`,{cache:`no-store`})).ok)throw Error();if(i++,r||i>8)return}catch{r=!0,i=0}}throw Error(`The server did not come back within a minute`)}export{t};
