@@ -756,7 +756,7 @@ fn the_server_describes_itself() {
 #[test]
 fn the_server_describes_itself_on_postgres() {
     let Some(postgres) = Postgres::start(&[], &[]) else { return };
-    describes_itself(&postgres.serve("described", &[]), "postgres");
+    describes_itself(&postgres.serve("described", &[]), "postgresql");
 }
 
 /// One request with headers of its own.

@@ -36,7 +36,7 @@ async fn show(req: &mut Req) -> Result<Response> {
         200,
         &json!({
             "version": env!("CARGO_PKG_VERSION"),
-            "engine": app.dialect().name(),
+            "engine": app.dialect().product(),
             "engineVersion": version,
             "nodeId": engine::cluster::node_id(app),
             "instanceId": instance.id,

@@ -55,8 +55,10 @@ impl std::fmt::Debug for Dialect {
 
 /// What a database says in its own way.
 pub trait Idiom: Spell {
-    /// What people call it, in small letters.
+    /// What it is called on the command line.
     fn name(&self) -> &'static str;
+    /// What its makers call it, in small letters.
+    fn product(&self) -> &'static str;
     /// What users' SQL has to be turned into.
     fn syntax(&self) -> Syntax;
     /// True where a transaction that writes has the database to itself.

@@ -35,6 +35,10 @@ impl Idiom for Postgres {
         "postgres"
     }
 
+    fn product(&self) -> &'static str {
+        "postgresql"
+    }
+
     fn syntax(&self) -> Syntax {
         Syntax::Postgres
     }

@@ -62,6 +62,10 @@ impl Idiom for Sqlite {
         "sqlite"
     }
 
+    fn product(&self) -> &'static str {
+        "sqlite"
+    }
+
     fn syntax(&self) -> Syntax {
         Syntax::Sqlite
     }
