@@ -53,7 +53,7 @@ pub(crate) const SHOPS: &str = "
     CREATE TEMPORARY TABLE shops (code text PRIMARY KEY, name text, lon float8, lat float8);
     INSERT INTO shops VALUES ('b', 'Rila', 23.32, 42.69), ('a', 'Pirin', 23.33, 42.70), ('c', 'Varna', 27.91, 43.21);";
 
-#[allow(dead_code, reason = "the test calls `names`")]
+#[allow(dead_code, clippy::print_stdout, reason = "the test calls `names`")]
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let dsn = std::env::args().nth(1).ok_or("which database?")?;

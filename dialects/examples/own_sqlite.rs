@@ -58,7 +58,7 @@ pub(crate) fn shelf() -> rusqlite::Result<Connection> {
     Ok(db)
 }
 
-#[allow(dead_code, reason = "the test calls `titles`")]
+#[allow(dead_code, clippy::print_stdout, reason = "the test calls `titles`")]
 fn main() -> Result<(), Box<dyn Error>> {
     for title in titles(&shelf()?, "title ~ 'rust' && pages > 400", "-pages")? {
         println!("{title}");

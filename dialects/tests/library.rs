@@ -100,6 +100,8 @@ fn expressions_call_the_helpers_that_the_documentation_says() {
 #[derive(Debug)]
 struct Repeatable;
 
+static REPEATABLE: Repeatable = Repeatable;
+
 impl Repeatable {
     fn inner(&self) -> &'static dyn Spell {
         Dialect::SQLITE.into()
@@ -190,7 +192,6 @@ fn a_spelling_wraps_another_and_every_stage_prints() {
     );
     let lowered = filter_lang::semijoin::lower(&plan, filter_lang::semijoin::Reach::Many, true);
     assert_eq!(lowered.to_string(), plan.to_string());
-    static REPEATABLE: Repeatable = Repeatable;
     let columns = ColumnList::new(&["isbn"]);
     let sql = Query::new(&REPEATABLE as &'static dyn Spell, &plan).page(&Select::all(&columns));
     assert_eq!(

@@ -52,7 +52,7 @@ fn memory() -> Memory {
     ];
     let pairs = TEXTS.iter().flat_map(|t| TEXTS.iter().map(move |u| (t, u)));
     // A third of them: each text meets each kind of text.
-    let rows = pairs.enumerate().filter(|(at, _)| (at + at / TEXTS.len()) % 3 == 0);
+    let rows = pairs.enumerate().filter(|(at, _)| (at + at / TEXTS.len()).is_multiple_of(3));
     let rows = rows.map(|(at, (t, u))| {
         let number = |at: usize| Value::Real(NUMBERS[at % NUMBERS.len()]);
         BTreeMap::from([

@@ -171,11 +171,9 @@ fuzz_target!(|data: &[u8]| {
         let page = Select { limit: Some(30), ..Select::all(&columns) };
         let query = Dialect::SQLITE.query(&plan);
         let pages = query.page_ways(&page).iter().map(|way| query.page_in(&page, *way));
-        for statement in pages.chain([
-            query.page(&Select::all(&columns)),
-            query.count(),
-            query.exists("x"),
-        ]) {
+        for statement in
+            pages.chain([query.page(&Select::all(&columns)), query.count(), query.exists("x")])
+        {
             match db.prepare(&statement.text) {
                 Ok(prepared) => assert_eq!(
                     prepared.parameter_count(),

@@ -186,7 +186,7 @@ impl Call {
             Times::Many => Err(usize::MAX),
         });
         let most = most.unwrap_or_else(|most| most);
-        let problem = if found < least && least == most || found > most && least == most {
+        let problem = if found != least && least == most {
             format!("expected {least} arguments, got {found}")
         } else if found < least {
             format!("expected at least {least} arguments, got {found}")
