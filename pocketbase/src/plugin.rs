@@ -65,6 +65,8 @@ pub struct Setup {
 pub(crate) struct Registered {
     tables: Vec<(String, Table)>,
     pub(crate) metrics: Vec<Metric>,
+    /// Their names, in the order they registered.
+    pub(crate) names: Vec<String>,
 }
 
 #[derive(Clone)]
