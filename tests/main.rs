@@ -38,4 +38,5 @@ mod structure;
 mod support;
 mod tidy;
 mod transfer;
+mod trials;
 mod users_sql;

@@ -1,6 +1,9 @@
 //! [`Api`]: the server's shared state, and the builder that turns route tables and user routes into a router.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
 use arc_swap::{ArcSwap, Guard};
 use engine::App;
@@ -33,6 +36,7 @@ struct Inner {
     metrics: Metrics,
     stopping: CancellationToken,
     instance: Instance,
+    plugins: OnceLock<Vec<String>>,
 }
 
 /// Which run of the server this is.
@@ -166,6 +170,7 @@ impl Api {
             metrics,
             stopping: CancellationToken::new(),
             instance: Instance { id: engine::id::random_alnum(15), started: engine::time::now() },
+            plugins: OnceLock::new(),
         })))
     }
 
@@ -217,6 +222,15 @@ impl Api {
     #[must_use]
     pub fn instance(&self) -> &Instance {
         &self.0.instance
+    }
+
+    /// Names the plugins that this server was made with; only the first call counts.
+    pub fn set_plugins(&self, names: Vec<String>) {
+        let _ = self.0.plugins.set(names);
+    }
+
+    pub(crate) fn plugins(&self) -> &[String] {
+        self.0.plugins.get().map_or(&[], Vec::as_slice)
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {

@@ -1,7 +1,10 @@
 //! What collections hold: rows, bytes, the last write, full-text search. For people; bounded in time, so that what takes too
 //! long is unknown. Source: spec dashboard §8 A10.
 
-use std::time::{Duration, Instant};
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use dialects::statement::{self, Select};
 
@@ -19,6 +22,9 @@ const BUDGET: Duration = Duration::from_secs(10);
 /// The time for one collection.
 const EACH: Duration = Duration::from_secs(2);
 
+/// Most files of one collection.
+const MAX_FILES: usize = 200_000;
+
 /// What one collection holds; `None` is unknown.
 #[derive(Debug, Clone, Default)]
 pub struct Statistics {
@@ -34,6 +40,8 @@ pub struct Statistics {
     pub full_text: Vec<String>,
     /// Bytes of the full-text index.
     pub full_text_bytes: Option<u64>,
+    /// Stored files with their thumbnails, and their bytes; unknown where they are in a bucket.
+    pub files: Option<(u64, u64)>,
 }
 
 /// All collections by id, in their order.
@@ -72,6 +80,9 @@ pub async fn all(ctx: &Ctx) -> Result<Vec<(String, String, Statistics)>> {
         }
         found.rows = within(end, rule::count_all(ctx, collection)).await;
         found.last_write = within(end, last_write(ctx, collection)).await.flatten();
+        if !collection.file_fields.is_empty() {
+            found.files = within(end, files(ctx, collection)).await.flatten();
+        }
         out.push((collection.id.clone(), collection.name.clone(), found));
     }
     Ok(out)
@@ -80,6 +91,38 @@ pub async fn all(ctx: &Ctx) -> Result<Vec<(String, String, Statistics)>> {
 async fn within<T>(end: Instant, work: impl Future<Output = Result<T>>) -> Option<T> {
     let left = end.checked_duration_since(Instant::now())?.min(EACH);
     tokio::time::timeout(left, work).await.ok()?.ok()
+}
+
+/// Files of records in a directory of this machine.
+async fn files(ctx: &Ctx, collection: &Loaded) -> Result<Option<(u64, u64)>> {
+    let place = ctx.app.files().records().map_err(Error::Io)?;
+    let Some(dir) = place.local_path(&collection.id) else { return Ok(None) };
+    let counted = tokio::task::spawn_blocking(move || walk(dir)).await;
+    Ok(counted.unwrap_or_default())
+}
+
+/// `None` beyond what is worth looking at.
+fn walk(dir: PathBuf) -> Option<(u64, u64)> {
+    let (mut open, mut seen) = (vec![dir], 0);
+    let (mut files, mut bytes) = (0, 0);
+    while let Some(dir) = open.pop() {
+        // A collection without files has no directory.
+        let Ok(entries) = std::fs::read_dir(dir) else { continue };
+        for entry in entries.flatten() {
+            seen += 1;
+            if seen > MAX_FILES {
+                return None;
+            }
+            let Ok(facts) = entry.metadata() else { continue };
+            if facts.is_dir() {
+                open.push(entry.path());
+            } else if entry.path().extension().is_none_or(|extension| extension != "attrs") {
+                files += 1;
+                bytes += facts.len();
+            }
+        }
+    }
+    Some((files, bytes))
 }
 
 /// The greatest value of the field that updates set, which an index or a walk finds.

@@ -67,6 +67,8 @@ pub(crate) struct Registered {
     pub(crate) metrics: Vec<Metric>,
     pub(crate) prepare: Vec<Prepare>,
     pub(crate) runs_scripts: bool,
+    /// Their names, in the order they registered.
+    pub(crate) names: Vec<String>,
 }
 
 pub(crate) type Prepare = Arc<dyn Fn(&App) -> BoxFuture<Result<()>> + Send + Sync>;

@@ -201,6 +201,7 @@ impl App {
         for metric in metrics {
             api.add_gauge(metric.name, metric.help, move || (metric.read)());
         }
+        api.set_plugins(self.shared.registered.lock().names.clone());
         Ok(api)
     }
 

@@ -502,6 +502,8 @@ pub(crate) const OPERATIONS: &[Op] = &[
         "Make a record what it was before a change",
     )
     .gives("Any"),
+    op("GET /api/system/migrations", "migrations", "Server", "The migrations that were applied")
+        .gives("Any"),
     op("GET /api/system", "system", "Server", "What this server is and can do").gives("Any"),
     op(
         "GET /api/collections/meta/stats",

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use engine::store::raw;
+use engine::{FieldError, FieldErrors, store::raw};
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::{
     error::{ApiError, Result},
@@ -11,7 +12,7 @@ use crate::{
     pipeline::Row,
     request::Req,
     response::Response,
-    routes::{h, meta_query},
+    routes::{INVALID, h, meta_query},
 };
 
 pub(crate) const ROUTES: &[Row] = &[Row::new("POST /api/sql", h!(run))];
@@ -40,6 +41,12 @@ async fn run(req: &mut Req) -> Result<Response> {
     let superuser = guard::superuser(req)?;
     let query = meta_query(req, &superuser).await?;
     let app = req.app().clone();
+    let body = req.payload().await?.into_map()?;
+    if body.get("readOnly") == Some(&Value::Bool(true)) && raw::console(app.dialect(), &query).1.any_writes {
+        let mut errors = FieldErrors::default();
+        errors.set("query", FieldError::new("validation_read_only", "a statement may write"));
+        return Err(ApiError::bad_request(INVALID).with_fields(errors));
+    }
     // independent of the client's connection
     let work = tokio::spawn(async move { execute(&app, &superuser, query).await });
     let answer = work.await.map_err(|e| ApiError::internal(e.to_string()))?.map_err(|error| {

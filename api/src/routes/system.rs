@@ -2,13 +2,18 @@
 //!
 //! Not part of the reference. Source: spec dashboard §8 A4, A10.
 
-use engine::{ctx::Ctx, preferences, statistics, store::sizes};
+use engine::{
+    ctx::Ctx,
+    preferences, statistics,
+    store::{Rows, sizes, system},
+};
 use serde_json::{Map, Value, json};
 
 use crate::{error::Result, guard, pipeline::Row, request::Req, response::Response, routes::h};
 
 pub(crate) const ROUTES: &[Row] = &[
     Row::new("GET /api/system", h!(show)).quiet(),
+    Row::new("GET /api/system/migrations", h!(migrations)).quiet(),
     Row::new("GET /api/collections/meta/stats", h!(stats)).quiet(),
 ];
 
@@ -32,6 +37,8 @@ async fn show(req: &mut Req) -> Result<Response> {
     let (app, instance) = (req.app(), req.api.instance());
     let version = sizes::engine_version(&ctx.db).await.map_err(engine::Error::Store)?;
     let warnings = warnings(&ctx);
+    let named = |name: &String| json!({"name": name, "enabled": true});
+    let plugins: Vec<Value> = req.api.plugins().iter().map(named).collect();
     Response::of(
         200,
         &json!({
@@ -42,7 +49,7 @@ async fn show(req: &mut Req) -> Result<Response> {
             "instanceId": instance.id,
             "startedAt": instance.started.to_string(),
             "dev": app.config().dev,
-            "plugins": [],
+            "plugins": plugins,
             "features": FEATURES,
             "limits": {"perPage": 1000, "sqlRows": 1000, "sqlChars": 5000, "bulkRows": 10_000,
                 "stateBytes": preferences::MAX_BYTES},
@@ -85,6 +92,22 @@ fn warnings(ctx: &Ctx) -> Vec<Value> {
     out
 }
 
+/// The files of migrations that were applied, in their order.
+async fn migrations(req: &mut Req) -> Result<Response> {
+    guard::superuser(req)?;
+    let ctx = req.ctx(Map::new());
+    let read = |rows: &mut Rows<'_>| {
+        let mut files = Vec::new();
+        while let Some(row) = rows.next()? {
+            files.push(row.text(0).to_owned());
+        }
+        Ok(files)
+    };
+    let found = ctx.db.query(system::migrations(ctx.app.dialect()), read).await;
+    let files = found.and_then(|files| files).map_err(engine::Error::Store)?;
+    Response::of(200, &json!({"applied": files}))
+}
+
 async fn stats(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;
     let ctx = req.ctx(Map::new());
@@ -94,6 +117,7 @@ async fn stats(req: &mut Req) -> Result<Response> {
         .map(|(id, name, found)| {
             json!({"id": id, "name": name, "rows": found.rows, "tableBytes": found.table_bytes,
                 "indexBytes": found.index_bytes, "lastWrite": found.last_write,
+                "files": found.files.map(|(files, _)| files), "fileBytes": found.files.map(|(_, bytes)| bytes),
                 "fullText": (!found.full_text.is_empty()).then(|| json!({"fields": found.full_text, "bytes": found.full_text_bytes}))})
         })
         .collect();

@@ -219,6 +219,7 @@ impl Builder {
         let app = App::of(shared);
         for plugin in &self.plugins {
             let mut setup = Setup::new(&app, plugin.name());
+            app.shared.registered.lock().names.push(plugin.name().to_owned());
             plugin
                 .register(&mut setup)
                 .map_err(|error| Error::other(format!("plugin {:?}: {error}", plugin.name())))?;
