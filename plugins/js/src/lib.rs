@@ -101,7 +101,7 @@ impl Js {
             hooks_dir: dir.display().to_string(),
             watches: app.flag("hooksWatch").unwrap_or(true),
             time_limit: app
-                .flag("hooksTimeout")
+                .flag::<u64>("hooksTimeout")
                 .filter(|seconds| *seconds > 0)
                 .map(Duration::from_secs),
             memory_limit: app

@@ -89,7 +89,7 @@ globals! {
 
 globals! {
     pub(crate) static CRON {
-        fn "cronAdd" "(id: string, expression: string, handler: () => void): void" "Adds a job." => |cx, a| cron_add(cx, a)?;
+        fn "cronAdd" "(id: string, expression: string, handler: () => void): void" "Adds a job." => |cx, a| cron_add(cx, a, true)?;
         fn "cronRemove" "(id: string): void" "Ends a job." => |cx, a| Local::of(cx).js.app.cron().remove(&a.str(0)?);
     }
 }
@@ -195,7 +195,7 @@ fn router_add<'js>(cx: &Ctx<'js>, args: &Args<'_, 'js>) -> Res<()> {
     Ok(())
 }
 
-pub(crate) fn cron_add<'js>(cx: &Ctx<'js>, args: &Args<'_, 'js>) -> Res<()> {
+pub(crate) fn cron_add<'js>(cx: &Ctx<'js>, args: &Args<'_, 'js>, is_global: bool) -> Res<()> {
     let js = Local::of(cx).js.clone();
     let (id, expression) = (args.str(0)?, args.str(1)?);
     let program = program(cx, &js, &args.at(2), format!("cron {id}"))?.ok_or_else(|| {
@@ -210,9 +210,11 @@ pub(crate) fn cron_add<'js>(cx: &Ctx<'js>, args: &Args<'_, 'js>) -> Res<()> {
         }
     });
     added.map_err(|_| {
-        Fail::Type(format!(
-            "[cronAdd] failed to register cron job {id}: failed to add new cron job: invalid cron expression - must be a valid macro or to have exactly 5 space separated segments"
-        ))
+        let text = "failed to add new cron job: invalid cron expression - must be a valid macro or to have exactly 5 space separated segments";
+        match is_global {
+            true => Fail::Type(format!("[cronAdd] failed to register cron job {id}: {text}")),
+            false => Fail::other(text),
+        }
     })
 }
 

@@ -125,7 +125,7 @@ fn rendered(error: &FieldError) -> String {
     text
 }
 /// `email: must be …; password: cannot be blank.`
-fn plain(errors: &FieldErrors) -> String {
+pub(super) fn plain(errors: &FieldErrors) -> String {
     let parts = errors.0.iter().map(|(key, error)| match error {
         FieldError::Nested(inner) => format!("{key}: ({})", plain(inner)),
         other => format!("{key}: {}", rendered(other).trim_end_matches('.')),

@@ -89,6 +89,7 @@ pub(crate) fn text_of(error: &Error) -> String {
     match error {
         Error::NotFound => "sql: no rows in result set".to_owned(),
         Error::Api(api) => api.sentence().into_owned(),
+        Error::Validation(errors) => errors::plain(errors),
         Error::Filter(text) if !text.starts_with("invalid filter") => {
             format!("invalid filter expression: {text}")
         }

@@ -363,12 +363,33 @@ event! { COLLECTIONS_IMPORT_EVENT: CollectionsImportEvent = "core.CollectionsImp
 } }
 event! { BATCH_EVENT: BatchEvent = "core.BatchRequestEvent", "Several requests at once." {
     prop "batch": "core.InternalRequest[]", "The requests." => |cx, e| {
-        let all = e.event.batch().into_iter().map(|item| {
-            let headers: serde_json::Map<String, serde_json::Value> =
-                item.headers.into_iter().map(|(key, value)| (key, value.into())).collect();
-            Val::from(serde_json::json!({ "method": item.method, "url": item.url, "headers": headers, "body": item.body }))
-        });
-        all.collect::<Vec<_>>()
+        let event = e.event.clone();
+        let make = || {
+            let all = e.event.batch().into_iter().map(|item| {
+                let headers: serde_json::Map<String, serde_json::Value> =
+                    item.headers.into_iter().map(|(key, value)| (key, value.into())).collect();
+                Val::from(serde_json::json!({ "method": item.method, "url": item.url, "headers": headers, "body": item.body }))
+            });
+            super::services::Tree(new_map([("all".to_owned(), Val::List(all.collect()))]))
+        };
+        let take = move |tree: &super::services::Tree| {
+            let mut items = event.batch();
+            let given = tree.all();
+            for (item, given) in items.iter_mut().zip(given) {
+                let mut given = given.into_object();
+                if let Some(serde_json::Value::Object(body)) = given.remove("body") {
+                    item.body = body;
+                }
+                for (key, place) in [("method", &mut item.method), ("url", &mut item.url)] {
+                    if let Some(serde_json::Value::String(text)) = given.remove(key) {
+                        *place = text;
+                    }
+                }
+            }
+            event.set_batch(items);
+        };
+        let kept = e.keep("batch", make, take);
+        kept.get::<super::services::Tree>().map(super::services::Tree::all)
     };
 } }
 

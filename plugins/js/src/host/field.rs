@@ -156,8 +156,8 @@ fn field_of<'js>(cx: &Ctx<'js>, value: &Value<'js>) -> Res<Field> {
         return Ok(field);
     }
     let json = crate::bind::export(cx, value)?.into_json();
-    Ok(Field::from_json(&json)
-        .map_err(|error| Fail::Type(format!("could not convert to a field: {error}")))?)
+    Field::from_json(&json)
+        .map_err(|error| Fail::Type(format!("could not convert to a field: {error}")))
 }
 
 table! {

@@ -192,6 +192,7 @@ fn replace_modifiers(record: &Record, data: Val) -> Res<Val> {
 fn string(record: &Record, key: &str) -> String {
     match record.field_type(key) {
         Some("json") => json_text(record, key),
+        Some("geoPoint") => Geo::of(record, key).text(),
         Some(_) => record.get_str(key),
         None => match record.get_value(key) {
             Some(serde_json::Value::String(text)) => text,

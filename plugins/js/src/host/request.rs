@@ -305,9 +305,9 @@ fn by_name(all: &[(String, String)]) -> Val {
     let map = new_map([]);
     for (key, value) in all {
         let mut map = map.lock();
-        match map.entry(key.clone()).or_insert_with(|| Val::List(Vec::new())) {
-            Val::List(list) => list.push(Val::Str(value.clone())),
-            _ => {}
+        let list = map.entry(key.clone()).or_insert_with(|| Val::List(Vec::new()));
+        if let Val::List(list) = list {
+            list.push(Val::Str(value.clone()));
         }
     }
     Val::Map(map)

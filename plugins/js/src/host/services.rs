@@ -13,7 +13,8 @@ use crate::{
 /// The app's log.
 pub(crate) struct Log {
     logger: Logger,
-    group: String,
+    /// The groups that attributes lie in, the outermost first.
+    groups: Vec<String>,
 }
 /// The app's settings as scripts see them: a tree of maps.
 pub(crate) struct SettingsTree(pub(crate) MapRef);
@@ -35,31 +36,40 @@ table! {
         fn "warn" "(message: string, ...attributes: any[]): void" "Notes a warning." => |cx, l, a| l.write(a, Logger::warn)?;
         fn "error" "(message: string, ...attributes: any[]): void" "Notes an error." => |cx, l, a| l.write(a, Logger::error)?;
         fn "with" "(...attributes: any[]): slog.Logger" "A log whose entries have these attributes." => |cx, l, a| {
-            let logger = pairs(a, 0, &l.group)?.into_iter().fold(l.logger.clone(), |logger, (key, value)| logger.with(&key, value));
-            Arc::new(Log { logger, group: l.group.clone() }) as Shared
+            let logger = l.attributes(a, 0)?.into_iter().fold(l.logger.clone(), |logger, (key, value)| logger.with(&key, value));
+            Arc::new(Log { logger, groups: l.groups.clone() }) as Shared
         };
         fn "withGroup" "(name: string): slog.Logger" "A log whose attributes lie in a group." => |cx, l, a| {
-            Arc::new(Log { logger: l.logger.clone(), group: format!("{}{}.", l.group, a.str(0)?) }) as Shared
+            let mut groups = l.groups.clone();
+            groups.push(a.str(0)?);
+            Arc::new(Log { logger: l.logger.clone(), groups }) as Shared
         };
     }
-}
-
-fn pairs(args: &Args<'_, '_>, from: usize, group: &str) -> Res<Vec<(String, Json)>> {
-    let mut found = Vec::new();
-    let mut at = from;
-    while at < args.len() {
-        found.push((format!("{group}{}", args.str(at)?), args.json(at + 1)?));
-        at += 2;
-    }
-    Ok(found)
 }
 
 impl Log {
     pub(crate) fn of(app: &App) -> Self {
-        Self { logger: app.logger(), group: String::new() }
+        Self { logger: app.logger(), groups: Vec::new() }
+    }
+    /// Names and values from an argument on, within the groups.
+    fn attributes(&self, args: &Args<'_, '_>, from: usize) -> Res<Vec<(String, Json)>> {
+        let mut found = Vec::new();
+        let mut at = from;
+        while at < args.len() {
+            found.push((args.str(at)?, args.json(at + 1)?));
+            at += 2;
+        }
+        for group in self.groups.iter().rev() {
+            if !found.is_empty() {
+                let inner: serde_json::Map<String, Json> =
+                    std::mem::take(&mut found).into_iter().collect();
+                found.push((group.clone(), Json::Object(inner)));
+            }
+        }
+        Ok(found)
     }
     fn write(&self, args: &Args<'_, '_>, write: fn(&Logger, &str, &LogAttrs<'_>)) -> Res<()> {
-        let pairs = pairs(args, 1, &self.group)?;
+        let pairs = self.attributes(args, 1)?;
         let attrs: Vec<(&str, Json)> =
             pairs.iter().map(|(key, value)| (key.as_str(), value.clone())).collect();
         write(&self.logger, &args.str(0)?, &attrs);
@@ -115,6 +125,13 @@ impl Tree {
         match Val::from(map) {
             Val::Map(map) => Self(map),
             _ => Self(new_map([])),
+        }
+    }
+    /// The list that lies in it under `all`.
+    pub(crate) fn all(&self) -> Vec<Val> {
+        match self.0.lock().get("all") {
+            Some(Val::List(list)) => list.clone(),
+            _ => Vec::new(),
         }
     }
     pub(crate) fn json(&self) -> Json {
@@ -283,8 +300,8 @@ table! {
     pub(crate) static CRON: Jobs = "cron.Cron", "The jobs that run at times." {
         fn "jobs" "(): cron.Job[]" "All jobs." => |cx, c, a| c.0.cron().jobs().into_iter().map(|job| Arc::new(OneJob(c.0.clone(), job)) as Shared).collect::<Vec<_>>();
         fn "total" "(): number" "How many there are." => |cx, c, a| c.0.cron().jobs().len();
-        fn "add" "(id: string, expression: string, work: () => void): void" "Adds a job." => |cx, c, a| crate::load::cron_add(cx, a)?;
-        fn "mustAdd" "(id: string, expression: string, work: () => void): void" "Adds a job." => |cx, c, a| crate::load::cron_add(cx, a)?;
+        fn "add" "(id: string, expression: string, work: () => void): void" "Adds a job." => |cx, c, a| crate::load::cron_add(cx, a, false)?;
+        fn "mustAdd" "(id: string, expression: string, work: () => void): void" "Adds a job." => |cx, c, a| crate::load::cron_add(cx, a, false)?;
         fn "remove" "(id: string): void" "Ends a job." => |cx, c, a| c.0.cron().remove(&a.str(0)?);
         fn "removeAll" "(): void" "Ends all jobs." => |cx, c, a| c.0.cron().remove_all();
         fn "hasStarted" "(): boolean" "Whether jobs run." => |cx, c, a| c.0.is_bootstrapped();
@@ -296,6 +313,7 @@ table! {
         fn "expression" "(): string" "When it runs." => |cx, j, a| j.1.expression.clone();
         fn "run" "(): void" "Runs it now." => |cx, j, a| { j.0.cron().run(&j.1.id); };
     }
+    json |j| Val::Map(new_map([("id".to_owned(), j.1.id.clone().into()), ("expression".to_owned(), j.1.expression.clone().into())]));
 }
 
 pub(crate) fn jobs(app: &App) -> Shared {

@@ -112,17 +112,17 @@ fn called<'js>(cx: &Ctx<'js>, program: &Program, app: &App, event: Option<Shared
         Some(event) => function.call((object(cx, event)?,))?,
         None => function.call(())?,
     };
-    outcome(cx, app, program, given)
+    outcome(cx, app, program, &given)
 }
 
 /// What a handler has returned: host errors count, promises are waited for as far as they go by themselves.
-fn outcome<'js>(cx: &Ctx<'js>, app: &App, program: &Program, given: Value<'js>) -> Res<()> {
+fn outcome<'js>(cx: &Ctx<'js>, app: &App, program: &Program, given: &Value<'js>) -> Res<()> {
     if let Some(promise) = given.as_promise() {
         let text = "the handler must a non-async function and not return a Promise";
         app.logger().warn(text, &[("handler", program.label.clone().into())]);
         return settled(cx, promise);
     }
-    match as_host(&given).and_then(|host| errors::to_error(&host)) {
+    match as_host(given).and_then(|host| errors::to_error(&host)) {
         Some(error) => Err(Fail::Host(error)),
         None => Ok(()),
     }

@@ -75,7 +75,7 @@ fn load<'js>(cx: &Ctx<'js>, dir: &Path, name: &str) -> Res<Value<'js>> {
     let exports = Object::new(cx.clone())?;
     module.set("exports", exports.clone())?;
     Local::of(cx).modules.borrow_mut().insert(key.clone(), module.clone());
-    let done = run(cx, &path, source, &module, exports);
+    let done = run(cx, &path, &source, &module, exports);
     if done.is_err() {
         // not kept: it is tried again the next time
         Local::of(cx).modules.borrow_mut().remove(&key);
@@ -87,7 +87,7 @@ fn load<'js>(cx: &Ctx<'js>, dir: &Path, name: &str) -> Res<Value<'js>> {
 fn run<'js>(
     cx: &Ctx<'js>,
     path: &Path,
-    source: String,
+    source: &str,
     module: &Object<'js>,
     exports: Object<'js>,
 ) -> Res<()> {
