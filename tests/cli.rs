@@ -150,15 +150,14 @@ fn a_taken_port_is_named() {
 }
 
 #[test]
-fn hooks_are_not_ignored_silently() {
+fn a_hook_file_that_does_not_load_is_named() {
     let dir = tempfile::tempdir().expect("a directory");
     fs::create_dir(dir.path().join("pb_hooks")).expect("a directory");
-    fs::write(dir.path().join("pb_hooks/main.pb.js"), "onRecordCreate((e) => e.next())")
-        .expect("a file");
+    fs::write(dir.path().join("pb_hooks/main.pb.js"), "const a = 1\nconst b =\n").expect("a file");
     refused(
         dir.path(),
-        &["serve", "--dir", "pb_data", "--http", "127.0.0.1:0"],
-        &["main.pb.js", "--ignoreHooks"],
+        &["serve", "--dir", "pb_data", "--http", "127.0.0.1:0", "--hooksWatch=false"],
+        &["main.pb.js", "SyntaxError"],
     );
 }
 

@@ -55,7 +55,11 @@ fn routes_hooks_and_errors() {
     for (path, status, body) in [
         ("/hello/Bob", 200, json!({"hello": "Bob"})),
         ("/make", 200, json!({"id": 15, "name": "Ann!"})),
-        ("/missing", 404, json!({"data": {}, "message": "The requested resource wasn't found.", "status": 404})),
+        (
+            "/missing",
+            404,
+            json!({"data": {}, "message": "The requested resource wasn't found.", "status": 404}),
+        ),
         ("/teapot", 418, json!({"data": {}, "message": "No coffee.", "status": 418})),
         (
             "/endless",

@@ -92,9 +92,9 @@ pub use serve::{Authority, Ended, Limits, ServeOptions, Service, Started, Times}
 pub use settings::Settings;
 pub use store::AppStore;
 pub use web::{
-    AuthRecord, Bytes, Form, FromRequest, Headers, Html, Incoming, IntoResponse, Json, Middleware, NoContent,
-    Path, Query, Redirect, RequestEvent, RequestInfo, RouteRef, Router, Stream, SuperuserAuth,
-    UploadedFiles, Xml, middleware,
+    AuthRecord, Bytes, Form, FromRequest, Headers, Html, Incoming, IntoResponse, Json, Middleware,
+    NoContent, Path, Query, Redirect, RequestEvent, RequestInfo, RouteRef, Router, Stream,
+    SuperuserAuth, UploadedFiles, Xml, middleware,
 };
 
 /// What most programs want: `use pocketbase::prelude::*;`.

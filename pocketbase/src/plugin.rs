@@ -136,7 +136,10 @@ impl Setup {
     }
     /// Does something when the flags are known and before anything is opened: [`App::flag`] and the directories are those of
     /// the command line, and commands may still be added.
-    pub fn on_configured(&self, work: impl Fn(&App) -> BoxFuture<Result<()>> + Send + Sync + 'static) {
+    pub fn on_configured(
+        &self,
+        work: impl Fn(&App) -> BoxFuture<Result<()>> + Send + Sync + 'static,
+    ) {
         self.app.shared.registered.lock().prepare.push(Arc::new(work));
     }
     /// Tells that scripts are run, so that hook files and migrations do not stop the server from starting.

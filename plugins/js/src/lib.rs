@@ -21,15 +21,16 @@ mod migrations;
 mod run;
 mod space;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use parking_lot::Mutex;
-use pocketbase::{
-    App, Plugin, Result, Setup,
-};
+use pocketbase::{App, Plugin, Result, Setup, clap};
 
 use self::run::{Executors, Pool, Program};
 
@@ -53,12 +54,20 @@ impl Plugin for JsPlugin {
     fn register(&self, setup: &mut Setup) -> Result<()> {
         setup.runs_scripts();
         migrations::register(setup);
+        setup.flag(limit("hooksTimeout", "SECONDS", "how long a JS handler may run (0: for ever)"));
+        setup.flag(limit("hooksMemory", "MIB", "how much memory a JS context may take (0: all)"));
         setup.on_configured(|app| {
             let app = app.clone();
             Box::pin(async move { load::all(&app).await })
         });
         Ok(())
     }
+}
+
+/// A limit on scripts as a flag; off by default.
+fn limit(name: &'static str, unit: &'static str, help: &'static str) -> clap::Arg {
+    let arg = clap::Arg::new(name).long(name).value_name(unit).help(help);
+    arg.value_parser(clap::value_parser!(u64)).default_value("0")
 }
 
 /// The runtime of one app.
@@ -70,6 +79,10 @@ pub(crate) struct Js {
     pub(crate) hooks_dir: String,
     /// Whether files that fail to load are skipped.
     pub(crate) watches: bool,
+    /// How long a handler may run.
+    pub(crate) time_limit: Option<Duration>,
+    /// How many bytes a context may take.
+    pub(crate) memory_limit: Option<usize>,
     programs: AtomicUsize,
     /// The texts of hook files, to find handlers in.
     pub(crate) texts: Mutex<Vec<(String, String)>>,
@@ -87,12 +100,25 @@ impl Js {
             executors: Executors { keeps: kept > 0 },
             hooks_dir: dir.display().to_string(),
             watches: app.flag("hooksWatch").unwrap_or(true),
+            time_limit: app
+                .flag("hooksTimeout")
+                .filter(|seconds| *seconds > 0)
+                .map(Duration::from_secs),
+            memory_limit: app
+                .flag::<u64>("hooksMemory")
+                .filter(|mib| *mib > 0)
+                .and_then(|mib| usize::try_from(mib.saturating_mul(1 << 20)).ok()),
             programs: AtomicUsize::new(0),
             texts: Mutex::default(),
         })
     }
     /// A handler of its own number.
-    pub(crate) fn program(&self, source: String, place: (String, usize, usize), label: String) -> Arc<Program> {
+    pub(crate) fn program(
+        &self,
+        source: String,
+        place: (String, usize, usize),
+        label: String,
+    ) -> Arc<Program> {
         let (file, line, column) = place;
         let id = self.programs.fetch_add(1, Ordering::Relaxed);
         Arc::new(Program { id, source, file, line, column, label })

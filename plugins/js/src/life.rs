@@ -1,6 +1,9 @@
 //! The one promise to the JavaScript engine that its crate cannot check without its macro: which lifetime a type carries.
 
-#![allow(unsafe_code, reason = "`JsLifetime` is an unsafe trait; its derive needs the `macro` feature, which builds QuickJS twice")]
+#![allow(
+    unsafe_code,
+    reason = "`JsLifetime` is an unsafe trait; its derive needs the `macro` feature, which builds QuickJS twice"
+)]
 
 use rquickjs::JsLifetime;
 

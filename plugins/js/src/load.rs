@@ -16,7 +16,7 @@ use crate::{
 pub(crate) async fn all(app: &App) -> Result<()> {
     let dir = app.hooks_dir();
     let files = files(&dir);
-    if files.is_empty() {
+    if files.is_empty() || app.flag("ignoreHooks").unwrap_or(false) {
         return Ok(());
     }
     let js = Js::new(app);
@@ -77,7 +77,7 @@ fn failed(js: &Js, file: &str, error: &Error) -> Result<()> {
         println!("\u{1b}[31mfailed to execute {file}:\n - {error}\u{1b}[0m");
         return Ok(());
     }
-    Err(Error::Message(format!("failed to execute {file}:\n - {error}")))
+    Err(Error::Message(format!("failed to execute {file}: {error}")))
 }
 
 globals! {
@@ -98,9 +98,12 @@ globals! {
 pub(crate) fn define_hooks<'js>(cx: &Ctx<'js>) -> rquickjs::Result<()> {
     let globals = cx.globals();
     for (name, tagged) in HOOKS {
-        let function = Function::new(cx.clone(), move |cx: Ctx<'js>, args: rquickjs::function::Rest<Value<'js>>| {
-            on_hook(&cx, name, *tagged, &args.0).map_err(|fail| crate::bind::throw(&cx, fail))
-        })?;
+        let function = Function::new(
+            cx.clone(),
+            move |cx: Ctx<'js>, args: rquickjs::function::Rest<Value<'js>>| {
+                on_hook(&cx, name, *tagged, &args.0).map_err(|fail| crate::bind::throw(&cx, fail))
+            },
+        )?;
         globals.prop(*name, Property::from(function).writable().configurable())?;
     }
     Ok(())
@@ -114,14 +117,20 @@ fn on_hook<'js>(cx: &Ctx<'js>, name: &'static str, tagged: bool, args: &[Value<'
     if !tagged && !tags.is_empty() {
         return Err(Fail::Type("reflect: Call with too many input arguments".into()));
     }
-    let program = program(cx, &js, &handler, name.to_owned())?
-        .ok_or_else(|| Fail::Type(format!("[{name}] failed to wrap handler: a function is expected")))?;
+    let program = program(cx, &js, &handler, name.to_owned())?.ok_or_else(|| {
+        Fail::Type(format!("[{name}] failed to wrap handler: a function is expected"))
+    })?;
     bind_hook(&js, name, tags, program);
     Ok(())
 }
 
 /// A handler with its place in its file.
-fn program<'js>(cx: &Ctx<'js>, js: &Arc<Js>, handler: &Value<'js>, label: String) -> Res<Option<Arc<Program>>> {
+fn program<'js>(
+    cx: &Ctx<'js>,
+    js: &Arc<Js>,
+    handler: &Value<'js>,
+    label: String,
+) -> Res<Option<Arc<Program>>> {
     let Some(source) = source_of(cx, handler)? else { return Ok(None) };
     let place = place(js, handler, &source);
     let program = js.program(source, place, label);
@@ -141,7 +150,9 @@ fn place(js: &Js, handler: &Value<'_>, source: &str) -> (String, usize, usize) {
 fn place_in(js: &Js, source: &str, at: Option<(String, usize)>) -> (String, usize, usize) {
     let Some((file, line)) = at else { return ("handler".into(), 1, 1) };
     let texts = js.texts.lock();
-    let Some((_, text)) = texts.iter().find(|(known, _)| *known == file) else { return (file, line, 1) };
+    let Some((_, text)) = texts.iter().find(|(known, _)| *known == file) else {
+        return (file, line, 1);
+    };
     let places = text.match_indices(source).map(|(at, _)| {
         let before = &text[..at];
         let begin = before.rfind('\n').map_or(0, |at| at + 1);
@@ -157,7 +168,9 @@ fn router_add<'js>(cx: &Ctx<'js>, args: &Args<'_, 'js>) -> Res<()> {
     let js = Local::of(cx).js.clone();
     let (method, path) = (args.str(0)?.to_uppercase(), args.str(1)?);
     if args.is_nil(2) {
-        return Err(Fail::Type("[routerAdd] failed to wrap handler: handler must be non-nil".into()));
+        return Err(Fail::Type(
+            "[routerAdd] failed to wrap handler: handler must be non-nil".into(),
+        ));
     }
     let label = format!("{method} {path}").trim().to_owned();
     let middlewares = middlewares(cx, &js, args, 3, "routerAdd")?;
@@ -182,11 +195,12 @@ fn router_add<'js>(cx: &Ctx<'js>, args: &Args<'_, 'js>) -> Res<()> {
     Ok(())
 }
 
-fn cron_add<'js>(cx: &Ctx<'js>, args: &Args<'_, 'js>) -> Res<()> {
+pub(crate) fn cron_add<'js>(cx: &Ctx<'js>, args: &Args<'_, 'js>) -> Res<()> {
     let js = Local::of(cx).js.clone();
     let (id, expression) = (args.str(0)?, args.str(1)?);
-    let program = program(cx, &js, &args.at(2), format!("cron {id}"))?
-        .ok_or_else(|| Fail::Type("[cronAdd] failed to wrap handler: a function is expected".into()))?;
+    let program = program(cx, &js, &args.at(2), format!("cron {id}"))?.ok_or_else(|| {
+        Fail::Type("[cronAdd] failed to wrap handler: a function is expected".into())
+    })?;
     let runtime = js.clone();
     let added = js.app.cron().add(&id, &expression, move |app| {
         let (js, program) = (runtime.clone(), program.clone());
@@ -210,7 +224,13 @@ fn router_use<'js>(cx: &Ctx<'js>, args: &Args<'_, 'js>) -> Res<()> {
     Ok(())
 }
 
-fn middlewares<'js>(cx: &Ctx<'js>, js: &Arc<Js>, args: &Args<'_, 'js>, from: usize, by: &str) -> Res<Vec<Middleware>> {
+fn middlewares<'js>(
+    cx: &Ctx<'js>,
+    js: &Arc<Js>,
+    args: &Args<'_, 'js>,
+    from: usize,
+    by: &str,
+) -> Res<Vec<Middleware>> {
     let fail = |text: &str| Fail::Type(format!("[{by}] failed to wrap middlewares: {text}"));
     let mut made = Vec::new();
     for given in args.rest(from) {
@@ -230,7 +250,8 @@ fn middlewares<'js>(cx: &Ctx<'js>, js: &Arc<Js>, args: &Args<'_, 'js>, from: usi
             });
             continue;
         }
-        let program = program(cx, js, &given, label)?.ok_or_else(|| fail("unsupported goja middleware type"))?;
+        let program = program(cx, js, &given, label)?
+            .ok_or_else(|| fail("unsupported goja middleware type"))?;
         made.push(middleware(js, program, 0, ""));
     }
     Ok(made)

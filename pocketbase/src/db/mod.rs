@@ -130,6 +130,18 @@ impl Db {
         Ok(self.dialect()? == Dialect::Postgres)
     }
 
+    /// The names of the columns of a table or view.
+    ///
+    /// # Errors
+    /// When there is none of that name.
+    pub async fn columns_of(&self, table: &str) -> Result<Vec<String>> {
+        let select =
+            spelling::Select { from: vec![table.to_owned()], ..spelling::Select::default() };
+        let text = spelling::select(self.dialect()?, &select).text;
+        let columns = raw::columns(&self.place()?, text).await?;
+        Ok(columns.into_iter().map(|column| column.name).collect())
+    }
+
     fn dialect(&self) -> Result<Dialect> {
         Ok(self.ctx()?.db.dialect())
     }

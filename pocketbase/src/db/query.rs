@@ -137,6 +137,11 @@ impl SelectQuery {
     pub(super) fn records_of(db: Db, collection: String) -> Self {
         Self { db, select: Select::default(), of: Some(collection) }
     }
+    /// The app it asks.
+    #[must_use]
+    pub fn app(&self) -> &crate::app::App {
+        &self.db.app
+    }
     /// Replaces the columns.
     pub fn select<S: Into<String>>(mut self, columns: impl IntoIterator<Item = S>) -> Self {
         self.select.columns = texts(columns).collect();

@@ -459,7 +459,11 @@ impl RequestEvent {
     /// When there is none.
     pub async fn file_in(&self, dir: &std::path::Path, name: &str) -> Result<Response> {
         let is_folder = tokio::fs::metadata(dir.join(name)).await.is_ok_and(|found| found.is_dir());
-        let name = if is_folder { format!("{}/index.html", name.trim_end_matches('/')) } else { name.to_owned() };
+        let name = if is_folder {
+            format!("{}/index.html", name.trim_end_matches('/'))
+        } else {
+            name.to_owned()
+        };
         let files = api::static_files::StaticFiles::new(dir.to_owned(), false);
         Ok(files.serve(&name, &name, &self.cell.head).await?)
     }

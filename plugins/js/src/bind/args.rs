@@ -49,7 +49,8 @@ pub(crate) fn items<'js>(cx: &Ctx<'js>, value: &Value<'js>) -> Res<Vec<Value<'js
         return Ok(array.iter::<Value<'js>>().collect::<rquickjs::Result<_>>()?);
     }
     if value.is_object() {
-        let from: Function<'js> = cx.globals().get::<_, rquickjs::Object<'js>>("Array")?.get("from")?;
+        let from: Function<'js> =
+            cx.globals().get::<_, rquickjs::Object<'js>>("Array")?.get("from")?;
         let list: rquickjs::Array<'js> = from.call((value.clone(),))?;
         return Ok(list.iter::<Value<'js>>().collect::<rquickjs::Result<_>>()?);
     }
@@ -72,10 +73,6 @@ impl<'js> Args<'_, 'js> {
     }
     pub(crate) fn str(&self, at: usize) -> Res<String> {
         text(self.cx(), &self.at(at))
-    }
-    /// A text, or what it is when it is left out or empty.
-    pub(crate) fn str_or(&self, at: usize, default: &str) -> Res<String> {
-        Ok(Some(self.str(at)?).filter(|text| !text.is_empty()).unwrap_or_else(|| default.to_owned()))
     }
     pub(crate) fn num(&self, at: usize) -> Res<f64> {
         number(self.cx(), &self.at(at))
@@ -109,7 +106,9 @@ impl<'js> Args<'_, 'js> {
     pub(crate) fn host<T: 'static>(&self, at: usize) -> Res<Held<T>> {
         self.opt_host(at)?.ok_or_else(|| {
             let wanted = std::any::type_name::<T>().rsplit("::").next().unwrap_or_default();
-            Fail::Type(format!("could not convert function call parameter {at}: a {wanted} is expected"))
+            Fail::Type(format!(
+                "could not convert function call parameter {at}: a {wanted} is expected"
+            ))
         })
     }
     /// A host value of a type, or `None` for anything else.
@@ -120,13 +119,17 @@ impl<'js> Args<'_, 'js> {
     /// A function.
     pub(crate) fn function(&self, at: usize) -> Res<Function<'js>> {
         self.at(at).into_function().ok_or_else(|| {
-            Fail::Type(format!("could not convert function call parameter {at}: a function is expected"))
+            Fail::Type(format!(
+                "could not convert function call parameter {at}: a function is expected"
+            ))
         })
     }
     /// Bytes: of a text, of numbers, of a typed array.
     pub(crate) fn bytes(&self, at: usize) -> Res<Vec<u8>> {
         self.val(at)?.into_bytes().ok_or_else(|| {
-            Fail::Type(format!("could not convert function call parameter {at}: bytes are expected"))
+            Fail::Type(format!(
+                "could not convert function call parameter {at}: bytes are expected"
+            ))
         })
     }
 }

@@ -20,7 +20,12 @@ pub(crate) struct Invalids(pub(crate) FieldErrors);
 /// Any other error.
 pub(crate) struct Plain(Error);
 
-native!(ApiErr = API_ERROR, Invalid = VALIDATION_ERROR, Invalids = VALIDATION_ERRORS, Plain = ERROR);
+native!(
+    ApiErr = API_ERROR,
+    Invalid = VALIDATION_ERROR,
+    Invalids = VALIDATION_ERRORS,
+    Plain = ERROR
+);
 
 table! {
     pub(crate) static API_ERROR: ApiErr = "router.ApiError", "An error answer." {
@@ -123,7 +128,7 @@ fn rendered(error: &FieldError) -> String {
 fn plain(errors: &FieldErrors) -> String {
     let parts = errors.0.iter().map(|(key, error)| match error {
         FieldError::Nested(inner) => format!("{key}: ({})", plain(inner)),
-        other => format!("{key}: {}", rendered(other)),
+        other => format!("{key}: {}", rendered(other).trim_end_matches('.')),
     });
     let all = parts.collect::<Vec<_>>().join("; ");
     if all.is_empty() { all } else { format!("{all}.") }
@@ -178,7 +183,12 @@ pub(crate) fn validation_error(args: &Args<'_, '_>) -> Res<Invalid> {
 }
 
 /// `new ApiError(status, message, data)`; `strict`: the constructors take texts only, the methods of events anything.
-pub(crate) fn api_error(args: &Args<'_, '_>, status: u16, from: usize, strict: bool) -> Res<ApiErr> {
+pub(crate) fn api_error(
+    args: &Args<'_, '_>,
+    status: u16,
+    from: usize,
+    strict: bool,
+) -> Res<ApiErr> {
     let given = args.at(from);
     if strict && !args.is_nil(from) && !given.is_string() {
         return Err(Fail::Fatal("the message of an API error must be a string".into()));

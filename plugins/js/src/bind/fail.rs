@@ -62,8 +62,13 @@ pub(crate) struct Thrown {
 impl Thrown {
     /// `file:line:column` of the innermost frame in a script.
     pub(crate) fn place(&self) -> Option<&str> {
-        let frame = self.stack.lines().map(str::trim).find(|line| line.contains(".js:") || line.contains(".ts:"))?;
-        let place = frame.rsplit_once('(').map_or_else(|| frame.trim_start_matches("at "), |(_, at)| at);
+        let frame = self
+            .stack
+            .lines()
+            .map(str::trim)
+            .find(|line| line.contains(".js:") || line.contains(".ts:"))?;
+        let place =
+            frame.rsplit_once('(').map_or_else(|| frame.trim_start_matches("at "), |(_, at)| at);
         Some(place.trim_end_matches(')'))
     }
 }
@@ -84,6 +89,9 @@ pub(crate) fn text_of(error: &Error) -> String {
     match error {
         Error::NotFound => "sql: no rows in result set".to_owned(),
         Error::Api(api) => api.sentence().into_owned(),
+        Error::Filter(text) if !text.starts_with("invalid filter") => {
+            format!("invalid filter expression: {text}")
+        }
         other => other.to_string(),
     }
 }
@@ -133,7 +141,11 @@ pub(crate) fn error_of<'js>(cx: &Ctx<'js>, thrown: &Value<'js>) -> Error {
         return error;
     }
     let Some(object) = thrown.as_object() else {
-        return Error::other(Thrown { message: shown(cx, thrown), stack: String::new(), is_logged: Arc::default() });
+        return Error::other(Thrown {
+            message: shown(cx, thrown),
+            stack: String::new(),
+            is_logged: Arc::default(),
+        });
     };
     let is_go = || {
         let class: Object<'js> = cx.globals().get("GoError").ok()?;

@@ -146,11 +146,17 @@ mod tests {
             (Val::Time(1_704_164_645_678), "\"2024-01-02T03:04:05.678Z\""),
             (Val::Time(1_704_164_645_000), "\"2024-01-02T03:04:05Z\""),
             (
-                Val::Map(new_map([("b".into(), Val::Int(1)), ("a".into(), Val::List(vec![Val::Null]))])),
+                Val::Map(new_map([
+                    ("b".into(), Val::Int(1)),
+                    ("a".into(), Val::List(vec![Val::Null])),
+                ])),
                 "{\"a\":[null],\"b\":1}",
             ),
         ] {
-            assert_eq!(String::from_utf8(encode(&value).expect("it can be written")).expect("text"), text);
+            assert_eq!(
+                String::from_utf8(encode(&value).expect("it can be written")).expect("text"),
+                text
+            );
         }
         assert!(encode(&Val::Float(f64::NAN)).is_err() && encode(&Val::Opaque).is_err());
     }

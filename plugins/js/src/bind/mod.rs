@@ -12,10 +12,13 @@ mod table;
 mod value;
 
 pub(crate) use self::{
-    args::{Args, is_nil, items, number, text, truth},
-    fail::{Fail, GoError, Res, Thrown, error_of, text_of, throw},
-    json::{base64, encode, rfc3339},
-    object::{Held, Host, Method, as_host, define, host_of, live_map, no_result, object, shared, table_me, table_out, undefined},
+    args::{Args, is_nil, items, number, text},
+    fail::{Fail, GoError, Res, Thrown, error_of, throw},
+    json::{encode, rfc3339},
+    object::{
+        Held, Host, Method, as_host, define, live_map, no_result, object, shared, table_me,
+        table_out,
+    },
     table::{Dynamic, Global, Make, Member, Native, Shared, Type, What, globals, native, table},
     value::{MapRef, Own, ToJs, Val, export, new_map},
 };

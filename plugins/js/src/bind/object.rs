@@ -3,8 +3,10 @@
 use std::{marker::PhantomData, ops::Deref};
 
 use rquickjs::{
-    Atom, Class, Ctx, IntoJs as _, Object, Result, Value,
-    class::{ClassKind, JsCell, JsClass, PropertyDescriptor, PropertyName, Readable, Trace, Tracer},
+    Atom, Class, Ctx, Object, Result, Value,
+    class::{
+        ClassKind, JsCell, JsClass, PropertyDescriptor, PropertyName, Readable, Trace, Tracer,
+    },
     function::{Constructor, Params},
 };
 
@@ -71,7 +73,8 @@ impl IntoShared for Shared {
 }
 
 pub(crate) fn table_me<'a, T: 'static>(cx: &Ctx<'_>, me: &'a Shared) -> Result<&'a T> {
-    me.get::<T>().ok_or_else(|| rquickjs::Exception::throw_type(cx, "the receiver is of another type"))
+    me.get::<T>()
+        .ok_or_else(|| rquickjs::Exception::throw_type(cx, "the receiver is of another type"))
 }
 /// What a member gives: a value of the host or of the context.
 pub(crate) trait Out<'js> {
@@ -127,7 +130,9 @@ fn member(host: &Shared, name: &str) -> Option<(Shared, &'static Member)> {
     }
     match (name, host.kind().text, host.kind().json) {
         ("toString", Some(_), _) => return Some((host.clone(), &TEXT)),
-        ("toJSON", _, Some(_)) => return Some((host.clone(), &JSON)),
+        ("toJSON", _, Some(_)) if host.dynamic().is_none_or(|own| own.has_json()) => {
+            return Some((host.clone(), &JSON));
+        }
         ("valueOf", ..) if host.kind().value.is_some() => return Some((host.clone(), &VALUE)),
         _ => {}
     }
@@ -257,7 +262,8 @@ impl<'js> JsClass<'js> for Host {
         let name = atom.to_string()?;
         let known = match &*this.borrow() {
             Self::Typed(host) => {
-                member(host, &name).is_some() || host.dynamic().is_some_and(|own| own.read(&name).is_some())
+                member(host, &name).is_some()
+                    || host.dynamic().is_some_and(|own| own.read(&name).is_some())
             }
             Self::Map(map) => map.lock().contains_key(&name),
         };
@@ -273,7 +279,9 @@ impl<'js> JsClass<'js> for Host {
         let host = this.borrow().clone();
         let (value, is_fixed) = match &host {
             Self::Typed(host) => match member(host, &name) {
-                Some((_, Member { name: "toString" | "toJSON" | "valueOf", .. })) => return Ok(None),
+                Some((_, Member { name: "toString" | "toJSON" | "valueOf", .. })) => {
+                    return Ok(None);
+                }
                 Some((host, member)) => (read(cx, &host, member)?, true),
                 None => match host.dynamic().and_then(|own| own.read(&name)) {
                     Some(value) => (value.to_js(cx)?, true),
@@ -300,7 +308,9 @@ impl<'js> JsClass<'js> for Host {
         }
         names
             .into_iter()
-            .map(|name| Ok(PropertyName { atom: Atom::from_str(cx.clone(), &name)?, is_enumerable: true }))
+            .map(|name| {
+                Ok(PropertyName { atom: Atom::from_str(cx.clone(), &name)?, is_enumerable: true })
+            })
             .collect()
     }
 }
@@ -353,9 +363,14 @@ impl<'js> JsClass<'js> for Method {
                 Make::Constructor(make) => {
                     let host = make(&cx, &Args(&params))?;
                     // as a constructor, `this` is what `new` was applied to
-                    let class = if params.is_constructor() { params.this() } else { params.function() };
-                    let proto = class.as_object().map(|class| class.get::<_, Object<'js>>("prototype"));
-                    object_with(host, proto.unwrap_or_else(|| Ok(Local::of(&cx).host_proto.clone()))?)
+                    let class =
+                        if params.is_constructor() { params.this() } else { params.function() };
+                    let proto =
+                        class.as_object().map(|class| class.get::<_, Object<'js>>("prototype"));
+                    object_with(
+                        host,
+                        proto.unwrap_or_else(|| Ok(Local::of(&cx).host_proto.clone()))?,
+                    )
                 }
             },
         }
@@ -396,8 +411,4 @@ pub(crate) fn no_result<'js>(cx: &Ctx<'js>, given: &Value<'js>) -> Res<()> {
     }
     let shown = super::text(cx, given).unwrap_or_default();
     Err(Fail::Host(pocketbase::Error::other(format!("could not convert {shown} to error"))))
-}
-
-pub(crate) fn undefined<'js>(cx: &Ctx<'js>) -> Result<Value<'js>> {
-    rquickjs::Undefined.into_js(cx)
 }

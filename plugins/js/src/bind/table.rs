@@ -1,6 +1,10 @@
 //! [`Type`] and [`Global`]: tables of what JavaScript may touch, and the macros that write them.
 
-use std::{any::Any, collections::HashMap, sync::{Arc, OnceLock}};
+use std::{
+    any::Any,
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+};
 
 use rquickjs::{Ctx, Result, Value};
 
@@ -21,6 +25,10 @@ pub(crate) trait Native: Any + Send + Sync {
 /// Members that each value has of its own.
 pub(crate) trait Dynamic {
     fn names(&self) -> Vec<String>;
+    /// Whether `JSON.stringify` takes the type's JSON; else it takes the members.
+    fn has_json(&self) -> bool {
+        true
+    }
     fn read(&self, name: &str) -> Option<Val>;
     /// False if there is no such member.
     fn write(&self, name: &str, value: Val) -> super::Res<bool>;
@@ -50,8 +58,10 @@ pub(crate) enum What {
 pub(crate) struct Member {
     pub(crate) name: &'static str,
     /// In TypeScript: `(key: string): string`, or the type of a field.
+    #[allow(dead_code, reason = "for types.d.ts")]
     pub(crate) sign: &'static str,
     /// One sentence.
+    #[allow(dead_code, reason = "for types.d.ts")]
     pub(crate) doc: &'static str,
     pub(crate) what: What,
 }
@@ -59,8 +69,10 @@ pub(crate) struct Member {
 /// A host type or a namespace.
 pub(crate) struct Type {
     /// The name in TypeScript.
+    #[allow(dead_code, reason = "for types.d.ts")]
     pub(crate) name: &'static str,
     /// One sentence.
+    #[allow(dead_code, reason = "for types.d.ts")]
     pub(crate) doc: &'static str,
     pub(crate) members: &'static [Member],
     /// What its further members are those of: `e.json` of hooks is that of the request.
@@ -87,7 +99,9 @@ impl Type {
 /// A global function or constructor.
 pub(crate) struct Global {
     pub(crate) name: &'static str,
+    #[allow(dead_code, reason = "for types.d.ts")]
     pub(crate) sign: &'static str,
+    #[allow(dead_code, reason = "for types.d.ts")]
     pub(crate) doc: &'static str,
     pub(crate) make: Make,
 }

@@ -6,10 +6,7 @@ use parking_lot::Mutex;
 use pocketbase::DateTime;
 use rquickjs::{Array, Ctx, Object, Result, TypedArray, Value};
 
-use super::{
-    Fail, Host, Res, Shared, live_map, object, throw,
-    object::host_of_object,
-};
+use super::{Fail, Host, Res, Shared, live_map, object, object::host_of_object, throw};
 use crate::run::Local;
 
 /// A map that several handlers may see.
@@ -128,7 +125,11 @@ impl Val {
         }
     }
     /// As bytes: of a text, of a list of numbers.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "modulo 256, as typed arrays")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "modulo 256, as typed arrays"
+    )]
     pub(crate) fn into_bytes(self) -> Option<Vec<u8>> {
         Some(match self {
             Self::Null => Vec::new(),
@@ -236,16 +237,16 @@ fn special<'js>(cx: &Ctx<'js>, object: &Object<'js>, depth: usize) -> Res<Option
     }
     if is("Map")? || is("Set")? {
         let items = super::items(cx, object.as_value())?;
-        let items: Res<Vec<Val>> =
-            items.iter().map(|item| exported(cx, item, depth + 1)).collect();
+        let items: Res<Vec<Val>> = items.iter().map(|item| exported(cx, item, depth + 1)).collect();
         return Ok(Some(Val::List(items?)));
     }
     if let Ok(bytes) = TypedArray::<u8>::from_object(object.clone()) {
         return Ok(Some(Val::Bytes(copied(bytes.as_object())?)));
     }
     if object.is_array_buffer() {
-        let view: Object<'js> =
-            globals.get::<_, rquickjs::function::Constructor<'js>>("Uint8Array")?.construct((object.clone(),))?;
+        let view: Object<'js> = globals
+            .get::<_, rquickjs::function::Constructor<'js>>("Uint8Array")?
+            .construct((object.clone(),))?;
         return Ok(Some(Val::Bytes(copied(&view)?)));
     }
     for class in ["String", "Number", "Boolean"] {

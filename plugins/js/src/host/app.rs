@@ -8,14 +8,14 @@ use tokio::sync::oneshot;
 
 use super::{
     collection_arg, conditions, hosted,
-    query::{Builder, Select, select},
+    query::{Builder, Gives, Select, select},
     services::{Log, SettingsTree, jobs, mailer},
     store,
 };
 use crate::{
     bind::{
-        Args, Fail, Res, Shared, Val, as_host, error_of, is_nil, items, native, new_map, no_result, object,
-        table,
+        Args, Fail, Res, Shared, Val, as_host, error_of, is_nil, items, native, new_map, no_result,
+        object, table,
     },
     run::{wait, wait_serving},
 };
@@ -42,7 +42,10 @@ table! {
             if a.len() > 2 { by_id_filtered(cx, app, a)? } else { wait(app.find_record_by_id(collection_arg(a, 0)?, a.str(1)?))? }
         };
         fn "findRecordsByIds" "(collection: string | core.Collection, ids: string[]): core.Record[]" "The records of these ids." => |cx, app, a| {
-            wait(app.find_records_by_ids(collection_arg(a, 0)?, &a.list(1)?))?
+            let mut found = wait(app.find_records_by_ids(collection_arg(a, 0)?, &a.list(1)?))?;
+            // as the database has them
+            found.sort_by_key(Record::id);
+            found
         };
         fn "findAllRecords" "(collection: string | core.Collection, ...conditions: dbx.Expression[]): core.Record[]" "All records that match." => |cx, app, a| {
             wait(app.find_all_records(collection_arg(a, 0)?, conditions(a, 1)?))?
@@ -85,7 +88,12 @@ table! {
             let (name, others) = (a.str(0)?, a.texts(1)?);
             wait(app.find_all_collections([]))?.iter().all(|c| !c.name().eq_ignore_ascii_case(&name) || others.contains(&c.id()))
         };
-        fn "recordQuery" "(collection: string | core.Collection): dbx.SelectQuery" "A query for records." => |cx, app, a| select(app.record_query(collection_arg(a, 0)?), true);
+        fn "recordQuery" "(collection: string | core.Collection): dbx.SelectQuery" "A query for records." => |cx, app, a| select(app.record_query(collection_arg(a, 0)?), Gives::Records);
+        fn "collectionQuery" "(): dbx.SelectQuery" "A query for collections." => |cx, app, a| select(app.db().select(["*"]).from("_collections"), Gives::Collections);
+        fn "logQuery" "(): dbx.SelectQuery" "A query for logs." => |cx, app, a| select(app.aux_db().select(["*"]).from("_logs"), Gives::Rows);
+        fn "hasTable" "(name: string): boolean" "Whether there is a table or view." => |cx, app, a| wait(app.db().columns_of(&a.str(0)?)).is_ok();
+        fn "auxHasTable" "(name: string): boolean" "Whether the auxiliary database has a table." => |cx, app, a| wait(app.aux_db().columns_of(&a.str(0)?)).is_ok();
+        fn "tableColumns" "(name: string): string[]" "The columns of a table." => |cx, app, a| wait(app.db().columns_of(&a.str(0)?))?;
         fn "db" "(): dbx.Builder" "Queries, in the transaction if there is one." => |cx, app, a| Arc::new(Builder(app.db())) as Shared;
         fn "concurrentDB" "(): dbx.Builder" "Queries." => |cx, app, a| Arc::new(Builder(app.db())) as Shared;
         fn "nonconcurrentDB" "(): dbx.Builder" "Queries." => |cx, app, a| Arc::new(Builder(app.db())) as Shared;
@@ -160,9 +168,11 @@ fn validate(app: &App, args: &Args<'_, '_>, at: usize) -> Res<()> {
 fn by_id_filtered<'js>(cx: &Ctx<'js>, app: &App, args: &Args<'_, 'js>) -> Res<Record> {
     let id = args.str(1)?;
     let query = app.record_query(collection_arg(args, 0)?);
-    let query = select(query.where_(pocketbase::db::hash([("id", id)])), true);
+    let query = select(query.where_(pocketbase::db::hash([("id", id)])), Gives::Records);
     for filter in args.rest(2).into_iter().filter(|filter| !is_nil(filter)) {
-        let filter = filter.into_function().ok_or_else(|| Fail::Type("a filter must be a function".into()))?;
+        let filter = filter
+            .into_function()
+            .ok_or_else(|| Fail::Type("a filter must be a function".into()))?;
         let given: Value<'js> = filter.call((object(cx, query.clone())?,))?;
         no_result(cx, &given)?;
     }

@@ -8,7 +8,8 @@ use serde_json::{Value as Json, json};
 
 use super::{field, hosted};
 use crate::bind::{
-    Args, Dynamic, Fail, Native, Own, Res, Shared, Type, Val, export, items, native, table, text, throw,
+    Args, Dynamic, Fail, Native, Own, Res, Shared, Type, Val, export, items, native, table, text,
+    throw,
 };
 
 hosted!(Collection);
@@ -140,18 +141,21 @@ fn indexes<'js>(cx: &Ctx<'js>, collection: &Collection) -> Res<Value<'js>> {
         array.set(at, index)?;
     }
     let owner = collection.clone();
-    let push = Function::new(cx.clone(), move |cx: Ctx<'js>, more: rquickjs::function::Rest<Value<'js>>| {
-        let done = || -> Res<usize> {
-            let mut all = owner.indexes();
-            for one in &more.0 {
-                all.push(text(&cx, one)?);
-            }
-            let n = all.len();
-            put(&owner, "indexes", Val::from(json!(all)))?;
-            Ok(n)
-        };
-        done().map_err(|fail| throw(&cx, fail))
-    })?;
+    let push = Function::new(
+        cx.clone(),
+        move |cx: Ctx<'js>, more: rquickjs::function::Rest<Value<'js>>| {
+            let done = || -> Res<usize> {
+                let mut all = owner.indexes();
+                for one in &more.0 {
+                    all.push(text(&cx, one)?);
+                }
+                let n = all.len();
+                put(&owner, "indexes", Val::from(json!(all)))?;
+                Ok(n)
+            };
+            done().map_err(|fail| throw(&cx, fail))
+        },
+    )?;
     array.as_object().prop("push", Property::from(push).writable().configurable())?;
     Ok(array.into_value())
 }

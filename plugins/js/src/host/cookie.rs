@@ -72,7 +72,8 @@ impl Cookie {
         let is_plain = |c: char| matches!(c, ' '..='~') && !matches!(c, '"' | ';' | '\\');
         let value: String = self.str("value").chars().filter(|c| is_plain(*c)).collect();
         let is_quoted = value.contains([' ', ',']) || self.is("quoted");
-        let mut text = if is_quoted { format!("{name}=\"{value}\"") } else { format!("{name}={value}") };
+        let mut text =
+            if is_quoted { format!("{name}=\"{value}\"") } else { format!("{name}={value}") };
         for (key, shown) in [("path", "Path"), ("domain", "Domain")] {
             let value = self.str(key);
             if !value.is_empty() {
@@ -116,7 +117,9 @@ impl Cookie {
 /// The cookies of a header.
 pub(crate) fn parsed(header: &str) -> Vec<Shared> {
     let pairs = header.split(';').filter_map(|pair| pair.trim().split_once('='));
-    pairs.map(|(name, value)| Arc::new(Cookie::of(name, value.trim_matches('"'))) as Shared).collect()
+    pairs
+        .map(|(name, value)| Arc::new(Cookie::of(name, value.trim_matches('"'))) as Shared)
+        .collect()
 }
 /// The name of one that [`parsed`] gave.
 pub(crate) fn name_of(cookie: &Shared) -> String {

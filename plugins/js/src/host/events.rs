@@ -18,7 +18,10 @@ use super::{
 };
 use crate::{
     Js,
-    bind::{Fail, Native, Res, Shared, Val, as_host, errors, export, is_nil, items, native, number, table, text},
+    bind::{
+        Fail, Native, Res, Shared, Val, as_host, errors, export, is_nil, items, native, new_map,
+        number, table, text,
+    },
     run::{Program, call, wait},
 };
 
@@ -56,6 +59,10 @@ impl<E> Hooked<E> {
         let shared: Shared = value.clone();
         kept.push(Kept { name, value: shared.clone(), take: Box::new(move || take(&value)) });
         shared
+    }
+    /// Forgets a member that was replaced.
+    fn forget(&self, name: &str) {
+        self.kept.lock().retain(|one| one.name != name);
     }
     fn take_over(&self) {
         for kept in &*self.kept.lock() {
@@ -160,6 +167,10 @@ unasked!(
 fn tags(collection: &pocketbase::Collection) -> Vec<String> {
     vec![collection.id(), collection.name()]
 }
+/// Events of records name the collection first.
+fn record_tags(collection: &pocketbase::Collection) -> Vec<String> {
+    vec![collection.name(), collection.id()]
+}
 
 event! { APP_EVENT: AppEvent = "core.BootstrapEvent", "The app starts or has new settings." {} }
 event! { TERMINATE_EVENT: TerminateEvent = "core.TerminateEvent", "The app ends." {
@@ -170,7 +181,7 @@ event! { MODEL_EVENT: ModelEvent = "core.ModelEvent", "Something is stored or de
     prop "type": "string", "`create`, `update`, `delete` or `validate`." => |cx, e| e.event.action().as_str();
     prop "error": "Error", "Why it failed." => |cx, e| e.event.error().map(errors::of_error);
     fn "tags" "(): string[]" "What hooks match it by." => |cx, e, a| match e.event.model() {
-        event::Model::Record(record) => vec![record.collection().id(), record.collection_name()],
+        event::Model::Record(record) => record_tags(&record.collection()),
         event::Model::Collection(collection) => tags(&collection),
         event::Model::Other { table, .. } => vec![table],
         _ => Vec::new(),
@@ -180,12 +191,12 @@ event! { RECORD_EVENT: RecordEvent = "core.RecordEvent", "A record is stored or 
     prop "record": "core.Record", "The record." => |cx, e| e.event.record();
     prop "type": "string", "`create`, `update`, `delete` or `validate`." => |cx, e| e.event.action().as_str();
     prop "error": "Error", "Why it failed." => |cx, e| e.event.error().map(errors::of_error);
-    fn "tags" "(): string[]" "What hooks match it by." => |cx, e, a| tags(&e.event.collection());
+    fn "tags" "(): string[]" "What hooks match it by." => |cx, e, a| record_tags(&e.event.collection());
 } }
 event! { ENRICH_EVENT: EnrichEvent = "core.RecordEnrichEvent", "A record is made ready for a client." {
     prop "record": "core.Record", "The record." => |cx, e| e.event.record();
     prop "requestInfo": "core.RequestInfo", "The facts of the request." => |cx, e| super::request::info_of(e.event.request_info());
-    fn "tags" "(): string[]" "What hooks match it by." => |cx, e, a| tags(&e.event.collection());
+    fn "tags" "(): string[]" "What hooks match it by." => |cx, e, a| record_tags(&e.event.collection());
 } }
 event! { COLLECTION_EVENT: CollectionEvent = "core.CollectionEvent", "A collection is stored or deleted." {
     prop "collection": "core.Collection", "The collection." => |cx, e| e.event.collection();
@@ -200,7 +211,16 @@ event! { RECORD_REQUEST_EVENT: RecordRequestEvent = "core.RecordRequestEvent", "
 } }
 event! { RECORDS_LIST_EVENT: RecordsListEvent = "core.RecordsListRequestEvent", "A request for a list of records." {
     prop "collection": "core.Collection", "Their collection." => |cx, e| e.event.collection();
-    prop "records": "core.Record[]", "The records." => |cx, e| e.event.records();
+    prop "records": "core.Record[]", "The records." => |cx, e| e.event.records(), set |cx, e, v| {
+        let all: Res<Vec<Record>> = items(cx, &v)?.iter().map(record).collect();
+        e.event.set_records(&all?);
+    };
+    prop "result": "search.Result", "The page." => |cx, e| new_map([
+        ("page".to_owned(), Val::Int(e.event.page())),
+        ("perPage".to_owned(), Val::Int(i64::from(e.event.per_page()))),
+        ("totalItems".to_owned(), Val::Int(e.event.total_items())),
+        ("totalPages".to_owned(), Val::Int(e.event.total_pages())),
+    ]);
     fn "tags" "(): string[]" "What hooks match it by." => |cx, e, a| tags(&e.event.collection());
 } }
 
@@ -236,7 +256,7 @@ event! { RECORD_MAIL_EVENT: RecordMailEvent = "core.MailerRecordEvent", "A mail 
         let event = e.event.clone();
         e.keep("message", || MailMessage::of(&e.event.message()), move |mail| event.change_message(|message| merge(message, mail)))
     };
-    fn "tags" "(): string[]" "What hooks match it by." => |cx, e, a| tags(&e.event.collection());
+    fn "tags" "(): string[]" "What hooks match it by." => |cx, e, a| record_tags(&e.event.collection());
 } }
 event! { REALTIME_CONNECT_EVENT: RealtimeConnectEvent = "core.RealtimeConnectRequestEvent", "A realtime client connects." {
     prop "client": "subscriptions.Client", "The client." => |cx, e| e.event.client().map(super::realtime::client);
@@ -278,7 +298,10 @@ event! { RECORD_AUTH_EVENT: RecordAuthEvent = "core.RecordAuthRequestEvent", "A 
     prop "collection": "core.Collection", "The collection." => |cx, e| e.event.collection();
     prop "record": "core.Record", "The record." => |cx, e| e.event.record(), set |cx, e, v| e.event.set_record(&record(&v)?);
     prop "token": "string", "Its token." => |cx, e| e.event.token(), set |cx, e, v| e.event.set_token(text(cx, &v)?);
-    prop "meta": "any", "What the answer carries, too." => |cx, e| meta(e), set |cx, e, v| e.event.set_meta(export(cx, &v)?.into_json());
+    prop "meta": "any", "What the answer carries, too." => |cx, e| meta(e), set |cx, e, v| {
+        e.forget("meta");
+        e.event.set_meta(export(cx, &v)?.into_json());
+    };
     prop "authMethod": "string", "How it logs in." => |cx, e| e.event.auth_method(), set |cx, e, v| e.event.set_auth_method(text(cx, &v)?);
     fn "tags" "(): string[]" "What hooks match it by." => |cx, e, a| tags(&e.event.collection());
 } }
@@ -319,14 +342,34 @@ event! { AUTH_WITH_OTP_EVENT: AuthWithOtpEvent = "core.RecordAuthWithOTPRequestE
 } }
 event! { COLLECTIONS_LIST_EVENT: CollectionsListEvent = "core.CollectionsListRequestEvent", "A request for a list of collections." {
     prop "collections": "core.Collection[]", "The collections." => |cx, e| e.event.collections();
+    prop "result": "search.Result", "The page." => |cx, e| {
+        let n = i64::try_from(e.event.collections().len()).unwrap_or_default();
+        new_map([("totalItems".to_owned(), Val::Int(n)), ("items".to_owned(), Val::Null)])
+    };
 } }
 event! { COLLECTION_REQUEST_EVENT: CollectionRequestEvent = "core.CollectionRequestEvent", "A request about a collection." {
     prop "collection": "core.Collection", "The collection." => |cx, e| e.event.collection();
     fn "tags" "(): string[]" "What hooks match it by." => |cx, e, a| tags(&e.event.collection());
 } }
 event! { COLLECTIONS_IMPORT_EVENT: CollectionsImportEvent = "core.CollectionsImportRequestEvent", "Collections are imported." {
+    prop "collectionsData": "{ [key: string]: any }[]", "The collections as they came." => |cx, e| {
+        let all = e.event.collections().into_iter().map(Val::from);
+        all.collect::<Vec<_>>()
+    }, set |cx, e, v| {
+        let all = items(cx, &v)?.iter().map(|item| Ok(export(cx, item)?.into_object())).collect::<Res<Vec<_>>>();
+        e.event.set_collections(all?);
+    };
+    prop "deleteMissing": "boolean", "Whether collections that are not in the list are deleted." => |cx, e| e.event.delete_missing();
 } }
 event! { BATCH_EVENT: BatchEvent = "core.BatchRequestEvent", "Several requests at once." {
+    prop "batch": "core.InternalRequest[]", "The requests." => |cx, e| {
+        let all = e.event.batch().into_iter().map(|item| {
+            let headers: serde_json::Map<String, serde_json::Value> =
+                item.headers.into_iter().map(|(key, value)| (key, value.into())).collect();
+            Val::from(serde_json::json!({ "method": item.method, "url": item.url, "headers": headers, "body": item.body }))
+        });
+        all.collect::<Vec<_>>()
+    };
 } }
 
 fn texts<'js>(cx: &rquickjs::Ctx<'js>, value: &rquickjs::Value<'js>) -> Res<Vec<String>> {
@@ -336,7 +379,10 @@ fn nanos(time: std::time::Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "nanoseconds")]
-fn duration<'js>(cx: &rquickjs::Ctx<'js>, value: &rquickjs::Value<'js>) -> Res<std::time::Duration> {
+fn duration<'js>(
+    cx: &rquickjs::Ctx<'js>,
+    value: &rquickjs::Value<'js>,
+) -> Res<std::time::Duration> {
     Ok(std::time::Duration::from_nanos(number(cx, value)?.max(0.0) as u64))
 }
 fn maybe(value: &rquickjs::Value<'_>) -> Res<Option<Record>> {
@@ -347,14 +393,19 @@ fn meta(hooked: &Hooked<event::RecordAuthEvent>) -> Val {
     let meta = hooked.event.meta();
     let serde_json::Value::Object(map) = meta else { return meta.into() };
     let event = hooked.event.clone();
-    let tree = hooked.keep("meta", || super::services::Tree::of(map), move |tree| event.set_meta(tree.json()));
+    let tree = hooked.keep(
+        "meta",
+        || super::services::Tree::of(map),
+        move |tree| event.set_meta(tree.json()),
+    );
     match tree.get::<super::services::Tree>() {
         Some(tree) => Val::Map(tree.0.clone()),
         None => Val::Null,
     }
 }
 fn merge(message: &mut Message, mail: &MailMessage) {
-    let (attachments, inline) = (std::mem::take(&mut message.attachments), std::mem::take(&mut message.inline_attachments));
+    let (attachments, inline) =
+        (std::mem::take(&mut message.attachments), std::mem::take(&mut message.inline_attachments));
     *message = Message { attachments, inline_attachments: inline, ..mail.message() };
 }
 
@@ -500,4 +551,3 @@ bind_hooks! {
     "onRecordUpdateRequest" => on_record_update_request(tags);
     "onRecordDeleteRequest" => on_record_delete_request(tags);
 }
-

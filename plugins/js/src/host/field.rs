@@ -8,7 +8,8 @@ use rquickjs::{Array, Ctx, Object, Value, object::Property};
 use serde_json::{Map, Value as Json, json};
 
 use crate::bind::{
-    Args, Dynamic, Fail, Native, Res, Shared, ToJs, Type, Val, as_host, is_nil, items, native, new_map, object, table,
+    Args, Dynamic, Fail, Native, Res, Shared, ToJs, Type, Val, as_host, is_nil, items, native,
+    new_map, object, table,
 };
 
 /// A field, of its own or in a collection: there changes reach the collection.
@@ -96,7 +97,8 @@ impl Dynamic for FieldValue {
         }
         let value = fitting(json.get(name), value.into_json());
         json.insert(name.to_owned(), value);
-        let field = Field::from_json(&Json::Object(json)).map_err(|error| Fail::Type(error.to_string()))?;
+        let field =
+            Field::from_json(&Json::Object(json)).map_err(|error| Fail::Type(error.to_string()))?;
         let mut place = self.0.lock();
         *place = match &*place {
             Place::Own(_) => Place::Own(field),
@@ -116,9 +118,12 @@ impl Dynamic for FieldValue {
 /// A value as the one before it was: `"7"` becomes 7 where a number stands.
 fn fitting(old: Option<&Json>, new: Json) -> Json {
     match (old, new) {
-        (Some(Json::Number(_)), Json::String(text)) => {
-            text.trim().parse::<f64>().ok().and_then(serde_json::Number::from_f64).map_or(Json::String(text), Json::Number)
-        }
+        (Some(Json::Number(_)), Json::String(text)) => text
+            .trim()
+            .parse::<f64>()
+            .ok()
+            .and_then(serde_json::Number::from_f64)
+            .map_or(Json::String(text), Json::Number),
         (Some(Json::Number(_)), Json::Null) => json!(0),
         (Some(Json::String(_)), Json::Number(n)) => Json::String(n.to_string()),
         (Some(Json::String(_)), Json::Null) => json!(""),
@@ -151,7 +156,8 @@ fn field_of<'js>(cx: &Ctx<'js>, value: &Value<'js>) -> Res<Field> {
         return Ok(field);
     }
     let json = crate::bind::export(cx, value)?.into_json();
-    Ok(Field::from_json(&json).map_err(|error| Fail::Type(format!("could not convert to a field: {error}")))?)
+    Ok(Field::from_json(&json)
+        .map_err(|error| Fail::Type(format!("could not convert to a field: {error}")))?)
 }
 
 table! {
@@ -218,7 +224,11 @@ pub(crate) fn list<'js>(cx: &Ctx<'js>, collection: &Collection) -> Res<Value<'js
 
 /// Replaces the fields of a collection.
 pub(crate) fn set_list<'js>(cx: &Ctx<'js>, collection: &Collection, value: &Value<'js>) -> Res<()> {
-    let fields: Res<Vec<Field>> = items(cx, value)?.iter().filter(|item| !is_nil(item)).map(|item| field_of(cx, item)).collect();
+    let fields: Res<Vec<Field>> = items(cx, value)?
+        .iter()
+        .filter(|item| !is_nil(item))
+        .map(|item| field_of(cx, item))
+        .collect();
     let fields = fields?;
     for field in collection.fields() {
         collection.fields_remove_by_id(field.id());

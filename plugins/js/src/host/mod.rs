@@ -7,6 +7,7 @@ mod dir;
 mod events;
 mod field;
 mod file;
+mod forms;
 mod middleware;
 mod model;
 mod query;
@@ -28,6 +29,7 @@ pub(crate) use self::{
     dir::Dir,
     events::{HOOKS, bind_hook},
     field::new_field,
+    forms::UpsertForm,
     middleware::{Files, Step, new_middleware, ready},
     model::{Kind, Model, array_of, null_cell},
     query::{Condition, condition, conditions},

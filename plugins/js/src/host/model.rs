@@ -112,7 +112,11 @@ pub(crate) fn script_name(key: &str) -> String {
         return upper.to_lowercase();
     }
     let lowered = if run > 1 { run - 1 } else { run };
-    letters.iter().enumerate().map(|(at, c)| if at < lowered { c.to_ascii_lowercase() } else { *c }).collect()
+    letters
+        .iter()
+        .enumerate()
+        .map(|(at, c)| if at < lowered { c.to_ascii_lowercase() } else { *c })
+        .collect()
 }
 
 impl Kind {
@@ -131,15 +135,21 @@ impl Kind {
     /// A value of the database or of JSON as this kind.
     fn fit(self, json: Json, name: &str) -> Res<Val> {
         let parsed = |json: Json| match json {
-            Json::String(text) => serde_json::from_str(&text).map_err(|error| Fail::other(format!("sql: Scan error on column {name:?}: {error}"))),
+            Json::String(text) => serde_json::from_str(&text).map_err(|error| {
+                Fail::other(format!("sql: Scan error on column {name:?}: {error}"))
+            }),
             other => Ok(other),
         };
-        let wrong = |json: &Json| Err(Fail::other(format!("sql: Scan error on column {name:?}: {json} does not fit")));
+        let wrong = |json: &Json| {
+            Err(Fail::other(format!("sql: Scan error on column {name:?}: {json} does not fit")))
+        };
         Ok(match (self, json) {
-            (Self::Int, Json::Number(n)) => match n.as_i64().or_else(|| n.as_f64().filter(|n| n.fract() == 0.0).map(whole)) {
-                Some(int) => Val::Int(int),
-                None => return wrong(&Json::Number(n)),
-            },
+            (Self::Int, Json::Number(n)) => {
+                match n.as_i64().or_else(|| n.as_f64().filter(|n| n.fract() == 0.0).map(whole)) {
+                    Some(int) => Val::Int(int),
+                    None => return wrong(&Json::Number(n)),
+                }
+            }
             (Self::Float, Json::Number(n)) => Val::Float(n.as_f64().unwrap_or_default()),
             (Self::Int | Self::Float, Json::Bool(on)) => Val::Int(i64::from(on)),
             (Self::Int, Json::String(text)) => match text.trim().parse() {
@@ -155,7 +165,9 @@ impl Kind {
             (Self::Text, other) => Val::Str(other.to_string()),
             (Self::Bool, Json::Bool(on)) => Val::Bool(on),
             (Self::Bool, Json::Number(n)) => Val::Bool(n.as_f64() != Some(0.0)),
-            (Self::Bool, Json::String(text)) => Val::Bool(matches!(&*text, "1" | "t" | "T" | "true" | "TRUE" | "True")),
+            (Self::Bool, Json::String(text)) => {
+                Val::Bool(matches!(&*text, "1" | "t" | "T" | "true" | "TRUE" | "True"))
+            }
             (Self::List, Json::String(text)) if text.is_empty() => Val::List(Vec::new()),
             (Self::Map, Json::String(text)) if text.is_empty() => Val::Map(new_map([])),
             (Self::List, json) => match parsed(json)? {
@@ -227,7 +239,8 @@ impl Model {
     }
     fn json(&self) -> Val {
         let values = self.values.lock().clone();
-        let pairs = self.columns.iter().zip(values).map(|(column, value)| (column.key.clone(), value));
+        let pairs =
+            self.columns.iter().zip(values).map(|(column, value)| (column.key.clone(), value));
         Val::Map(new_map(pairs))
     }
     fn at(&self, name: &str) -> Option<usize> {
@@ -236,11 +249,15 @@ impl Model {
     /// Takes the values of a row or a JSON object; `strict`: nulls need nullable members, as in the database.
     pub(crate) fn fill(&self, row: serde_json::Map<String, Json>, strict: bool) -> Res<()> {
         for (key, json) in row {
-            let Some(at) = self.columns.iter().position(|column| column.key == key) else { continue };
+            let Some(at) = self.columns.iter().position(|column| column.key == key) else {
+                continue;
+            };
             let column = &self.columns[at];
             let value = match json {
                 Json::Null if column.nullable => Val::Null,
-                Json::Null if strict && !matches!(column.kind, Kind::List | Kind::Map | Kind::Time) => {
+                Json::Null
+                    if strict && !matches!(column.kind, Kind::List | Kind::Map | Kind::Time) =>
+                {
                     let into = match column.kind {
                         Kind::Int => "int64",
                         Kind::Float => "float64",
@@ -270,6 +287,10 @@ impl Model {
 }
 
 impl Dynamic for Model {
+    /// Scripts see their own names; `e.json` those of the columns.
+    fn has_json(&self) -> bool {
+        false
+    }
     fn names(&self) -> Vec<String> {
         self.columns.iter().map(|column| column.name.clone()).collect()
     }
@@ -278,7 +299,11 @@ impl Dynamic for Model {
         let value = self.values.lock()[at].clone();
         Some(match value {
             Val::Map(map) => Val::Host(Arc::new(JsonMap(map))),
-            value if self.columns[at].nullable && !value.is_null() && !matches!(value, Val::List(_)) => {
+            value
+                if self.columns[at].nullable
+                    && !value.is_null()
+                    && !matches!(value, Val::List(_)) =>
+            {
                 Val::Boxed(Box::new(value))
             }
             value => value,
@@ -300,7 +325,9 @@ impl Dynamic for Model {
                 Some(map) => Val::Map(map.0.clone()),
                 None => Val::Host(host),
             },
-            (Kind::Text, value @ (Val::Int(_) | Val::Float(_) | Val::Bool(_))) => Val::Str(shown(&value)),
+            (Kind::Text, value @ (Val::Int(_) | Val::Float(_) | Val::Bool(_))) => {
+                Val::Str(shown(&value))
+            }
             (_, value) => value,
         };
         self.values.lock()[at] = value;
@@ -331,11 +358,20 @@ pub(crate) fn array_of<'js>(cx: &Ctx<'js>, of: &Value<'js>) -> Res<Value<'js>> {
 /// What a list of [`array_of`] is for.
 pub(crate) fn item_of<'js>(list: &Value<'js>) -> Option<Value<'js>> {
     let array = list.as_array()?;
-    array.as_object().get::<_, Option<Value<'js>>>("itemOf").ok().flatten().filter(|of| !of.is_undefined())
+    array
+        .as_object()
+        .get::<_, Option<Value<'js>>>("itemOf")
+        .ok()
+        .flatten()
+        .filter(|of| !of.is_undefined())
 }
 
 /// Fills a list with rows.
-pub(crate) fn fill_list<'js>(cx: &Ctx<'js>, list: &Value<'js>, rows: Vec<serde_json::Map<String, Json>>) -> Res<()> {
+pub(crate) fn fill_list<'js>(
+    cx: &Ctx<'js>,
+    list: &Value<'js>,
+    rows: Vec<serde_json::Map<String, Json>>,
+) -> Res<()> {
     let pointer = || Fail::other("must be a pointer to a slice of struct or NullStringMap");
     let of = item_of(list).ok_or_else(pointer)?;
     let model = as_host(&of).and_then(Held::<Model>::of).ok_or_else(pointer)?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use pocketbase::{
-    Record,
+    Collection, Record,
     db::{Db, Expr, Query, Row, SelectQuery, exp},
 };
 use rquickjs::{Ctx, Value};
@@ -12,7 +12,7 @@ use serde_json::{Map, Value as Json};
 
 use super::model::{Model, NullCell, fill_column, fill_list, item_of};
 use crate::{
-    bind::{Args, Fail, Held, Res, Shared, ToJs as _, Val, as_host, is_nil, native, table},
+    bind::{Args, Fail, Held, Res, Shared, ToJs, Val, as_host, is_nil, native, table},
     run::wait,
 };
 
@@ -27,8 +27,14 @@ pub(crate) struct Written {
 /// A query that is being built.
 pub(crate) struct Select {
     query: Mutex<SelectQuery>,
-    /// Whether it gives records.
-    of_records: bool,
+    gives: Gives,
+}
+/// What the rows of a query are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Gives {
+    Rows,
+    Records,
+    Collections,
 }
 /// A change that is being built.
 pub(crate) struct Change(Mutex<Option<pocketbase::db::Change>>);
@@ -53,7 +59,7 @@ table! {
             text: Mutex::new(a.str(0)?),
             params: Mutex::default(),
         });
-        fn "select" "(...columns: string[]): dbx.SelectQuery" "A query to build." => |cx, b, a| select(b.0.select(a.texts(0)?), false);
+        fn "select" "(...columns: string[]): dbx.SelectQuery" "A query to build." => |cx, b, a| select(b.0.select(a.texts(0)?), Gives::Rows);
         fn "insert" "(table: string, columns: { [key: string]: any }): dbx.Query" "A new row." => |cx, b, a| {
             change(b.0.insert(&a.str(0)?).set_all(a.val(1)?.into_object()))
         };
@@ -136,9 +142,10 @@ table! {
             _ => s,
         }))?;
         fn "all" "(rows: any): void" "Reads all rows into a list of `arrayOf`." => |cx, q, a| {
-            match q.is_for_records(&a.at(0)) {
-                true => records(cx, &a.at(0), wait(q.query.lock().clone().records())?)?,
-                false => all(cx, &a.at(0), || wait(q.query.lock().clone().all::<Row>()))?,
+            match q.kind_for(&a.at(0)) {
+                Gives::Records => models(cx, &a.at(0), wait(q.current().records())?)?,
+                Gives::Collections => models(cx, &a.at(0), q.collections()?)?,
+                Gives::Rows => all(cx, &a.at(0), || wait(q.query.lock().clone().all::<Row>()))?,
             }
         };
         fn "one" "(row: any): void" "Reads the first row into a model or a record." => |cx, q, a| {
@@ -168,9 +175,21 @@ impl Select {
     fn me(&self) -> Me<'_> {
         Me(self)
     }
-    fn is_for_records(&self, list: &Value<'_>) -> bool {
+    /// What the list is for, if the query gives that.
+    fn kind_for(&self, list: &Value<'_>) -> Gives {
         let of = item_of(list).and_then(|of| as_host(&of));
-        self.of_records && of.is_some_and(|of| of.get::<Record>().is_some())
+        let is = |kind: Gives| match kind {
+            Gives::Records => of.as_ref().is_some_and(|of| of.get::<Record>().is_some()),
+            Gives::Collections => of.as_ref().is_some_and(|of| of.get::<Collection>().is_some()),
+            Gives::Rows => false,
+        };
+        if is(self.gives) { self.gives } else { Gives::Rows }
+    }
+    fn collections(&self) -> Res<Vec<Collection>> {
+        let query = self.current();
+        let app = query.app().clone();
+        let ids: Vec<String> = wait(query.select(["id"]).column())?;
+        ids.iter().map(|id| Ok(wait(app.find_collection(id))?)).collect()
     }
 }
 
@@ -180,12 +199,12 @@ impl Me<'_> {
         let changed = change(query.clone())?;
         *query = changed.clone();
         drop(query);
-        Ok(Arc::new(Select { query: Mutex::new(changed), of_records: self.0.of_records }))
+        Ok(Arc::new(Select { query: Mutex::new(changed), gives: self.0.gives }))
     }
 }
 
-pub(crate) fn select(query: SelectQuery, of_records: bool) -> Shared {
-    Arc::new(Select { query: Mutex::new(query), of_records })
+pub(crate) fn select(query: SelectQuery, gives: Gives) -> Shared {
+    Arc::new(Select { query: Mutex::new(query), gives })
 }
 
 fn change(change: pocketbase::db::Change) -> Shared {
@@ -227,7 +246,9 @@ pub(crate) fn condition(args: &Args<'_, '_>, at: usize) -> Res<Expr> {
     match args.opt_host::<Condition>(at)? {
         Some(condition) => Ok(condition.0.clone()),
         None if args.at(at).is_string() => Ok(exp(&args.str(at)?)),
-        None => Err(Fail::Type(format!("could not convert function call parameter {at}: a dbx expression is expected"))),
+        None => Err(Fail::Type(format!(
+            "could not convert function call parameter {at}: a dbx expression is expected"
+        ))),
     }
 }
 /// The conditions from an argument on; nothing counts as none.
@@ -236,7 +257,11 @@ pub(crate) fn conditions(args: &Args<'_, '_>, from: usize) -> Res<Vec<Expr>> {
     given.map(|at| condition(args, at)).collect()
 }
 
-fn all<'js>(cx: &Ctx<'js>, into: &Value<'js>, rows: impl FnOnce() -> pocketbase::Result<Vec<Row>>) -> Res<()> {
+fn all<'js>(
+    cx: &Ctx<'js>,
+    into: &Value<'js>,
+    rows: impl FnOnce() -> pocketbase::Result<Vec<Row>>,
+) -> Res<()> {
     if item_of(into).is_none() {
         return Err(Fail::other("must be a pointer"));
     }
@@ -259,7 +284,7 @@ fn row(args: &Args<'_, '_>, row: &Row) -> Res<()> {
     Ok(())
 }
 
-fn records<'js>(cx: &Ctx<'js>, list: &Value<'js>, records: Vec<Record>) -> Res<()> {
+fn models<'js, T: ToJs>(cx: &Ctx<'js>, list: &Value<'js>, records: Vec<T>) -> Res<()> {
     let array = list.as_array().ok_or_else(|| Fail::other("must be a pointer"))?;
     for (at, record) in records.into_iter().enumerate() {
         array.set(at, record.to_js(cx)?)?;

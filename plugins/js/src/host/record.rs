@@ -2,8 +2,10 @@
 
 use pocketbase::{Collection, File, Record};
 
-use super::{hosted, time::DateTimeValue};
-use crate::bind::{Args, Fail, Res, Shared, Val, native, new_map, table, text};
+use super::{hosted, services::trees, time::DateTimeValue};
+use crate::bind::{
+    Args, Dynamic, Fail, MapRef, Native, Res, Shared, Type, Val, native, new_map, table, text,
+};
 
 native!(Record = RECORD);
 hosted!(Record);
@@ -21,15 +23,14 @@ table! {
         fn "getBool" "(key: string): boolean" "The value as a switch." => |cx, r, a| r.get_bool(&a.str(0)?);
         fn "getStringSlice" "(key: string): string[]" "The values, each once, none empty." => |cx, r, a| slice(r, &a.str(0)?);
         fn "getDateTime" "(key: string): types.DateTime" "The value as a point in time." => |cx, r, a| DateTimeValue(r.get_date_time(&a.str(0)?));
-        fn "getGeoPoint" "(key: string): types.GeoPoint" "The value as a place." => |cx, r, a| value(r, &a.str(0)?);
+        fn "getGeoPoint" "(key: string): types.GeoPoint" "The value as a place." => |cx, r, a| std::sync::Arc::new(Geo::of(r, &a.str(0)?)) as Shared;
         fn "getUnsavedFiles" "(key: string): filesystem.File[]" "Files that will be stored with the record." => |cx, r, a| r.unsaved_files(&a.str(0)?);
         fn "getUploadedFiles" "(key: string): filesystem.File[]" "Old name of getUnsavedFiles." => |cx, r, a| r.unsaved_files(&a.str(0)?);
         fn "set" "(key: string, value: any): void" "Changes a value; `+key`, `key+`, `key-` add and remove." => |cx, r, a| set_value(r, &a.str(0)?, a.val(1)?)?;
         fn "setRaw" "(key: string, value: any): void" "Changes a value as it is." => |cx, r, a| set_value(r, &a.str(0)?, a.val(1)?)?;
         fn "setIfFieldExists" "(key: string, value: any): any" "The same for fields that exist; gives the field." => |cx, r, a| {
             let key = a.str(0)?;
-            let name = key.trim_matches(['+', '-']).split(':').next().unwrap_or_default();
-            let field = r.collection().field_by_name(name);
+            let field = field_of(r, &key);
             if field.is_some() {
                 set_value(r, &key, a.val(1)?)?;
             }
@@ -47,7 +48,7 @@ table! {
         fn "postScan" "(): void" "Counts as read from the database." => |cx, r, a| r.mark_as_not_new();
         fn "collection" "(): core.Collection" "Its collection." => |cx, r, a| r.collection();
         fn "tableName" "(): string" "The table." => |cx, r, a| r.collection_name();
-        fn "hookTags" "(): string[]" "What hooks match it by." => |cx, r, a| vec![r.collection().id(), r.collection_name()];
+        fn "hookTags" "(): string[]" "What hooks match it by." => |cx, r, a| vec![r.collection_name(), r.collection().id()];
         fn "baseFilesPath" "(): string" "Where its files are." => |cx, r, a| r.base_files_path();
         fn "expand" "(): { [key: string]: any }" "The expanded relations." => |cx, r, a| expand(r);
         fn "setExpand" "(expand: { [key: string]: any }): void" "Replaces the expanded relations." => |cx, r, a| {
@@ -65,6 +66,7 @@ table! {
         fn "publicExport" "(): { [key: string]: any }" "What clients may see." => |cx, r, a| Val::from(r.public_export());
         fn "fieldsData" "(): { [key: string]: any }" "The values of its fields." => |cx, r, a| fields(r);
         fn "customData" "(): { [key: string]: any }" "The values without a field." => |cx, r, a| Val::from(r.custom_data());
+        fn "replaceModifiers" "(data: { [key: string]: any }): { [key: string]: any }" "Data with its modifiers applied." => |cx, r, a| replace_modifiers(r, a.val(0)?)?;
         fn "marshalJSON" "(): number[]" "The export as JSON." => |cx, r, a| Val::Bytes(serde_json::to_vec(r).unwrap_or_default());
         fn "unmarshalJSON" "(json: string | number[]): void" "Changes values from JSON." => |cx, r, a| {
             let data: serde_json::Value = serde_json::from_slice(&a.bytes(0)?).map_err(|e| Fail::other(e.to_string()))?;
@@ -107,10 +109,8 @@ pub(crate) fn value(record: &Record, key: &str) -> Val {
         Some("date" | "autodate") => {
             Val::Host(std::sync::Arc::new(DateTimeValue(record.get_date_time(key))))
         }
-        Some("json") => {
-            let text = record.get_str(key);
-            Val::Raw(if text.is_empty() { "null".to_owned() } else { text })
-        }
+        Some("json") => Val::Raw(json_text(record, key)),
+        Some("geoPoint") => Val::Host(std::sync::Arc::new(Geo::of(record, key))),
         Some("password") => Val::Str(String::new()),
         Some(_) => record.get_value(key).map_or(Val::Null, Val::from),
         None if key == "expand" => expand(record),
@@ -121,13 +121,83 @@ pub(crate) fn value(record: &Record, key: &str) -> Val {
     }
 }
 
+/// JSON as it is stored; none is `null`.
+fn json_text(record: &Record, key: &str) -> String {
+    Some(record.get_str(key)).filter(|text| !text.is_empty()).unwrap_or_else(|| "null".to_owned())
+}
+
+/// A place on earth.
+pub(crate) struct Geo(MapRef);
+trees!(Geo = GEO);
+table! {
+    pub(crate) static GEO: Geo = "types.GeoPoint", "A place on earth." {
+        fn "asMap" "(): { [key: string]: number }" "As a map." => |cx, g, a| Val::from(Val::Map(g.0.clone()).into_json());
+        fn "string" "(): string" "As JSON." => |cx, g, a| g.text();
+    }
+    text |g| g.text();
+    json |g| Val::Map(g.0.clone());
+}
+impl Geo {
+    fn of(record: &Record, key: &str) -> Self {
+        let value = record.get_value(key).unwrap_or_default();
+        let part = |name: &str| {
+            Val::from(value.get(name).and_then(serde_json::Value::as_f64).unwrap_or_default())
+        };
+        Self(new_map([("lon".to_owned(), part("lon")), ("lat".to_owned(), part("lat"))]))
+    }
+    fn text(&self) -> String {
+        let map = self.0.lock();
+        let part = |name: &str| map.get(name).cloned().map(Val::into_json).unwrap_or_default();
+        format!("{{\"lon\":{},\"lat\":{}}}", part("lon"), part("lat"))
+    }
+}
+
+/// The field that a key with modifiers is about; none if its type has no such modifier.
+fn field_of(record: &Record, key: &str) -> Option<pocketbase::Field> {
+    let collection = record.collection();
+    if let Some(field) = collection.field_by_name(key) {
+        return Some(field);
+    }
+    let (name, kinds): (&str, &[&str]) = match key.split_once(':') {
+        Some((name, "autogenerate")) => (name, &["text"]),
+        Some(_) => return None,
+        None if key.starts_with('+') => (&key[1..], &["select", "relation", "file"]),
+        None => (key.strip_suffix(['+', '-'])?, &["number", "select", "relation", "file"]),
+    };
+    collection.field_by_name(name).filter(|field| kinds.contains(&field.type_name()))
+}
+
+/// What a record's data would be with modifiers applied.
+fn replace_modifiers(record: &Record, data: Val) -> Res<Val> {
+    let Val::Map(map) = data else { return Ok(Val::Map(new_map([]))) };
+    let (copy, map) = (record.duplicate(), map.lock().clone());
+    let replaced = new_map([]);
+    for (key, given) in map {
+        let name = field_of(record, &key).map(|field| field.name().to_owned());
+        match name {
+            Some(name) if name != key => {
+                set_value(&copy, &key, given)?;
+                replaced
+                    .lock()
+                    .insert(name.clone(), copy.get_value(&name).map_or(Val::Null, Val::from));
+            }
+            _ => {
+                replaced.lock().insert(key, given);
+            }
+        }
+    }
+    Ok(Val::Map(replaced))
+}
+
 fn string(record: &Record, key: &str) -> String {
     match record.field_type(key) {
-        Some("json") => record.get_str(key),
+        Some("json") => json_text(record, key),
         Some(_) => record.get_str(key),
         None => match record.get_value(key) {
             Some(serde_json::Value::String(text)) => text,
-            Some(value @ (serde_json::Value::Number(_) | serde_json::Value::Bool(_))) => value.to_string(),
+            Some(value @ (serde_json::Value::Number(_) | serde_json::Value::Bool(_))) => {
+                value.to_string()
+            }
             _ => String::new(),
         },
     }
@@ -172,7 +242,9 @@ fn merge_expand(record: &Record, given: Val) {
     };
     for (key, value) in map {
         match &value {
-            Val::List(items) => record.set_expand(&key, &items.iter().filter_map(of).collect::<Vec<_>>()),
+            Val::List(items) => {
+                record.set_expand(&key, &items.iter().filter_map(of).collect::<Vec<_>>())
+            }
             one => {
                 if let Some(one) = of(one) {
                     record.set_expand_one(&key, &one);
@@ -183,7 +255,7 @@ fn merge_expand(record: &Record, given: Val) {
 }
 
 /// Changes a value of a record: files become uploads.
-pub(crate) fn set_value(record: &Record, key: &str, value: Val) -> Res<()> {
+fn set_value(record: &Record, key: &str, value: Val) -> Res<()> {
     if key == "expand" {
         record.clear_expand();
         merge_expand(record, value);
@@ -198,15 +270,19 @@ pub(crate) fn set_value(record: &Record, key: &str, value: Val) -> Res<()> {
         one => file(one).into_iter().collect(),
     };
     if files.is_empty() {
+        let value = match (value, record.field_type(key)) {
+            // seconds since 1970
+            (Val::Int(seconds), Some("date")) => Val::Str(
+                pocketbase::DateTime::from_millis(seconds.saturating_mul(1000)).to_string(),
+            ),
+            (value, _) => value,
+        };
         record.set(key, value.into_json());
         return Ok(());
     }
     if let Val::List(items) = value {
-        let names: Vec<serde_json::Value> = items
-            .into_iter()
-            .filter(|item| file(item).is_none())
-            .map(Val::into_json)
-            .collect();
+        let names: Vec<serde_json::Value> =
+            items.into_iter().filter(|item| file(item).is_none()).map(Val::into_json).collect();
         if !names.is_empty() {
             record.set(key, names);
         }

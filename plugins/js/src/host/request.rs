@@ -8,15 +8,16 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use parking_lot::Mutex;
-use pocketbase::{ApiError, Body, Error, Incoming, Record, RequestEvent, RequestInfo, Response};
 use super::{CurrentApp, Dir, cookie, model::Model};
 use crate::{
     bind::{
-        Args, Fail, MapRef, Res, Shared, Val, as_host, encode, errors, is_nil, native, new_map, table,
+        Args, Fail, MapRef, Res, Shared, Val, as_host, encode, errors, is_nil, native, new_map,
+        table,
     },
     run::{Fatal, wait},
 };
+use parking_lot::Mutex;
+use pocketbase::{ApiError, Body, Error, Incoming, Record, RequestEvent, RequestInfo, Response};
 
 /// A request on its way through handlers.
 #[derive(Clone)]
@@ -380,7 +381,10 @@ pub(crate) fn canonical(headers: Vec<(String, String)>) -> Vec<(String, String)>
     let name = |name: String| {
         let words = name.split('-').map(|word| {
             let mut chars = word.chars();
-            chars.next().map(|c| c.to_ascii_uppercase().to_string() + chars.as_str()).unwrap_or_default()
+            chars
+                .next()
+                .map(|c| c.to_ascii_uppercase().to_string() + chars.as_str())
+                .unwrap_or_default()
         });
         words.collect::<Vec<_>>().join("-")
     };
@@ -411,7 +415,9 @@ fn encoded(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(char::from(byte)),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                out.push(char::from(byte))
+            }
             b' ' => out.push('+'),
             _ => out.push_str(&format!("%{byte:02X}")),
         }
@@ -422,7 +428,11 @@ fn encoded(text: &str) -> String {
 /// Go's encoding of scalars: `<string>a</string>`.
 fn xml(value: &Val) -> Res<String> {
     let escape = |text: &str| {
-        text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&#34;").replace('\'', "&#39;")
+        text.replace('&', "&amp;")
+            .replace('<', "&lt;")
+            .replace('>', "&gt;")
+            .replace('"', "&#34;")
+            .replace('\'', "&#39;")
     };
     Ok(match value {
         Val::Null => String::new(),
@@ -522,7 +532,11 @@ impl Request {
             return Ok(posted);
         }
         let query = self.incoming().map(|i| i.query_values()).unwrap_or_default();
-        Ok(query.into_iter().find(|(known, _)| known == key).map(|(_, value)| value).unwrap_or_default())
+        Ok(query
+            .into_iter()
+            .find(|(known, _)| known == key)
+            .map(|(_, value)| value)
+            .unwrap_or_default())
     }
 
     // answers
@@ -545,7 +559,9 @@ impl Request {
     }
     /// Writes content whose type is that unless a handler has set another one.
     fn write(&self, status: u16, kind: &str, bytes: &[u8]) {
-        if let Some(incoming) = self.incoming().filter(|i| i.response_header("Content-Type").is_empty()) {
+        if let Some(incoming) =
+            self.incoming().filter(|i| i.response_header("Content-Type").is_empty())
+        {
             incoming.set_response_header("Content-Type", kind);
         }
         self.begin(status);
@@ -601,7 +617,12 @@ impl Request {
         if files.is_empty() { Err(Fail::other("http: no such file")) } else { Ok(files) }
     }
     /// Answers as a login does.
-    pub(crate) fn auth_response(&self, record: &Record, method: &str, meta: serde_json::Value) -> Res<()> {
+    pub(crate) fn auth_response(
+        &self,
+        record: &Record,
+        method: &str,
+        meta: serde_json::Value,
+    ) -> Res<()> {
         let Origin::Route(event) = &self.0.origin else {
             return Err(Fail::other("logins can be answered in routes"));
         };
@@ -733,7 +754,6 @@ pub(crate) fn answer_hook(request: &Request) {
         let _ = event.respond(request.take());
     }
 }
-
 
 /// Facts as a host value.
 pub(crate) fn info_of(info: RequestInfo) -> Shared {

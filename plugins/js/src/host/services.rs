@@ -60,7 +60,8 @@ impl Log {
     }
     fn write(&self, args: &Args<'_, '_>, write: fn(&Logger, &str, &LogAttrs<'_>)) -> Res<()> {
         let pairs = pairs(args, 1, &self.group)?;
-        let attrs: Vec<(&str, Json)> = pairs.iter().map(|(key, value)| (key.as_str(), value.clone())).collect();
+        let attrs: Vec<(&str, Json)> =
+            pairs.iter().map(|(key, value)| (key.as_str(), value.clone())).collect();
         write(&self.logger, &args.str(0)?, &attrs);
         Ok(())
     }
@@ -190,7 +191,9 @@ fn attached(message: &MapRef, key: &str) -> Vec<(String, bytes::Bytes)> {
 impl MailMessage {
     /// `new MailerMessage(data)`: known members are taken.
     pub(crate) fn new(args: &Args<'_, '_>) -> Res<Self> {
-        let address = || Val::Map(new_map([("address".to_owned(), "".into()), ("name".to_owned(), "".into())]));
+        let address = || {
+            Val::Map(new_map([("address".to_owned(), "".into()), ("name".to_owned(), "".into())]))
+        };
         let map = new_map([
             ("from".to_owned(), address()),
             ("to".to_owned(), Val::List(Vec::new())),
@@ -250,7 +253,8 @@ impl MailMessage {
             ]))
         };
         let all = |list: &[Address]| Val::List(list.iter().map(one).collect());
-        let headers = message.headers.iter().map(|(key, value)| (key.clone(), Val::Str(value.clone())));
+        let headers =
+            message.headers.iter().map(|(key, value)| (key.clone(), Val::Str(value.clone())));
         Self(new_map([
             ("from".to_owned(), one(&message.from)),
             ("to".to_owned(), all(&message.to)),
@@ -279,6 +283,8 @@ table! {
     pub(crate) static CRON: Jobs = "cron.Cron", "The jobs that run at times." {
         fn "jobs" "(): cron.Job[]" "All jobs." => |cx, c, a| c.0.cron().jobs().into_iter().map(|job| Arc::new(OneJob(c.0.clone(), job)) as Shared).collect::<Vec<_>>();
         fn "total" "(): number" "How many there are." => |cx, c, a| c.0.cron().jobs().len();
+        fn "add" "(id: string, expression: string, work: () => void): void" "Adds a job." => |cx, c, a| crate::load::cron_add(cx, a)?;
+        fn "mustAdd" "(id: string, expression: string, work: () => void): void" "Adds a job." => |cx, c, a| crate::load::cron_add(cx, a)?;
         fn "remove" "(id: string): void" "Ends a job." => |cx, c, a| c.0.cron().remove(&a.str(0)?);
         fn "removeAll" "(): void" "Ends all jobs." => |cx, c, a| c.0.cron().remove_all();
         fn "hasStarted" "(): boolean" "Whether jobs run." => |cx, c, a| c.0.is_bootstrapped();

@@ -164,7 +164,8 @@ fn civil(millis: i64) -> (i64, i64, i64) {
 fn add_date(millis: i64, years: i64, months: i64, more_days: i64) -> i64 {
     let (year, month, day) = civil(millis);
     let month = month - 1 + months;
-    let date = days(year + years + month.div_euclid(12), month.rem_euclid(12) + 1, 1) + day - 1 + more_days;
+    let date = days(year + years + month.div_euclid(12), month.rem_euclid(12) + 1, 1) + day - 1
+        + more_days;
     date * DAY + millis.rem_euclid(DAY)
 }
 
@@ -185,11 +186,19 @@ pub(crate) fn http_date(millis: i64) -> String {
     let days = millis.div_euclid(86_400_000);
     let week = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
     let day = usize::try_from(days.rem_euclid(7)).unwrap_or_default();
-    let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let months =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let text = DateTime::from_millis(millis).to_string();
     let part = |range: std::ops::Range<usize>| text.get(range).unwrap_or_default();
     let month = part(5..7).parse::<usize>().ok().and_then(|n| months.get(n.wrapping_sub(1)));
-    format!("{}, {} {} {} {} GMT", week[day], part(8..10), month.unwrap_or(&""), part(0..4), part(11..19))
+    format!(
+        "{}, {} {} {} {} GMT",
+        week[day],
+        part(8..10),
+        month.unwrap_or(&""),
+        part(0..4),
+        part(11..19)
+    )
 }
 
 pub(crate) fn moment(millis: i64) -> Shared {
@@ -203,7 +212,9 @@ pub(crate) fn new_date_time(args: &Args<'_, '_>) -> Res<DateTimeValue> {
     let text = match args.val(0)? {
         Val::Str(text) if !text.is_empty() => text,
         _ => {
-            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+            let now = std::time::SystemTime::now()
+                .duration_since(std::time::UNIX_EPOCH)
+                .unwrap_or_default();
             return Ok(at(i64::try_from(now.as_millis()).unwrap_or_default()));
         }
     };
@@ -221,7 +232,9 @@ mod tests {
         assert_eq!(rfc3339(add_date(millis, 1, -1, 3)), "2024-12-05T03:04:05.678Z");
         assert_eq!(days(1970, 1, 1), 0);
         assert_eq!(http_date(0), "Thu, 01 Jan 1970 00:00:00 GMT");
-        for (millis, text) in [(0, "0s"), (5678, "5.678s"), (300_000, "5m0s"), (3_723_000, "1h2m3s"), (12, "12ms")] {
+        for (millis, text) in
+            [(0, "0s"), (5678, "5.678s"), (300_000, "5m0s"), (3_723_000, "1h2m3s"), (12, "12ms")]
+        {
             assert_eq!(span_text(millis), text);
         }
     }

@@ -4,9 +4,10 @@
 //! a further executor. Nothing of one context reaches another but exported values and host values.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::HashMap,
     sync::Arc,
+    time::Instant,
 };
 
 use pocketbase::{ApiError, App, Error, Result};
@@ -29,7 +30,6 @@ pub(crate) enum Role {
 /// Values of one context.
 pub(crate) struct Local<'js> {
     pub(crate) js: Arc<Js>,
-    pub(crate) role: Role,
     pub(crate) object_proto: Object<'js>,
     pub(crate) function_proto: Object<'js>,
     pub(crate) host_proto: Object<'js>,
@@ -54,7 +54,7 @@ impl<'js> Local<'js> {
         // every context gets its own when it is made
         cx.userdata().expect("a context has its values")
     }
-    fn new(cx: &Ctx<'js>, js: Arc<Js>, role: Role) -> rquickjs::Result<Self> {
+    fn new(cx: &Ctx<'js>, js: Arc<Js>) -> rquickjs::Result<Self> {
         let object_proto: Object<'js> = cx.eval("Object.prototype")?;
         let array_proto: Object<'js> = cx.eval("Array.prototype")?;
         let host_proto = Object::new(cx.clone())?;
@@ -67,7 +67,6 @@ impl<'js> Local<'js> {
         let app = js.app.clone();
         Ok(Self {
             js,
-            role,
             object_proto,
             function_proto: Function::prototype(cx.clone()),
             host_proto,
@@ -95,13 +94,19 @@ impl Executor {
         let made = || -> rquickjs::Result<Self> {
             let runtime = Runtime::new()?;
             runtime.set_gc_threshold(1 << 20);
+            if let Some(bytes) = js.memory_limit {
+                runtime.set_memory_limit(bytes);
+            }
+            if js.time_limit.is_some() {
+                runtime.set_interrupt_handler(Some(Box::new(is_late)));
+            }
             // the engine measures from where the runtime was made, on this thread
             let left = stack_left().unwrap_or(512 << 10);
             runtime.set_max_stack_size(left.max(64 << 10));
             let context = Context::full(&runtime)?;
             let executor = Self { context, _runtime: runtime };
             executor.context.with(|cx| {
-                let local = Local::new(&cx, js.clone(), role)?;
+                let local = Local::new(&cx, js.clone())?;
                 let _ = cx.store_userdata(local);
                 crate::space::define(&cx, role)
             })?;
@@ -115,7 +120,24 @@ impl Executor {
     }
 }
 
+/// True when the handlers of this thread have had their time.
+fn is_late() -> bool {
+    DEADLINE.get().is_some_and(|deadline| Instant::now() >= deadline)
+}
+
+/// Gives a handler its time; one within another has what that one has left.
+pub(super) fn timed<T>(js: &Js, work: impl FnOnce() -> T) -> T {
+    let Some(limit) = js.time_limit else { return work() };
+    let outer = DEADLINE.get();
+    let own = Instant::now() + limit;
+    DEADLINE.set(Some(outer.map_or(own, |outer| outer.min(own))));
+    let done = work();
+    DEADLINE.set(outer);
+    done
+}
+
 thread_local! {
+    static DEADLINE: Cell<Option<Instant>> = const { Cell::new(None) };
     /// The executors of this thread that are free, with the runtime they belong to.
     static FREE: RefCell<Vec<(usize, Executor)>> = const { RefCell::new(Vec::new()) };
 }

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use pocketbase::{ApiError, App, Error, LogAttrs, Result};
 use rquickjs::{Ctx, Function, Promise, Value, context::EvalOptions, promise::PromiseState};
 
-use super::executor::{Local, function};
+use super::executor::{Local, function, timed};
 use crate::{
     Js,
-    bind::{Fail, Res, Shared, Thrown, as_host, errors, error_of, object, throw},
+    bind::{Fail, Res, Shared, Thrown, as_host, error_of, errors, object, throw},
     host,
 };
 
@@ -71,9 +71,14 @@ pub(crate) fn source_of<'js>(cx: &Ctx<'js>, given: &Value<'js>) -> Res<Option<St
 }
 
 /// Calls a handler in a free executor of this thread, with an event or without.
-pub(crate) fn call(js: &Arc<Js>, program: &Program, app: &App, event: Option<Shared>) -> Result<()> {
+pub(crate) fn call(
+    js: &Arc<Js>,
+    program: &Program,
+    app: &App,
+    event: Option<Shared>,
+) -> Result<()> {
     js.executors.with(js, |cx| {
-        let done = called(cx, program, app, event);
+        let done = timed(js, || called(cx, program, app, event));
         let done = done.map_err(|fail| thrown_error(cx, fail));
         let fatal = Local::of(cx).fatal.borrow_mut().take();
         let done = fatal.map_or(done, |text| Err(Error::other(Fatal(text))));
@@ -151,7 +156,8 @@ fn log(app: &App, program: &Program, error: &Error) {
         return;
     }
     let place = thrown.place().map(str::to_owned);
-    let place = place.unwrap_or_else(|| format!("{}:{}:{}", program.file, program.line, program.column));
+    let place =
+        place.unwrap_or_else(|| format!("{}:{}:{}", program.file, program.line, program.column));
     let attrs: &LogAttrs<'_> = &[
         ("handler", program.label.clone().into()),
         ("error", thrown.message.clone().into()),

@@ -86,7 +86,9 @@ impl Pool {
                 let _ = sender.send(done);
             })
         }))?;
-        receiver.await.map_err(|_| Error::from(ApiError::internal("the script's thread is gone")))?
+        receiver
+            .await
+            .map_err(|_| Error::from(ApiError::internal("the script's thread is gone")))?
     }
     fn send(self: &Arc<Self>, mut job: Job) -> Result<()> {
         loop {

@@ -51,5 +51,7 @@ fn request(args: &Args<'_, '_>) -> Res<Held<Request>> {
         }
         host = one.kind().base.and_then(|base| base(&one));
     }
-    Err(Fail::Type("could not convert function call parameter 0: a request event is expected".into()))
+    Err(Fail::Type(
+        "could not convert function call parameter 0: a request event is expected".into(),
+    ))
 }

@@ -66,7 +66,8 @@ fn to_bytes(value: Val) -> Res<Vec<u8>> {
 
 /// Reads JSON into a host value; plain objects of scripts stay as they are.
 pub(crate) fn unmarshal<'js>(cx: &Ctx<'js>, json: &[u8], target: &Value<'js>) -> Res<()> {
-    let data: serde_json::Value = serde_json::from_slice(json).map_err(|error| Fail::other(error.to_string()))?;
+    let data: serde_json::Value =
+        serde_json::from_slice(json).map_err(|error| Fail::other(error.to_string()))?;
     let Some(host) = as_host(target) else { return Ok(()) };
     if let Some(collection) = host.get::<pocketbase::Collection>() {
         collection.unmarshal(&data)?;

@@ -16,7 +16,8 @@ table! {
 }
 
 fn stamped(line: &str) -> String {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let now =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let millis = i64::try_from(now.as_millis()).unwrap_or_default();
     let time = pocketbase::DateTime::from_millis(millis).to_string();
     let time = time.get(..19).unwrap_or_default().replace('-', "/");
@@ -34,10 +35,19 @@ fn line(args: &Args<'_, '_>) -> Res<String> {
     formatted(args.cx(), &args.rest(0))
 }
 
-pub(super) fn formatted<'js>(cx: &rquickjs::Ctx<'js>, values: &[rquickjs::Value<'js>]) -> Res<String> {
+pub(super) fn formatted<'js>(
+    cx: &rquickjs::Ctx<'js>,
+    values: &[rquickjs::Value<'js>],
+) -> Res<String> {
     let Some(first) = values.first() else { return Ok(String::new()) };
     let format = text(cx, first)?;
-    let format = if first.is_null() { "null".into() } else if first.is_undefined() { "undefined".into() } else { format };
+    let format = if first.is_null() {
+        "null".into()
+    } else if first.is_undefined() {
+        "undefined".into()
+    } else {
+        format
+    };
     let mut rest = values.iter().skip(1);
     let mut line = String::new();
     let mut chars = format.chars().peekable();
@@ -54,7 +64,9 @@ pub(super) fn formatted<'js>(cx: &rquickjs::Ctx<'js>, values: &[rquickjs::Value<
                     None => line.extend(['%', kind]),
                     Some(value) if kind == 'j' => {
                         let json = cx.json_stringify(value.clone())?;
-                        line.push_str(&json.map(|json| json.to_string()).transpose()?.unwrap_or_default());
+                        line.push_str(
+                            &json.map(|json| json.to_string()).transpose()?.unwrap_or_default(),
+                        );
                     }
                     Some(value) => line.push_str(&shown(cx, value)?),
                 }

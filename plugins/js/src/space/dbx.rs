@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use pocketbase::db::{
-    Expr, and, between, exists, exp_with, hash, is_in, like, not, not_between, not_exists, not_in, not_like, or, or_like,
+    Expr, and, between, exists, exp_with, hash, is_in, like, not, not_between, not_exists, not_in,
+    not_like, or, or_like,
 };
 
 use super::Space;

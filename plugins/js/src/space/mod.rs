@@ -19,6 +19,7 @@ pub(crate) mod os;
 mod security;
 mod template;
 mod modules;
+mod natives;
 
 use std::sync::Arc;
 
@@ -27,7 +28,6 @@ use rquickjs::{Ctx, Result, object::Property};
 pub(crate) use self::base::unmarshal;
 use crate::{
     bind::{Global, Native, Shared, Type, define as define_globals, object},
-
     run::{Local, Role},
 };
 
@@ -87,8 +87,10 @@ pub(crate) fn define(cx: &Ctx<'_>, role: Role) -> Result<()> {
         }
     }
     let local = Local::of(cx);
-    globals.prop("__hooks", Property::from(local.js.hooks_dir.as_str()).writable().configurable())?;
+    globals
+        .prop("__hooks", Property::from(local.js.hooks_dir.as_str()).writable().configurable())?;
     modules::define(cx)?;
+    natives::define(cx)?;
     if role == Role::Loader {
         crate::load::define_hooks(cx)?;
     }

@@ -2,7 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use rquickjs::{Ctx, Function, Object, Value, context::EvalOptions, function::This, object::{Accessor, Property}};
+use rquickjs::{
+    Ctx, Function, Object, Value,
+    context::EvalOptions,
+    function::This,
+    object::{Accessor, Property},
+};
 
 use crate::{
     bind::{Fail, Res, ToJs as _, Val, new_map, text, throw},
@@ -79,12 +84,19 @@ fn load<'js>(cx: &Ctx<'js>, dir: &Path, name: &str) -> Res<Value<'js>> {
     Ok(module.get("exports")?)
 }
 
-fn run<'js>(cx: &Ctx<'js>, path: &Path, source: String, module: &Object<'js>, exports: Object<'js>) -> Res<()> {
+fn run<'js>(
+    cx: &Ctx<'js>,
+    path: &Path,
+    source: String,
+    module: &Object<'js>,
+    exports: Object<'js>,
+) -> Res<()> {
     let mut options = EvalOptions::default();
     options.strict = false;
     options.filename = Some(path.display().to_string());
     // on one line with the first of the module, so that lines keep their numbers
-    let wrapped = format!("(function (exports, require, module, __filename, __dirname) {{{source}\n}})");
+    let wrapped =
+        format!("(function (exports, require, module, __filename, __dirname) {{{source}\n}})");
     let compiled: rquickjs::Result<Function<'js>> = cx.eval_with_options(wrapped, options);
     let function = match compiled {
         Ok(function) => function,
@@ -97,7 +109,8 @@ fn run<'js>(cx: &Ctx<'js>, path: &Path, source: String, module: &Object<'js>, ex
     let dir = path.parent().map(Path::to_path_buf).unwrap_or_default();
     let (file, folder) = (path.display().to_string(), dir.display().to_string());
     let require = require(cx, dir)?;
-    let _: Value<'js> = function.call((This(exports.clone()), exports, require, module.clone(), file, folder))?;
+    let _: Value<'js> =
+        function.call((This(exports.clone()), exports, require, module.clone(), file, folder))?;
     Ok(())
 }
 
@@ -116,9 +129,12 @@ fn built_in<'js>(cx: &Ctx<'js>, name: &str) -> Res<Option<Value<'js>>> {
         }
         _ => {
             let module = Object::new(cx.clone())?;
-            let format = Function::new(cx.clone(), |cx: Ctx<'js>, values: rquickjs::function::Rest<Value<'js>>| {
-                super::console::formatted(&cx, &values.0).map_err(|fail| throw(&cx, fail))
-            })?;
+            let format = Function::new(
+                cx.clone(),
+                |cx: Ctx<'js>, values: rquickjs::function::Rest<Value<'js>>| {
+                    super::console::formatted(&cx, &values.0).map_err(|fail| throw(&cx, fail))
+                },
+            )?;
             module.set("format", format)?;
             module.into_value()
         }
@@ -127,7 +143,12 @@ fn built_in<'js>(cx: &Ctx<'js>, name: &str) -> Res<Option<Value<'js>>> {
 
 /// The file that a name stands for.
 fn resolve(dir: &Path, name: &str) -> Option<PathBuf> {
-    let is_path = name.starts_with(['/', '.']) && (name.starts_with('/') || name.starts_with("./") || name.starts_with("../") || name == "." || name == "..");
+    let is_path = name.starts_with(['/', '.'])
+        && (name.starts_with('/')
+            || name.starts_with("./")
+            || name.starts_with("../")
+            || name == "."
+            || name == "..");
     if is_path {
         return candidate(&dir.join(name));
     }
