@@ -20,6 +20,15 @@ macro_rules! without_js_values {
         }
     )*};
 }
+/// Gives the engine a reference of its own to a value. Forgetting a clone would keep the context, too, so that its runtime
+/// could never be freed.
+pub(crate) fn owned_once_more(value: &rquickjs::Value<'_>) {
+    // SAFETY: the context and the value are alive; counting a reference up can only keep the value longer.
+    unsafe {
+        rquickjs::qjs::JS_DupValue(value.ctx().as_raw().as_ptr(), value.as_raw());
+    }
+}
+
 without_js_values!(Host, Method);
 
 // SAFETY: `'js` is the lifetime of the values within, and `Changed` differs in nothing else.

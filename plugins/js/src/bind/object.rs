@@ -216,7 +216,7 @@ impl<'js> JsClass<'js> for Host {
         value: Value<'js>,
     ) -> Result<bool> {
         // rquickjs 0.14 hands out the engine's own reference here, which the engine drops once more: give it one
-        std::mem::forget(value.clone());
+        crate::life::owned_once_more(&value);
         let name = atom.to_string()?;
         let host = this.borrow().clone();
         match &host {

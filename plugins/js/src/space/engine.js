@@ -8,8 +8,8 @@
     return local.getTime();
   };
   const read = (text) => {
-    const found = parse(String(text));
-    return found === null ? NaN : typeof found === "number" ? found : clock(found[0]);
+    const found = parse(String(text).toWellFormed());
+    return !found ? NaN : found.length === 2 ? found[0] : clock(found[0]);
   };
   function Date_(...args) {
     if (!new.target) return new Native().toString();
@@ -55,7 +55,7 @@
   if (compare) {
     hide(String.prototype, "localeCompare", { localeCompare(that) {
       if (this === undefined || this === null) throw new TypeError("String.prototype.localeCompare called on null or undefined");
-      return compare(String(this), String(that));
+      return compare(String(this).toWellFormed(), String(that).toWellFormed());
     } }.localeCompare);
   }
   const nativeParse = JSON.parse;

@@ -194,8 +194,8 @@ mod tests {
         for (path, b, d, e) in [("", ".", ".", ""), ("/", "/", "/", ""), ("/a/b.tar.gz", "b.tar.gz", "/a", ".gz"), ("a/", "a", "a", ""), ("x", "x", ".", "")] {
             assert_eq!((base(path).as_str(), dir(path).as_str(), ext(path)), (b, d, e), "{path}");
         }
-        for (from, to, want) in [("/a", "/a/b/c", Ok("b/c")), ("/a/b", "/a/c", Ok("../c")), ("a", "a", Ok(".")), ("", "a", Ok("a"))] {
-            assert_eq!(rel(from, to), want.map(str::to_owned).map_err(|()| String::new()));
+        for (from, to, want) in [("/a", "/a/b/c", "b/c"), ("/a/b", "/a/c", "../c"), ("a", "a", "."), ("", "a", "a")] {
+            assert_eq!(rel(from, to).ok().as_deref(), Some(want));
         }
         assert_eq!(rel("a", "/b"), Err("Rel: can't make /b relative to a".into()));
         for (pattern, name, want) in [

@@ -4,7 +4,9 @@ mod apis;
 mod base;
 mod command;
 mod console;
+mod dates;
 mod dbx;
+mod engine;
 mod errors;
 mod filepath;
 mod files;
@@ -71,6 +73,7 @@ const SCRIPTS: &[Role] = &[Role::Loader, Role::Executor];
 
 /// Defines everything in a new context.
 pub(crate) fn define(cx: &Ctx<'_>, role: Role) -> Result<()> {
+    engine::bridge(cx)?;
     let globals = cx.globals();
     for (table, roles) in GLOBALS {
         if roles.contains(&role) {
