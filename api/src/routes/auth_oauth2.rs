@@ -176,7 +176,9 @@ struct Work {
 async fn complete(event: &AuthWithOAuth2Event, work: Work) -> Result<Login, Error> {
     let user = event.oauth2_user.with(|json| User::from_json(json));
     let (record, is_new) = match event.record.get() {
-        Some(record) => (update(event, &work, record, &user).await.map_err(ApiError::no_login_because)?, false),
+        Some(record) => {
+            (update(event, &work, record, &user).await.map_err(ApiError::no_login_because)?, false)
+        }
         None => (create(event, &work, &user).await.map_err(ApiError::no_login_because)?, true),
     };
     let record: Record = record.snapshot();

@@ -67,9 +67,8 @@ async fn request(req: &mut Req) -> Result<Response> {
         ext: no_ext(),
     };
     let inside = asked.clone();
-    let answered = asked.through(hook, event, move |event| async move {
-        Ok(requested(&inside, &event).await?)
-    });
+    let answered = asked
+        .through(hook, event, move |event| async move { Ok(requested(&inside, &event).await?) });
     let response = answered.await?;
     req.log_error = asked.take_complaint();
     Ok(response)
@@ -123,9 +122,8 @@ async fn login(req: &mut Req) -> Result<Response> {
         ext: no_ext(),
     };
     let inside = asked.clone();
-    let answered = asked.through(hook, event, move |event| async move {
-        Ok(redeemed(&inside, &event).await?)
-    });
+    let answered = asked
+        .through(hook, event, move |event| async move { Ok(redeemed(&inside, &event).await?) });
     Ok(answered.await?)
 }
 

@@ -52,12 +52,8 @@ async fn request(req: &mut Req) -> Result<Response> {
         return Ok(Response::no_content());
     }
     let hook = &req.app().hooks().record_request_password_reset_request;
-    let event = RecordRequestEvent {
-        ctx,
-        collection,
-        record: Slot::new(record.into()),
-        ext: no_ext(),
-    };
+    let event =
+        RecordRequestEvent { ctx, collection, record: Slot::new(record.into()), ext: no_ext() };
     let answered = req.through(hook, event, |event| async move {
         confirm::mail(&event.ctx, Kind::PasswordReset, event.record.get());
         Ok(Response::no_content())

@@ -1,6 +1,10 @@
 //! `POST …/auth-refresh`. Source: spec auth §3.5.
 
-use engine::{auth, event::{RecordRequestEvent, no_ext}, hook::Slot};
+use engine::{
+    auth,
+    event::{RecordRequestEvent, no_ext},
+    hook::Slot,
+};
 use http::header;
 use serde_json::{Map, Value};
 

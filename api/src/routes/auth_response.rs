@@ -140,17 +140,19 @@ async fn second_factor(ctx: &Ctx, record: &Record, method: &str) -> Result<Optio
         return Ok(None);
     }
     let session = session_of(ctx)?;
-    Ok(match mfa::step(ctx, record, method, &session).await.map_err(ApiError::no_login_because)? {
-        Step::Pass => None,
-        Step::Ask(id) => Some(Response::of(401, &serde_json::json!({"mfaId": id}))?),
-        Step::Refuse(refusal) => {
-            return Err(ApiError::bad_request(match refusal {
-                Refusal::Expired => "Invalid or expired MFA session.",
-                Refusal::Foreign => "Invalid MFA session.",
-                Refusal::SameMethod => "A different authentication method is required.",
-            }));
-        }
-    })
+    Ok(
+        match mfa::step(ctx, record, method, &session).await.map_err(ApiError::no_login_because)? {
+            Step::Pass => None,
+            Step::Ask(id) => Some(Response::of(401, &serde_json::json!({"mfaId": id}))?),
+            Step::Refuse(refusal) => {
+                return Err(ApiError::bad_request(match refusal {
+                    Refusal::Expired => "Invalid or expired MFA session.",
+                    Refusal::Foreign => "Invalid MFA session.",
+                    Refusal::SameMethod => "A different authentication method is required.",
+                }));
+            }
+        },
+    )
 }
 
 const NO_SESSION: &str = "Failed to read MFA Id.";

@@ -46,12 +46,8 @@ async fn request(req: &mut Req) -> Result<Response> {
         return Ok(Response::no_content());
     }
     let hook = &req.app().hooks().record_request_verification_request;
-    let event = RecordRequestEvent {
-        ctx,
-        collection,
-        record: Slot::new(record.into()),
-        ext: no_ext(),
-    };
+    let event =
+        RecordRequestEvent { ctx, collection, record: Slot::new(record.into()), ext: no_ext() };
     let answered = req.through(hook, event, |event| async move {
         let record = event.record.get();
         if !record.get_bool("verified") {

@@ -155,7 +155,8 @@ async fn download(req: &mut Req) -> Result<Response> {
     let ctx = req.system();
     let found = auth::find_by_token(&ctx, &token, &[TokenType::File]).await;
     let record = found.ok().flatten().map(|found| found.record);
-    if !Caller::of(record).is_superuser() || check_superuser_ip(req.app(), &req.head).await.is_err() {
+    if !Caller::of(record).is_superuser() || check_superuser_ip(req.app(), &req.head).await.is_err()
+    {
         return Err(ApiError::forbidden(NO_PERMISSION));
     }
     let key = req.param("key").into_owned();

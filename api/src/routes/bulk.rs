@@ -148,7 +148,11 @@ impl Asked {
         let filter = match body.remove("filter") {
             Some(Value::String(filter)) => filter,
             None | Some(Value::Null) if ids.is_some() => String::new(),
-            _ => return Err(refused("Either ids or a filter must be given; an empty filter is all.")),
+            _ => {
+                return Err(refused(
+                    "Either ids or a filter must be given; an empty filter is all.",
+                ));
+            }
         };
         if ids.is_some() && !filter.is_empty() {
             return Err(refused("Either ids or a filter must be given, not both."));
@@ -261,7 +265,11 @@ pub(crate) fn after(filter: &str, id: &str) -> String {
     }
     let id = id.replace('\\', "\\\\").replace('\'', "\\'");
     // a comment at the end of the filter must not take the bracket away
-    if filter.is_empty() { format!("id > '{id}'") } else { format!("(\n{filter}\n) && id > '{id}'") }
+    if filter.is_empty() {
+        format!("id > '{id}'")
+    } else {
+        format!("(\n{filter}\n) && id > '{id}'")
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -282,7 +290,10 @@ async fn import(req: &mut Req) -> Result<Response> {
         Some("upsert") => Mode::Upsert,
         Some(_) => return Err(ApiError::bad_request("The mode must be create, update or upsert.")),
     };
-    let key = query.get("match").filter(|name| !name.is_empty()).map_or("id".into(), |name| name.into_owned());
+    let key = query
+        .get("match")
+        .filter(|name| !name.is_empty())
+        .map_or("id".into(), |name| name.into_owned());
     if collection.field(&key).is_none() {
         return Err(ApiError::bad_request("There is no such field to match by."));
     }

@@ -8,9 +8,7 @@ use engine::{
     Error, FieldError, FieldErrors,
     collections::{self, BadBody, CollectionRef, Page, Query},
     ctx::Ctx,
-    event::{
-        CollectionRequestEvent, CollectionsImportEvent, CollectionsListEvent, Hooks, no_ext,
-    },
+    event::{CollectionRequestEvent, CollectionsImportEvent, CollectionsListEvent, Hooks, no_ext},
     hook::{Hook, Slot},
     schema::{Collection, Loaded, import, view::dry_run_json},
 };
@@ -150,14 +148,8 @@ impl What {
     }
 }
 
-async fn one(
-    req: &Req,
-    _: &Superuser,
-    what: What,
-    collection: CollectionRef,
-) -> Result<Response> {
-    let event =
-        CollectionRequestEvent { ctx: req.ctx(Map::new()), collection, ext: no_ext() };
+async fn one(req: &Req, _: &Superuser, what: What, collection: CollectionRef) -> Result<Response> {
+    let event = CollectionRequestEvent { ctx: req.ctx(Map::new()), collection, ext: no_ext() };
     let answered = req.through(what.hook(req.app().hooks()), event, move |event| async move {
         Ok(what.run(&event.ctx, &event.collection).await?)
     });
@@ -252,7 +244,8 @@ async fn import_all(req: &mut Req) -> Result<Response> {
         ext: no_ext(),
     };
     let answered = req.through(hook, event, move |event| async move {
-        let items: Vec<Value> = event.take(|event| &event.collections).into_iter().map(Value::Object).collect();
+        let items: Vec<Value> =
+            event.take(|event| &event.collections).into_iter().map(Value::Object).collect();
         Box::pin(collections::import(&event.ctx, &items, delete_missing)).await?;
         Ok(Response::no_content())
     });

@@ -24,7 +24,9 @@ fn wanted(req: &Req) -> Vec<Described> {
         let names: Vec<&str> = names.split(',').map(str::trim).collect();
         all.retain(|described| {
             let collection = &described.collection;
-            names.iter().any(|name| collection.id == *name || collection.name.eq_ignore_ascii_case(name))
+            names
+                .iter()
+                .any(|name| collection.id == *name || collection.name.eq_ignore_ascii_case(name))
         });
         let kept: Vec<String> = all.iter().map(|described| described.name.clone()).collect();
         for described in &mut all {

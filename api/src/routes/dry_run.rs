@@ -18,7 +18,8 @@ use crate::{
     routes::h,
 };
 
-pub(crate) const ROUTES: &[Row] = &[Row::new("POST /api/collections/meta/dry-run", h!(run)).quiet()];
+pub(crate) const ROUTES: &[Row] =
+    &[Row::new("POST /api/collections/meta/dry-run", h!(run)).quiet()];
 
 async fn run(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;

@@ -145,7 +145,8 @@ impl Export {
                 self.write(item, std::mem::take(&mut is_first), &mut text);
             }
             let is_full = page.items.len() >= MAX_PER_PAGE as usize;
-            let is_last = !is_full || !self.is_keyed() && number >= MAX_SORTED / i64::from(MAX_PER_PAGE);
+            let is_last =
+                !is_full || !self.is_keyed() && number >= MAX_SORTED / i64::from(MAX_PER_PAGE);
             if is_last && self.format == Format::List {
                 text.extend_from_slice(b"\n]\n");
             }
@@ -153,7 +154,8 @@ impl Export {
                 return Ok(());
             }
             let id = page.items.last().and_then(|item| item.get("id"));
-            let last: String = id.and_then(|id| serde_json::from_str(id.get()).ok()).unwrap_or_default();
+            let last: String =
+                id.and_then(|id| serde_json::from_str(id.get()).ok()).unwrap_or_default();
             number += 1;
             page = match self.is_keyed() {
                 true => self.page(1, &last).await?,

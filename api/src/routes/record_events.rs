@@ -85,8 +85,7 @@ pub(crate) async fn view(
     expand: Paths,
 ) -> Result<Response> {
     let hook = &req.app().hooks().record_view_request;
-    let event =
-        RecordRequestEvent { ctx, collection, record: Slot::new(record), ext: no_ext() };
+    let event = RecordRequestEvent { ctx, collection, record: Slot::new(record), ext: no_ext() };
     let answered = req.through(hook, event, move |event| async move {
         Ok(render(&event.ctx, &event.collection, &event.record.get(), &expand).await?)
     });

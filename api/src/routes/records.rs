@@ -263,8 +263,7 @@ pub(crate) async fn proceed(
         return Ok((finish(&ctx, &collection, step, &what, &expand).await?, then));
     }
     let record = Slot::new(step.record().clone());
-    let event =
-        RecordRequestEvent { ctx: ctx.clone(), collection, record, ext: no_ext() };
+    let event = RecordRequestEvent { ctx: ctx.clone(), collection, record, ext: no_ext() };
     let inside = what.clone();
     let answered = exchange.through(hook, event, move |event| async move {
         let mut step = step;

@@ -35,8 +35,8 @@ async fn show(req: &mut Req) -> Result<Response> {
         settings: Slot::new(settings),
         ext: no_ext(),
     };
-    let answered = req
-        .through(hook, event, |event| async move { Ok(event.settings.with(|new| render(new))) });
+    let answered =
+        req.through(hook, event, |event| async move { Ok(event.settings.with(|new| render(new))) });
     Ok(answered.await?)
 }
 

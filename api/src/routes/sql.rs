@@ -42,7 +42,9 @@ async fn run(req: &mut Req) -> Result<Response> {
     let query = meta_query(req, &superuser).await?;
     let app = req.app().clone();
     let body = req.payload().await?.into_map()?;
-    if body.get("readOnly") == Some(&Value::Bool(true)) && raw::console(app.dialect(), &query).1.any_writes {
+    if body.get("readOnly") == Some(&Value::Bool(true))
+        && raw::console(app.dialect(), &query).1.any_writes
+    {
         let mut errors = FieldErrors::default();
         errors.set("query", FieldError::new("validation_read_only", "a statement may write"));
         return Err(ApiError::bad_request(INVALID).with_fields(errors));
@@ -55,11 +57,7 @@ async fn run(req: &mut Req) -> Result<Response> {
     Response::of(200, &answer)
 }
 
-async fn execute(
-    app: &engine::App,
-    _: &Superuser,
-    query: String,
-) -> engine::store::Result<Answer> {
+async fn execute(app: &engine::App, _: &Superuser, query: String) -> engine::store::Result<Answer> {
     let (sql, statements) = raw::console(app.dialect(), &query);
     if statements.first_writes {
         let started = Instant::now();

@@ -221,7 +221,9 @@ async fn many(
         let rule = rules.and_then(|rules| rules.get(trial.action.key()));
         match rule {
             Some(Value::Null) if trial.rule.is_none() => trial.rule = Some(None),
-            Some(Value::String(rule)) if trial.rule.is_none() => trial.rule = Some(Some(rule.clone())),
+            Some(Value::String(rule)) if trial.rule.is_none() => {
+                trial.rule = Some(Some(rule.clone()))
+            }
             _ => {}
         }
         let verdict = tried(req, collection.clone(), trial).await?;

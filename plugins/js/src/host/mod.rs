@@ -33,9 +33,9 @@ pub(crate) use self::{
     middleware::{Files, Step, new_middleware, ready},
     model::{Kind, Model, array_of, null_cell},
     query::{Condition, condition, conditions},
+    realtime::Letter,
     record::{new_record, value as field_value},
     request::{Reader, Request, canonical, respond},
-    realtime::Letter,
     services::MailMessage,
     time::{date_time, moment, new_date_time},
 };

@@ -15,11 +15,11 @@ mod gopath;
 mod http;
 mod mails;
 mod models;
+mod modules;
+mod natives;
 pub(crate) mod os;
 mod security;
 mod template;
-mod modules;
-mod natives;
 
 use std::sync::Arc;
 
