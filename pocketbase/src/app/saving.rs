@@ -163,10 +163,7 @@ impl App {
     /// [`Error::Validation`]; database errors.
     pub async fn change_settings(&self, change: impl FnOnce(&mut Settings) + Send) -> Result<()> {
         let ctx = self.ctx()?;
-        if ctx.in_transaction() {
-            return Err(Error::other("settings cannot be changed inside a transaction"));
-        }
-        let mut settings = (*ctx.app.settings()).clone();
+        let mut settings = settings_ops::within(&ctx).await?;
         change(&mut settings);
         Ok(settings_ops::save(&ctx, settings).await?)
     }
