@@ -57,7 +57,9 @@ impl MigrationSource for Files {
         for name in names {
             let file = Arc::new(File { js: js.clone(), path: dir.join(&name), name });
             let counted = file.clone();
-            let n = wait(js.pool.run(move || counted.with(|cx| Ok(Local::of(cx).migrations.borrow().len()))))?;
+            let n = wait(
+                js.pool.run(move || counted.with(|cx| Ok(Local::of(cx).migrations.borrow().len()))),
+            )?;
             for at in 0..n {
                 let (up, down) = (file.clone(), file.clone());
                 all.push(
@@ -146,7 +148,10 @@ mod tests {
         let write = |name: &str, text: &str| {
             std::fs::write(dir.path().join(name), text).expect("a file");
         };
-        write("2_b.js", "const outer = 5; migrate((app) => { if (outer !== 5 || typeof $app !== 'undefined') throw new Error('x'); const c = app.findCollectionByNameOrId('users'); unmarshal({ name: 'b' }, c); app.save(c) }, (app) => { const c = app.findCollectionByNameOrId('b'); unmarshal({ name: 'users' }, c); app.save(c) })");
+        write(
+            "2_b.js",
+            "const outer = 5; migrate((app) => { if (outer !== 5 || typeof $app !== 'undefined') throw new Error('x'); const c = app.findCollectionByNameOrId('users'); unmarshal({ name: 'b' }, c); app.save(c) }, (app) => { const c = app.findCollectionByNameOrId('b'); unmarshal({ name: 'users' }, c); app.save(c) })",
+        );
         write("1_a.ts", "migrate(null, null)");
         write("0_none.js", "var x = 1");
         write("notes.txt", "(");
@@ -158,7 +163,10 @@ mod tests {
         assert!(app.find_collection("b").await.is_ok());
         assert_eq!(app.migrations().down(app, 1).await.expect("down"), ["2_b.js"]);
         assert!(app.find_collection("b").await.is_err());
-        write("3_c.js", "migrate((app) => { const c = app.findCollectionByNameOrId('users'); unmarshal({ name: 'c' }, c); app.save(c); throw { a: 1 } })");
+        write(
+            "3_c.js",
+            "migrate((app) => { const c = app.findCollectionByNameOrId('users'); unmarshal({ name: 'c' }, c); app.save(c); throw { a: 1 } })",
+        );
         let error = app.migrations().up(app).await.expect_err("it throws").to_string();
         assert!(error.starts_with("failed to apply migration 3_c.js: "), "{error}");
         assert!(app.find_collection("c").await.is_err() && app.find_collection("b").await.is_err());

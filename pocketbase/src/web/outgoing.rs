@@ -65,7 +65,8 @@ impl App {
         let client = self.engine()?.outbound().clone();
         let answer = client.send(request, &limits).await;
         let answer = answer.map_err(|error| Error::other(error.to_string()))?;
-        let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let text =
+            |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         Ok(Fetched {
             status: answer.status().as_u16(),
             headers: answer.headers().iter().map(|(k, v)| (k.to_string(), text(v))).collect(),

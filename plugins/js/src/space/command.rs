@@ -149,5 +149,7 @@ fn found(name: &str) -> Option<String> {
     }
     let paths = std::env::var_os("PATH")?;
     let mut places = std::env::split_paths(&paths).map(|dir| dir.join(name));
-    places.find(|path: &std::path::PathBuf| Path::is_file(path)).map(|path| path.display().to_string())
+    places
+        .find(|path: &std::path::PathBuf| Path::is_file(path))
+        .map(|path| path.display().to_string())
 }

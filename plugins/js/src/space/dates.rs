@@ -107,9 +107,8 @@ fn iso(text: &str) -> Option<Parsed> {
         _ => None,
     };
     let year = at.digits(if sign.is_some() { 6 } else { 4 })? * sign.unwrap_or(1);
-    let part = |at: &mut Cursor<'_>| -> Option<i64> {
-        if at.eat(b'-') { at.digits(2) } else { Some(1) }
-    };
+    let part =
+        |at: &mut Cursor<'_>| -> Option<i64> { if at.eat(b'-') { at.digits(2) } else { Some(1) } };
     let month = part(&mut at)?;
     let day = part(&mut at)?;
     if at.is_end() {

@@ -52,7 +52,12 @@ fn visited<'js>(args: &Args<'_, 'js>, visit: &Function<'js>, path: &str, entries
     let is_dir = facts.is_dir();
     let name = gopath::base(path);
     let host: Shared = if entries {
-        std::sync::Arc::new(os::Entry { name, path: path.to_owned(), is_dir, is_link: facts.is_symlink() })
+        std::sync::Arc::new(os::Entry {
+            name,
+            path: path.to_owned(),
+            is_dir,
+            is_link: facts.is_symlink(),
+        })
     } else {
         std::sync::Arc::new(os::Info { name, facts })
     };

@@ -86,17 +86,23 @@ impl FormData {
     /// The body of a request, and its type.
     pub(crate) fn encoded(&self) -> Res<(Vec<u8>, String)> {
         let boundary = security::random(40, "abcdefghijklmnopqrstuvwxyz0123456789");
-        let quoted = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"").replace(['\r', '\n'], "");
+        let quoted =
+            |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"").replace(['\r', '\n'], "");
         let mut body = Vec::new();
         let fields = self.0.lock().clone();
         for (key, field) in fields {
-            let head = format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{}\"", quoted(&key));
+            let head = format!(
+                "--{boundary}\r\nContent-Disposition: form-data; name=\"{}\"",
+                quoted(&key)
+            );
             body.extend(head.into_bytes());
             match field {
                 Field::Text(_, text) => body.extend(format!("\r\n\r\n{text}").into_bytes()),
                 Field::File(file) => {
                     let name = quoted(file.original_name());
-                    let head = format!("; filename=\"{name}\"\r\nContent-Type: application/octet-stream\r\n\r\n");
+                    let head = format!(
+                        "; filename=\"{name}\"\r\nContent-Type: application/octet-stream\r\n\r\n"
+                    );
                     body.extend(head.into_bytes());
                     body.extend_from_slice(&wait(file.bytes())?);
                 }

@@ -184,24 +184,52 @@ mod tests {
 
     #[test]
     fn as_go_has_them() {
-        for (path, want) in [("", "."), ("a//b/../c/.", "a/c"), ("/../a", "/a"), ("../a", "../a"), ("/", "/"), ("a/..", ".")] {
+        for (path, want) in [
+            ("", "."),
+            ("a//b/../c/.", "a/c"),
+            ("/../a", "/a"),
+            ("../a", "../a"),
+            ("/", "/"),
+            ("a/..", "."),
+        ] {
             assert_eq!(clean(path), want, "{path}");
         }
         let texts = |parts: &[&str]| parts.iter().map(|p| (*p).to_owned()).collect::<Vec<_>>();
-        for (parts, want) in [(&["a", "", "../b"][..], "b"), (&[], ""), (&["", ""], ""), (&["/a", "b"], "/a/b"), (&["", "a"], "a")] {
+        for (parts, want) in [
+            (&["a", "", "../b"][..], "b"),
+            (&[], ""),
+            (&["", ""], ""),
+            (&["/a", "b"], "/a/b"),
+            (&["", "a"], "a"),
+        ] {
             assert_eq!(join(&texts(parts)), want);
         }
-        for (path, b, d, e) in [("", ".", ".", ""), ("/", "/", "/", ""), ("/a/b.tar.gz", "b.tar.gz", "/a", ".gz"), ("a/", "a", "a", ""), ("x", "x", ".", "")] {
+        for (path, b, d, e) in [
+            ("", ".", ".", ""),
+            ("/", "/", "/", ""),
+            ("/a/b.tar.gz", "b.tar.gz", "/a", ".gz"),
+            ("a/", "a", "a", ""),
+            ("x", "x", ".", ""),
+        ] {
             assert_eq!((base(path).as_str(), dir(path).as_str(), ext(path)), (b, d, e), "{path}");
         }
-        for (from, to, want) in [("/a", "/a/b/c", "b/c"), ("/a/b", "/a/c", "../c"), ("a", "a", "."), ("", "a", "a")] {
+        for (from, to, want) in
+            [("/a", "/a/b/c", "b/c"), ("/a/b", "/a/c", "../c"), ("a", "a", "."), ("", "a", "a")]
+        {
             assert_eq!(rel(from, to).ok().as_deref(), Some(want));
         }
         assert_eq!(rel("a", "/b"), Err("Rel: can't make /b relative to a".into()));
         for (pattern, name, want) in [
-            ("*.txt", "a.txt", Ok(true)), ("*.txt", "a/b.txt", Ok(false)), ("a?c", "abc", Ok(true)), ("[a-c]x", "bx", Ok(true)),
-            ("[^a-c]x", "bx", Ok(false)), ("a\\*", "a*", Ok(true)), ("[", "a", Err(BAD_PATTERN)), ("[]a]", "]", Err(BAD_PATTERN)),
-            ("a*b*c", "axxbyyc", Ok(true)), ("a\\", "a", Err(BAD_PATTERN)),
+            ("*.txt", "a.txt", Ok(true)),
+            ("*.txt", "a/b.txt", Ok(false)),
+            ("a?c", "abc", Ok(true)),
+            ("[a-c]x", "bx", Ok(true)),
+            ("[^a-c]x", "bx", Ok(false)),
+            ("a\\*", "a*", Ok(true)),
+            ("[", "a", Err(BAD_PATTERN)),
+            ("[]a]", "]", Err(BAD_PATTERN)),
+            ("a*b*c", "axxbyyc", Ok(true)),
+            ("a\\", "a", Err(BAD_PATTERN)),
         ] {
             assert_eq!(matches(pattern, name), want, "{pattern} {name}");
         }

@@ -7,7 +7,10 @@ use rquickjs::{Ctx, Object, Value};
 
 use super::{Space, form_data::FormData};
 use crate::{
-    bind::{Args, Fail, Held, MapRef, Res, Shared, Val, as_host, encode, export, is_nil, native, new_map, number, table, text},
+    bind::{
+        Args, Fail, Held, MapRef, Res, Shared, Val, as_host, encode, export, is_nil, native,
+        new_map, number, table, text,
+    },
     host::{Reader, canonical},
     run::{Local, wait},
 };
@@ -169,4 +172,3 @@ fn cookie(line: &str) -> (String, Val) {
     }
     (name.to_owned(), Val::Map(new_map(facts)))
 }
-

@@ -3,10 +3,7 @@
 use pocketbase::{App, Record};
 
 use super::Space;
-use crate::{
-    bind::table,
-    run::wait,
-};
+use crate::{bind::table, run::wait};
 
 table! {
     pub(crate) static MAILS: Space = "Mails", "Mails to accounts." {

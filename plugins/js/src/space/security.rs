@@ -137,7 +137,10 @@ mod tests {
     #[test]
     fn digests_and_tokens() {
         assert_eq!(hex(&md5::Md5::digest("a")), "0cc175b9c0f1b6a831c399e269772661");
-        assert_eq!(signed(hmac::HMAC_SHA256, "a", "b"), "cb448b440c42ac8ad084fc8a8795c98f5b7802359c305eabd57ecdb20e248896");
+        assert_eq!(
+            signed(hmac::HMAC_SHA256, "a", "b"),
+            "cb448b440c42ac8ad084fc8a8795c98f5b7802359c305eabd57ecdb20e248896"
+        );
         let mut claims = Map::new();
         claims.insert("exp".into(), (now() + 5).into());
         let text = token(claims, "k");

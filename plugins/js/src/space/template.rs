@@ -232,4 +232,3 @@ fn record_method(record: &Record, name: &str, args: &[Value]) -> Option<Result<V
         _ => value(record.public_export().into()),
     }))
 }
-
