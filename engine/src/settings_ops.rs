@@ -108,6 +108,21 @@ pub fn get(app: &App) -> Arc<Settings> {
     app.settings()
 }
 
+/// The settings as a transaction has left them so far; outside of one, those at this moment.
+///
+/// # Errors
+/// Settings that cannot be decrypted or decoded; database errors.
+pub async fn within(ctx: &Ctx) -> Result<Settings> {
+    let present = get(&ctx.app);
+    if ctx.in_transaction()
+        && let Some(text) = Settings::raw(&ctx.db).await?
+    {
+        let read = present.read(&text, &key(ctx.app.config()));
+        return read.map_err(|error| Error::Message(error.to_string()));
+    }
+    Ok(present.as_ref().clone())
+}
+
 /// The settings with a PATCH body decoded over them, not yet saved; `null` (an empty body) changes nothing.
 ///
 /// # Errors

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{App, IntoCollection};
 use crate::{
     collection::Collection,
-    error::{Error, Result},
+    error::Result,
     record::Record,
     settings::Settings,
 };
@@ -91,7 +91,7 @@ impl App {
     /// Validates and saves a record or collection, with all hooks.
     ///
     /// # Errors
-    /// [`Error::Validation`]; what hooks report; database errors.
+    /// [`crate::Error::Validation`]; what hooks report; database errors.
     pub async fn save(&self, model: &impl Model) -> Result<()> {
         model.save(self, true).await
     }
@@ -105,7 +105,7 @@ impl App {
     /// Validates without saving.
     ///
     /// # Errors
-    /// [`Error::Validation`]; what hooks report.
+    /// [`crate::Error::Validation`]; what hooks report.
     pub async fn validate(&self, model: &impl Model) -> Result<()> {
         model.validate(self).await
     }
@@ -121,7 +121,7 @@ impl App {
     /// not the server's own.
     ///
     /// # Errors
-    /// [`Error::Validation`]; then nothing is kept.
+    /// [`crate::Error::Validation`]; then nothing is kept.
     pub async fn import_collections(&self, list: &[Value], delete_missing: bool) -> Result<()> {
         Box::pin(collections::import(&self.ctx()?, list, delete_missing)).await?;
         Ok(())
@@ -137,7 +137,7 @@ impl App {
     /// Deletes all records of a collection, with hooks and references.
     ///
     /// # Errors
-    /// [`Error::NotFound`]; what hooks report; database errors.
+    /// [`crate::Error::NotFound`]; what hooks report; database errors.
     pub async fn truncate_collection(&self, collection: impl IntoCollection) -> Result<()> {
         let (ctx, loaded) = self.load(&collection)?;
         Ok(Box::pin(collections::truncate(&ctx, &loaded)).await?)
@@ -160,13 +160,10 @@ impl App {
     /// Changes the settings, validates, stores and applies them.
     ///
     /// # Errors
-    /// [`Error::Validation`]; database errors.
+    /// [`crate::Error::Validation`]; database errors.
     pub async fn change_settings(&self, change: impl FnOnce(&mut Settings) + Send) -> Result<()> {
         let ctx = self.ctx()?;
-        if ctx.in_transaction() {
-            return Err(Error::other("settings cannot be changed inside a transaction"));
-        }
-        let mut settings = (*ctx.app.settings()).clone();
+        let mut settings = settings_ops::within(&ctx).await?;
         change(&mut settings);
         Ok(settings_ops::save(&ctx, settings).await?)
     }

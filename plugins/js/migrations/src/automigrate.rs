@@ -69,7 +69,7 @@ pub fn automigrate(app: &App, dir: PathBuf, prefix: Prefix) {
         async move {
             let collection = e.collection();
             e.next().await?;
-            files.changed(&e.app(), None, Some(&collection.id())).await
+            files.changed(e.app(), None, Some(&collection.id())).await
         }
     });
     app.on_collection_update_request().bind(move |e| {
@@ -78,7 +78,7 @@ pub fn automigrate(app: &App, dir: PathBuf, prefix: Prefix) {
             let id = e.collection().id();
             let old = e.app().find_collection(&id).await?.to_json();
             e.next().await?;
-            files.changed(&e.app(), Some(old), Some(&id)).await
+            files.changed(e.app(), Some(old), Some(&id)).await
         }
     });
     app.on_collection_delete_request().bind(move |e| {
@@ -86,7 +86,7 @@ pub fn automigrate(app: &App, dir: PathBuf, prefix: Prefix) {
         async move {
             let old = e.collection().to_json();
             e.next().await?;
-            files.changed(&e.app(), Some(old), None).await
+            files.changed(e.app(), Some(old), None).await
         }
     });
 }

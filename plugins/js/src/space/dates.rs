@@ -234,9 +234,9 @@ impl Found {
             self.zone.get_or_insert(*zone);
         } else if matches!(word.as_str(), "am" | "pm") {
             self.afternoon = Some(word == "pm");
-        } else if let Some(month) = MONTHS.iter().position(|name| starts(&name)) {
+        } else if let Some(month) = MONTHS.iter().position(starts) {
             self.month = i64::try_from(month + 1).ok();
-        } else if !DAYS.iter().any(|name| starts(&name)) {
+        } else if !DAYS.iter().any(starts) {
             return None;
         }
         Some(())

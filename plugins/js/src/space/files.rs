@@ -26,15 +26,15 @@ table! {
         fn "fileFromBytes" "(data: string | number[], name: string): filesystem.File" "A file in memory." => |cx, s, a| File::from_bytes(&a.str(1)?, a.bytes(0)?);
         fn "fileFromURL" "(url: string, seconds?: number): filesystem.File" "A file of another server." => |cx, s, a| {
             let app = Local::of(cx).js.app.clone();
-            download(&app, a.str(0)?, a.int(1)?)?
+            download(&app, &a.str(0)?, a.int(1)?)?
         };
     }
 }
 
-fn download(app: &App, url: String, seconds: i64) -> Res<File> {
+fn download(app: &App, url: &str, seconds: i64) -> Res<File> {
     let seconds = u64::try_from(seconds).ok().filter(|n| *n > 0).unwrap_or(120);
     let timeout = Some(Duration::from_secs(seconds));
-    let outgoing = Outgoing { url: url.clone(), timeout, ..Outgoing::default() };
+    let outgoing = Outgoing { url: url.to_owned(), timeout, ..Outgoing::default() };
     let fetched = wait(app.fetch(outgoing))?;
     if fetched.status >= 400 {
         return Err(Fail::other(format!("failed to download url {url} ({})", fetched.status)));

@@ -127,7 +127,7 @@ fn checked(claims: Map<String, Value>) -> Res<Val> {
 fn illegal(text: &str) -> Option<usize> {
     let body = text.trim_end_matches('=');
     let is_letter = |c: char| c.is_ascii_alphanumeric() || c == '+' || c == '/';
-    body.find(|c| !is_letter(c)).or((text.len() % 4 != 0).then_some(text.len()))
+    body.find(|c| !is_letter(c)).or((!text.len().is_multiple_of(4)).then_some(text.len()))
 }
 
 #[cfg(test)]
