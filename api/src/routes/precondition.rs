@@ -60,7 +60,7 @@ pub(crate) async fn update(call: Call, id: String, wanted: Wanted) -> Result<Res
         answer.respond(response);
         Ok(())
     });
-    done.await?;
+    Box::pin(done).await?;
     Ok(answer.take())
 }
 
