@@ -44,6 +44,7 @@ pub(crate) async fn all(app: &App, n_failed: &AtomicUsize) -> Result<()> {
         failed.iter().for_each(|(file, error)| tell(file, error));
         return Ok(());
     }
+    // DIFFERENCE: the reference panics at the first
     let texts: Vec<String> = failed.iter().map(|(file, error)| shown(file, error)).collect();
     if texts.is_empty() { Ok(()) } else { Err(Error::Message(texts.join("\n"))) }
 }
@@ -64,6 +65,7 @@ fn tell_profile(js: &Arc<Js>) {
     });
 }
 
+// DIFFERENCE: the reference loads them in random order, and writes a line into empty ones
 /// The hook files, sorted by name.
 fn files(dir: &Path) -> Vec<String> {
     let is_hook = |name: &String| name.ends_with(".pb.js") || name.ends_with(".pb.ts");

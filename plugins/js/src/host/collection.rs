@@ -175,6 +175,7 @@ pub(crate) fn collection_arg(args: &Args<'_, '_>, at: usize) -> Res<String> {
 /// `new Collection(data)`: what does not fit leaves everything but type, name and id at its default.
 pub(crate) fn new_collection(args: &Args<'_, '_>) -> Res<Collection> {
     let data = args.val(0)?.into_object();
+    // DIFFERENCE: the reference ignores the key, so that the collection silently has no fields
     if data.contains_key("schema") && !data.contains_key("fields") {
         return Err(Fail::Type(crate::hints::SCHEMA.to_owned()));
     }

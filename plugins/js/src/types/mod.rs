@@ -85,6 +85,7 @@ pub(crate) fn text(app: &App) -> String {
     )
 }
 
+// DIFFERENCE: the reference puts the time of generating there; the text is its own, too
 /// Ten digits that differ when the text differs (FNV-1a).
 fn digest(text: &str) -> u64 {
     let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
