@@ -86,7 +86,7 @@ fn changes_restart_in_place() {
         &[
             (
                 "pb_hooks/main.pb.js",
-                "routerAdd('GET', '/pid', (e) => e.json(200, { v: require(`${__hooks}/lib/v.js`) }))\nonTerminate((e) => { console.log('ends, again: ' + e.isRestart); e.next() })",
+                "routerAdd('GET', '/pid', (e) => e.json(200, { v: require(`${__hooks}/lib/v.js`) }))\nonTerminate((e) => { console.log('ends, again: ' + e.isRestart); e.next() })\nrouterAdd('GET', '/slow', (e) => { sleep(700); return e.json(200, 'done') })",
             ),
             ("pb_hooks/lib/v.js", "module.exports = 1"),
             ("pb_hooks/node_modules/x/index.js", ""),
@@ -96,7 +96,13 @@ fn changes_restart_in_place() {
     server.answers("/pid", &json!({"v": 1}));
     // packages are not watched, modules are
     fs::write(server.file("pb_hooks/node_modules/x/index.js"), "1").expect("a file");
+    let port = server.port;
+    let slow = std::thread::spawn(move || {
+        Client::connect(port).ok()?.get("/slow", &[]).ok().map(|answer| answer.json())
+    });
+    std::thread::sleep(std::time::Duration::from_millis(100));
     fs::write(server.file("pb_hooks/lib/v.js"), "module.exports = 2").expect("a file");
+    assert_eq!(slow.join().expect("an answer"), Some(json!("done")), "requests get their time");
     server.answers("/pid", &json!({"v": 2}));
     let printed = server.printed();
     assert!(printed.contains("lib/v.js changed, restarting..."), "{printed}");

@@ -56,11 +56,11 @@ pub(crate) async fn update(call: Call, id: String, wanted: Wanted) -> Result<Res
         let shown: Map<String, Value> =
             serde_json::from_slice(&text).map_err(|e| Error::Message(e.to_string()))?;
         check(&shown, &wanted)?;
-        let (response, _) = proceed(call, what, step, None).await?;
+        let (response, _) = Box::pin(proceed(call, what, step, None)).await?;
         answer.respond(response);
         Ok(())
     });
-    Box::pin(done).await?;
+    done.await?;
     Ok(answer.take())
 }
 

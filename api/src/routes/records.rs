@@ -223,9 +223,10 @@ async fn write_route(req: &mut Req, what: Write) -> Result<Response> {
         Write::Create | Write::Delete { .. } => None,
     };
     if let (Write::Update { id }, Some(wanted)) = (&what, wanted) {
-        return precondition::update(call, id.clone(), wanted).await;
+        return Box::pin(precondition::update(call, id.clone(), wanted)).await;
     }
-    let (response, _) = write(call, what, None).await?;
+    // its many steps in one place of memory, not moved with each of the futures around it
+    let (response, _) = Box::pin(write(call, what, None)).await?;
     Ok(response)
 }
 

@@ -45,8 +45,10 @@ pub(crate) async fn all(app: &App, n_failed: &AtomicUsize) -> Result<()> {
         return Ok(());
     }
     // DIFFERENCE: the reference panics at the first
-    let texts: Vec<String> = failed.iter().map(|(file, error)| shown(file, error)).collect();
-    if texts.is_empty() { Ok(()) } else { Err(Error::Message(texts.join("\n"))) }
+    // a command that fails has one line to say it
+    let texts: Vec<String> =
+        failed.iter().map(|(file, error)| format!("failed to execute {file}: {error}")).collect();
+    if texts.is_empty() { Ok(()) } else { Err(Error::Message(texts.join("; "))) }
 }
 
 #[allow(clippy::print_stdout, reason = "asked for with a flag")]

@@ -101,8 +101,9 @@ pub(crate) fn start(app: &App) {
     });
 }
 
+// DIFFERENCE: the reference is told by the system, and so a little earlier
 async fn watch(app: App, dir: PathBuf, seen: Seen) {
-    let mut pause = PAUSE;
+    let (mut pause, mut seen) = (PAUSE, seen);
     loop {
         tokio::time::sleep(pause).await;
         if !app.is_bootstrapped() {
@@ -120,8 +121,13 @@ async fn watch(app: App, dir: PathBuf, seen: Seen) {
             }
             now = later;
         }
-        tell(&path);
-        // DIFFERENCE: the reference cannot do this on Windows and asks for it; there we begin again within the process
+        if !cfg!(unix) {
+            // without a fresh image of the process, handlers would stay what they are
+            tell(&format!("File {} changed, please restart the app manually", path.display()));
+            seen = now;
+            continue;
+        }
+        tell(&format!("File {} changed, restarting...", path.display()));
         if let Err(error) = app.restart() {
             app.logger().error("Failed to restart.", &[("error", error.to_string().into())]);
         }
@@ -135,8 +141,8 @@ async fn look_aside(dir: &Path) -> Option<Seen> {
 }
 
 #[allow(clippy::print_stdout, reason = "for whoever started the server")]
-fn tell(path: &Path) {
-    println!("\u{1b}[33mFile {} changed, restarting...\u{1b}[0m", path.display());
+fn tell(text: &str) {
+    println!("\u{1b}[33m{text}\u{1b}[0m");
 }
 
 #[cfg(test)]

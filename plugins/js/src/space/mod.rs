@@ -12,7 +12,7 @@ mod filepath;
 mod files;
 mod form_data;
 mod gopath;
-mod http;
+mod http_send;
 mod mails;
 mod models;
 mod modules;
@@ -48,7 +48,7 @@ const SPACES: &[(&str, &Type, &[Role])] = &[
     ("console", &console::CONSOLE, ALL),
     ("$filepath", &filepath::FILEPATH, ALL),
     ("$filesystem", &files::FILESYSTEM, ALL),
-    ("$http", &http::HTTP, ALL),
+    ("$http", &http_send::HTTP, ALL),
     ("$mails", &mails::MAILS, ALL),
     ("$os", &os::OS, ALL),
     ("$security", &security::SECURITY, ALL),
@@ -82,7 +82,7 @@ pub(crate) static TYPES: &[&Type] = &[
     &command::EXIT_ERROR,
     &files::FILE_SYSTEM,
     &form_data::FORM_DATA,
-    &http::ANSWER,
+    &http_send::ANSWER,
     &os::ENTRY,
     &os::INFO,
     &template::RENDERER,
