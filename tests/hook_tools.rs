@@ -199,7 +199,7 @@ fn names_of_the_past_and_constants() {
     let server = Watched::start(
         &[(
             "pb_hooks/main.pb.js",
-            "const LIMIT = 5\nrouterAdd('GET', '/x', (e) => e.json(200, LIMIT))\nrouterAdd('GET', '/dao', (e) => {\n  const user = $app.dao().findRecordById('users', 'x')\n})\nrouterAdd('GET', '/schema', (e) => { new Collection({ name: 'a', schema: [] }) })\nrouterAdd('GET', '/ok', (e) => e.json(200, 1))",
+            "const LIMIT = 5\nrouterAdd('GET', '/x', (e) => e.json(200, LIMIT))\nrouterAdd('GET', '/dao', (e) => {\n  const user = $app.dao().findRecordById('users', 'x')\n})\nrouterAdd('GET', '/schema', (e) => { new Collection({ name: 'a', schema: [] }) })\nrouterAdd('GET', '/ok', (e) => e.json(200, 1))\nonRecordCreate((e) => {}, 'users')\nrouterAdd('GET', '/save', (e) => { $app.save(new Record($app.findCollectionByNameOrId('users'), { email: 'a@example.com', password: '1234567890' })); return e.json(200, $app.countRecords('users')) })",
         )],
         &["--dev"],
     );
@@ -207,6 +207,8 @@ fn names_of_the_past_and_constants() {
     for path in ["/x", "/dao", "/schema"] {
         assert_eq!(server.get(path).expect("an answer")["status"], 400, "{path}");
     }
+    assert_eq!(server.get("/save"), Some(json!(0)), "nothing is saved");
+    server.prints("A JavaScript handler did not call e.next()");
     server.prints("move LIMIT into the handler");
     server.prints("dao() is gone since PocketBase 0.23");
     server.prints("name it `fields`");

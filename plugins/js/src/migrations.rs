@@ -190,7 +190,7 @@ mod tests {
             "migrate((app) => { const c = app.findCollectionByNameOrId('users'); unmarshal({ name: 'c' }, c); app.save(c); throw { a: 1 } })",
         );
         let error = app.migrations().up(app).await.expect_err("it throws").to_string();
-        assert!(error.starts_with("failed to apply migration 3_c.js: "), "{error}");
+        assert!(error.starts_with("failed to apply migration 3_c.js: {\"a\":1}"), "{error}");
         assert!(app.find_collection("c").await.is_err() && app.find_collection("b").await.is_err());
         write("3_c.js", "migrate((app) => 1)");
         let error = app.migrations().up(app).await.expect_err("a result").to_string();

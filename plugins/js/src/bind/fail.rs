@@ -180,8 +180,17 @@ fn shown<'js>(cx: &Ctx<'js>, value: &Value<'js>) -> String {
     if value.is_null() {
         return "null".to_owned();
     }
-    text(cx, value).unwrap_or_else(|_| {
+    let shown = text(cx, value).unwrap_or_else(|_| {
         cx.catch();
         "an exception".to_owned()
-    })
+    });
+    // a thrown plain object says nothing by its text
+    if shown == "[object Object]" {
+        let json = cx.json_stringify(value.clone()).ok().flatten();
+        if let Some(json) = json.and_then(|json| json.to_string().ok()) {
+            return json;
+        }
+        cx.catch();
+    }
+    shown
 }

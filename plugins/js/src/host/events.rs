@@ -443,6 +443,13 @@ fn record(value: &rquickjs::Value<'_>) -> Res<Record> {
     found.ok_or_else(|| Fail::Type("a record is expected".into()))
 }
 
+/// Notes that a handler has ended the chain.
+fn skipped(app: &App, program: &Program) {
+    let attrs = [("handler", program.label.clone().into()), ("place", program.place().into())];
+    let text = "A JavaScript handler did not call e.next(): the rest was skipped.";
+    app.logger().info(text, &attrs);
+}
+
 /// Runs a script's handler for an event.
 async fn run<E>(js: Arc<Js>, program: Arc<Program>, app: App, event: E) -> Result<(), Error>
 where
@@ -456,8 +463,12 @@ where
         let hooked = Arc::new(hooked);
         let done = call(&js, &program, &app, Some(hooked.clone()));
         hooked.take_over();
-        if let Some(request) = request {
-            answer_hook(&request);
+        let ends_here = done.is_ok() && !hooked.is_continued.load(Ordering::Acquire);
+        match request {
+            Some(request) => answer_hook(&request),
+            // who answers a request need not go on; but what is not saved should not be a riddle
+            None if ends_here => skipped(&app, &program),
+            None => {}
         }
         done
     };
