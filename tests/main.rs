@@ -15,6 +15,7 @@ mod durability;
 mod files;
 mod full_disk;
 mod full_text;
+mod hook_tools;
 mod hooks;
 mod library;
 mod lists;

@@ -26,7 +26,7 @@ impl Tls {
     ///
     /// # Errors
     /// Always.
-    #[expect(clippy::needless_pass_by_value, reason = "as with the feature")]
+    #[allow(clippy::needless_pass_by_value, reason = "as with the feature")]
     pub fn new(_options: Options) -> Result<Self, Error> {
         Err(Error::Missing)
     }

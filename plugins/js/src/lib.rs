@@ -8,18 +8,25 @@
 //! | `space` | namespaces and globals, one file each |
 //! | `load` | hook files and what they register |
 //! | `migrations` | migration files |
+//! | `types` | `types.d.ts` for editors |
+//! | `check`, `profile`, `watch`, `hints` | what authors of scripts are helped with |
 //!
 //! Must not know SQL, HTTP or what lies below `pocketbase`.
 
 #![recursion_limit = "512"]
 
 mod bind;
+mod check;
+mod hints;
 mod host;
 mod life;
 mod load;
 mod migrations;
+mod profile;
 mod run;
 mod space;
+mod types;
+mod watch;
 
 use std::{
     sync::{
@@ -56,9 +63,21 @@ impl Plugin for JsPlugin {
         setup.flag(limit("hooksTimeout", "SECONDS", "how long a JS handler may run (0: for ever)"));
         setup.flag(limit("hooksMemory", "MIB", "how much memory a JS context may take (0: all)"));
         migrations::register(setup);
-        setup.on_configured(|app| {
-            let app = app.clone();
-            Box::pin(async move { load::all(&app).await })
+        setup.app().on_bootstrap().bind(|e| async move {
+            e.next().await?;
+            if let Err(error) = types::write(e.app()) {
+                e.app()
+                    .logger()
+                    .warn("Failed to write types.d.ts.", &[("error", error.to_string().into())]);
+            }
+            Ok(())
+        });
+        setup.flag(switch("hooksProfile", "print at the end how long JS handlers have taken"));
+        let n_failed = Arc::new(AtomicUsize::new(0));
+        check::register(setup, n_failed.clone())?;
+        setup.on_configured(move |app| {
+            let (app, n_failed) = (app.clone(), n_failed.clone());
+            Box::pin(async move { load::all(&app, &n_failed).await })
         });
         Ok(())
     }
@@ -68,6 +87,11 @@ impl Plugin for JsPlugin {
 fn limit(name: &'static str, unit: &'static str, help: &'static str) -> clap::Arg {
     let arg = clap::Arg::new(name).long(name).value_name(unit).help(help);
     arg.value_parser(clap::value_parser!(u64)).default_value("0")
+}
+
+/// Something that is off unless it is asked for.
+fn switch(name: &'static str, help: &'static str) -> clap::Arg {
+    clap::Arg::new(name).long(name).action(clap::ArgAction::SetTrue).help(help)
 }
 
 /// The runtime of one app.
@@ -83,6 +107,8 @@ pub(crate) struct Js {
     pub(crate) time_limit: Option<Duration>,
     /// How many bytes a context may take.
     pub(crate) memory_limit: Option<usize>,
+    /// How long handlers take, if somebody wants to know.
+    pub(crate) profile: Option<profile::Profile>,
     programs: AtomicUsize,
     /// The texts of hook files, to find handlers in.
     pub(crate) texts: Mutex<Vec<(String, String)>>,
@@ -108,9 +134,25 @@ impl Js {
                 .flag::<u64>("hooksMemory")
                 .filter(|mib| *mib > 0)
                 .and_then(|mib| usize::try_from(mib.saturating_mul(1 << 20)).ok()),
+            profile: app
+                .flag("hooksProfile")
+                .filter(|wanted| *wanted)
+                .map(|_: bool| profile::Profile::default()),
             programs: AtomicUsize::new(0),
             texts: Mutex::default(),
         })
+    }
+    /// Keeps the text of a file.
+    pub(crate) fn knows(&self, path: &str, text: &str) {
+        let mut texts = self.texts.lock();
+        texts.retain(|(known, _)| known != path);
+        texts.push((path.to_owned(), text.to_owned()));
+    }
+    /// What helps with an error that was thrown at a place.
+    pub(crate) fn hint(&self, message: &str, path: &str, line: usize) -> Option<String> {
+        let texts = self.texts.lock();
+        let text = texts.iter().find(|(known, _)| known == path).map_or("", |(_, text)| text);
+        hints::hint(message, text, line)
     }
     /// A handler of its own number.
     pub(crate) fn program(

@@ -1,29 +1,73 @@
 //! Hook files: found, run once in the loader's context, and what they register (spec extending §1.2, §3.1).
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use pocketbase::{App, Error, Middleware, Result};
 use rquickjs::{Ctx, Function, Value, context::EvalOptions, object::Property};
 
 use crate::{
     Js,
-    bind::{Args, Fail, Held, Res, as_host, globals, text},
+    bind::{Args, Fail, Held, Res, Thrown, as_host, globals, text},
     host::{Files, HOOKS, Request, Step, bind_hook, respond},
     run::{Executor, Local, Program, Role, call, source_of, thrown_error},
+    watch,
 };
 
 /// Loads the hook files of an app; without any, nothing is made.
-pub(crate) async fn all(app: &App) -> Result<()> {
+pub(crate) async fn all(app: &App, n_failed: &AtomicUsize) -> Result<()> {
     let dir = app.hooks_dir();
+    if app.flag("ignoreHooks").unwrap_or(false) || !dir.is_dir() {
+        return Ok(());
+    }
+    if app.flag("hooksWatch").unwrap_or(true) {
+        // before the files are read, so that no change is missed
+        watch::start(app);
+    }
     let files = files(&dir);
-    if files.is_empty() || app.flag("ignoreHooks").unwrap_or(false) {
+    if files.is_empty() {
         return Ok(());
     }
     let js = Js::new(app);
-    let pool = js.pool.clone();
-    pool.run(move || load(&js, &dir, &files)).await
+    if js.profile.is_some() {
+        tell_profile(&js);
+    }
+    let (watches, pool) = (js.watches, js.pool.clone());
+    let failed = pool.run(move || load(&js, &dir, &files)).await?;
+    n_failed.store(failed.len(), Ordering::Release);
+    if watches {
+        failed.iter().for_each(|(file, error)| tell(file, error));
+        return Ok(());
+    }
+    // DIFFERENCE: the reference panics at the first
+    // a command that fails has one line to say it
+    let texts: Vec<String> =
+        failed.iter().map(|(file, error)| format!("failed to execute {file}: {error}")).collect();
+    if texts.is_empty() { Ok(()) } else { Err(Error::Message(texts.join("; "))) }
 }
 
+#[allow(clippy::print_stdout, reason = "asked for with a flag")]
+fn tell_profile(js: &Arc<Js>) {
+    let app = js.app.clone();
+    let js = js.clone();
+    app.on_terminate().bind(move |e| {
+        let js = js.clone();
+        async move {
+            let done = e.next().await;
+            if let Some(profile) = &js.profile {
+                print!("{}", profile.table());
+            }
+            done
+        }
+    });
+}
+
+// DIFFERENCE: the reference loads them in random order, and writes a line into empty ones
 /// The hook files, sorted by name.
 fn files(dir: &Path) -> Vec<String> {
     let is_hook = |name: &String| name.ends_with(".pb.js") || name.ends_with(".pb.ts");
@@ -39,20 +83,22 @@ fn files(dir: &Path) -> Vec<String> {
     names
 }
 
-fn load(js: &Arc<Js>, dir: &Path, files: &[String]) -> Result<()> {
+/// Runs the files; gives what has failed.
+fn load(js: &Arc<Js>, dir: &Path, files: &[String]) -> Result<Vec<(String, Error)>> {
+    let mut failed = Vec::new();
     let loader = Executor::new(js, Role::Loader)?;
     for name in files {
         let path = dir.join(name);
         let done = std::fs::read(&path).map_err(Error::from).and_then(|bytes| {
             let text = source_text(&bytes);
-            js.texts.lock().push((path.display().to_string(), text.clone()));
+            js.knows(&path.display().to_string(), &text);
             loader.with(|cx| evaluated(cx, &text, &path.display().to_string()))
         });
         if let Err(error) = done {
-            failed(js, name, &error)?;
+            failed.push((name.clone(), error));
         }
     }
-    Ok(())
+    Ok(failed)
 }
 
 /// The text of a file: no byte order mark, no `#!` line.
@@ -71,25 +117,48 @@ pub(crate) fn evaluated(cx: &Ctx<'_>, text: &str, file: &str) -> Result<()> {
     done.map(drop).map_err(|error| thrown_error(cx, Fail::Js(error)))
 }
 
+/// Tells on the terminal why a file does not load.
 #[allow(clippy::print_stdout, reason = "for whoever started the server")]
-fn failed(js: &Js, file: &str, error: &Error) -> Result<()> {
-    if js.watches {
-        println!("\u{1b}[31mfailed to execute {file}:\n - {error}\u{1b}[0m");
-        return Ok(());
+pub(crate) fn tell(file: &str, error: &Error) {
+    println!("\u{1b}[31m{}\u{1b}[0m", shown(file, error));
+}
+
+/// Why a file does not load, with the line where it fails.
+fn shown(file: &str, error: &Error) -> String {
+    let mut text = format!("failed to execute {file}:\n - {error}");
+    let thrown = error.downcast_ref::<Thrown>();
+    if let Some(excerpt) = thrown.and_then(Thrown::spot).and_then(|spot| excerpt(&spot)) {
+        text.push_str(&excerpt);
     }
-    Err(Error::Message(format!("failed to execute {file}: {error}")))
+    text
+}
+
+/// A line of a file and a mark below the column.
+fn excerpt((path, line, column): &(&str, usize, usize)) -> Option<String> {
+    const WIDTH: usize = 160;
+    let bytes = std::fs::read(path).ok()?;
+    let text = source_text(&bytes);
+    let whole = text.lines().nth(line.checked_sub(1)?)?;
+    let gutter = format!("{line:>5} | ");
+    // a bundle may be one line of megabytes
+    let skipped = column.saturating_sub(WIDTH / 2);
+    let part: String =
+        whole.chars().skip(skipped).take(WIDTH).map(|c| if c == '\t' { ' ' } else { c }).collect();
+    let blank =
+        " ".repeat(gutter.len() + column.saturating_sub(1) - skipped.min(column.saturating_sub(1)));
+    Some(format!("\n{gutter}{part}\n{blank}^"))
 }
 
 globals! {
     pub(crate) static FUNCTIONS {
-        fn "routerAdd" "(method: string, path: string, handler: (e: core.RequestEvent) => any, ...middlewares: any[]): void" "Adds a route." => |cx, a| router_add(cx, a)?;
+        fn "routerAdd" "(method: string, path: string, handler: ((e: core.RequestEvent) => any) | Handler | string, ...middlewares: any[]): void" "Adds a route." => |cx, a| router_add(cx, a)?;
         fn "routerUse" "(...middlewares: any[]): void" "Adds middlewares to every route." => |cx, a| router_use(cx, a)?;
     }
 }
 
 globals! {
     pub(crate) static CRON {
-        fn "cronAdd" "(id: string, expression: string, handler: () => void): void" "Adds a job." => |cx, a| cron_add(cx, a, true)?;
+        fn "cronAdd" "(id: string, expression: string, handler: (() => void) | string): void" "Adds a job." => |cx, a| cron_add(cx, a, true)?;
         fn "cronRemove" "(id: string): void" "Ends a job." => |cx, a| Local::of(cx).js.app.cron().remove(&a.str(0)?);
     }
 }

@@ -83,6 +83,24 @@ impl MigrationSource for Files {
     }
 }
 
+/// Loads all files; gives what has failed.
+pub(crate) async fn check(app: &App) -> Result<Vec<(String, Error)>> {
+    let dir = app.migrations_dir();
+    let js = Js::new(app);
+    let pool = js.pool.clone();
+    let work = move || {
+        let mut failed = Vec::new();
+        for name in names(&dir) {
+            let file = File { js: js.clone(), path: dir.join(&name), name };
+            if let Err(error) = file.load().map(drop) {
+                failed.push((file.name, error));
+            }
+        }
+        Ok(failed)
+    };
+    pool.run(work).await
+}
+
 /// The migration files of a directory, sorted.
 fn names(dir: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
@@ -104,15 +122,19 @@ struct File {
 impl File {
     /// Works in a fresh context in which the file has run.
     fn with<T>(&self, work: impl for<'js> FnOnce(&Ctx<'js>) -> Result<T>) -> Result<T> {
-        let bytes = std::fs::read(&self.path)?;
+        let executor = self.load().map_err(|error| {
+            Error::other(format!("failed to run migration {}: {error}", self.name))
+        })?;
+        executor.with(work)
+    }
+    /// A fresh context in which the file has run.
+    fn load(&self) -> Result<Executor> {
+        let text = source_text(&std::fs::read(&self.path)?);
+        let path = self.path.display().to_string();
+        self.js.knows(&path, &text);
         let executor = Executor::new(&self.js, Role::Migration)?;
-        executor.with(|cx| {
-            let path = self.path.display().to_string();
-            evaluated(cx, &source_text(&bytes), &path).map_err(|error| {
-                Error::other(format!("failed to run migration {}: {error}", self.name))
-            })?;
-            work(cx)
-        })
+        executor.with(|cx| evaluated(cx, &text, &path))?;
+        Ok(executor)
     }
 
     /// Goes one way of what was registered at a place.
@@ -168,7 +190,7 @@ mod tests {
             "migrate((app) => { const c = app.findCollectionByNameOrId('users'); unmarshal({ name: 'c' }, c); app.save(c); throw { a: 1 } })",
         );
         let error = app.migrations().up(app).await.expect_err("it throws").to_string();
-        assert!(error.starts_with("failed to apply migration 3_c.js: "), "{error}");
+        assert!(error.starts_with("failed to apply migration 3_c.js: {\"a\":1}"), "{error}");
         assert!(app.find_collection("c").await.is_err() && app.find_collection("b").await.is_err());
         write("3_c.js", "migrate((app) => 1)");
         let error = app.migrations().up(app).await.expect_err("a result").to_string();

@@ -164,6 +164,15 @@ impl App {
         self.close(false).await
     }
 
+    /// Asks the server to end and to begin again, in this process or as a fresh image of it with the same id.
+    ///
+    /// # Errors
+    /// Before [`App::bootstrap`].
+    pub fn restart(&self) -> Result<()> {
+        self.engine()?.backups().request_restart();
+        Ok(())
+    }
+
     pub(crate) async fn close(&self, is_restart: bool) -> Result<()> {
         let engine = self.shared.engine.write().take();
         if let Some(engine) = engine {

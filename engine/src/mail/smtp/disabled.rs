@@ -11,7 +11,7 @@ use crate::{
     settings::Smtp,
 };
 
-#[expect(clippy::unused_async, reason = "as with the feature")]
+#[allow(clippy::unused_async, reason = "as with the feature")]
 pub(in crate::mail) async fn deliver(
     _smtp: &Smtp,
     _ca_file: Option<&Path>,

@@ -55,6 +55,8 @@ pub(crate) struct Thrown {
     pub(crate) message: String,
     /// The frames, one a line.
     pub(crate) stack: String,
+    /// What helps, if it is a common error.
+    pub(crate) hint: Option<String>,
     /// Whether its author was told; copies share it.
     pub(crate) is_logged: Arc<AtomicBool>,
 }
@@ -71,15 +73,26 @@ impl Thrown {
             frame.rsplit_once('(').map_or_else(|| frame.trim_start_matches("at "), |(_, at)| at);
         Some(place.trim_end_matches(')'))
     }
+    /// The same as file, line and column.
+    pub(crate) fn spot(&self) -> Option<(&str, usize, usize)> {
+        let (rest, column) = self.place()?.rsplit_once(':')?;
+        let (file, line) = rest.rsplit_once(':')?;
+        Some((file, line.parse().ok()?, column.parse().ok()?))
+    }
+    fn with_hint(mut self, cx: &Ctx<'_>) -> Self {
+        let (path, line, _) = self.spot().unwrap_or_default();
+        self.hint = Local::of(cx).js.hint(&self.message, path, line);
+        self
+    }
 }
 
 impl fmt::Display for Thrown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;
-        match self.place() {
-            Some(place) => write!(f, " at {place}"),
-            None => Ok(()),
+        if let Some(place) = self.place() {
+            write!(f, " at {place}")?;
         }
+        self.hint.as_ref().map_or(Ok(()), |hint| write!(f, " ({hint})"))
     }
 }
 impl std::error::Error for Thrown {}
@@ -145,6 +158,7 @@ pub(crate) fn error_of<'js>(cx: &Ctx<'js>, thrown: &Value<'js>) -> Error {
         return Error::other(Thrown {
             message: shown(cx, thrown),
             stack: String::new(),
+            hint: None,
             is_logged: Arc::default(),
         });
     };
@@ -157,7 +171,8 @@ pub(crate) fn error_of<'js>(cx: &Ctx<'js>, thrown: &Value<'js>) -> Error {
         return error;
     }
     let stack = object.get::<_, Option<String>>("stack").ok().flatten().unwrap_or_default();
-    Error::other(Thrown { message: shown(cx, thrown), stack, is_logged: Arc::default() })
+    let error = Thrown { message: shown(cx, thrown), stack, hint: None, is_logged: Arc::default() };
+    Error::other(error.with_hint(cx))
 }
 
 /// `String(v)` that cannot fail.
@@ -165,8 +180,17 @@ fn shown<'js>(cx: &Ctx<'js>, value: &Value<'js>) -> String {
     if value.is_null() {
         return "null".to_owned();
     }
-    text(cx, value).unwrap_or_else(|_| {
+    let shown = text(cx, value).unwrap_or_else(|_| {
         cx.catch();
         "an exception".to_owned()
-    })
+    });
+    // a thrown plain object says nothing by its text
+    if shown == "[object Object]" {
+        let json = cx.json_stringify(value.clone()).ok().flatten();
+        if let Some(json) = json.and_then(|json| json.to_string().ok()) {
+            return json;
+        }
+        cx.catch();
+    }
+    shown
 }

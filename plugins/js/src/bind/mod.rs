@@ -19,6 +19,8 @@ pub(crate) use self::{
         Held, Host, Method, as_host, define, live_map, no_result, object, shared, table_me,
         table_out,
     },
-    table::{Dynamic, Global, Make, Member, Native, Shared, Type, What, globals, native, table},
+    table::{
+        Dynamic, Global, Make, Member, Native, Shared, Tabled, Type, What, globals, native, table,
+    },
     value::{MapRef, Own, ToJs, Val, export, new_map},
 };

@@ -22,6 +22,11 @@ pub(crate) trait Native: Any + Send + Sync {
     }
 }
 
+/// A Rust type whose values all have the same table.
+pub(crate) trait Tabled {
+    fn table() -> &'static Type;
+}
+
 /// Members that each value has of its own.
 pub(crate) trait Dynamic {
     fn names(&self) -> Vec<String>;
@@ -58,10 +63,8 @@ pub(crate) enum What {
 pub(crate) struct Member {
     pub(crate) name: &'static str,
     /// In TypeScript: `(key: string): string`, or the type of a field.
-    #[allow(dead_code, reason = "for types.d.ts")]
     pub(crate) sign: &'static str,
     /// One sentence.
-    #[allow(dead_code, reason = "for types.d.ts")]
     pub(crate) doc: &'static str,
     pub(crate) what: What,
 }
@@ -69,10 +72,8 @@ pub(crate) struct Member {
 /// A host type or a namespace.
 pub(crate) struct Type {
     /// The name in TypeScript.
-    #[allow(dead_code, reason = "for types.d.ts")]
     pub(crate) name: &'static str,
     /// One sentence.
-    #[allow(dead_code, reason = "for types.d.ts")]
     pub(crate) doc: &'static str,
     pub(crate) members: &'static [Member],
     /// What its further members are those of: `e.json` of hooks is that of the request.
@@ -99,9 +100,7 @@ impl Type {
 /// A global function or constructor.
 pub(crate) struct Global {
     pub(crate) name: &'static str,
-    #[allow(dead_code, reason = "for types.d.ts")]
     pub(crate) sign: &'static str,
-    #[allow(dead_code, reason = "for types.d.ts")]
     pub(crate) doc: &'static str,
     pub(crate) make: Make,
 }
@@ -117,6 +116,11 @@ pub(crate) enum Make {
 /// Gives a type its table: `native!(Record = RECORD)`.
 macro_rules! native {
     ($($ty:ty = $table:path),* $(,)?) => {$(
+        impl $crate::bind::Tabled for $ty {
+            fn table() -> &'static $crate::bind::Type {
+                &$table
+            }
+        }
         impl $crate::bind::Native for $ty {
             fn kind(&self) -> &'static $crate::bind::Type {
                 &$table

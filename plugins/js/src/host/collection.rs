@@ -175,6 +175,10 @@ pub(crate) fn collection_arg(args: &Args<'_, '_>, at: usize) -> Res<String> {
 /// `new Collection(data)`: what does not fit leaves everything but type, name and id at its default.
 pub(crate) fn new_collection(args: &Args<'_, '_>) -> Res<Collection> {
     let data = args.val(0)?.into_object();
+    // DIFFERENCE: the reference ignores the key, so that the collection silently has no fields
+    if data.contains_key("schema") && !data.contains_key("fields") {
+        return Err(Fail::Type(crate::hints::SCHEMA.to_owned()));
+    }
     let word = |key: &str| data.get(key).and_then(Json::as_str).unwrap_or_default().to_owned();
     let name = word("name");
     let collection = match word("type").as_str() {

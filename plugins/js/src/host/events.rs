@@ -9,7 +9,7 @@ use std::sync::{
 };
 
 use parking_lot::Mutex;
-use pocketbase::{App, Error, Message, Record, RequestInfo, Response, event};
+use pocketbase::{App, Error, Message, Record, RequestInfo, Response, TaggedHook, event};
 
 use super::{
     CurrentApp,
@@ -19,8 +19,8 @@ use super::{
 use crate::{
     Js,
     bind::{
-        Fail, Native, Res, Shared, Val, as_host, errors, export, is_nil, items, native, new_map,
-        number, table, text,
+        Fail, Native, Res, Shared, Tabled, Type, Val, as_host, errors, export, is_nil, items,
+        native, new_map, number, table, text,
     },
     run::{Program, call, wait},
 };
@@ -443,6 +443,13 @@ fn record(value: &rquickjs::Value<'_>) -> Res<Record> {
     found.ok_or_else(|| Fail::Type("a record is expected".into()))
 }
 
+/// Notes that a handler has ended the chain.
+fn skipped(app: &App, program: &Program) {
+    let attrs = [("handler", program.label.clone().into()), ("place", program.place().into())];
+    let text = "A JavaScript handler did not call e.next(): the rest was skipped.";
+    app.logger().info(text, &attrs);
+}
+
 /// Runs a script's handler for an event.
 async fn run<E>(js: Arc<Js>, program: Arc<Program>, app: App, event: E) -> Result<(), Error>
 where
@@ -456,18 +463,38 @@ where
         let hooked = Arc::new(hooked);
         let done = call(&js, &program, &app, Some(hooked.clone()));
         hooked.take_over();
-        if let Some(request) = request {
-            answer_hook(&request);
+        let ends_here = done.is_ok() && !hooked.is_continued.load(Ordering::Acquire);
+        match request {
+            Some(request) => answer_hook(&request),
+            // who answers a request need not go on; but what is not saved should not be a riddle
+            None if ends_here => skipped(&app, &program),
+            None => {}
         }
         done
     };
     pool.run(work).await
 }
 
+/// The table of a hook's events.
+fn table_of<P>(_: &TaggedHook<P>) -> &'static Type
+where
+    Hooked<event::Event<P>>: Tabled,
+{
+    Hooked::<event::Event<P>>::table()
+}
+
 macro_rules! bind_hooks {
     ($($name:literal => $method:ident $(($tags:ident))?;)*) => {
         /// All hooks, as scripts call them, and whether they take tags.
         pub(crate) const HOOKS: &[(&str, bool)] = &[$(($name, bind_hooks!(@tagged $($tags)?))),*];
+
+        /// The hooks with the tables of their events.
+        pub(crate) fn hook_tables(app: &App) -> Vec<(&'static str, bool, &'static Type)> {
+            vec![$({
+                $(let $tags = Vec::<String>::new();)?
+                ($name, bind_hooks!(@tagged $($tags)?), table_of(&app.$method($($tags)?)))
+            }),*]
+        }
 
         /// Binds a handler to a hook.
         pub(crate) fn bind_hook(js: &Arc<Js>, name: &str, tags: Vec<String>, program: Arc<Program>) {

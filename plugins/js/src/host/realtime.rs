@@ -79,7 +79,7 @@ table! {
             let name = text(cx, &v)?;
             l.0.lock().0 = name;
         };
-        prop "data": "number[]", "Its content." => |cx, l| Val::Bytes(l.0.lock().1.clone()), set |cx, l, v| {
+        prop "data": "string | number[]", "Its content." => |cx, l| Val::Bytes(l.0.lock().1.clone()), set |cx, l, v| {
             let data = export(cx, &v)?.into_bytes().unwrap_or_default();
             l.0.lock().1 = data;
         };

@@ -115,7 +115,7 @@ pub(crate) struct Tree(pub(crate) MapRef);
 trees!(Tree = TREE, SettingsTree = SETTINGS, MailMessage = MESSAGE);
 
 table! {
-    pub(crate) static TREE: Tree = "Map", "A map." {
+    pub(crate) static TREE: Tree = "types.Map", "A map." {
     }
     json |t| Val::Map(t.0.clone());
 }

@@ -2,7 +2,7 @@
 //!
 //! Source: spec extending §1.4, §1.7.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use pocketbase::{ApiError, App, Error, LogAttrs, Result};
 use rquickjs::{Ctx, Function, Promise, Value, context::EvalOptions, promise::PromiseState};
@@ -29,6 +29,10 @@ pub(crate) struct Program {
 }
 
 impl Program {
+    /// Where it stands: `file:line:column`.
+    pub(crate) fn place(&self) -> String {
+        format!("{}:{}:{}", self.file, self.line, self.column)
+    }
     /// The function, compiled so that its lines and columns are those of its file.
     pub(crate) fn compile<'js>(&self, cx: &Ctx<'js>) -> rquickjs::Result<Function<'js>> {
         let mut text = String::with_capacity(self.source.len() + self.line + self.column + 4);
@@ -78,7 +82,11 @@ pub(crate) fn call(
     event: Option<Shared>,
 ) -> Result<()> {
     js.executors.with(js, |cx| {
+        let begun = Instant::now();
         let done = timed(js, || called(cx, program, app, event));
+        if let Some(profile) = &js.profile {
+            profile.note(&program.label, program.place(), begun);
+        }
         let done = done.map_err(|fail| thrown_error(cx, fail));
         let fatal = Local::of(cx).fatal.borrow_mut().take();
         let done = fatal.map_or(done, |text| Err(Error::other(Fatal(text))));
@@ -156,13 +164,14 @@ fn log(app: &App, program: &Program, error: &Error) {
         return;
     }
     let place = thrown.place().map(str::to_owned);
-    let place =
-        place.unwrap_or_else(|| format!("{}:{}:{}", program.file, program.line, program.column));
+    let place = place.unwrap_or_else(|| program.place());
     let attrs: &LogAttrs<'_> = &[
         ("handler", program.label.clone().into()),
         ("error", thrown.message.clone().into()),
         ("place", place.into()),
         ("stack", thrown.stack.clone().into()),
+        ("hint", thrown.hint.clone().unwrap_or_default().into()),
     ];
+    let attrs = if thrown.hint.is_some() { attrs } else { &attrs[..attrs.len() - 1] };
     app.logger().error("A JavaScript handler has failed.", attrs);
 }

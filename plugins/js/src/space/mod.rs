@@ -71,6 +71,28 @@ const GLOBALS: &[(&[Global], &[Role])] = &[
 const ALL: &[Role] = &[Role::Loader, Role::Executor, Role::Migration];
 const SCRIPTS: &[Role] = &[Role::Loader, Role::Executor];
 
+/// The namespaces with their tables, and the tables of what they give.
+pub(crate) fn tables() -> impl Iterator<Item = (&'static str, &'static Type)> {
+    SPACES.iter().map(|(name, table, _)| (*name, *table))
+}
+
+/// The host types that namespaces give, for `types.d.ts`.
+pub(crate) static TYPES: &[&Type] = &[
+    &command::CMD,
+    &command::EXIT_ERROR,
+    &files::FILE_SYSTEM,
+    &form_data::FORM_DATA,
+    &http_send::ANSWER,
+    &os::ENTRY,
+    &os::INFO,
+    &template::RENDERER,
+];
+
+/// The global functions and constructors of all contexts.
+pub(crate) fn globals() -> impl Iterator<Item = &'static Global> {
+    GLOBALS.iter().flat_map(|(table, _)| table.iter())
+}
+
 /// Defines everything in a new context.
 pub(crate) fn define(cx: &Ctx<'_>, role: Role) -> Result<()> {
     engine::bridge(cx)?;
