@@ -14,6 +14,7 @@
 #![recursion_limit = "512"]
 
 mod bind;
+mod cli;
 mod host;
 mod life;
 mod load;

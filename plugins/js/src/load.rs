@@ -8,8 +8,9 @@ use rquickjs::{Ctx, Function, Value, context::EvalOptions, object::Property};
 use crate::{
     Js,
     bind::{Args, Fail, Held, Res, as_host, globals, text},
+    cli::Cmd,
     host::{Files, HOOKS, Request, Step, bind_hook, respond},
-    run::{Executor, Local, Program, Role, call, source_of, thrown_error},
+    run::{Executor, Local, Pool, Program, Role, call, source_of, thrown_error},
 };
 
 /// Loads the hook files of an app; without any, nothing is made.
@@ -20,8 +21,9 @@ pub(crate) async fn all(app: &App) -> Result<()> {
         return Ok(());
     }
     let js = Js::new(app);
-    let pool = js.pool.clone();
-    pool.run(move || load(&js, &dir, &files)).await
+    // one thread, which keeps the context if there are commands in it
+    let pool = Pool::new(1);
+    pool.clone().run(move || load(&js, &pool, &dir, &files)).await
 }
 
 /// The hook files, sorted by name.
@@ -39,8 +41,12 @@ fn files(dir: &Path) -> Vec<String> {
     names
 }
 
-fn load(js: &Arc<Js>, dir: &Path, files: &[String]) -> Result<()> {
+fn load(js: &Arc<Js>, pool: &Arc<Pool>, dir: &Path, files: &[String]) -> Result<()> {
     let loader = Executor::new(js, Role::Loader)?;
+    let exe = std::env::args().next().unwrap_or_default();
+    let root =
+        Cmd::root(Path::new(&exe).file_name().and_then(|name| name.to_str()).unwrap_or(&exe));
+    loader.with(|cx| *Local::of(cx).root.borrow_mut() = Some(root.clone()));
     for name in files {
         let path = dir.join(name);
         let done = std::fs::read(&path).map_err(Error::from).and_then(|bytes| {
@@ -52,6 +58,7 @@ fn load(js: &Arc<Js>, dir: &Path, files: &[String]) -> Result<()> {
             failed(js, name, &error)?;
         }
     }
+    crate::cli::register(&js.app, pool, loader, &root);
     Ok(())
 }
 

@@ -17,7 +17,7 @@ use crate::{
         Args, Fail, Res, Shared, Val, as_host, error_of, is_nil, items, native, new_map, no_result,
         object, table,
     },
-    run::{wait, wait_serving},
+    run::{Local, wait, wait_serving},
 };
 
 native!(App = APP);
@@ -25,6 +25,9 @@ hosted!(App);
 
 table! {
     pub(crate) static APP: App = "core.App", "The app." {
+        prop "rootCmd": "cobra.Command", "The executable, for more commands; only while hook files are loaded." => |cx, app| {
+            Local::of(cx).root.borrow().clone().map(|root| Val::Host(Arc::new(root) as Shared))
+        };
         fn "isBootstrapped" "(): boolean" "Whether the databases are open." => |cx, app, a| app.is_bootstrapped();
         fn "isDev" "(): boolean" "Whether it runs with --dev." => |cx, app, a| app.is_dev();
         fn "isTransactional" "(): boolean" "Whether it acts in a transaction." => |cx, app, a| app.is_transactional();
