@@ -2,7 +2,10 @@
 
 use std::sync::{Arc, mpsc};
 
-use pocketbase::{App, Collection, Error, FilterQuery, Record, RequestInfo, TokenType};
+use pocketbase::{
+    App, Collection, Error, FilterQuery, Record, RequestInfo, TokenType,
+    db::{Db, Definition},
+};
 use rquickjs::{Ctx, Function, Value};
 use tokio::sync::oneshot;
 
@@ -97,6 +100,15 @@ table! {
         fn "hasTable" "(name: string): boolean" "Whether there is a table or view." => |cx, app, a| wait(app.db().columns_of(&a.str(0)?)).is_ok();
         fn "auxHasTable" "(name: string): boolean" "Whether the auxiliary database has a table." => |cx, app, a| wait(app.aux_db().columns_of(&a.str(0)?)).is_ok();
         fn "tableColumns" "(name: string): string[]" "The columns of a table." => |cx, app, a| wait(app.db().columns_of(&a.str(0)?))?;
+        fn "tableInfo" "(name: string): core.TableInfoRow[]" "The columns of a table." => |cx, app, a| table_info(app, &a.str(0)?)?;
+        fn "tableIndexes" "(name: string): { [key: string]: string }" "The indexes of a table." => |cx, app, a| {
+            Val::Map(new_map(wait(app.db().table_indexes(&a.str(0)?))?.into_iter().map(|(name, sql)| (name, Val::Str(sql)))))
+        };
+        fn "deleteTable" "(name: string): void" "Drops a table." => |cx, app, a| {
+            wait(app.db().query(Db::definition(&a.str(0)?, &Definition::DropTable)).execute())?;
+        };
+        fn "saveView" "(name: string, query: string): void" "Makes a view anew." => |cx, app, a| wait(app.db().save_view(&a.str(0)?, &a.str(1)?))?;
+        fn "deleteView" "(name: string): void" "Drops a view." => |cx, app, a| wait(app.db().delete_view(&a.str(0)?))?;
         fn "db" "(): dbx.Builder" "Queries, in the transaction if there is one." => |cx, app, a| Arc::new(Builder(app.db())) as Shared;
         fn "concurrentDB" "(): dbx.Builder" "Queries." => |cx, app, a| Arc::new(Builder(app.db())) as Shared;
         fn "nonconcurrentDB" "(): dbx.Builder" "Queries." => |cx, app, a| Arc::new(Builder(app.db())) as Shared;
@@ -132,6 +144,27 @@ table! {
             wait(app.find_first_record_by_data(collection_arg(a, 0)?, &a.str(1)?, a.json(2)?))?
         };
     }
+}
+
+fn table_info(app: &App, name: &str) -> Res<Vec<Val>> {
+    let rows = wait(app.db().table_info(name))?;
+    if rows.is_empty() {
+        return Err(Error::NotFound.into());
+    }
+    let items = rows.iter().enumerate().map(|(at, row)| -> Res<Val> {
+        let (name, ty, not_null, default, key): (String, String, bool, Option<String>, i64) =
+            row.to()?;
+        let default = default.map_or(Val::Null, Val::Str);
+        Ok(Val::Map(new_map([
+            ("pk".to_owned(), Val::Int(key)),
+            ("index".to_owned(), Val::Int(i64::try_from(at).unwrap_or_default())),
+            ("name".to_owned(), Val::Str(name)),
+            ("type".to_owned(), Val::Str(ty)),
+            ("notNull".to_owned(), Val::Bool(not_null)),
+            ("defaultValue".to_owned(), default),
+        ])))
+    });
+    items.collect()
 }
 
 fn nothing() -> Fail {
