@@ -104,15 +104,15 @@ table! {
         fn "sql" "(): string" "The text." => |cx, q, a| q.text.lock().clone();
         fn "execute" "(): sql.Result" "Runs it." => |cx, q, a| {
             // as the reference: no text, nothing to do
-            let (rows, last) = if q.text.lock().is_empty() { (0, 0) } else { wait(q.query().insert())? };
+            let (rows, last) = if q.text.lock().is_empty() { (0, 0) } else { wait(q.query()?.insert())? };
             shared(Changed(rows, last))
         };
-        fn "rows" "(): dbx.Rows" "Its rows, one after the other." => |cx, q, a| shared(Cursor::of(wait(q.query().all::<Row>())?));
-        fn "all" "(rows: any): void" "Reads all rows into a list of `arrayOf`." => |cx, q, a| all(cx, &a.at(0), || wait(q.query().all::<Row>()))?;
-        fn "one" "(row: any): void" "Reads the first row into a model." => |cx, q, a| one(&a.at(0), || wait(q.query().one::<Row>()))?;
-        fn "row" "(...cells: any[]): void" "Reads the first row into cells." => |cx, q, a| row(a, &wait(q.query().one::<Row>())?)?;
+        fn "rows" "(): dbx.Rows" "Its rows, one after the other." => |cx, q, a| shared(Cursor::of(wait(q.query()?.all::<Row>())?));
+        fn "all" "(rows: any): void" "Reads all rows into a list of `arrayOf`." => |cx, q, a| all(cx, &a.at(0), || Ok(wait(q.query()?.all::<Row>())?))?;
+        fn "one" "(row: any): void" "Reads the first row into a model." => |cx, q, a| one(&a.at(0), || Ok(wait(q.query()?.one::<Row>())?))?;
+        fn "row" "(...cells: any[]): void" "Reads the first row into cells." => |cx, q, a| row(a, &wait(q.query()?.one::<Row>())?)?;
         fn "column" "(list: any): void" "Reads the first column into a list of `arrayOf`." => |cx, q, a| {
-            fill_column(cx, &a.at(0), wait(q.query().column::<Json>())?)?;
+            fill_column(cx, &a.at(0), wait(q.query()?.column::<Json>())?)?;
         };
         fn "prepare" "(): dbx.Query" "Itself." => |cx, q, a| shared(q.another());
         fn "close" "(): void" "Does nothing." => |cx, q, a| ();
@@ -127,8 +127,12 @@ impl Written {
             params: Mutex::new(self.params.lock().clone()),
         }
     }
-    fn query(&self) -> Query {
-        self.db.query(self.text.lock().clone()).bind_all(self.params.lock().clone())
+    fn query(&self) -> Res<Query> {
+        let (text, params) = (self.text.lock().clone(), self.params.lock().clone());
+        if let Some(name) = placeholders(&text).find(|name| !params.contains_key(*name)) {
+            return Err(Fail::other(format!("Named parameter not found: {name}")));
+        }
+        Ok(self.db.query(text).bind_all(params))
     }
 }
 
@@ -162,7 +166,7 @@ table! {
             match q.kind_for(&a.at(0)) {
                 Gives::Records => models(cx, &a.at(0), wait(q.current().records())?)?,
                 Gives::Collections => models(cx, &a.at(0), q.collections()?)?,
-                Gives::Rows => all(cx, &a.at(0), || wait(q.query.lock().clone().all::<Row>()))?,
+                Gives::Rows => all(cx, &a.at(0), || Ok(wait(q.query.lock().clone().all::<Row>())?))?,
             }
         };
         fn "one" "(row: any): void" "Reads the first row into a model or a record." => |cx, q, a| {
@@ -171,7 +175,7 @@ table! {
                     let found = wait(q.query.lock().clone().limit(1).records())?.pop().ok_or(pocketbase::Error::NotFound)?;
                     record.become_(&found);
                 }
-                None => one(&a.at(0), || wait(q.query.lock().clone().one::<Row>()))?,
+                None => one(&a.at(0), || Ok(wait(q.query.lock().clone().one::<Row>())?))?,
             }
         };
         fn "row" "(...cells: any[]): void" "Reads the first row into cells." => |cx, q, a| row(a, &wait(q.query.lock().clone().one::<Row>())?)?;
@@ -227,6 +231,13 @@ impl Me<'_> {
 
 pub(crate) fn select(query: SelectQuery, gives: Gives) -> Shared {
     Arc::new(Select { query: Mutex::new(query), gives })
+}
+
+/// The names in `{:name}`.
+fn placeholders(text: &str) -> impl Iterator<Item = &str> {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    let names = text.split("{:").skip(1).filter_map(|rest| rest.split_once('}'));
+    names.map(|(name, _)| name).filter(move |name| !name.is_empty() && name.chars().all(is_part))
 }
 
 /// Columns with values, by name.
@@ -324,11 +335,7 @@ pub(crate) fn conditions(args: &Args<'_, '_>, from: usize) -> Res<Vec<Expr>> {
     given.map(|at| condition(args, at)).collect()
 }
 
-fn all<'js>(
-    cx: &Ctx<'js>,
-    into: &Value<'js>,
-    rows: impl FnOnce() -> pocketbase::Result<Vec<Row>>,
-) -> Res<()> {
+fn all<'js>(cx: &Ctx<'js>, into: &Value<'js>, rows: impl FnOnce() -> Res<Vec<Row>>) -> Res<()> {
     if item_of(into).is_none() {
         return Err(Fail::other("must be a pointer"));
     }
@@ -336,7 +343,7 @@ fn all<'js>(
     fill_list(cx, into, rows.iter().map(Row::to_json).collect())
 }
 
-fn one(into: &Value<'_>, row: impl FnOnce() -> pocketbase::Result<Row>) -> Res<()> {
+fn one(into: &Value<'_>, row: impl FnOnce() -> Res<Row>) -> Res<()> {
     let model = as_host(into).and_then(Held::<Model>::of);
     let model = model.ok_or_else(|| Fail::other("must be a pointer"))?;
     model.fill(row()?.to_json(), true)

@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use rquickjs::{Ctx, Result, object::Property};
 
-pub(crate) use self::{base::unmarshal, console::formatted};
+pub(crate) use self::{base::unmarshal, console::formatted, security::claims};
 use crate::{
     bind::{Global, Native, Shared, Type, define as define_globals, object},
     run::{Local, Role},
