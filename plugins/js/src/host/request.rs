@@ -604,6 +604,18 @@ impl Request {
         out.rest = Some(response);
         Ok(())
     }
+    /// Answers with a stored file.
+    fn serve(&self, files: &pocketbase::FileSystem, key: &str, name: &str) -> Res<()> {
+        let Origin::Route(event) = &self.0.origin else {
+            return Err(Fail::other("files can be answered with in routes"));
+        };
+        let response = wait(event.serve_stored(files, key, name))?;
+        let mut out = self.0.state.out.lock();
+        out.status = response.status;
+        out.is_written = true;
+        out.rest = Some(response);
+        Ok(())
+    }
     fn bind_body(&self, args: &Args<'_, '_>) -> Res<()> {
         let pointer = || Fail::other("json: Unmarshal(non-pointer map[string]interface {})");
         let model = args.opt_host::<Model>(0)?.ok_or_else(pointer)?;
@@ -807,4 +819,11 @@ fn file_header(file: &pocketbase::File) -> Val {
         ("size".to_owned(), Val::Int(size)),
         ("file".to_owned(), Val::Host(shared(file.clone()))),
     ]))
+}
+
+impl HttpRequest {
+    /// Answers with a stored file.
+    pub(crate) fn serve(&self, files: &pocketbase::FileSystem, key: &str, name: &str) -> Res<()> {
+        self.0.serve(files, key, name)
+    }
 }

@@ -18,6 +18,7 @@ mod models;
 mod modules;
 mod natives;
 pub(crate) mod os;
+mod root;
 mod security;
 mod template;
 
