@@ -11,8 +11,14 @@ use serde_json::{Value, json};
 
 use crate::support::{EMAIL, PASSWORD, Server, binary, eventually, run};
 
+/// What was said on stderr, without the time in front.
 fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).trim().to_owned()
+    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    let is_time = |c: char| c.is_ascii_digit() || matches!(c, '/' | ':' | ' ');
+    match said.get(..20) {
+        Some(time) if time.chars().all(is_time) => said[20..].to_owned(),
+        _ => said,
+    }
 }
 
 fn stdout(output: &Output) -> String {

@@ -18,7 +18,12 @@ pub(crate) struct Own {
     pub(crate) command: Command,
     pub(crate) run: Run,
     owner: String,
+    /// It reads its own arguments.
+    pub(crate) is_raw: bool,
 }
+
+/// The arguments of a command that reads them itself.
+pub(crate) const RAW: &str = "arguments";
 
 /// The commands and global flags of users.
 #[derive(Default)]
@@ -58,7 +63,7 @@ impl Commands {
             )));
         }
         own.retain(|other| other.command.get_name() != name);
-        own.push(Own { command, run, owner: owner.to_owned() });
+        own.push(Own { command, run, owner: owner.to_owned(), is_raw: false });
         Ok(())
     }
 }
@@ -93,7 +98,34 @@ impl App {
         let name = command.get_name().to_owned();
         let mut own = self.shared.commands.own.lock();
         own.retain(|other| other.command.get_name() != name);
-        own.push(Own { command, run, owner: String::new() });
+        own.push(Own { command, run, owner: String::new(), is_raw: false });
+    }
+
+    /// The same for a command that reads its arguments itself: it gets all but its name, those of [`App::flags`] included,
+    /// which apply to the app before it runs.
+    pub fn raw_command<F, Fut>(&self, command: Command, run: F)
+    where
+        F: Fn(Self, Vec<String>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<()>> + Send + 'static,
+    {
+        let command = command.disable_help_flag(true).arg(
+            Arg::new(RAW).num_args(0..).trailing_var_arg(true).allow_hyphen_values(true).hide(true),
+        );
+        let run: Run = Arc::new(move |app, matches| {
+            let given = matches.get_many::<String>(RAW);
+            Box::pin(run(app, given.into_iter().flatten().cloned().collect()))
+        });
+        let name = command.get_name().to_owned();
+        let mut own = self.shared.commands.own.lock();
+        own.retain(|other| other.command.get_name() != name);
+        own.push(Own { command, run, owner: String::new(), is_raw: true });
+    }
+
+    /// The flags that every command takes.
+    #[must_use]
+    pub fn flags(&self) -> Vec<Arg> {
+        let built_in = crate::cli::global(Command::new("")).args(self.shared.commands.args());
+        built_in.get_arguments().cloned().collect()
     }
 
     /// Adds a flag that every command takes; read it with [`App::flag`].

@@ -507,7 +507,7 @@ impl Record {
         if record.collection().is_auth() {
             return Ok(());
         }
-        Err(Error::other(format!("{:?} is not an auth collection", record.collection().name)))
+        Err(Error::other("not an auth collection record"))
     }
 }
 

@@ -17,6 +17,7 @@
 
 mod bind;
 mod check;
+mod cli;
 mod hints;
 mod host;
 mod life;

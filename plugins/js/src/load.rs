@@ -14,8 +14,9 @@ use rquickjs::{Ctx, Function, Value, context::EvalOptions, object::Property};
 use crate::{
     Js,
     bind::{Args, Fail, Held, Res, Thrown, as_host, globals, text},
+    cli::Cmd,
     host::{Files, HOOKS, Request, Step, bind_hook, respond},
-    run::{Executor, Local, Program, Role, call, source_of, thrown_error},
+    run::{Executor, Local, Pool, Program, Role, call, source_of, thrown_error},
     watch,
 };
 
@@ -37,8 +38,10 @@ pub(crate) async fn all(app: &App, n_failed: &AtomicUsize) -> Result<()> {
     if js.profile.is_some() {
         tell_profile(&js);
     }
-    let (watches, pool) = (js.watches, js.pool.clone());
-    let failed = pool.run(move || load(&js, &dir, &files)).await?;
+    let watches = js.watches;
+    // one thread, which keeps the context if there are commands in it
+    let pool = Pool::new(1);
+    let failed = pool.clone().run(move || load(&js, &pool, &dir, &files)).await?;
     n_failed.store(failed.len(), Ordering::Release);
     if watches {
         failed.iter().for_each(|(file, error)| tell(file, error));
@@ -84,9 +87,18 @@ fn files(dir: &Path) -> Vec<String> {
 }
 
 /// Runs the files; gives what has failed.
-fn load(js: &Arc<Js>, dir: &Path, files: &[String]) -> Result<Vec<(String, Error)>> {
+fn load(
+    js: &Arc<Js>,
+    pool: &Arc<Pool>,
+    dir: &Path,
+    files: &[String],
+) -> Result<Vec<(String, Error)>> {
     let mut failed = Vec::new();
     let loader = Executor::new(js, Role::Loader)?;
+    let exe = std::env::args().next().unwrap_or_default();
+    let root =
+        Cmd::root(Path::new(&exe).file_name().and_then(|name| name.to_str()).unwrap_or(&exe));
+    loader.with(|cx| *Local::of(cx).root.borrow_mut() = Some(root.clone()));
     for name in files {
         let path = dir.join(name);
         let done = std::fs::read(&path).map_err(Error::from).and_then(|bytes| {
@@ -98,6 +110,7 @@ fn load(js: &Arc<Js>, dir: &Path, files: &[String]) -> Result<Vec<(String, Error
             failed.push((name.clone(), error));
         }
     }
+    crate::cli::register(&js.app, pool, loader, &root);
     Ok(failed)
 }
 

@@ -357,6 +357,15 @@ impl App {
         let found = auth::find_by_token(&self.ctx()?, token, types).await?;
         found.map(|found| Record::of_arc(&found.record)).ok_or(Error::NotFound)
     }
+    /// The fields that a view collection of a query has.
+    ///
+    /// # Errors
+    /// A query that cannot be a view's.
+    pub async fn view_fields(&self, query: &str) -> Result<Vec<crate::Field>> {
+        let ctx = self.ctx()?;
+        let found = engine::schema::view::infer_fields(&ctx.db, &ctx.snapshot(), query).await;
+        Ok(found.map_err(Error::other)?.fields.into_iter().map(crate::Field).collect())
+    }
     /// True if this is the password of an account. Runs beside everything else, on the lane for hashes.
     ///
     /// # Errors

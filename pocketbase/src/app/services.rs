@@ -113,6 +113,11 @@ pub struct FileFacts {
 const MOST: usize = 1 << 30;
 
 impl FileSystem {
+    /// The files of a directory, which need not exist yet.
+    #[must_use]
+    pub fn local(dir: impl Into<std::path::PathBuf>) -> Self {
+        Self(Arc::new(engine::files::Local::new(dir.into())))
+    }
     /// True if there is a file under a key.
     ///
     /// # Errors

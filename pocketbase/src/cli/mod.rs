@@ -9,6 +9,7 @@ mod wire;
 
 use std::ffi::OsString;
 
+pub(crate) use self::flags::global;
 use crate::{
     app::App,
     error::{Error, Result},

@@ -4,7 +4,7 @@ use engine::store::{
     Value,
     query::{self, Hashed, Joined, Like, Params},
 };
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 /// A condition. Made by the functions of this module.
 ///
@@ -60,6 +60,10 @@ impl IntoParams for serde_json::Map<String, Json> {
 
 pub(super) fn params(given: impl IntoParams) -> Params {
     given.into_params().into_iter().map(|(key, json)| (key, query::value(&json))).collect()
+}
+
+pub(super) fn jsons(params: &Params) -> Map<String, Json> {
+    params.iter().map(|(name, value)| (name.clone(), super::row::json(value))).collect()
 }
 
 fn values<V: Into<Json>>(given: impl IntoIterator<Item = V>) -> Vec<Value> {
@@ -123,6 +127,7 @@ fn searched<S: Into<String>>(
         open: (true, true),
         negated,
         any,
+        escapes: None,
     }))
 }
 /// The column contains all of the texts, whatever their case; `%` and `_` are ordinary characters.
@@ -154,23 +159,43 @@ pub fn not_between(column: &str, low: impl Into<Json>, high: impl Into<Json>) ->
 }
 /// A query gives a row.
 #[must_use]
-pub fn exists(query: &str) -> Expr {
-    Expr(query::Expr::Exists(Box::new(exp(query).0), false))
+pub fn exists(query: impl Into<Expr>) -> Expr {
+    Expr(query::Expr::Exists(Box::new(query.into().0), false))
 }
 /// A query gives no row.
 #[must_use]
-pub fn not_exists(query: &str) -> Expr {
-    Expr(query::Expr::Exists(Box::new(exp(query).0), true))
+pub fn not_exists(query: impl Into<Expr>) -> Expr {
+    Expr(query::Expr::Exists(Box::new(query.into().0), true))
+}
+
+impl From<&str> for Expr {
+    fn from(text: &str) -> Self {
+        exp(text)
+    }
 }
 
 impl Expr {
-    /// The text of a written condition.
+    /// The condition as the reference prints it, and its values; they are counted from those that are given.
     #[must_use]
-    pub fn raw_text(&self) -> Option<String> {
-        match &self.0 {
-            query::Expr::Raw(text, _) => Some(text.clone()),
-            _ => None,
+    pub fn shown(&self, given: impl IntoParams) -> (String, Map<String, Json>) {
+        let shown = query::shown::condition(&self.0, params(given));
+        (shown.text, jsons(&shown.params))
+    }
+    /// For [`like`] and its kin: what is replaced in the texts, without a clause that makes SQLite read escapes.
+    #[must_use]
+    pub fn escaped_with(mut self, pairs: Vec<(String, String)>) -> Self {
+        if let query::Expr::Like(like) = &mut self.0 {
+            like.escapes = Some(pairs);
         }
+        self
+    }
+    /// For [`not_like`]: lacking one of the texts is enough.
+    #[must_use]
+    pub fn any(mut self) -> Self {
+        if let query::Expr::Like(like) = &mut self.0 {
+            like.any = true;
+        }
+        self
     }
     /// Holds always.
     #[must_use]

@@ -8,6 +8,8 @@ mod row;
 
 use std::fmt;
 
+use dialects::{catalog, ddl};
+pub use engine::store::query::shown::Definition;
 use engine::{
     Ctx,
     store::{self, Dialect, Job, Rows, Sql, query as spelling, raw},
@@ -163,6 +165,57 @@ impl Db {
         let done = place.write(Job::new().query(sql)).await?;
         self.written()?;
         Ok(done.rows.into_iter().next().map(row::owned).unwrap_or_default())
+    }
+
+    /// The same with the number of the last row, if the statement adds one and the database tells.
+    async fn run_counting(&self, sql: Sql) -> Result<(u64, i64)> {
+        let word = sql.text.trim_start().get(..6).unwrap_or_default();
+        let is_one = !sql.text.trim_end().trim_end_matches(';').contains(';');
+        let counts = spelling::last_change(self.dialect()?);
+        let Some(counts) = counts.filter(|_| is_one && word.eq_ignore_ascii_case("insert")) else {
+            return Ok((self.run(sql).await?, 0));
+        };
+        let done = self.place()?.write(Job::new().query(sql).query(counts)).await?;
+        self.written()?;
+        let row = done.rows.into_iter().nth(1).map(row::owned).unwrap_or_default();
+        row.first().map_or(Ok((0, 0)), |row| row.to())
+    }
+
+    /// A statement that changes the schema of a table, as the reference prints it.
+    #[must_use]
+    pub fn definition(table: &str, change: &Definition) -> String {
+        spelling::shown::define(table, change)
+    }
+    /// The columns of a table or view; none if there is no such table.
+    ///
+    /// # Errors
+    /// Database errors.
+    pub async fn table_info(&self, table: &str) -> Result<Vec<Row>> {
+        self.rows(catalog::columns(self.dialect()?, table)).await
+    }
+    /// The indexes of a table that statements have made: names and statements.
+    ///
+    /// # Errors
+    /// Database errors.
+    pub async fn table_indexes(&self, table: &str) -> Result<Vec<(String, String)>> {
+        let rows = self.rows(catalog::indexes(self.dialect()?, table)).await?;
+        rows.iter().map(Row::to).collect()
+    }
+    /// Makes a view of a query anew.
+    ///
+    /// # Errors
+    /// Database errors.
+    pub async fn save_view(&self, name: &str, query: &str) -> Result<()> {
+        self.delete_view(name).await?;
+        let query = query.trim().trim_end_matches(';');
+        self.run(Sql::plain(ddl::create_view(self.dialect()?, name, query))).await.map(drop)
+    }
+    /// Drops a view if there is one.
+    ///
+    /// # Errors
+    /// Database errors.
+    pub async fn delete_view(&self, name: &str) -> Result<()> {
+        self.run(Sql::plain(ddl::drop_view(self.dialect()?, name))).await.map(drop)
     }
 
     /// Runs a statement; the number of rows it changed.

@@ -9,11 +9,11 @@ use engine::{
         query::{self as spelling, Params, Select},
     },
 };
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 use super::{
     Db,
-    expr::{Expr, IntoParams, params},
+    expr::{Expr, IntoParams, jsons, params},
     none,
     row::{FromRow, Row},
 };
@@ -50,6 +50,13 @@ impl Query {
     pub fn bind_all(mut self, values: impl IntoParams) -> Self {
         self.params.extend(params(values));
         self
+    }
+    /// Runs it; the number of rows it changed and, for an INSERT on SQLite, the number of the last row that was added.
+    ///
+    /// # Errors
+    /// Database errors.
+    pub async fn insert(self) -> Result<(u64, i64)> {
+        self.db.run_counting(self.sql()?).await
     }
     fn sql(&self) -> Result<Sql> {
         Ok(spelling::raw(self.db.dialect()?, &self.text, &self.params))
@@ -141,6 +148,16 @@ impl SelectQuery {
     #[must_use]
     pub fn app(&self) -> &crate::app::App {
         &self.db.app
+    }
+    /// The database it asks.
+    #[must_use]
+    pub fn place(&self) -> Db {
+        self.db.clone()
+    }
+    /// Adds to the groups.
+    pub fn and_group_by<S: Into<String>>(mut self, columns: impl IntoIterator<Item = S>) -> Self {
+        self.select.group_by.extend(texts(columns));
+        self
     }
     /// Replaces the columns.
     pub fn select<S: Into<String>>(mut self, columns: impl IntoIterator<Item = S>) -> Self {
@@ -239,6 +256,24 @@ impl SelectQuery {
     /// Before the app is bootstrapped.
     pub fn to_sql(&self) -> Result<String> {
         Ok(self.sql()?.text)
+    }
+    /// Values for the `{:name}`s of all its texts.
+    pub fn bind_all(mut self, values: impl IntoParams) -> Self {
+        self.select.params.extend(params(values));
+        self
+    }
+    /// The statement as the reference prints it, and its values.
+    #[must_use]
+    pub fn shown(&self) -> (String, Map<String, Json>) {
+        let select = match &self.of {
+            Some(of) if self.select.columns.is_empty() && self.select.from.is_empty() => {
+                let (columns, from) = (vec![format!("{of}.*")], vec![of.clone()]);
+                &Select { columns, from, ..self.select.clone() }
+            }
+            _ => &self.select,
+        };
+        let shown = spelling::shown::select(select);
+        (shown.text, jsons(&shown.params))
     }
     fn sql(&self) -> Result<Sql> {
         Ok(spelling::select(self.db.dialect()?, &self.select))
@@ -342,6 +377,18 @@ impl Change {
     pub fn where_(mut self, filter: Expr) -> Self {
         self.filter = Some(joined(self.filter, spelling::Joined::And, filter));
         self
+    }
+    /// The statement as the reference prints it, and its values. It has none for an upsert.
+    #[must_use]
+    pub fn shown(&self) -> (String, Map<String, Json>) {
+        let filter = self.filter.as_ref().unwrap_or(&spelling::Expr::Empty);
+        let shown = match &self.kind {
+            Kind::Insert(keys) if !keys.is_empty() => spelling::shown::Shown::default(),
+            Kind::Insert(_) => spelling::shown::insert(&self.table, &self.columns),
+            Kind::Update => spelling::shown::update(&self.table, &self.columns, filter),
+            Kind::Delete => spelling::shown::delete(&self.table, filter),
+        };
+        (shown.text, jsons(&shown.params))
     }
     /// Does it; the number of rows that were changed.
     ///

@@ -110,7 +110,7 @@ impl Row {
     }
 }
 
-fn json(value: &Value) -> Json {
+pub(super) fn json(value: &Value) -> Json {
     match value {
         Value::Null => Json::Null,
         Value::Int(n) => (*n).into(),

@@ -472,7 +472,19 @@ impl RequestEvent {
     /// # Errors
     /// 404 when it is not there.
     pub async fn file_fs(&self, files: &FileSystem, key: &str) -> Result<Response> {
-        let name = key.rsplit('/').next().unwrap_or(key).to_owned();
+        self.serve_stored(files, key, key.rsplit('/').next().unwrap_or(key)).await
+    }
+    /// The same under another name.
+    ///
+    /// # Errors
+    /// 404 when it is not there.
+    pub async fn serve_stored(
+        &self,
+        files: &FileSystem,
+        key: &str,
+        name: &str,
+    ) -> Result<Response> {
+        let name = name.to_owned();
         let place = files.storage().clone();
         let file = api::downloads::Download { place, key: key.to_owned(), name, attachment: false };
         Ok(file.answer(&self.cell.head).await?)

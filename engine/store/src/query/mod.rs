@@ -75,6 +75,24 @@ pub struct Like {
     pub negated: bool,
     /// Any of the texts is enough.
     pub any: bool,
+    /// What is replaced in texts, as the reference does: without a clause that would make SQLite read the backslashes.
+    /// `None`: `%` and `_` are ordinary characters.
+    pub escapes: Option<Vec<(String, String)>>,
+}
+
+impl Like {
+    /// What the column is compared with.
+    fn pattern(&self, text: &str) -> String {
+        let usual = [("\\", "\\\\"), ("%", "\\%"), ("_", "\\_")];
+        let text = match &self.escapes {
+            None => usual.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to)),
+            Some(own) => {
+                own.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
+            }
+        };
+        let edge = |open: bool| if open { "%" } else { "" };
+        format!("{}{text}{}", edge(self.open.0), edge(self.open.1))
+    }
 }
 
 /// A query.
@@ -93,6 +111,8 @@ pub struct Select {
     pub offset: Option<u64>,
     /// Queries whose rows are added; true keeps duplicates.
     pub unions: Vec<(Select, bool)>,
+    /// Values for all of its texts.
+    pub params: Params,
 }
 
 /// A statement being written.
@@ -100,11 +120,13 @@ struct Writer {
     dialect: Dialect,
     text: String,
     params: Vec<Value>,
+    /// Values for texts that have none of that name.
+    shared: Params,
 }
 
 impl Writer {
     fn new(dialect: Dialect) -> Self {
-        Self { dialect, text: String::new(), params: Vec::new() }
+        Self { dialect, text: String::new(), params: Vec::new(), shared: Params::new() }
     }
     fn finish(self) -> Sql {
         Sql { text: self.text, params: self.params }
@@ -135,8 +157,10 @@ impl Writer {
             rest = &rest[at..];
             rest = match special(rest) {
                 Special::Param(name, after) => {
-                    match params.iter().find(|(known, _)| known == name) {
-                        Some((_, value)) => self.bind(value.clone()),
+                    let all = params.iter().chain(&self.shared);
+                    let value = all.rev().find(|(known, _)| known == name);
+                    match value.map(|(_, value)| value.clone()) {
+                        Some(value) => self.bind(value),
                         None => self.push(&rest[..rest.len() - after.len()]),
                     }
                     after
@@ -144,6 +168,13 @@ impl Writer {
                 Special::Name(name, after) => {
                     self.name(name);
                     after
+                }
+                // quotes of other dialects, which builders print
+                Special::Text(len)
+                    if rest.starts_with('`') && self.dialect.name() == "postgres" =>
+                {
+                    self.push(&ident(rest[..len].trim_matches('`')));
+                    &rest[len..]
                 }
                 Special::Text(len) => {
                     self.push(&rest[..len]);
@@ -281,17 +312,17 @@ impl Writer {
             if at > 0 {
                 self.push(if like.any { " OR " } else { " AND " });
             }
-            let text = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-            let edge = |open: bool| if open { "%" } else { "" };
-            let text = format!("{}{text}{}", edge(like.open.0), edge(like.open.1));
             self.item(&like.column);
             self.push(word);
-            self.bind(Value::Text(text.into()));
-            self.push(" ESCAPE '\\'");
+            self.bind(Value::Text(like.pattern(text).into()));
+            if like.escapes.is_none() {
+                self.push(" ESCAPE '\\'");
+            }
         }
     }
 
     fn select(&mut self, select: &Select) {
+        self.shared.extend(select.params.iter().cloned());
         self.push(if select.distinct { "SELECT DISTINCT " } else { "SELECT " });
         match select.columns.is_empty() {
             true => self.push("*"),
@@ -528,5 +559,12 @@ fn writes(text: &str) -> bool {
     words.into_iter().any(|word| verbs.iter().any(|verb| word.eq_ignore_ascii_case(verb)))
 }
 
+/// How many rows the last statement has changed, and the number of the last row that was added; where a database tells.
+#[must_use]
+pub fn last_change(d: Dialect) -> Option<Sql> {
+    (d.name() == "sqlite").then(|| Sql::plain("SELECT changes(), last_insert_rowid()"))
+}
+
+pub mod shown;
 #[cfg(test)]
 mod tests;

@@ -72,6 +72,7 @@ fn conditions() {
             open: (true, false),
             negated,
             any,
+            escapes: None,
         })
     };
     for (expr, want) in [
@@ -136,4 +137,52 @@ fn what_only_reads() {
     ] {
         assert_eq!(reads(text), want, "{text}");
     }
+}
+
+/// As the reference prints them.
+#[test]
+fn shown() {
+    let like = |escapes: &[(&str, &str)]| {
+        let escapes = escapes.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
+        let texts = vec!["a%".into()];
+        let (negated, any) = (false, false);
+        let column = "t".into();
+        Expr::Like(Like { column, texts, open: (true, true), negated, any, escapes: Some(escapes) })
+    };
+    let plain = |text: &str| Expr::Raw(text.into(), Params::new());
+    for (expr, want) in [
+        (
+            Expr::Hash(vec![
+                ("n".into(), Hashed::One(Value::Null)),
+                ("a".into(), Hashed::One(text("x"))),
+                ("l".into(), Hashed::Any(vec![Value::Int(1), text("2")])),
+                ("e".into(), Hashed::Any(vec![])),
+            ]),
+            "`a`={:p0} AND 0=1 AND `l` IN ({:p1}, {:p2}) AND `n` IS NULL",
+        ),
+        (Expr::In("s".into(), vec![Value::Int(1)], true), "`s`<>{:p0}"),
+        (Expr::In("s".into(), vec![], true), ""),
+        (Expr::Join(Joined::Or, vec![plain("a = 1"), Expr::Empty]), "a = 1"),
+        (Expr::Join(Joined::And, vec![plain("1"), plain("2")]), "(1) AND (2)"),
+        (like(&[]), "`t` LIKE {:p0}"),
+        (Expr::Exists(Box::new(plain("x")), true), "NOT EXISTS (x)"),
+    ] {
+        assert_eq!(shown::condition(&expr, Params::new()).text, want);
+    }
+    assert_eq!(shown::condition(&like(&[("%", "%%")]), Params::new()).params[0].1, text("%a%%%"));
+    let query = Select {
+        columns: vec!["p.id".into(), "p.title as name".into(), "count(o.id) as total".into()],
+        distinct: true,
+        from: vec!["products p".into()],
+        joins: vec![("LEFT JOIN", "raw_orders o".into(), Some(plain("o.product = p.id")))],
+        group_by: vec!["p.id".into()],
+        order_by: vec!["total DESC".into(), "id desc".into()],
+        limit: Some(3),
+        offset: Some(2),
+        ..Select::default()
+    };
+    assert_eq!(
+        shown::select(&query).text,
+        "SELECT DISTINCT `p`.`id`, `p`.`title` AS `name`, count(o.id) AS `total` FROM `products` `p` LEFT JOIN `raw_orders` `o` ON o.product = p.id GROUP BY `p`.`id` ORDER BY `total` DESC, `id` desc LIMIT 3 OFFSET 2"
+    );
 }

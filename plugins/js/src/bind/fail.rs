@@ -103,7 +103,9 @@ pub(crate) fn text_of(error: &Error) -> String {
         Error::NotFound => "sql: no rows in result set".to_owned(),
         Error::Api(api) => api.sentence().into_owned(),
         Error::Validation(errors) => errors::plain(errors),
-        Error::Filter(text) if !text.starts_with("invalid filter") => {
+        Error::Filter(text)
+            if !text.starts_with("invalid filter") && !text.starts_with("invalid sort") =>
+        {
             format!("invalid filter expression: {text}")
         }
         other => other.to_string(),

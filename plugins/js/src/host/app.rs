@@ -2,7 +2,10 @@
 
 use std::sync::{Arc, mpsc};
 
-use pocketbase::{App, Collection, Error, FilterQuery, Record, RequestInfo, TokenType};
+use pocketbase::{
+    App, Collection, Error, FilterQuery, Record, RequestInfo, TokenType,
+    db::{Db, Definition},
+};
 use rquickjs::{Ctx, Function, Value};
 use tokio::sync::oneshot;
 
@@ -17,7 +20,7 @@ use crate::{
         Args, Fail, Res, Shared, Val, as_host, error_of, is_nil, items, native, new_map, no_result,
         object, table,
     },
-    run::{wait, wait_serving},
+    run::{Local, wait, wait_serving},
 };
 
 native!(App = APP);
@@ -25,6 +28,9 @@ hosted!(App);
 
 table! {
     pub(crate) static APP: App = "core.App", "The app." {
+        prop "rootCmd": "cobra.Command", "The executable, for more commands; only while hook files are loaded." => |cx, app| {
+            Local::of(cx).root.borrow().clone().map(|root| Val::Host(Arc::new(root) as Shared))
+        };
         fn "isBootstrapped" "(): boolean" "Whether the databases are open." => |cx, app, a| app.is_bootstrapped();
         fn "isDev" "(): boolean" "Whether it runs with --dev." => |cx, app, a| app.is_dev();
         fn "isTransactional" "(): boolean" "Whether it acts in a transaction." => |cx, app, a| app.is_transactional();
@@ -57,6 +63,28 @@ table! {
             wait(app.find_auth_record_by_email(collection_arg(a, 0)?, &a.str(1)?))?
         };
         fn "findAuthRecordByToken" "(token: string, ...types: string[]): core.Record" "The record that a token is of." => |cx, app, a| by_token(app, a)?;
+        fn "findAllExternalAuthsByRecord" "(record: core.Record): core.Record[]" "An account's links to accounts of other services." => |cx, app, a| wait(app.find_all_external_auths_by_record(&*a.host::<Record>(0)?))?;
+        fn "findAllExternalAuthsByCollection" "(collection: core.Collection): core.Record[]" "All links to accounts of other services of a collection's accounts." => |cx, app, a| wait(app.find_all_external_auths_by_collection(collection_arg(a, 0)?))?;
+        fn "deleteAllExternalAuthsByRecord" "(record: core.Record): void" "Deletes an account's links to accounts of other services." => |cx, app, a| wait(app.delete_all_external_auths_by_record(&*a.host::<Record>(0)?))?;
+        fn "findAllMFAsByRecord" "(record: core.Record): core.Record[]" "An account's sessions that wait for a second factor." => |cx, app, a| wait(app.find_all_mfas_by_record(&*a.host::<Record>(0)?))?;
+        fn "findAllMFAsByCollection" "(collection: core.Collection): core.Record[]" "All sessions that wait for a second factor of a collection's accounts." => |cx, app, a| wait(app.find_all_mfas_by_collection(collection_arg(a, 0)?))?;
+        fn "deleteAllMFAsByRecord" "(record: core.Record): void" "Deletes an account's sessions that wait for a second factor." => |cx, app, a| wait(app.delete_all_mfas_by_record(&*a.host::<Record>(0)?))?;
+        fn "findAllOTPsByRecord" "(record: core.Record): core.Record[]" "An account's one-time passwords." => |cx, app, a| wait(app.find_all_otps_by_record(&*a.host::<Record>(0)?))?;
+        fn "findAllOTPsByCollection" "(collection: core.Collection): core.Record[]" "All one-time passwords of a collection's accounts." => |cx, app, a| wait(app.find_all_otps_by_collection(collection_arg(a, 0)?))?;
+        fn "deleteAllOTPsByRecord" "(record: core.Record): void" "Deletes an account's one-time passwords." => |cx, app, a| wait(app.delete_all_otps_by_record(&*a.host::<Record>(0)?))?;
+        fn "findAllAuthOriginsByRecord" "(record: core.Record): core.Record[]" "An account's places it has signed in from." => |cx, app, a| wait(app.find_all_auth_origins_by_record(&*a.host::<Record>(0)?))?;
+        fn "findAllAuthOriginsByCollection" "(collection: core.Collection): core.Record[]" "All places it has signed in from of a collection's accounts." => |cx, app, a| wait(app.find_all_auth_origins_by_collection(collection_arg(a, 0)?))?;
+        fn "deleteAllAuthOriginsByRecord" "(record: core.Record): void" "Deletes an account's places it has signed in from." => |cx, app, a| wait(app.delete_all_auth_origins_by_record(&*a.host::<Record>(0)?))?;
+        fn "findFirstExternalAuthByExpr" "(condition: dbx.Expression): core.Record" "A link to an account of another service." => |cx, app, a| wait(app.find_first_external_auth_by_expr(super::condition(a, 0)?))?;
+        fn "findMFAById" "(id: string): core.Record" "A session that waits for a second factor." => |cx, app, a| wait(app.find_mfa_by_id(&a.str(0)?))?;
+        fn "findOTPById" "(id: string): core.Record" "A one-time password." => |cx, app, a| wait(app.find_otp_by_id(&a.str(0)?))?;
+        fn "findAuthOriginById" "(id: string): core.Record" "A place somebody has signed in from." => |cx, app, a| wait(app.find_auth_origin_by_id(&a.str(0)?))?;
+        fn "findAuthOriginByRecordAndFingerprint" "(record: core.Record, fingerprint: string): core.Record" "A place an account has signed in from." => |cx, app, a| {
+            wait(app.find_auth_origin_by_record_and_fingerprint(&*a.host::<Record>(0)?, &a.str(1)?))?
+        };
+        fn "deleteExpiredMFAs" "(): void" "Deletes sessions whose second factor did not come." => |cx, app, a| wait(app.delete_expired_mfas())?;
+        fn "deleteExpiredOTPs" "(): void" "Deletes one-time passwords that are no longer valid." => |cx, app, a| wait(app.delete_expired_otps())?;
+        fn "createViewFields" "(query: string): core.FieldsList" "The fields that a view of a query has." => |cx, app, a| fields_of_view(app, &a.str(0)?)?;
         fn "canAccessRecord" "(record: core.Record, requestInfo: core.RequestInfo, rule: string | null): boolean" "Whether a rule lets a request have a record." => |cx, app, a| {
             let rule = match a.is_nil(2) { true => None, false => Some(a.str(2)?) };
             let info = request_info(a, 1)?;
@@ -94,6 +122,15 @@ table! {
         fn "hasTable" "(name: string): boolean" "Whether there is a table or view." => |cx, app, a| wait(app.db().columns_of(&a.str(0)?)).is_ok();
         fn "auxHasTable" "(name: string): boolean" "Whether the auxiliary database has a table." => |cx, app, a| wait(app.aux_db().columns_of(&a.str(0)?)).is_ok();
         fn "tableColumns" "(name: string): string[]" "The columns of a table." => |cx, app, a| wait(app.db().columns_of(&a.str(0)?))?;
+        fn "tableInfo" "(name: string): core.TableInfoRow[]" "The columns of a table." => |cx, app, a| table_info(app, &a.str(0)?)?;
+        fn "tableIndexes" "(name: string): { [key: string]: string }" "The indexes of a table." => |cx, app, a| {
+            Val::Map(new_map(wait(app.db().table_indexes(&a.str(0)?))?.into_iter().map(|(name, sql)| (name, Val::Str(sql)))))
+        };
+        fn "deleteTable" "(name: string): void" "Drops a table." => |cx, app, a| {
+            wait(app.db().query(Db::definition(&a.str(0)?, &Definition::DropTable)).execute())?;
+        };
+        fn "saveView" "(name: string, query: string): void" "Makes a view anew." => |cx, app, a| wait(app.db().save_view(&a.str(0)?, &a.str(1)?))?;
+        fn "deleteView" "(name: string): void" "Drops a view." => |cx, app, a| wait(app.db().delete_view(&a.str(0)?))?;
         fn "db" "(): dbx.Builder" "Queries, in the transaction if there is one." => |cx, app, a| Arc::new(Builder(app.db())) as Shared;
         fn "concurrentDB" "(): dbx.Builder" "Queries." => |cx, app, a| Arc::new(Builder(app.db())) as Shared;
         fn "nonconcurrentDB" "(): dbx.Builder" "Queries." => |cx, app, a| Arc::new(Builder(app.db())) as Shared;
@@ -129,6 +166,32 @@ table! {
             wait(app.find_first_record_by_data(collection_arg(a, 0)?, &a.str(1)?, a.json(2)?))?
         };
     }
+}
+
+fn fields_of_view(app: &App, query: &str) -> Res<Vec<Val>> {
+    let fields = wait(app.view_fields(query))?;
+    Ok(fields.into_iter().map(|field| Val::Host(super::field::own(field))).collect())
+}
+
+fn table_info(app: &App, name: &str) -> Res<Vec<Val>> {
+    let rows = wait(app.db().table_info(name))?;
+    if rows.is_empty() {
+        return Err(Error::NotFound.into());
+    }
+    let items = rows.iter().enumerate().map(|(at, row)| -> Res<Val> {
+        let (name, ty, not_null, default, key): (String, String, bool, Option<String>, i64) =
+            row.to()?;
+        let default = default.map_or(Val::Null, Val::Str);
+        Ok(Val::Map(new_map([
+            ("pk".to_owned(), Val::Int(key)),
+            ("index".to_owned(), Val::Int(i64::try_from(at).unwrap_or_default())),
+            ("name".to_owned(), Val::Str(name)),
+            ("type".to_owned(), Val::Str(ty)),
+            ("notNull".to_owned(), Val::Bool(not_null)),
+            ("defaultValue".to_owned(), default),
+        ])))
+    });
+    items.collect()
 }
 
 fn nothing() -> Fail {
@@ -191,17 +254,30 @@ fn by_token(app: &App, args: &Args<'_, '_>) -> Res<Record> {
         _ => None,
     };
     let token = args.str(0)?;
-    if kinds.is_empty() {
-        return Ok(wait(app.find_auth_record_by_token(&token, []))?);
+    if token.is_empty() {
+        return Err(Fail::other("missing token"));
     }
-    let mut last = Error::NotFound;
-    for kind in kinds.iter().filter_map(|name| kind(name)) {
-        match wait(app.find_auth_record_by_token(&token, [kind])) {
-            Ok(record) => return Ok(record),
-            Err(error) => last = error,
+    let claims = crate::space::claims(&token)?;
+    let text =
+        |name: &str| claims.get(name).and_then(serde_json::Value::as_str).unwrap_or_default();
+    let (is, id) = (text("type"), text("id"));
+    if is.is_empty() || id.is_empty() || text("collectionId").is_empty() {
+        return Err(Fail::other("missing or invalid token claims"));
+    }
+    if !kinds.is_empty() && !kinds.iter().any(|kind| kind == is) {
+        let wanted = kinds.join(",");
+        return Err(Fail::other(format!("invalid token type {is:?}, expects {wanted:?}")));
+    }
+    let kind = kind(is).ok_or_else(|| Fail::other(format!("unknown token type {is:?}")))?;
+    let found = wait(app.find_auth_record_by_token(&token, [kind]));
+    match found {
+        Err(Error::NotFound) => {
+            // the account is there: only its key can be another
+            wait(app.find_record_by_id(text("collectionId"), id))?;
+            Err(Fail::other("token signature is invalid: signature is invalid"))
         }
+        other => Ok(other?),
     }
-    Err(last.into())
 }
 
 fn request_info(args: &Args<'_, '_>, at: usize) -> Res<RequestInfo> {

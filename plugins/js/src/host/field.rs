@@ -203,6 +203,11 @@ table! {
     }
 }
 
+/// A field of no collection.
+pub(crate) fn own(field: Field) -> Shared {
+    Arc::new(FieldValue::own(field))
+}
+
 fn within(collection: &Collection, field: &Field) -> Shared {
     Arc::new(FieldValue(Mutex::new(Place::In(collection.clone(), field.id().to_owned()))))
 }

@@ -35,7 +35,7 @@ pub(crate) use self::{
     query::{Condition, condition, conditions},
     realtime::Letter,
     record::{new_record, value as field_value},
-    request::{Reader, Request, canonical, respond},
+    request::{HttpRequest, Reader, Request, canonical, respond},
     services::MailMessage,
     time::{date_time, moment, new_date_time},
 };

@@ -132,16 +132,34 @@ impl Kind {
             Self::Any => Val::Null,
         }
     }
+    /// Its type in messages.
+    fn go_name(self) -> &'static str {
+        match self {
+            Self::Int => "int64",
+            Self::Float => "float64",
+            Self::Bool => "bool",
+            _ => "string",
+        }
+    }
     /// A value of the database or of JSON as this kind.
-    fn fit(self, json: Json, name: &str) -> Res<Val> {
+    fn fit(self, json: Json, name: &str, at: usize) -> Res<Val> {
         let parsed = |json: Json| match json {
             Json::String(text) => serde_json::from_str(&text).map_err(|error| {
-                Fail::other(format!("sql: Scan error on column {name:?}: {error}"))
+                Fail::other(format!("sql: Scan error on column index {at}, name {name:?}: {error}"))
             }),
             other => Ok(other),
         };
         let wrong = |json: &Json| {
-            Err(Fail::other(format!("sql: Scan error on column {name:?}: {json} does not fit")))
+            let (is, shown) = match json {
+                Json::String(text) => ("string", text.clone()),
+                Json::Number(n) if n.is_f64() => ("float64", n.to_string()),
+                Json::Number(n) => ("int64", n.to_string()),
+                other => ("string", other.to_string()),
+            };
+            let into = self.go_name();
+            Err(Fail::other(format!(
+                "sql: Scan error on column index {at}, name {name:?}: converting driver.Value type {is} ({shown:?}) to a {into}: invalid syntax"
+            )))
         };
         Ok(match (self, json) {
             (Self::Int, Json::Number(n)) => {
@@ -248,7 +266,7 @@ impl Model {
     }
     /// Takes the values of a row or a JSON object; `strict`: nulls need nullable members, as in the database.
     pub(crate) fn fill(&self, row: serde_json::Map<String, Json>, strict: bool) -> Res<()> {
-        for (key, json) in row {
+        for (index, (key, json)) in row.into_iter().enumerate() {
             let Some(at) = self.columns.iter().position(|column| column.key == key) else {
                 continue;
             };
@@ -258,18 +276,13 @@ impl Model {
                 Json::Null
                     if strict && !matches!(column.kind, Kind::List | Kind::Map | Kind::Time) =>
                 {
-                    let into = match column.kind {
-                        Kind::Int => "int64",
-                        Kind::Float => "float64",
-                        Kind::Bool => "bool",
-                        _ => "string",
-                    };
+                    let into = column.kind.go_name();
                     return Err(Fail::other(format!(
-                        "sql: Scan error on column index {at}, name {key:?}: converting NULL to {into} is unsupported"
+                        "sql: Scan error on column index {index}, name {key:?}: converting NULL to {into} is unsupported"
                     )));
                 }
                 Json::Null => column.kind.zero(),
-                json => column.kind.fit(json, &key)?,
+                json => column.kind.fit(json, &key, index)?,
             };
             self.values.lock()[at] = value;
         }
@@ -342,7 +355,7 @@ pub(crate) fn null_cell(kind: Kind) -> Shared {
 
 impl NullCell {
     pub(crate) fn fill(&self, json: Json) -> Res<()> {
-        let value = if json.is_null() { Val::Null } else { self.kind.fit(json, "")? };
+        let value = if json.is_null() { Val::Null } else { self.kind.fit(json, "", 0)? };
         *self.value.lock() = value;
         Ok(())
     }
@@ -398,7 +411,7 @@ pub(crate) fn fill_column<'js>(cx: &Ctx<'js>, list: &Value<'js>, values: Vec<Jso
     };
     let array = list.as_array().ok_or_else(|| Fail::other("must be a pointer to a slice"))?;
     for (at, value) in values.into_iter().enumerate() {
-        array.set(at, kind.fit(value, "")?.to_js(cx)?)?;
+        array.set(at, kind.fit(value, "", 0)?.to_js(cx)?)?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use pocketbase::{
     Collection, Record,
-    db::{Db, Expr, Query, Row, SelectQuery, exp},
+    db::{Db, Definition, Expr, Query, Row, SelectQuery, exp},
 };
 use rquickjs::{Ctx, Value};
 use serde_json::{Map, Value as Json};
@@ -36,18 +36,22 @@ pub(crate) enum Gives {
     Records,
     Collections,
 }
-/// A change that is being built.
-pub(crate) struct Change(Mutex<Option<pocketbase::db::Change>>);
 /// A condition.
 pub(crate) struct Condition(pub(crate) Expr);
 /// What a change has done.
-pub(crate) struct Changed(u64);
+pub(crate) struct Changed(u64, i64);
+/// The rows of a query, one after the other.
+pub(crate) struct Cursor {
+    rows: Vec<Row>,
+    /// How many were taken.
+    taken: Mutex<usize>,
+}
 
 native!(
     Builder = BUILDER,
     Written = QUERY,
     Select = SELECT,
-    Change = CHANGE,
+    Cursor = ROWS,
     Condition = CONDITION,
     Changed = CHANGED,
 );
@@ -61,25 +65,28 @@ table! {
         });
         fn "select" "(...columns: string[]): dbx.SelectQuery" "A query to build." => |cx, b, a| select(b.0.select(a.texts(0)?), Gives::Rows);
         fn "insert" "(table: string, columns: { [key: string]: any }): dbx.Query" "A new row." => |cx, b, a| {
-            change(b.0.insert(&a.str(0)?).set_all(a.val(1)?.into_object()))
+            b.change(b.0.insert(&a.str(0)?).set_all(sorted(a, 1)?).shown())
         };
-        fn "upsert" "(table: string, columns: { [key: string]: any }, ...keys: string[]): dbx.Query" "A new row, or a changed one." => |cx, b, a| {
-            change(b.0.upsert(&a.str(0)?, a.texts(2)?).set_all(a.val(1)?.into_object()))
-        };
+        fn "upsert" "(table: string, columns: { [key: string]: any }, ...keys: string[]): dbx.Query" "Nothing: SQLite has no such statement." => |cx, b, a| b.change((String::new(), Map::new()));
         fn "update" "(table: string, columns: { [key: string]: any }, where: dbx.Expression): dbx.Query" "Changed rows." => |cx, b, a| {
-            let update = b.0.update(&a.str(0)?).set_all(a.val(1)?.into_object());
-            change(match a.opt_host::<Condition>(2)? {
-                Some(filter) => update.where_(filter.0.clone()),
-                None => update,
-            })
+            b.change(b.0.update(&a.str(0)?).set_all(sorted(a, 1)?).where_(condition(a, 2)?).shown())
         };
         fn "delete" "(table: string, where: dbx.Expression): dbx.Query" "Fewer rows." => |cx, b, a| {
-            let delete = b.0.delete(&a.str(0)?);
-            change(match a.opt_host::<Condition>(1)? {
-                Some(filter) => delete.where_(filter.0.clone()),
-                None => delete,
-            })
+            b.change(b.0.delete(&a.str(0)?).where_(condition(a, 1)?).shown())
         };
+        fn "createTable" "(table: string, columns: { [key: string]: string }, ...options: string[]): dbx.Query" "A new table." => |cx, b, a| {
+            let columns = sorted(a, 1)?.into_iter().map(|(name, ty)| (name, ty.as_str().unwrap_or_default().to_owned()));
+            b.define(a, Definition::CreateTable(columns.collect()))?
+        };
+        fn "dropTable" "(table: string): dbx.Query" "Fewer tables." => |cx, b, a| b.define(a, Definition::DropTable)?;
+        fn "renameTable" "(table: string, name: string): dbx.Query" "Another name for a table." => |cx, b, a| b.define(a, Definition::RenameTable(a.str(1)?))?;
+        fn "truncateTable" "(table: string): dbx.Query" "An empty table." => |cx, b, a| b.define(a, Definition::TruncateTable)?;
+        fn "addColumn" "(table: string, column: string, type: string): dbx.Query" "A new column." => |cx, b, a| b.define(a, Definition::AddColumn(a.str(1)?, a.str(2)?))?;
+        fn "dropColumn" "(table: string, column: string): dbx.Query" "Fewer columns." => |cx, b, a| b.define(a, Definition::DropColumn(a.str(1)?))?;
+        fn "renameColumn" "(table: string, column: string, name: string): dbx.Query" "Another name for a column." => |cx, b, a| b.define(a, Definition::RenameColumn(a.str(1)?, a.str(2)?))?;
+        fn "createIndex" "(table: string, name: string, ...columns: string[]): dbx.Query" "A new index." => |cx, b, a| b.define(a, Definition::CreateIndex(a.str(1)?, false, a.texts(2)?))?;
+        fn "createUniqueIndex" "(table: string, name: string, ...columns: string[]): dbx.Query" "A new unique index." => |cx, b, a| b.define(a, Definition::CreateIndex(a.str(1)?, true, a.texts(2)?))?;
+        fn "dropIndex" "(table: string, name: string): dbx.Query" "Fewer indexes." => |cx, b, a| b.define(a, Definition::DropIndex(a.str(1)?))?;
         fn "quote" "(text: string): string" "A text as SQL." => |cx, b, a| format!("'{}'", a.str(0)?.replace('\'', "''"));
         fn "quoteSimpleTableName" "(name: string): string" "A quoted name." => |cx, b, a| format!("`{}`", a.str(0)?);
         fn "quoteSimpleColumnName" "(name: string): string" "A quoted name." => |cx, b, a| format!("`{}`", a.str(0)?);
@@ -95,12 +102,17 @@ table! {
         };
         fn "params" "(): { [key: string]: any }" "The values." => |cx, q, a| Val::from(q.params.lock().clone());
         fn "sql" "(): string" "The text." => |cx, q, a| q.text.lock().clone();
-        fn "execute" "(): sql.Result" "Runs it." => |cx, q, a| shared(Changed(wait(q.query().execute())?));
-        fn "all" "(rows: any): void" "Reads all rows into a list of `arrayOf`." => |cx, q, a| all(cx, &a.at(0), || wait(q.query().all::<Row>()))?;
-        fn "one" "(row: any): void" "Reads the first row into a model." => |cx, q, a| one(&a.at(0), || wait(q.query().one::<Row>()))?;
-        fn "row" "(...cells: any[]): void" "Reads the first row into cells." => |cx, q, a| row(a, &wait(q.query().one::<Row>())?)?;
+        fn "execute" "(): sql.Result" "Runs it." => |cx, q, a| {
+            // as the reference: no text, nothing to do
+            let (rows, last) = if q.text.lock().is_empty() { (0, 0) } else { wait(q.query()?.insert())? };
+            shared(Changed(rows, last))
+        };
+        fn "rows" "(): dbx.Rows" "Its rows, one after the other." => |cx, q, a| shared(Cursor::of(wait(q.query()?.all::<Row>())?));
+        fn "all" "(rows: any): void" "Reads all rows into a list of `arrayOf`." => |cx, q, a| all(cx, &a.at(0), || Ok(wait(q.query()?.all::<Row>())?))?;
+        fn "one" "(row: any): void" "Reads the first row into a model." => |cx, q, a| one(&a.at(0), || Ok(wait(q.query()?.one::<Row>())?))?;
+        fn "row" "(...cells: any[]): void" "Reads the first row into cells." => |cx, q, a| row(a, &wait(q.query()?.one::<Row>())?)?;
         fn "column" "(list: any): void" "Reads the first column into a list of `arrayOf`." => |cx, q, a| {
-            fill_column(cx, &a.at(0), wait(q.query().column::<Json>())?)?;
+            fill_column(cx, &a.at(0), wait(q.query()?.column::<Json>())?)?;
         };
         fn "prepare" "(): dbx.Query" "Itself." => |cx, q, a| shared(q.another());
         fn "close" "(): void" "Does nothing." => |cx, q, a| ();
@@ -115,8 +127,12 @@ impl Written {
             params: Mutex::new(self.params.lock().clone()),
         }
     }
-    fn query(&self) -> Query {
-        self.db.query(self.text.lock().clone()).bind_all(self.params.lock().clone())
+    fn query(&self) -> Res<Query> {
+        let (text, params) = (self.text.lock().clone(), self.params.lock().clone());
+        if let Some(name) = placeholders(&text).find(|name| !params.contains_key(*name)) {
+            return Err(Fail::other(format!("Named parameter not found: {name}")));
+        }
+        Ok(self.db.query(text).bind_all(params))
     }
 }
 
@@ -136,6 +152,11 @@ table! {
         fn "andOrderBy" "(...columns: string[]): dbx.SelectQuery" "More of the order." => |cx, q, a| q.me().change(|s| Ok(s.and_order_by(a.texts(0)?)))?;
         fn "groupBy" "(...columns: string[]): dbx.SelectQuery" "The groups." => |cx, q, a| q.me().change(|s| Ok(s.group_by(a.texts(0)?)))?;
         fn "having" "(filter: dbx.Expression): dbx.SelectQuery" "The condition on groups." => |cx, q, a| q.me().change(|s| Ok(s.having(condition(a, 0)?)))?;
+        fn "bind" "(params: { [key: string]: any }): dbx.SelectQuery" "Values of `{:name}`." => |cx, q, a| q.me().change(|s| Ok(s.bind_all(a.val(0)?.into_object())))?;
+        fn "andBind" "(params: { [key: string]: any }): dbx.SelectQuery" "More values of `{:name}`." => |cx, q, a| q.me().change(|s| Ok(s.bind_all(a.val(0)?.into_object())))?;
+        fn "andGroupBy" "(...columns: string[]): dbx.SelectQuery" "More groups." => |cx, q, a| q.me().change(|s| Ok(s.and_group_by(a.texts(0)?)))?;
+        fn "build" "(): dbx.Query" "As a written query." => |cx, q, a| q.me().built()?;
+        fn "rows" "(): dbx.Rows" "Its rows, one after the other." => |cx, q, a| shared(Cursor::of(wait(q.current().all::<Row>())?));
         fn "limit" "(n: number): dbx.SelectQuery" "The most rows." => |cx, q, a| q.me().change(|s| Ok(s.limit(u64::try_from(a.int(0)?).unwrap_or(u64::MAX))))?;
         fn "offset" "(n: number): dbx.SelectQuery" "Rows left out first." => |cx, q, a| q.me().change(|s| Ok(match u64::try_from(a.int(0)?) {
             Ok(n) if n > 0 => s.offset(n),
@@ -145,7 +166,7 @@ table! {
             match q.kind_for(&a.at(0)) {
                 Gives::Records => models(cx, &a.at(0), wait(q.current().records())?)?,
                 Gives::Collections => models(cx, &a.at(0), q.collections()?)?,
-                Gives::Rows => all(cx, &a.at(0), || wait(q.query.lock().clone().all::<Row>()))?,
+                Gives::Rows => all(cx, &a.at(0), || Ok(wait(q.query.lock().clone().all::<Row>())?))?,
             }
         };
         fn "one" "(row: any): void" "Reads the first row into a model or a record." => |cx, q, a| {
@@ -154,7 +175,7 @@ table! {
                     let found = wait(q.query.lock().clone().limit(1).records())?.pop().ok_or(pocketbase::Error::NotFound)?;
                     record.become_(&found);
                 }
-                None => one(&a.at(0), || wait(q.query.lock().clone().one::<Row>()))?,
+                None => one(&a.at(0), || Ok(wait(q.query.lock().clone().one::<Row>())?))?,
             }
         };
         fn "row" "(...cells: any[]): void" "Reads the first row into cells." => |cx, q, a| row(a, &wait(q.query.lock().clone().one::<Row>())?)?;
@@ -194,6 +215,11 @@ impl Select {
 }
 
 impl Me<'_> {
+    fn built(&self) -> Res<Shared> {
+        let query = self.0.current();
+        let (text, params) = query.shown();
+        Ok(Builder(query.place()).change((text, params)))
+    }
     fn change(self, change: impl FnOnce(SelectQuery) -> Res<SelectQuery>) -> Res<Shared> {
         let mut query = self.0.query.lock();
         let changed = change(query.clone())?;
@@ -207,22 +233,62 @@ pub(crate) fn select(query: SelectQuery, gives: Gives) -> Shared {
     Arc::new(Select { query: Mutex::new(query), gives })
 }
 
-fn change(change: pocketbase::db::Change) -> Shared {
-    Arc::new(Change(Mutex::new(Some(change))))
+/// The names in `{:name}`.
+fn placeholders(text: &str) -> impl Iterator<Item = &str> {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    let names = text.split("{:").skip(1).filter_map(|rest| rest.split_once('}'));
+    names.map(|(name, _)| name).filter(move |name| !name.is_empty() && name.chars().all(is_part))
+}
+
+/// Columns with values, by name.
+fn sorted(args: &Args<'_, '_>, at: usize) -> Res<Vec<(String, Json)>> {
+    let mut columns: Vec<_> = args.val(at)?.into_object().into_iter().collect();
+    columns.sort_by(|a, b| a.0.cmp(&b.0));
+    Ok(columns)
+}
+
+impl Builder {
+    fn change(&self, (text, params): (String, Map<String, Json>)) -> Shared {
+        let (text, params) = (Mutex::new(text), Mutex::new(params));
+        shared(Written { db: self.0.clone(), text, params })
+    }
+    fn define(&self, args: &Args<'_, '_>, change: Definition) -> Res<Shared> {
+        Ok(self.change((Db::definition(&args.str(0)?, &change), Map::new())))
+    }
 }
 
 table! {
-    pub(crate) static CHANGE: Change = "dbx.ChangeQuery", "A change of rows." {
-        fn "execute" "(): sql.Result" "Runs it." => |cx, c, a| {
-            let change = c.0.lock().take().ok_or_else(|| Fail::other("the query has run already"))?;
-            shared(Changed(wait(change.execute())?))
+    pub(crate) static ROWS: Cursor = "dbx.Rows", "The rows of a query, one after the other." {
+        fn "next" "(): boolean" "Goes to the next row, if there is one." => |cx, r, a| {
+            let mut taken = r.taken.lock();
+            *taken += 1;
+            *taken <= r.rows.len()
         };
+        fn "scan" "(...cells: any[]): void" "Reads the row into cells." => |cx, r, a| row(a, r.current()?)?;
+        fn "scanStruct" "(row: any): void" "Reads the row into a model." => |cx, r, a| one(&a.at(0), || Ok(r.current_row()?.clone()))?;
+        fn "columns" "(): string[]" "The names of the columns." => |cx, r, a| r.rows.first().map(|row| row.columns().to_vec()).unwrap_or_default();
+        fn "err" "(): any" "What has gone wrong." => |cx, r, a| Val::Null;
+        fn "close" "(): void" "Ends it." => |cx, r, a| ();
+    }
+}
+
+impl Cursor {
+    fn of(rows: Vec<Row>) -> Self {
+        Self { rows, taken: Mutex::new(0) }
+    }
+    fn current_row(&self) -> pocketbase::Result<&Row> {
+        let at = self.taken.lock().checked_sub(1);
+        let row = at.and_then(|at| self.rows.get(at));
+        row.ok_or_else(|| pocketbase::Error::other("sql: Scan called without calling Next"))
+    }
+    fn current(&self) -> Res<&Row> {
+        Ok(self.current_row()?)
     }
 }
 table! {
     pub(crate) static CHANGED: Changed = "sql.Result", "What a change has done." {
         fn "rowsAffected" "(): number" "How many rows." => |cx, c, a| c.0;
-        fn "lastInsertId" "(): number" "The number of the new row." => |cx, c, a| 0;
+        fn "lastInsertId" "(): number" "The number of the new row." => |cx, c, a| c.1;
     }
 }
 table! {
@@ -230,7 +296,19 @@ table! {
         fn "match" "(left: boolean, right: boolean): dbx.Expression" "Whether anything may stand before and after." => |cx, e, a| {
             shared(Condition(e.0.clone().open(a.bool(0)?, a.bool(1)?)))
         };
-        fn "escape" "(...pairs: string[]): dbx.Expression" "Itself: values are escaped." => |cx, e, a| shared(Condition(e.0.clone()));
+        fn "escape" "(...pairs: string[]): dbx.Expression" "Itself: values are escaped." => |cx, e, a| {
+            let pairs = a.texts(0)?.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect();
+            shared(Condition(e.0.clone().escaped_with(pairs)))
+        };
+        fn "build" "(db: dbx.Builder, params: { [key: string]: any }): string" "As SQL; the values are added to `params`." => |cx, e, a| {
+            let (text, params) = e.0.shown(a.val(1)?.into_object());
+            if let Some(into) = a.at(1).as_object() {
+                for (name, value) in params {
+                    into.set(name, Val::from(value).to_js(cx)?)?;
+                }
+            }
+            text
+        };
     }
 }
 
@@ -257,11 +335,7 @@ pub(crate) fn conditions(args: &Args<'_, '_>, from: usize) -> Res<Vec<Expr>> {
     given.map(|at| condition(args, at)).collect()
 }
 
-fn all<'js>(
-    cx: &Ctx<'js>,
-    into: &Value<'js>,
-    rows: impl FnOnce() -> pocketbase::Result<Vec<Row>>,
-) -> Res<()> {
+fn all<'js>(cx: &Ctx<'js>, into: &Value<'js>, rows: impl FnOnce() -> Res<Vec<Row>>) -> Res<()> {
     if item_of(into).is_none() {
         return Err(Fail::other("must be a pointer"));
     }
@@ -269,7 +343,7 @@ fn all<'js>(
     fill_list(cx, into, rows.iter().map(Row::to_json).collect())
 }
 
-fn one(into: &Value<'_>, row: impl FnOnce() -> pocketbase::Result<Row>) -> Res<()> {
+fn one(into: &Value<'_>, row: impl FnOnce() -> Res<Row>) -> Res<()> {
     let model = as_host(into).and_then(Held::<Model>::of);
     let model = model.ok_or_else(|| Fail::other("must be a pointer"))?;
     model.fill(row()?.to_json(), true)

@@ -50,6 +50,12 @@ table! {
         fn "tableName" "(): string" "The table." => |cx, r, a| r.collection_name();
         fn "hookTags" "(): string[]" "What hooks match it by." => |cx, r, a| vec![r.collection_name(), r.collection().id()];
         fn "baseFilesPath" "(): string" "Where its files are." => |cx, r, a| r.base_files_path();
+        fn "findFileFieldByFile" "(name: string): core.Field" "The field that has a file; `null` if none has." => |cx, r, a| {
+            let name = a.str(0)?;
+            let fields = r.collection().fields().into_iter().filter(|field| field.type_name() == "file");
+            let mut having = fields.filter(|field| r.get_string_slice(field.name()).iter().any(|one| *one == name));
+            having.next().map(|field| Val::Host(super::field::own(field)))
+        };
         fn "expand" "(): { [key: string]: any }" "The expanded relations." => |cx, r, a| expand(r);
         fn "setExpand" "(expand: { [key: string]: any }): void" "Replaces the expanded relations." => |cx, r, a| {
             r.clear_expand();

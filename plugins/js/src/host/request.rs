@@ -210,6 +210,12 @@ table! {
             cookie::parsed(&r.0.header("Cookie")).into_iter().filter(|one| cookie::name_of(one) == name).collect::<Vec<_>>()
         };
         fn "formValue" "(key: string): string" "The first value of a form or query." => |cx, r, a| r.0.form_value(&a.str(0)?)?;
+        prop "multipartForm": "multipart.Form", "The form, once it was read." => |cx, r| r.0.multipart_form()?;
+        fn "formFile" "(key: string): [io.ReadCloser, multipart.FileHeader]" "The first file of a field." => |cx, r, a| {
+            let file = r.0.files(&a.str(0)?)?.swap_remove(0);
+            let content = wait(file.bytes())?.to_vec();
+            vec![Val::Host(shared(Reader(content))), file_header(&file)]
+        };
         fn "postFormValue" "(key: string): string" "The first value of a form." => |cx, r, a| r.0.post_form_value(&a.str(0)?)?;
     }
 }
@@ -598,6 +604,18 @@ impl Request {
         out.rest = Some(response);
         Ok(())
     }
+    /// Answers with a stored file.
+    fn serve(&self, files: &pocketbase::FileSystem, key: &str, name: &str) -> Res<()> {
+        let Origin::Route(event) = &self.0.origin else {
+            return Err(Fail::other("files can be answered with in routes"));
+        };
+        let response = wait(event.serve_stored(files, key, name))?;
+        let mut out = self.0.state.out.lock();
+        out.status = response.status;
+        out.is_written = true;
+        out.rest = Some(response);
+        Ok(())
+    }
     fn bind_body(&self, args: &Args<'_, '_>) -> Res<()> {
         let pointer = || Fail::other("json: Unmarshal(non-pointer map[string]interface {})");
         let model = args.opt_host::<Model>(0)?.ok_or_else(pointer)?;
@@ -608,6 +626,39 @@ impl Request {
             model.zero_nulls();
         }
         Ok(())
+    }
+    /// The values and files of a form, by field.
+    fn multipart_form(&self) -> Res<Val> {
+        let Origin::Route(event) = &self.0.origin else { return Ok(Val::Null) };
+        if !self.header("Content-Type").starts_with("multipart/") {
+            return Ok(Val::Null);
+        }
+        let body = wait(event.uploaded_files())?;
+        let (files, values) = (new_map([]), new_map([]));
+        let add = |map: &crate::bind::MapRef, key: String, value: Val| {
+            let mut map = map.lock();
+            match map.entry(key).or_insert_with(|| Val::List(Vec::new())) {
+                Val::List(list) => list.push(value),
+                other => *other = value,
+            }
+        };
+        for (key, file) in &body {
+            add(&files, key.clone(), file_header(file));
+        }
+        let given = self.info()?.body.lock().clone();
+        for (key, value) in given {
+            let all = match value {
+                Val::List(items) => items,
+                one => vec![one],
+            };
+            for value in all.into_iter().filter(|value| !matches!(value, Val::Host(_))) {
+                add(&values, key.clone(), plain(value).into());
+            }
+        }
+        Ok(Val::Map(new_map([
+            ("value".to_owned(), Val::Map(values)),
+            ("file".to_owned(), Val::Map(files)),
+        ])))
     }
     fn files(&self, key: &str) -> Res<Vec<pocketbase::File>> {
         let Origin::Route(event) = &self.0.origin else {
@@ -758,4 +809,21 @@ pub(crate) fn answer_hook(request: &Request) {
 /// Facts as a host value.
 pub(crate) fn info_of(info: RequestInfo) -> Shared {
     Arc::new(Info::of(info))
+}
+
+/// What is known about a file of a form.
+fn file_header(file: &pocketbase::File) -> Val {
+    let size = i64::try_from(file.size()).unwrap_or(i64::MAX);
+    Val::Map(new_map([
+        ("filename".to_owned(), file.original_name().into()),
+        ("size".to_owned(), Val::Int(size)),
+        ("file".to_owned(), Val::Host(shared(file.clone()))),
+    ]))
+}
+
+impl HttpRequest {
+    /// Answers with a stored file.
+    pub(crate) fn serve(&self, files: &pocketbase::FileSystem, key: &str, name: &str) -> Res<()> {
+        self.0.serve(files, key, name)
+    }
 }

@@ -44,6 +44,10 @@ pub(crate) struct Local<'js> {
     pub(crate) migrations: RefCell<Vec<[Option<Function<'js>>; 2]>>,
     /// What a script has done that it cannot undo by catching: its handler ends with a 500.
     pub(crate) fatal: RefCell<Option<String>>,
+    /// The loader's `$app.rootCmd`.
+    pub(crate) root: RefCell<Option<crate::cli::Cmd>>,
+    /// Functions that commands keep.
+    pub(crate) closures: RefCell<Vec<Function<'js>>>,
     /// What `$app` is.
     pub(crate) app: RefCell<App>,
 }
@@ -77,6 +81,8 @@ impl<'js> Local<'js> {
             modules: RefCell::default(),
             migrations: RefCell::default(),
             fatal: RefCell::default(),
+            root: RefCell::default(),
+            closures: RefCell::default(),
             app: RefCell::new(app),
         })
     }

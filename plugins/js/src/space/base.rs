@@ -11,9 +11,9 @@ use crate::{
 
 globals! {
     pub(crate) static FUNCTIONS {
-        fn "toString" "(value: any, maxBytes?: number): string" "A value as a text." => |cx, a| to_text(a.val(0)?)?;
+        fn "toString" "(value: any, maxBytes?: number): string" "A value as a text." => |cx, a| cut(to_text(a.val(0)?)?, a)?;
         fn "toBytes" "(value: any, maxBytes?: number): number[]" "A value as bytes." => |cx, a| Val::Bytes(to_bytes(a.val(0)?)?);
-        fn "readerToString" "(reader: any, maxBytes?: number): string" "The content of a reader." => |cx, a| to_text(a.val(0)?)?;
+        fn "readerToString" "(reader: any, maxBytes?: number): string" "The content of a reader." => |cx, a| cut(to_text(a.val(0)?)?, a)?;
         fn "sleep" "(milliseconds: number): void" "Waits." => |cx, a| std::thread::sleep(Duration::from_millis(u64::try_from(a.int(0)?).unwrap_or_default()));
         fn "arrayOf" "(model: any): any[]" "A list to read rows into." => |cx, a| Own(host::array_of(cx, &a.at(0))?);
         fn "nullString" "(): any" "A text or null." => |cx, a| null_cell(Kind::Text);
@@ -26,6 +26,16 @@ globals! {
             let text = encode(&a.val(0)?)?;
             unmarshal(cx, &text, &a.at(1))?;
         };
+    }
+}
+
+/// At most so many bytes of a reader's text.
+fn cut(text: String, args: &crate::bind::Args<'_, '_>) -> Res<String> {
+    let most = usize::try_from(args.int(1)?).unwrap_or_default();
+    let is_reader = args.opt_host::<crate::host::Reader>(0)?.is_some();
+    match is_reader && most > 0 && most < text.len() {
+        true => Ok(String::from_utf8_lossy(&text.as_bytes()[..most]).into_owned()),
+        false => Ok(text),
     }
 }
 

@@ -35,7 +35,7 @@ fn line(args: &Args<'_, '_>) -> Res<String> {
     formatted(args.cx(), &args.rest(0))
 }
 
-pub(super) fn formatted<'js>(
+pub(crate) fn formatted<'js>(
     cx: &rquickjs::Ctx<'js>,
     values: &[rquickjs::Value<'js>],
 ) -> Res<String> {

@@ -22,15 +22,12 @@ table! {
         fn "or" "(...e: dbx.Expression[]): dbx.Expression" "One of them." => |cx, s, a| made(or(conditions(a, 0)?));
         fn "in" "(column: string, ...values: any[]): dbx.Expression" "One of these values." => |cx, s, a| made(is_in(&a.str(0)?, values(a)?));
         fn "notIn" "(column: string, ...values: any[]): dbx.Expression" "None of these values." => |cx, s, a| made(not_in(&a.str(0)?, values(a)?));
-        fn "like" "(column: string, ...texts: string[]): dbx.Expression" "Contains all texts." => |cx, s, a| made(like(&a.str(0)?, a.texts(1)?));
-        fn "orLike" "(column: string, ...texts: string[]): dbx.Expression" "Contains one of the texts." => |cx, s, a| made(or_like(&a.str(0)?, a.texts(1)?));
-        fn "notLike" "(column: string, ...texts: string[]): dbx.Expression" "Contains none of the texts." => |cx, s, a| made(not_like(&a.str(0)?, a.texts(1)?));
-        fn "orNotLike" "(column: string, ...texts: string[]): dbx.Expression" "Lacks one of the texts." => |cx, s, a| {
-            let column = a.str(0)?;
-            made(or(a.texts(1)?.into_iter().map(|text| not_like(&column, [text])).collect::<Vec<_>>()))
-        };
-        fn "exists" "(query: dbx.Expression | string): dbx.Expression" "A query that finds something." => |cx, s, a| made(exists(&sql(a)?));
-        fn "notExists" "(query: dbx.Expression | string): dbx.Expression" "A query that finds nothing." => |cx, s, a| made(not_exists(&sql(a)?));
+        fn "like" "(column: string, ...texts: string[]): dbx.Expression" "Contains all texts." => |cx, s, a| made(plain(like(&a.str(0)?, a.texts(1)?)));
+        fn "orLike" "(column: string, ...texts: string[]): dbx.Expression" "Contains one of the texts." => |cx, s, a| made(plain(or_like(&a.str(0)?, a.texts(1)?)));
+        fn "notLike" "(column: string, ...texts: string[]): dbx.Expression" "Contains none of the texts." => |cx, s, a| made(plain(not_like(&a.str(0)?, a.texts(1)?)));
+        fn "orNotLike" "(column: string, ...texts: string[]): dbx.Expression" "Lacks one of the texts." => |cx, s, a| made(plain(not_like(&a.str(0)?, a.texts(1)?).any()));
+        fn "exists" "(query: dbx.Expression | string): dbx.Expression" "A query that finds something." => |cx, s, a| made(exists(condition(a, 0)?));
+        fn "notExists" "(query: dbx.Expression | string): dbx.Expression" "A query that finds nothing." => |cx, s, a| made(not_exists(condition(a, 0)?));
         fn "between" "(column: string, low: any, high: any): dbx.Expression" "Within a range." => |cx, s, a| made(between(&a.str(0)?, a.json(1)?, a.json(2)?));
         fn "notBetween" "(column: string, low: any, high: any): dbx.Expression" "Outside of a range." => |cx, s, a| made(not_between(&a.str(0)?, a.json(1)?, a.json(2)?));
     }
@@ -65,9 +62,8 @@ fn hashed(columns: Val) -> Expr {
     }
     and(parts)
 }
-fn sql(args: &Args<'_, '_>) -> Res<String> {
-    Ok(match args.opt_host::<Condition>(0)? {
-        Some(condition) => condition.0.raw_text().unwrap_or_default(),
-        None => args.str(0)?,
-    })
+/// As the reference: escapes that SQLite does not read.
+fn plain(like: Expr) -> Expr {
+    let pairs = [("\\", "\\\\"), ("%", "\\%"), ("_", "\\_")];
+    like.escaped_with(pairs.map(|(from, to)| (from.to_owned(), to.to_owned())).to_vec())
 }

@@ -7,7 +7,7 @@ use pocketbase::{App, Error, File, FileSystem, web::Outgoing};
 use super::{Space, os};
 use crate::{
     bind::{Fail, Res, Shared, Val, native, new_map, table},
-    host::Reader,
+    host::{HttpRequest, Reader},
     run::{Local, wait},
 };
 
@@ -24,6 +24,15 @@ table! {
             wait(File::from_path(&path))?
         };
         fn "fileFromBytes" "(data: string | number[], name: string): filesystem.File" "A file in memory." => |cx, s, a| File::from_bytes(&a.str(1)?, a.bytes(0)?);
+        fn "fileFromMultipart" "(header: multipart.FileHeader): filesystem.File" "A file of a form." => |cx, s, a| {
+            let Val::Map(header) = a.val(0)? else { return Err(Fail::Type("a file of a form is expected".into())) };
+            let file = header.lock().get("file").cloned();
+            match file {
+                Some(Val::Host(file)) => file,
+                _ => return Err(Fail::Type("a file of a form is expected".into())),
+            }
+        };
+        fn "local" "(dir: string): filesystem.System" "The files of a directory." => |cx, s, a| Arc::new(FileSystem::local(a.str(0)?)) as Shared;
         fn "fileFromURL" "(url: string, seconds?: number): filesystem.File" "A file of another server." => |cx, s, a| {
             let app = Local::of(cx).js.app.clone();
             download(&app, &a.str(0)?, a.int(1)?)?
@@ -101,6 +110,9 @@ table! {
             failed.err().map(|error| vec![error.to_string()])
         };
         fn "isEmptyDir" "(key: string): boolean" "True if nothing is below a key." => |cx, f, a| wait(f.list(&a.str(0)?))?.is_empty();
+        fn "serve" "(response: http.ResponseWriter, request: http.Request, key: string, name: string): void" "Answers with a file." => |cx, f, a| {
+            a.host::<HttpRequest>(1)?.serve(&f, &a.str(2)?, &a.str(3)?)?;
+        };
         fn "setContext" "(context: any): void" "Nothing." => |cx, f, a| ();
         fn "close" "(): void" "Ends working with it." => |cx, f, a| ();
     }

@@ -18,6 +18,7 @@ mod models;
 mod modules;
 mod natives;
 pub(crate) mod os;
+mod root;
 mod security;
 mod template;
 
@@ -25,7 +26,7 @@ use std::sync::Arc;
 
 use rquickjs::{Ctx, Result, object::Property};
 
-pub(crate) use self::base::unmarshal;
+pub(crate) use self::{base::unmarshal, console::formatted, security::claims};
 use crate::{
     bind::{Global, Native, Shared, Type, define as define_globals, object},
     run::{Local, Role},
@@ -62,6 +63,7 @@ const GLOBALS: &[(&[Global], &[Role])] = &[
     (base::FUNCTIONS, ALL),
     (models::CONSTRUCTORS, ALL),
     (form_data::CONSTRUCTORS, ALL),
+    (crate::cli::CONSTRUCTORS, SCRIPTS),
     (errors::CONSTRUCTORS, SCRIPTS),
     (crate::load::CRON, SCRIPTS),
     (crate::load::FUNCTIONS, &[Role::Loader]),

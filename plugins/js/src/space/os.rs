@@ -10,7 +10,7 @@ use std::{
 
 use pocketbase::Error;
 
-use super::{Space, command::Cmd, gopath};
+use super::{Space, command::Cmd, gopath, root::Root};
 use crate::{
     bind::{Fail, Res, Shared, Val, native, table},
     host::{Dir, moment},
@@ -79,6 +79,8 @@ table! {
             done.map_err(|error| fail("truncate", &path, &error))?;
         };
         fn "dirFS" "(path: string): fs.FS" "A directory as a file system." => |cx, o, a| Arc::new(Dir(a.str(0)?.into())) as Shared;
+        fn "openRoot" "(path: string): os.Root" "A directory that names cannot leave." => |cx, o, a| Arc::new(Root::open(&a.str(0)?)?) as Shared;
+        fn "openInRoot" "(dir: string, name: string): io.ReadCloser" "The content of a file in a directory." => |cx, o, a| Root::open(&a.str(0)?)?.opened(&a.str(1)?)?;
         fn "cmd" "(name: string, ...args: string[]): exec.Cmd" "A command that can be run." => |cx, o, a| Arc::new(Cmd::new(&a.texts(0)?)) as Shared;
         fn "exec" "(name: string, ...args: string[]): exec.Cmd" "The old name of cmd." => |cx, o, a| Arc::new(Cmd::new(&a.texts(0)?)) as Shared;
     }

@@ -12,6 +12,8 @@ use super::{
 };
 use crate::app::{App, caught};
 
+mod order;
+
 macro_rules! commands {
     ($($name:ident),* $(,)?) => {
         $(mod $name;)*
@@ -68,7 +70,9 @@ pub(crate) async fn main(app: &App, arguments: &[OsString]) -> Result<(), Failur
     let (_, exe) = flags::names(arguments);
     prepare(app, arguments, &exe).await?;
     let mut root = root(app, &exe);
-    let matches = match root.try_get_matches_from_mut(arguments) {
+    let ordered = order::raw(app, arguments);
+    let ordered = ordered.as_deref().unwrap_or(arguments);
+    let matches = match root.try_get_matches_from_mut(ordered) {
         Ok(matches) => matches,
         Err(error) => return explain(&error, &exe),
     };
@@ -101,6 +105,8 @@ async fn prepare(app: &App, arguments: &[OsString], exe: &str) -> Result<(), Fai
         return Ok(());
     }
     let is_help = |arg: &&OsString| arg.to_str().is_some_and(|arg| matches!(arg, "-h" | "--help"));
+    // no command is known yet: the flags go first
+    let arguments = &order::flags_first(app, arguments);
     let known: Vec<&OsString> = arguments.iter().filter(|arg| !is_help(arg)).collect();
     let root = root(app, exe).ignore_errors(true).subcommand_required(false);
     if let Ok(matches) = root.try_get_matches_from(known) {
@@ -156,6 +162,7 @@ fn explain(error: &clap::Error, exe: &str) -> Result<(), Failure> {
             print::raw(&error.to_string());
             return Ok(());
         }
+        // DIFFERENCE: no suggestions of names that are almost right
         ErrorKind::InvalidSubcommand => {
             format!("unknown command {:?} for {exe:?}", context(ContextKind::InvalidSubcommand))
         }
