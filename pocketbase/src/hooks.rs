@@ -327,7 +327,7 @@ macro_rules! hooks {
 
         /// Handlers per hook; the server's own are not counted.
         pub(crate) fn bound(hooks: &Hooks) -> BTreeMap<&'static str, usize> {
-            let own = |name: &str| usize::from(name == "Bootstrap");
+            let own = |name: &str| if name == "Bootstrap" { 2 } else { 0 };
             [$(($name, hooks.$($path).+.len())),*]
                 .into_iter()
                 .map(|(name, n)| (name, n.saturating_sub(own(name))))

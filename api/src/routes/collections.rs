@@ -122,14 +122,16 @@ impl What {
             }
             Self::Delete => {
                 return match error {
-                    error @ Error::Stopped(_) => error.into(),
+                    error @ Error::Stopped(_) => {
+                        ApiError::wrap_all(400, "Failed to delete collection.", error)
+                    }
                     error => ApiError::bad_request(collections::refusal(ctx, &collection.lock()))
                         .with_detail(error.to_string()),
                 };
             }
         };
         match error {
-            error @ (Error::Invalid(_) | Error::Stopped(_)) => ApiError::wrap(400, plain, error),
+            error @ Error::Invalid(_) => ApiError::wrap(400, plain, error),
             // a changed id that is nobody's
             error @ Error::NotFound => error.into(),
             error if error.is_outage() => ApiError::wrap(400, plain, error),

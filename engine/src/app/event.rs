@@ -103,9 +103,10 @@ pub enum Model {
 }
 
 /// Model hooks.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct ModelEvent {
-    pub ctx: Ctx,
+    /// What the rest of the chain acts in; handlers may put a transaction of theirs here.
+    pub ctx: Slot<Ctx>,
     pub model: Model,
     pub action: Action,
     /// Set for the `*Error` hooks.
@@ -123,9 +124,10 @@ impl Payload for ModelEvent {
 }
 
 /// Record hooks.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct RecordEvent {
-    pub ctx: Ctx,
+    /// What the rest of the chain acts in; handlers may put a transaction of theirs here.
+    pub ctx: Slot<Ctx>,
     pub collection: Arc<Loaded>,
     pub record: RecordRef,
     pub action: Action,
@@ -154,9 +156,10 @@ impl Payload for EnrichEvent {
 }
 
 /// Collection hooks; tags are the current id and name.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct CollectionEvent {
-    pub ctx: Ctx,
+    /// What the rest of the chain acts in; handlers may put a transaction of theirs here.
+    pub ctx: Slot<Ctx>,
     pub collection: CollectionRef,
     pub action: Action,
     /// Set for the `*Error` hooks.

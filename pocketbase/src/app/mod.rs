@@ -13,7 +13,10 @@ use std::{
     collections::BTreeMap,
     fmt,
     future::Future,
-    sync::{Arc, Weak},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use engine::{Caller, Ctx, event::Hooks};
@@ -79,6 +82,8 @@ pub(crate) struct Shared {
     engine: RwLock<Option<engine::App>>,
     /// Only one at a time opens it.
     opening: tokio::sync::Mutex<()>,
+    /// Everything that opening does is done.
+    is_ready: AtomicBool,
 }
 
 impl fmt::Debug for App {
@@ -119,18 +124,19 @@ impl App {
     /// A directory or database that cannot be opened, undecryptable settings, what hooks and plugins report.
     pub async fn bootstrap(&self) -> Result<()> {
         // handlers of on_bootstrap come here while it is being opened
-        if self.is_bootstrapped() {
+        if self.is_open() {
             return Ok(());
         }
         self.prepare().await?;
         let _turn = self.shared.opening.lock().await;
-        if self.is_bootstrapped() {
+        if self.is_open() {
             return Ok(());
         }
         let config = self.shared.settings.config()?;
         let opened = Box::pin(engine::App::bootstrap(config, self.shared.hooks.clone())).await;
         if let Err(error) = opened {
             self.shared.engine.write().take();
+            self.shared.is_ready.store(false, Ordering::Release);
             return Err(error.into());
         }
         Ok(())
@@ -171,15 +177,22 @@ impl App {
             *self.shared.engine.write() = Some(engine.clone());
             let done = engine.shutdown(is_restart).await;
             self.shared.engine.write().take();
+            self.shared.is_ready.store(false, Ordering::Release);
             done?;
         }
         Ok(())
     }
 
-    /// True once the databases are open.
+    /// True once it is bootstrapped. In handlers of `on_bootstrap` that is after `next()`, though data can be used before.
     #[must_use]
     pub fn is_bootstrapped(&self) -> bool {
-        self.ctx.is_some() || self.shared.engine.read().is_some()
+        self.shared.is_ready.load(Ordering::Acquire)
+    }
+    pub(crate) fn bootstrapped(&self) {
+        self.shared.is_ready.store(true, Ordering::Release);
+    }
+    fn is_open(&self) -> bool {
+        self.shared.engine.read().is_some()
     }
     /// True inside a transaction.
     #[must_use]
@@ -379,6 +392,7 @@ impl Shared {
             registered: Mutex::default(),
             engine: RwLock::default(),
             opening: tokio::sync::Mutex::default(),
+            is_ready: AtomicBool::new(false),
         }
     }
 }

@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use pocketbase::{App, Error, Message, Record, RequestInfo, Response, event};
 
 use super::{
-    CurrentApp,
+    EventApp,
     request::{Asked, Request, answer_hook},
     services::{MailMessage, SettingsTree, mailer},
 };
@@ -31,7 +31,26 @@ pub(crate) struct Hooked<E> {
     request: Option<Request>,
     is_continued: AtomicBool,
     kept: Mutex<Vec<Kept>>,
+    /// What a script has put in the place of the app.
+    app: Mutex<Option<App>>,
 }
+
+/// Events whose app scripts may replace; what the others do goes on with their own.
+trait Acts {
+    fn act_with(&self, _app: &App) -> pocketbase::Result<()> {
+        Ok(())
+    }
+}
+macro_rules! acts {
+    ($($event:ident),*) => {$(
+        impl Acts for event::$event {
+            fn act_with(&self, app: &App) -> pocketbase::Result<()> {
+                self.set_app(app)
+            }
+        }
+    )*};
+}
+acts!(ModelEvent, RecordEvent, CollectionEvent);
 
 /// A value that scripts change in place, and what takes the changes over.
 struct Kept {
@@ -42,7 +61,13 @@ struct Kept {
 
 impl<E> Hooked<E> {
     fn new(event: E, request: Option<Request>) -> Self {
-        Self { event, request, is_continued: AtomicBool::new(false), kept: Mutex::default() }
+        Self {
+            event,
+            request,
+            is_continued: AtomicBool::new(false),
+            kept: Mutex::default(),
+            app: Mutex::default(),
+        }
     }
     /// The value of a member that scripts change in place: made once; changes count when the handler goes on or ends.
     fn keep<T: Native>(
@@ -85,7 +110,11 @@ macro_rules! event {
         table! {
             pub(crate) static $table: Hooked<event::$event> = $js, $doc {
                 $($body)*
-                prop "app": "core.App", "The app." => |cx, e| CurrentApp;
+                prop "app": "core.App", "The app; a transaction that is put here is what `next()` acts in." => |cx, e| EventApp(e.app.lock().clone()), set |cx, e, v| {
+                    let app = as_host(&v).and_then(|host| host.get::<App>().cloned()).ok_or_else(|| Fail::Type("an app is expected".into()))?;
+                    e.event.act_with(&app)?;
+                    *e.app.lock() = Some(app);
+                };
                 fn "next" "(): void" "Runs the rest of the chain." => |cx, e, a| if e.goes_on() { wait(e.event.next())? };
                 prop "requestEvent": "core.RequestEvent", "The request behind it." => |cx, e| e.request();
             }
@@ -97,6 +126,7 @@ macro_rules! event {
 /// Events that a request has caused.
 macro_rules! asked {
     ($($event:ident),* $(,)?) => {$(
+        impl Acts for event::$event {}
         impl Asked for event::$event {
             fn info(&self) -> RequestInfo {
                 self.request_info()
@@ -152,6 +182,12 @@ asked!(
     CollectionsImportEvent,
     BatchEvent,
 );
+impl Acts for event::AppEvent {}
+impl Acts for event::TerminateEvent {}
+impl Acts for event::BackupEvent {}
+impl Acts for event::EnrichEvent {}
+impl Acts for event::MailEvent {}
+impl Acts for event::RecordMailEvent {}
 unasked!(
     AppEvent,
     TerminateEvent,
