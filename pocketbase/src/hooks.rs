@@ -357,6 +357,8 @@ hooks! {
     on_bootstrap => "Bootstrap" bootstrap: AppEvent;
     /// The server is about to listen: add routes here, or to [`App::router`] before.
     on_serve => "Serve" serve: ServeEvent;
+    /// Everything is about to be closed, after `on_terminate`; data can be used before `next()`.
+    on_bootstrap_clear => "BootstrapClear" bootstrap_clear: AppEvent;
     /// The app is about to end.
     on_terminate => "Terminate" terminate: TerminateEvent;
     /// A backup is being made.

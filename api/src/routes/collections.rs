@@ -65,8 +65,12 @@ async fn list(req: &mut Req) -> Result<Response> {
     let ctx = req.ctx(Map::new());
     let page = collections::list(&ctx, &wanted).await?;
     let hook = &req.app().hooks().collections_list_request;
-    let event =
-        CollectionsListEvent { ctx, collections: Slot::new(page.items.clone()), ext: no_ext() };
+    let event = CollectionsListEvent {
+        ctx,
+        collections: Slot::new(page.items.clone()),
+        numbers: [page.page, page.per_page, page.total_items, page.total_pages],
+        ext: no_ext(),
+    };
     let answered = req.through(hook, event, move |event| async move {
         Ok(event.collections.with(|items| render_page(&page, items)))
     });

@@ -341,12 +341,12 @@ pub struct RecordsListEvent {
     pub ctx: Ctx,
     pub collection: Arc<Loaded>,
     pub records: Slot<Vec<RecordRef>>,
-    pub page: i64,
-    pub per_page: u32,
+    pub page: Slot<i64>,
+    pub per_page: Slot<u32>,
     /// −1 without a count.
-    pub total_items: i64,
+    pub total_items: Slot<i64>,
     /// −1 without a count.
-    pub total_pages: i64,
+    pub total_pages: Slot<i64>,
     pub ext: Ext,
 }
 
@@ -482,6 +482,8 @@ tagged_by_collection!(
 pub struct CollectionsListEvent {
     pub ctx: Ctx,
     pub collections: Slot<Vec<Arc<Loaded>>>,
+    /// Page, size of pages, number of collections and of pages.
+    pub numbers: [i64; 4],
     pub ext: Ext,
 }
 impl Payload for CollectionsListEvent {}
@@ -539,6 +541,8 @@ impl Tagged for Loaded {
 pub struct Hooks {
     pub bootstrap: Hook<AppEvent>,
     pub serve: Hook<ServeEvent>,
+    /// Around the closing of everything.
+    pub bootstrap_clear: Hook<AppEvent>,
     pub terminate: Hook<TerminateEvent>,
     pub backup_create: Hook<BackupEvent>,
     pub backup_restore: Hook<BackupEvent>,

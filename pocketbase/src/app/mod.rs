@@ -65,6 +65,8 @@ use crate::{
 pub struct App {
     pub(crate) shared: Arc<Shared>,
     ctx: Option<Ctx>,
+    /// The open transaction of the database with the logs.
+    aux: Option<engine::store::Tx>,
 }
 
 /// What all handles of one app share.
@@ -111,7 +113,7 @@ impl App {
     }
 
     pub(crate) fn of(shared: Shared) -> Self {
-        let app = Self { shared: Arc::new(shared), ctx: None };
+        let app = Self { shared: Arc::new(shared), ctx: None, aux: None };
         app.shared.router.belongs_to(&app);
         builder::adopt_at_bootstrap(&app);
         app
@@ -197,7 +199,15 @@ impl App {
     /// True inside a transaction.
     #[must_use]
     pub fn is_transactional(&self) -> bool {
+        self.in_data_transaction() || self.aux.is_some()
+    }
+    /// True inside a transaction of the database with the records.
+    #[must_use]
+    pub fn in_data_transaction(&self) -> bool {
         self.ctx.as_ref().is_some_and(Ctx::in_transaction)
+    }
+    pub(crate) fn aux_tx(&self) -> Option<&engine::store::Tx> {
+        self.aux.as_ref()
     }
     /// True if it was started with `--dev` or [`Builder::dev`].
     #[must_use]
@@ -271,7 +281,7 @@ impl App {
     pub fn without_hooks(&self) -> Result<Self> {
         let mut ctx = self.ctx()?;
         ctx.app = ctx.app.without_hooks();
-        Ok(Self { shared: self.shared.clone(), ctx: Some(ctx) })
+        Ok(Self { shared: self.shared.clone(), ctx: Some(ctx), aux: self.aux.clone() })
     }
 
     /// The same app, acting in an engine's context: its transaction, but nobody's rights.
@@ -284,13 +294,13 @@ impl App {
         } else {
             Ctx::system(&ctx.app)
         };
-        Self { shared: self.shared.clone(), ctx: Some(acting) }
+        Self { shared: self.shared.clone(), ctx: Some(acting), aux: self.aux.clone() }
     }
 
     /// The app behind a weak reference, acting with an engine.
     pub(crate) fn upgrade(shared: &Weak<Shared>) -> Result<Self> {
         let shared = shared.upgrade().ok_or_else(closed)?;
-        Ok(Self { shared, ctx: None })
+        Ok(Self { shared, ctx: None, aux: None })
     }
 
     /// Runs work in a transaction: `Ok` commits, `Err`, a panic or dropping the future rolls back. Inside one it joins
@@ -318,6 +328,36 @@ impl App {
             })
         });
         Ok(Box::pin(done).await?)
+    }
+
+    /// Runs work in a transaction of the database with the logs ([`App::aux_db`]), as [`App::run_in_transaction`] does with
+    /// the records. Records and collections are not part of it.
+    ///
+    /// # Errors
+    /// What the work returns or the commit fails with.
+    pub async fn aux_run_in_transaction<T, F, Fut>(&self, work: F) -> Result<T>
+    where
+        F: FnOnce(Self) -> Fut + Send,
+        Fut: Future<Output = Result<T>> + Send,
+        T: Send,
+    {
+        if self.aux.is_some() {
+            return work(self.clone()).await;
+        }
+        let engine = self.engine()?;
+        let tx = engine.store().aux().begin_within(engine.config().query_timeout).await?;
+        let app = Self { aux: Some(tx.clone()), ..self.clone() };
+        let work = caught("a transaction", async move { work(app).await });
+        match Box::pin(tx.scope(work)).await {
+            Ok(done) => {
+                tx.commit().await?;
+                Ok(done)
+            }
+            Err(error) => {
+                tx.rollback().await;
+                Err(error)
+            }
+        }
     }
 
     /// Runs work when the outermost transaction has ended, with what it ended with; at once outside of one. Work that was

@@ -251,12 +251,20 @@ event! { RECORDS_LIST_EVENT: RecordsListEvent = "core.RecordsListRequestEvent", 
         let all: Res<Vec<Record>> = items(cx, &v)?.iter().map(record).collect();
         e.event.set_records(&all?);
     };
-    prop "result": "search.Result", "The page." => |cx, e| new_map([
-        ("page".to_owned(), Val::Int(e.event.page())),
-        ("perPage".to_owned(), Val::Int(i64::from(e.event.per_page()))),
-        ("totalItems".to_owned(), Val::Int(e.event.total_items())),
-        ("totalPages".to_owned(), Val::Int(e.event.total_pages())),
-    ]);
+    prop "result": "search.Result", "The page; its numbers can be changed." => |cx, e| {
+        let event = e.event.clone();
+        let make = || {
+            let items = e.event.records().into_iter().map(|record| Val::Host(Arc::new(record)));
+            page_of([e.event.page(), i64::from(e.event.per_page()), e.event.total_items(), e.event.total_pages()], items.collect())
+        };
+        e.keep("result", make, move |tree| {
+            let [page, per_page, total_items, total_pages] = numbers_of(tree);
+            event.set_page(page);
+            event.set_per_page(u32::try_from(per_page).unwrap_or_default());
+            event.set_total_items(total_items);
+            event.set_total_pages(total_pages);
+        })
+    };
     fn "tags" "(): string[]" "What hooks match it by." => |cx, e, a| tags(&e.event.collection());
 } }
 
@@ -379,8 +387,8 @@ event! { AUTH_WITH_OTP_EVENT: AuthWithOtpEvent = "core.RecordAuthWithOTPRequestE
 event! { COLLECTIONS_LIST_EVENT: CollectionsListEvent = "core.CollectionsListRequestEvent", "A request for a list of collections." {
     prop "collections": "core.Collection[]", "The collections." => |cx, e| e.event.collections();
     prop "result": "search.Result", "The page." => |cx, e| {
-        let n = i64::try_from(e.event.collections().len()).unwrap_or_default();
-        new_map([("totalItems".to_owned(), Val::Int(n)), ("items".to_owned(), Val::Null)])
+        let items = e.event.collections().into_iter().map(|collection| Val::Host(Arc::new(collection)));
+        Arc::new(page_of([e.event.page(), e.event.per_page(), e.event.total_items(), e.event.total_pages()], items.collect())) as Shared
     };
 } }
 event! { COLLECTION_REQUEST_EVENT: CollectionRequestEvent = "core.CollectionRequestEvent", "A request about a collection." {
@@ -429,6 +437,21 @@ event! { BATCH_EVENT: BatchEvent = "core.BatchRequestEvent", "Several requests a
     };
 } }
 
+/// The names of a page's numbers.
+const NUMBERS: [&str; 4] = ["page", "perPage", "totalItems", "totalPages"];
+
+fn page_of(numbers: [i64; 4], items: Vec<Val>) -> super::services::Tree {
+    let numbers = NUMBERS.into_iter().zip(numbers).map(|(name, n)| (name.to_owned(), Val::Int(n)));
+    super::services::Tree(new_map(numbers.chain([("items".to_owned(), Val::List(items))])))
+}
+fn numbers_of(page: &super::services::Tree) -> [i64; 4] {
+    let map = page.0.lock().clone();
+    NUMBERS.map(|name| {
+        let value = map.get(name).cloned().map(Val::into_json);
+        value.and_then(|value| value.as_i64()).unwrap_or_default()
+    })
+}
+
 fn texts<'js>(cx: &rquickjs::Ctx<'js>, value: &rquickjs::Value<'js>) -> Res<Vec<String>> {
     items(cx, value)?.iter().map(|item| text(cx, item)).collect()
 }
@@ -461,9 +484,7 @@ fn meta(hooked: &Hooked<event::RecordAuthEvent>) -> Val {
     }
 }
 fn merge(message: &mut Message, mail: &MailMessage) {
-    let (attachments, inline) =
-        (std::mem::take(&mut message.attachments), std::mem::take(&mut message.inline_attachments));
-    *message = Message { attachments, inline_attachments: inline, ..mail.message() };
+    *message = mail.message();
 }
 
 fn model(model: event::Model) -> Val {
@@ -526,6 +547,7 @@ macro_rules! bind_hooks {
 
 bind_hooks! {
     "onBootstrap" => on_bootstrap;
+    "onBootstrapClear" => on_bootstrap_clear;
     "onTerminate" => on_terminate;
     "onSettingsReload" => on_settings_reload;
     "onModelValidate" => on_model_validate(tags);

@@ -99,7 +99,6 @@ table! {
         fn "newFileToken" "(): string" "A token for protected files." => |cx, r, a| r.new_file_token()?;
         fn "dbExport" "(app: core.App): { [key: string]: any }" "The values as columns." => |cx, r, a| fields(r);
     }
-    text |r| r.id();
     json |r| Val::Raw(serde_json::to_string(r).unwrap_or_default());
 }
 
