@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use engine::{Error, FieldError, FieldErrors, store};
+use engine::{Error, FieldError, FieldErrors, error::BoxError, store};
 
 use crate::{fault::Fault, json};
 
@@ -16,7 +16,7 @@ pub type Result<T, E = ApiError> = std::result::Result<T, E>;
 
 /// An error answer. `detail` is for the log only.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("{message}")]
+#[error("{}", self.sentence())]
 pub struct ApiError {
     /// HTTP status.
     pub status: u16,
@@ -179,14 +179,23 @@ impl ApiError {
     pub fn wrap(status: u16, message: &'static str, error: Error) -> Self {
         match error {
             Error::Invalid(fields) => Self::new(status, message).with_fields(fields),
-            Error::Stopped(inner) => match inner.downcast::<Self>() {
-                Ok(own) => *own,
-                Err(inner) => Self::new(status, message).with_detail(inner.to_string()),
+            Error::Stopped(inner) => match inner.downcast_ref::<Self>() {
+                Some(own) => own.clone(),
+                None => Self::new(status, message).with_detail(inner.to_string()),
             },
             Error::Busy | Error::Store(store::Error::Busy) => Self::busy(),
             Error::Store(store::Error::Unreachable) => Self::unreachable(),
             Error::Unexpanded { path, cause } => Self::unexpanded(status, &path, *cause),
             other => Self::new(status, message).with_detail(other.to_string()),
+        }
+    }
+
+    /// As [`ApiError::wrap`], where the operation's own sentence wins over what hooks have raised, too.
+    #[must_use]
+    pub fn wrap_all(status: u16, message: &'static str, error: Error) -> Self {
+        match error {
+            Error::Stopped(inner) => Self::new(status, message).with_detail(inner.to_string()),
+            other => Self::wrap(status, message, other),
         }
     }
 
@@ -266,7 +275,8 @@ impl From<Fault> for ApiError {
 /// Fired requests travel through engine hooks as engine errors.
 impl From<ApiError> for Error {
     fn from(error: ApiError) -> Self {
-        Self::Stopped(Box::new(error))
+        let error: BoxError = Box::new(error);
+        Self::Stopped(error.into())
     }
 }
 

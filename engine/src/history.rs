@@ -171,9 +171,10 @@ async fn keep(event: Event<RecordEvent>, action: Action) -> Result<()> {
         return Ok(());
     }
     // The record is written: that its entry is not is no failure of the request.
-    if let Err(error) = write(&event.ctx, &record, action, (before, after)).await {
+    let ctx = event.ctx.get();
+    if let Err(error) = write(&ctx, &record, action, (before, after)).await {
         let data = json!({"collection": record.collection().name, "error": error.to_string()});
-        event.ctx.app.log().write(Level::Error, "[History] an entry was not kept", &data);
+        ctx.app.log().write(Level::Error, "[History] an entry was not kept", &data);
     }
     Ok(())
 }

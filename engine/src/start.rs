@@ -1,6 +1,12 @@
 //! How an app is put together, started and stopped (spec server-settings §1.3): the one room that knows all others.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use crate::{
     App, Error, Result,
@@ -102,6 +108,26 @@ impl App {
     pub async fn shutdown(&self, is_restart: bool) -> Result<()> {
         let event = TerminateEvent { app: self.clone(), is_restart };
         let result = self.hooks().terminate.trigger(event, |_| std::future::ready(Ok(()))).await;
+        let (app, is_cleared) = (self.clone(), Arc::new(AtomicBool::new(false)));
+        let cleared = is_cleared.clone();
+        let last = move |_| async move {
+            cleared.store(true, Ordering::Release);
+            app.release().await;
+            Ok(())
+        };
+        let clear = AppEvent { app: self.clone() };
+        let result = result.and(self.hooks().bootstrap_clear.trigger(clear, last).await);
+        // whatever handlers do, everything is closed
+        if !is_cleared.load(Ordering::Acquire) {
+            self.release().await;
+        }
+        if is_restart {
+            self.backups().apply(self);
+        }
+        result
+    }
+
+    async fn release(&self) {
         self.crons().stop();
         if let Some(node) = self.node() {
             node.leave().await;
@@ -110,9 +136,5 @@ impl App {
         self.backups().close();
         self.realtime().close();
         self.close().await;
-        if is_restart {
-            self.backups().apply(self);
-        }
-        result
     }
 }

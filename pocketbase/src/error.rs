@@ -5,7 +5,11 @@
 use std::{fmt, io};
 
 use api::ApiError;
-pub use engine::{FieldError, FieldErrors, error::BoxError, store::Error as DbError};
+pub use engine::{
+    FieldError, FieldErrors,
+    error::{BoxError, SharedError},
+    store::Error as DbError,
+};
 
 /// The result of nearly everything in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -51,12 +55,13 @@ pub enum Error {
     /// Refused with a sentence that clients may see.
     Message(String),
     /// Anything else. Clients never see it.
-    Other(BoxError),
+    Other(SharedError),
 }
 
 impl Error {
     /// An error of which clients see nothing: for the log.
     pub fn other(cause: impl Into<BoxError>) -> Self {
+        let cause: BoxError = cause.into();
         Self::Other(cause.into())
     }
     /// Validation errors.
@@ -108,8 +113,7 @@ impl Error {
     pub fn downcast_ref<E: std::error::Error + 'static>(&self) -> Option<&E> {
         if let Self::Other(cause) = self { cause.downcast_ref() } else { None }
     }
-    /// Code of users panicked: clients get a 500, the log the text.
-    /// A copy for a second audience; errors of other crates become their text.
+    /// A copy for a second audience; errors of databases and files become their text.
     #[must_use]
     pub fn duplicate(&self) -> Self {
         match self {
@@ -122,9 +126,10 @@ impl Error {
             Self::Io(error) => Self::Io(io::Error::new(error.kind(), error.to_string())),
             Self::Message(text) => Self::Message(text.clone()),
             Self::Db(error) => Self::other(error.to_string()),
-            Self::Other(error) => Self::other(error.to_string()),
+            Self::Other(error) => Self::Other(error.clone()),
         }
     }
+    /// Code of users panicked: clients get a 500, the log the text.
     pub(crate) fn panicked(what: &str, panic: &(dyn std::any::Any + Send)) -> Self {
         let text = panic
             .downcast_ref::<&str>()
@@ -186,7 +191,7 @@ impl<E: std::error::Error + Send + Sync + 'static> From<E> for Error {
         };
         match error.downcast::<io::Error>() {
             Ok(io) => Self::Io(*io),
-            Err(error) => Self::Other(error),
+            Err(error) => Self::Other(error.into()),
         }
     }
 }
@@ -203,14 +208,14 @@ impl Error {
             E::Message(text) => Self::Message(text),
             E::Busy => Self::Busy,
             E::Io(error) => Self::Io(error),
-            E::Stopped(inner) => match inner.downcast::<ApiError>() {
-                Ok(api) => Self::Api(api),
-                Err(inner) => match inner.downcast::<Foreign>() {
-                    Ok(own) => own.0,
-                    Err(inner) => Self::Other(inner),
+            E::Stopped(inner) => match inner.downcast_ref::<ApiError>() {
+                Some(api) => Self::Api(Box::new(api.clone())),
+                None => match inner.downcast_ref::<Foreign>() {
+                    Some(own) => own.0.duplicate(),
+                    None => Self::Other(inner),
                 },
             },
-            other => Self::Other(Box::new(other)),
+            other => Self::other(other),
         }
     }
 }
@@ -219,7 +224,10 @@ impl Error {
 impl From<Error> for engine::Error {
     fn from(error: Error) -> Self {
         match error {
-            Error::Api(api) => Self::Stopped(api),
+            Error::Api(api) => {
+                let api: BoxError = api;
+                Self::Stopped(api.into())
+            }
             Error::Validation(errors) => Self::Invalid(errors),
             Error::NotFound => Self::NotFound,
             Error::Refused { locked } => Self::Refused { locked },

@@ -327,7 +327,7 @@ macro_rules! hooks {
 
         /// Handlers per hook; the server's own are not counted.
         pub(crate) fn bound(hooks: &Hooks) -> BTreeMap<&'static str, usize> {
-            let own = |name: &str| usize::from(name == "Bootstrap");
+            let own = |name: &str| if name == "Bootstrap" { 2 } else { 0 };
             [$(($name, hooks.$($path).+.len())),*]
                 .into_iter()
                 .map(|(name, n)| (name, n.saturating_sub(own(name))))
@@ -357,6 +357,8 @@ hooks! {
     on_bootstrap => "Bootstrap" bootstrap: AppEvent;
     /// The server is about to listen: add routes here, or to [`App::router`] before.
     on_serve => "Serve" serve: ServeEvent;
+    /// Everything is about to be closed, after `on_terminate`; data can be used before `next()`.
+    on_bootstrap_clear => "BootstrapClear" bootstrap_clear: AppEvent;
     /// The app is about to end.
     on_terminate => "Terminate" terminate: TerminateEvent;
     /// A backup is being made.

@@ -78,7 +78,7 @@ pub use app::{
 pub use clap;
 pub use collection::{AuthOptions, Collection};
 pub use cron::{Cron, Job};
-pub use error::{BoxError, DbError, Error, FieldError, FieldErrors, Result};
+pub use error::{BoxError, DbError, Error, FieldError, FieldErrors, Result, SharedError};
 pub use field::{
     AutodateField, BoolField, DateField, EditorField, EmailField, Field, FileField, GeoPointField,
     JsonField, NumberField, PasswordField, RelationField, SelectField, TextField, UrlField,

@@ -288,10 +288,16 @@ impl Record {
         self.0.lock().changed(key)
     }
 
-    /// The record as it was loaded or last saved.
+    /// The record as it was loaded or made, however often it was saved since: handlers after an update compare with it.
     #[must_use]
     pub fn original(&self) -> Self {
-        self.0.lock().fresh_original().into()
+        self.0.lock().as_loaded().into()
+    }
+    /// The id it is stored under; `""` while it is not.
+    #[must_use]
+    pub fn stored_id(&self) -> String {
+        let record = self.0.lock();
+        if record.is_new() { String::new() } else { record.stored_id().to_owned() }
     }
     /// Takes everything of another record: what is read into it.
     pub fn become_(&self, other: &Self) {

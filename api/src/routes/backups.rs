@@ -77,8 +77,8 @@ async fn create(req: &mut Req) -> Result<Response> {
     if !errors.is_empty() {
         return Err(ApiError::bad_request(INVALID).with_fields(errors));
     }
-    let failed = ApiError::wrap_400("Failed to create backup.");
-    backup::create(req.app(), &name).await.map_err(|error| failed(plain(error)))?;
+    let failed = |error| ApiError::wrap_all(400, "Failed to create backup.", plain(error));
+    backup::create(req.app(), &name).await.map_err(failed)?;
     Ok(Response::no_content())
 }
 

@@ -65,8 +65,12 @@ async fn list(req: &mut Req) -> Result<Response> {
     let ctx = req.ctx(Map::new());
     let page = collections::list(&ctx, &wanted).await?;
     let hook = &req.app().hooks().collections_list_request;
-    let event =
-        CollectionsListEvent { ctx, collections: Slot::new(page.items.clone()), ext: no_ext() };
+    let event = CollectionsListEvent {
+        ctx,
+        collections: Slot::new(page.items.clone()),
+        numbers: [page.page, page.per_page, page.total_items, page.total_pages],
+        ext: no_ext(),
+    };
     let answered = req.through(hook, event, move |event| async move {
         Ok(event.collections.with(|items| render_page(&page, items)))
     });
@@ -122,14 +126,16 @@ impl What {
             }
             Self::Delete => {
                 return match error {
-                    error @ Error::Stopped(_) => error.into(),
+                    error @ Error::Stopped(_) => {
+                        ApiError::wrap_all(400, "Failed to delete collection.", error)
+                    }
                     error => ApiError::bad_request(collections::refusal(ctx, &collection.lock()))
                         .with_detail(error.to_string()),
                 };
             }
         };
         match error {
-            error @ (Error::Invalid(_) | Error::Stopped(_)) => ApiError::wrap(400, plain, error),
+            error @ Error::Invalid(_) => ApiError::wrap(400, plain, error),
             // a changed id that is nobody's
             error @ Error::NotFound => error.into(),
             error if error.is_outage() => ApiError::wrap(400, plain, error),

@@ -52,22 +52,22 @@ pub(crate) async fn list(
     let event = RecordsListEvent {
         ctx,
         collection: collection.clone(),
-        page: page.page,
-        per_page: page.per_page,
-        total_items: page.total_items,
-        total_pages: page.total_pages(),
+        page: Slot::new(page.page),
+        per_page: Slot::new(page.per_page),
+        total_items: Slot::new(page.total_items),
+        total_pages: Slot::new(page.total_pages()),
         records: Slot::new(page.records),
         ext: no_ext(),
     };
     let answered = req.through(hook, event, move |event| async move {
         let page = ListPage {
             records: event.records.get(),
-            page: event.page,
-            per_page: event.per_page,
-            total_items: event.total_items,
+            page: event.page.get(),
+            per_page: event.per_page.get(),
+            total_items: event.total_items.get(),
         };
         enrich(&event.ctx, &event.collection, &page.records, &expand).await?;
-        Ok(Response::json(200, page.to_json()))
+        Ok(Response::json(200, page.to_json_with(event.total_pages.get())))
     });
     let response = answered.await?;
     if none && guessing {

@@ -19,6 +19,8 @@ use crate::{
     routes::{UNREADABLE, h},
 };
 
+const NOT_SAVED: &str = "An error occurred while saving the new settings.";
+
 pub(crate) const ROUTES: &[Row] =
     &[Row::new("GET /api/settings", h!(show)), Row::new("PATCH /api/settings", h!(update))];
 
@@ -52,13 +54,13 @@ async fn update(req: &mut Req) -> Result<Response> {
     let old = req.app().settings();
     let new =
         settings_ops::merged(req.app(), &body).map_err(|error| unreadable(error.to_string()))?;
-    let failed = ApiError::wrap_400("An error occurred while saving the new settings.");
     let ctx = req.ctx(Map::new());
     let hook = &req.app().hooks().settings_update_request;
     let event = SettingsUpdateEvent { ctx, old, new: Slot::new(new), ext: no_ext() };
     let answered = req.through(hook, event, |event| async move {
-        settings_ops::save(&event.ctx, event.new.get()).await?;
+        let saved = settings_ops::save(&event.ctx, event.new.get()).await;
+        saved.map_err(|error| ApiError::wrap_all(400, NOT_SAVED, error))?;
         Ok(render(&event.ctx.app.settings()))
     });
-    answered.await.map_err(failed)
+    Ok(answered.await?)
 }

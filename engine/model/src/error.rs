@@ -1,11 +1,51 @@
 //! Why an operation failed. Facts only: `api` decides status and wording.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use primitives::lanes::Busy;
 
 /// A boxed foreign error.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A foreign error that several may hold: whoever failed, and the hooks that are told of it. Copies are the same error.
+#[derive(Clone)]
+pub struct SharedError(Arc<dyn std::error::Error + Send + Sync>);
+
+impl SharedError {
+    /// The error, if it is of that type.
+    #[must_use]
+    pub fn downcast_ref<E: std::error::Error + 'static>(&self) -> Option<&E> {
+        self.0.downcast_ref()
+    }
+}
+
+impl From<BoxError> for SharedError {
+    fn from(error: BoxError) -> Self {
+        match error.downcast::<Self>() {
+            Ok(shared) => *shared,
+            Err(error) => Self(error.into()),
+        }
+    }
+}
+
+impl fmt::Display for SharedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for SharedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for SharedError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source()
+    }
+}
+
 /// The result of every engine operation.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -36,7 +76,7 @@ pub enum Error {
     Message(String),
     /// A hook stopped the operation with an error of its own; `api` downcasts.
     #[error("{0}")]
-    Stopped(#[source] BoxError),
+    Stopped(#[source] SharedError),
     /// A lane or queue is full.
     #[error("overloaded")]
     Busy,
@@ -61,7 +101,7 @@ pub enum FieldError {
 }
 
 impl Error {
-    /// A copy for a second audience (error hooks); foreign errors become their text.
+    /// A copy for a second audience (error hooks); errors of databases and files become their text.
     #[must_use]
     pub fn duplicate(&self) -> Self {
         match self {
@@ -74,7 +114,8 @@ impl Error {
             Self::Unexpanded { path, cause } => {
                 Self::Unexpanded { path: path.clone(), cause: Box::new(cause.duplicate()) }
             }
-            Self::Store(_) | Self::Stopped(_) | Self::Io(_) => Self::Message(self.to_string()),
+            Self::Stopped(error) => Self::Stopped(error.clone()),
+            Self::Store(_) | Self::Io(_) => Self::Message(self.to_string()),
         }
     }
     /// True if nothing is wrong with what was asked: the database is away or has too much to do.

@@ -103,9 +103,10 @@ pub enum Model {
 }
 
 /// Model hooks.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct ModelEvent {
-    pub ctx: Ctx,
+    /// What the rest of the chain acts in; handlers may put a transaction of theirs here.
+    pub ctx: Slot<Ctx>,
     pub model: Model,
     pub action: Action,
     /// Set for the `*Error` hooks.
@@ -123,9 +124,10 @@ impl Payload for ModelEvent {
 }
 
 /// Record hooks.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct RecordEvent {
-    pub ctx: Ctx,
+    /// What the rest of the chain acts in; handlers may put a transaction of theirs here.
+    pub ctx: Slot<Ctx>,
     pub collection: Arc<Loaded>,
     pub record: RecordRef,
     pub action: Action,
@@ -154,9 +156,10 @@ impl Payload for EnrichEvent {
 }
 
 /// Collection hooks; tags are the current id and name.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct CollectionEvent {
-    pub ctx: Ctx,
+    /// What the rest of the chain acts in; handlers may put a transaction of theirs here.
+    pub ctx: Slot<Ctx>,
     pub collection: CollectionRef,
     pub action: Action,
     /// Set for the `*Error` hooks.
@@ -338,12 +341,12 @@ pub struct RecordsListEvent {
     pub ctx: Ctx,
     pub collection: Arc<Loaded>,
     pub records: Slot<Vec<RecordRef>>,
-    pub page: i64,
-    pub per_page: u32,
+    pub page: Slot<i64>,
+    pub per_page: Slot<u32>,
     /// −1 without a count.
-    pub total_items: i64,
+    pub total_items: Slot<i64>,
     /// −1 without a count.
-    pub total_pages: i64,
+    pub total_pages: Slot<i64>,
     pub ext: Ext,
 }
 
@@ -479,6 +482,8 @@ tagged_by_collection!(
 pub struct CollectionsListEvent {
     pub ctx: Ctx,
     pub collections: Slot<Vec<Arc<Loaded>>>,
+    /// Page, size of pages, number of collections and of pages.
+    pub numbers: [i64; 4],
     pub ext: Ext,
 }
 impl Payload for CollectionsListEvent {}
@@ -536,6 +541,8 @@ impl Tagged for Loaded {
 pub struct Hooks {
     pub bootstrap: Hook<AppEvent>,
     pub serve: Hook<ServeEvent>,
+    /// Around the closing of everything.
+    pub bootstrap_clear: Hook<AppEvent>,
     pub terminate: Hook<TerminateEvent>,
     pub backup_create: Hook<BackupEvent>,
     pub backup_restore: Hook<BackupEvent>,

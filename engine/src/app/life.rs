@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     Error, Result,
-    hook::{Hook, Payload},
+    hook::{Hook, Payload, Slot},
 };
 
 /// The hooks of one kind of thing, from its creation to its end.
@@ -125,6 +125,8 @@ pub(crate) trait Lives: Clone + Send + Sync + 'static {
     fn has_model_tag(kind: &Self::Kind, tag: &str) -> bool;
     /// An event of its own hooks.
     fn event(&self, ctx: &Ctx, action: Action, error: Option<Arc<Error>>) -> Self::Event;
+    /// What the rest of an event's chain acts in.
+    fn ctx(event: &Self::Event) -> Ctx;
     /// It, as model hooks see it.
     fn model(&self) -> Model;
 }
@@ -152,11 +154,11 @@ where
     let app = ctx.app.clone();
     let hook = L::cycle(app.hooks()).at(action, phase);
     let event = it.event(ctx, action, error);
-    let (ctx, it) = (ctx.clone(), it.clone());
+    let it = it.clone();
     if !hook.has_for(|tag| event.has_tag(tag)) {
-        return inner(ctx, it).await;
+        return inner(ctx.clone(), it).await;
     }
-    hook.trigger(event, move |_| inner(ctx, it)).await
+    hook.trigger(event, move |event| inner(L::ctx(&event), it)).await
 }
 
 /// The model hook of a phase around `inner`: for what lives, and for what only models know (settings).
@@ -173,12 +175,11 @@ where
 {
     let app = ctx.app.clone();
     let hook = app.hooks().models.at(action, phase);
-    let event = ModelEvent { ctx: ctx.clone(), model, action, error };
-    let ctx = ctx.clone();
+    let event = ModelEvent { ctx: Slot::new(ctx.clone()), model, action, error };
     if !hook.has_for(|tag| event.has_tag(tag)) {
-        return inner(ctx).await;
+        return inner(ctx.clone()).await;
     }
-    hook.trigger(event, move |_| inner(ctx)).await
+    hook.trigger(event, move |event| inner(event.ctx.get())).await
 }
 
 /// A save or delete as a whole: its own hook around the model's around `inner`.

@@ -33,6 +33,8 @@ pub struct Record {
     collection: Arc<Loaded>,
     values: Arc<Vec<Val>>,
     original: Arc<Vec<Val>>,
+    /// The values it was loaded or made with, where it was saved since: what hooks compare with.
+    loaded: Option<Arc<Vec<Val>>>,
     is_new: bool,
     /// Fields that code (not a client) has set on purpose, by index.
     touched: Vec<usize>,
@@ -107,6 +109,7 @@ impl Record {
         Self {
             collection: collection.clone(),
             original: values.clone(),
+            loaded: None,
             values,
             is_new,
             touched: Vec::new(),
@@ -170,10 +173,16 @@ impl Record {
     pub fn originals(&self) -> &[Val] {
         &self.original
     }
-    /// The record as it was loaded.
+    /// The record as it is stored.
     #[must_use]
     pub fn fresh_original(&self) -> Self {
         Self::with(&self.collection, self.original.clone(), self.is_new)
+    }
+    /// The record as it was loaded or made, however often it was saved since.
+    #[must_use]
+    pub fn as_loaded(&self) -> Self {
+        let loaded = self.loaded.as_ref().unwrap_or(&self.original);
+        Self::with(&self.collection, loaded.clone(), self.is_new)
     }
     /// A copy without expand, uploads and custom data.
     #[must_use]
@@ -386,7 +395,8 @@ impl Record {
                 }
             }
         }
-        self.original = self.values.clone();
+        let before = std::mem::replace(&mut self.original, self.values.clone());
+        self.loaded.get_or_insert(before);
     }
     /// Counts as new: code says that there is no row.
     pub fn mark_as_new(&mut self) {

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{NEVER_SAVED, Pace, archive, database, on_thread, scratch::Scratch};
+use super::{NOT_SAVED, Pace, REPLICATION, archive, database, on_thread, scratch::Scratch};
 use crate::{
     App, Error, Result,
     event::BackupEvent,
@@ -29,7 +29,7 @@ pub async fn create(app: &App, name: &str) -> Result<String> {
     let event = Arc::new(BackupEvent {
         app: app.clone(),
         name: Slot::new(name.to_owned()),
-        exclude: Slot::new(NEVER_SAVED.map(str::to_owned).to_vec()),
+        exclude: Slot::new(NOT_SAVED.map(str::to_owned).to_vec()),
     });
     let work = tokio::spawn(async move {
         let hook = &event.app.hooks().backup_create;
@@ -48,7 +48,8 @@ async fn make(event: Event<BackupEvent>) -> Result<()> {
         }
         name.clone()
     });
-    let (exclude, owned) = (event.exclude.get(), app.clone());
+    let (mut exclude, owned) = (event.exclude.get(), app.clone());
+    exclude.extend(REPLICATION.map(str::to_owned));
     let scratch = Scratch::new(&app.config().data_dir, "pb_backup")?;
     check_space(&app, scratch.path()).await?;
     let copied = match &app.config().postgres {

@@ -46,9 +46,8 @@ pub(crate) use transfer::TEMP;
 
 /// What Litestream keeps beside the databases that it replicates.
 const REPLICATION: [&str; 2] = [".data.db-litestream", ".auxiliary.db-litestream"];
-/// Entries of the data directory that no backup holds.
-const NEVER_SAVED: [&str; 7] =
-    ["backups", TEMP, ".notify", ".autocert_cache", "lost+found", REPLICATION[0], REPLICATION[1]];
+/// Entries of the data directory that no backup holds, unless a hook wants them.
+const NOT_SAVED: [&str; 5] = ["backups", TEMP, ".notify", ".autocert_cache", "lost+found"];
 /// Entries of the data directory that a restore leaves alone.
 const NEVER_REPLACED: [&str; 6] =
     ["backups", TEMP, ".autocert_cache", "lost+found", REPLICATION[0], REPLICATION[1]];

@@ -58,7 +58,8 @@ async fn execute(ctx: &Ctx, collection: &CollectionRef) -> Result<()> {
     let id = collection.stored_id().unwrap_or_default();
     let stored = ctx.snapshot().by_id(&id).cloned().ok_or(Error::NotFound)?;
     if stored.system {
-        return Err(Error::Message("system collections cannot be deleted".into()));
+        let text = format!("[{}] system collections cannot be deleted", stored.name);
+        return Err(Error::Message(text));
     }
     if collection.integrity_checks() {
         let names = sync::references(&ctx.snapshot(), &stored);

@@ -8,6 +8,7 @@ use crate::{
     app::life::{LifeCycle, Lives},
     ctx::Ctx,
     event::{Action, CollectionEvent, Hooks, Model},
+    hook::Slot,
 };
 
 /// The table models of collections are tagged with.
@@ -27,7 +28,10 @@ impl Lives for CollectionRef {
         tag == TABLE
     }
     fn event(&self, ctx: &Ctx, action: Action, error: Option<Arc<Error>>) -> CollectionEvent {
-        CollectionEvent { ctx: ctx.clone(), collection: self.clone(), action, error }
+        CollectionEvent { ctx: Slot::new(ctx.clone()), collection: self.clone(), action, error }
+    }
+    fn ctx(event: &CollectionEvent) -> Ctx {
+        event.ctx.get()
     }
     fn model(&self) -> Model {
         Model::Collection(self.clone())

@@ -11,7 +11,7 @@ use crate::{
     },
     ctx::{Ctx, Outcome},
     event::{Action, Hooks, Model, RecordEvent},
-    hook::Tagged as _,
+    hook::{Slot, Tagged as _},
     schema::Loaded,
 };
 
@@ -30,7 +30,10 @@ impl Lives for RecordRef {
     }
     fn event(&self, ctx: &Ctx, action: Action, error: Option<Arc<Error>>) -> RecordEvent {
         let collection = self.collection();
-        RecordEvent { ctx: ctx.clone(), collection, record: self.clone(), action, error }
+        RecordEvent { ctx: Slot::new(ctx.clone()), collection, record: self.clone(), action, error }
+    }
+    fn ctx(event: &RecordEvent) -> Ctx {
+        event.ctx.get()
     }
     fn model(&self) -> Model {
         Model::Record(self.clone())

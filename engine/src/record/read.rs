@@ -87,6 +87,11 @@ impl ListPage {
     /// The envelope, without a final newline.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
+        self.to_json_with(self.total_pages())
+    }
+    /// The envelope with another number of pages.
+    #[must_use]
+    pub fn to_json_with(&self, total_pages: i64) -> Vec<u8> {
         let mut out = Vec::with_capacity(64 + self.records.len() * 512);
         out.extend_from_slice(OPEN);
         for (i, record) in self.records.iter().enumerate() {
@@ -95,7 +100,7 @@ impl ListPage {
             }
             export::write_json(record, &mut out);
         }
-        close_envelope(&mut out, self.page, self.per_page, self.total_items);
+        close_with(&mut out, self.page, self.per_page, self.total_items, total_pages);
         out
     }
 }
@@ -108,6 +113,10 @@ fn total_pages(total: i64, per_page: u32) -> i64 {
 }
 
 fn close_envelope(out: &mut Vec<u8>, page: i64, per_page: u32, total: i64) {
+    close_with(out, page, per_page, total, total_pages(total, per_page));
+}
+
+fn close_with(out: &mut Vec<u8>, page: i64, per_page: u32, total: i64, total_pages: i64) {
     let mut digits = itoa::Buffer::new();
     let mut put = |key: &[u8], n: i64| {
         out.extend_from_slice(key);
@@ -116,7 +125,7 @@ fn close_envelope(out: &mut Vec<u8>, page: i64, per_page: u32, total: i64) {
     put(b"],\"page\":", page);
     put(b",\"perPage\":", per_page.into());
     put(b",\"totalItems\":", total);
-    put(b",\"totalPages\":", total_pages(total, per_page));
+    put(b",\"totalPages\":", total_pages);
     out.push(b'}');
 }
 

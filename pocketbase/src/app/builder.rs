@@ -239,4 +239,14 @@ pub(super) fn adopt_at_bootstrap(app: &App) {
         }
     });
     app.shared.hooks.bootstrap.bind_handler(handler.id("pbAdopt").priority(i32::MIN));
+    let shared = std::sync::Arc::downgrade(&app.shared);
+    let last = Handler::new(move |event: engine::hook::Event<AppEvent>| {
+        let shared = shared.clone();
+        async move {
+            event.next().await?;
+            App::upgrade(&shared)?.bootstrapped();
+            Ok(())
+        }
+    });
+    app.shared.hooks.bootstrap.bind_handler(last.id("pbReady").priority(i32::MAX));
 }

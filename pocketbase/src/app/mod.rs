@@ -13,7 +13,10 @@ use std::{
     collections::BTreeMap,
     fmt,
     future::Future,
-    sync::{Arc, Weak},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use engine::{Caller, Ctx, event::Hooks};
@@ -62,6 +65,8 @@ use crate::{
 pub struct App {
     pub(crate) shared: Arc<Shared>,
     ctx: Option<Ctx>,
+    /// The open transaction of the database with the logs.
+    aux: Option<engine::store::Tx>,
 }
 
 /// What all handles of one app share.
@@ -79,6 +84,8 @@ pub(crate) struct Shared {
     engine: RwLock<Option<engine::App>>,
     /// Only one at a time opens it.
     opening: tokio::sync::Mutex<()>,
+    /// Everything that opening does is done.
+    is_ready: AtomicBool,
 }
 
 impl fmt::Debug for App {
@@ -106,7 +113,7 @@ impl App {
     }
 
     pub(crate) fn of(shared: Shared) -> Self {
-        let app = Self { shared: Arc::new(shared), ctx: None };
+        let app = Self { shared: Arc::new(shared), ctx: None, aux: None };
         app.shared.router.belongs_to(&app);
         builder::adopt_at_bootstrap(&app);
         app
@@ -119,18 +126,19 @@ impl App {
     /// A directory or database that cannot be opened, undecryptable settings, what hooks and plugins report.
     pub async fn bootstrap(&self) -> Result<()> {
         // handlers of on_bootstrap come here while it is being opened
-        if self.is_bootstrapped() {
+        if self.is_open() {
             return Ok(());
         }
         self.prepare().await?;
         let _turn = self.shared.opening.lock().await;
-        if self.is_bootstrapped() {
+        if self.is_open() {
             return Ok(());
         }
         let config = self.shared.settings.config()?;
         let opened = Box::pin(engine::App::bootstrap(config, self.shared.hooks.clone())).await;
         if let Err(error) = opened {
             self.shared.engine.write().take();
+            self.shared.is_ready.store(false, Ordering::Release);
             return Err(error.into());
         }
         Ok(())
@@ -180,20 +188,35 @@ impl App {
             *self.shared.engine.write() = Some(engine.clone());
             let done = engine.shutdown(is_restart).await;
             self.shared.engine.write().take();
+            self.shared.is_ready.store(false, Ordering::Release);
             done?;
         }
         Ok(())
     }
 
-    /// True once the databases are open.
+    /// True once it is bootstrapped. In handlers of `on_bootstrap` that is after `next()`, though data can be used before.
     #[must_use]
     pub fn is_bootstrapped(&self) -> bool {
-        self.ctx.is_some() || self.shared.engine.read().is_some()
+        self.shared.is_ready.load(Ordering::Acquire)
+    }
+    pub(crate) fn bootstrapped(&self) {
+        self.shared.is_ready.store(true, Ordering::Release);
+    }
+    fn is_open(&self) -> bool {
+        self.shared.engine.read().is_some()
     }
     /// True inside a transaction.
     #[must_use]
     pub fn is_transactional(&self) -> bool {
+        self.in_data_transaction() || self.aux.is_some()
+    }
+    /// True inside a transaction of the database with the records.
+    #[must_use]
+    pub fn in_data_transaction(&self) -> bool {
         self.ctx.as_ref().is_some_and(Ctx::in_transaction)
+    }
+    pub(crate) fn aux_tx(&self) -> Option<&engine::store::Tx> {
+        self.aux.as_ref()
     }
     /// True if it was started with `--dev` or [`Builder::dev`].
     #[must_use]
@@ -267,7 +290,7 @@ impl App {
     pub fn without_hooks(&self) -> Result<Self> {
         let mut ctx = self.ctx()?;
         ctx.app = ctx.app.without_hooks();
-        Ok(Self { shared: self.shared.clone(), ctx: Some(ctx) })
+        Ok(Self { shared: self.shared.clone(), ctx: Some(ctx), aux: self.aux.clone() })
     }
 
     /// The same app, acting in an engine's context: its transaction, but nobody's rights.
@@ -280,13 +303,13 @@ impl App {
         } else {
             Ctx::system(&ctx.app)
         };
-        Self { shared: self.shared.clone(), ctx: Some(acting) }
+        Self { shared: self.shared.clone(), ctx: Some(acting), aux: self.aux.clone() }
     }
 
     /// The app behind a weak reference, acting with an engine.
     pub(crate) fn upgrade(shared: &Weak<Shared>) -> Result<Self> {
         let shared = shared.upgrade().ok_or_else(closed)?;
-        Ok(Self { shared, ctx: None })
+        Ok(Self { shared, ctx: None, aux: None })
     }
 
     /// Runs work in a transaction: `Ok` commits, `Err`, a panic or dropping the future rolls back. Inside one it joins
@@ -314,6 +337,36 @@ impl App {
             })
         });
         Ok(Box::pin(done).await?)
+    }
+
+    /// Runs work in a transaction of the database with the logs ([`App::aux_db`]), as [`App::run_in_transaction`] does with
+    /// the records. Records and collections are not part of it.
+    ///
+    /// # Errors
+    /// What the work returns or the commit fails with.
+    pub async fn aux_run_in_transaction<T, F, Fut>(&self, work: F) -> Result<T>
+    where
+        F: FnOnce(Self) -> Fut + Send,
+        Fut: Future<Output = Result<T>> + Send,
+        T: Send,
+    {
+        if self.aux.is_some() {
+            return work(self.clone()).await;
+        }
+        let engine = self.engine()?;
+        let tx = engine.store().aux().begin_within(engine.config().query_timeout).await?;
+        let app = Self { aux: Some(tx.clone()), ..self.clone() };
+        let work = caught("a transaction", async move { work(app).await });
+        match Box::pin(tx.scope(work)).await {
+            Ok(done) => {
+                tx.commit().await?;
+                Ok(done)
+            }
+            Err(error) => {
+                tx.rollback().await;
+                Err(error)
+            }
+        }
     }
 
     /// Runs work when the outermost transaction has ended, with what it ended with; at once outside of one. Work that was
@@ -388,6 +441,7 @@ impl Shared {
             registered: Mutex::default(),
             engine: RwLock::default(),
             opening: tokio::sync::Mutex::default(),
+            is_ready: AtomicBool::new(false),
         }
     }
 }

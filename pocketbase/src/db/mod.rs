@@ -152,7 +152,11 @@ impl Db {
     }
     fn place(&self) -> Result<store::Db> {
         let ctx = self.ctx()?;
-        Ok(if self.is_aux { store::Db::Pool(ctx.app.store().aux().clone()) } else { ctx.db })
+        Ok(match self.app.aux_tx() {
+            _ if !self.is_aux => ctx.db,
+            Some(tx) => store::Db::Tx(tx.clone()),
+            None => store::Db::Pool(ctx.app.store().aux().clone()),
+        })
     }
 
     /// All rows of a statement.

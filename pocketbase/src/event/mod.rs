@@ -159,7 +159,46 @@ macro_rules! with_ctx {
     )*};
 }
 with_app!(AppEvent, ServeEvent, TerminateEvent, BackupEvent, MailEvent, RecordMailEvent);
-with_ctx!(ModelEvent, RecordEvent, EnrichEvent, CollectionEvent);
+with_ctx!(EnrichEvent);
+
+macro_rules! with_slot {
+    ($($name:ident),* $(,)?) => {$(
+        impl IntoApp for event::$name {
+            fn acting(&self, app: &App) -> App {
+                app.acting_in(&self.ctx.get())
+            }
+        }
+        impl Event<event::$name> {
+            /// Goes on with another handle of the app, a transaction's above all: what [`Event::next`] does, further
+            /// handlers included, is part of it.
+            ///
+            /// ```
+            /// # let app = pocketbase::App::new();
+            /// app.on_record_create("posts").bind(|e| async move {
+            ///     let event = e.clone();
+            ///     let work = move |tx| async move {
+            ///         event.set_app(&tx)?;
+            ///         event.next().await
+            ///     };
+            ///     e.app().run_in_transaction(work).await
+            /// });
+            /// ```
+            ///
+            /// # Errors
+            /// Before [`App::bootstrap`].
+            pub fn set_app(&self, app: &App) -> Result<()> {
+                let mut ctx = app.ctx()?;
+                self.inner.ctx.with(|present| {
+                    ctx.caller = present.caller.clone();
+                    ctx.request.clone_from(&present.request);
+                    *present = ctx;
+                });
+                Ok(())
+            }
+        }
+    )*};
+}
+with_slot!(ModelEvent, RecordEvent, CollectionEvent);
 
 /// Events that a request caused.
 pub trait Requested: event::Requested {}

@@ -114,26 +114,17 @@ impl Event<event::RecordsListEvent> {
     pub fn set_records(&self, records: &[Record]) {
         self.inner.records.set(records.iter().map(|record| record.handle().clone()).collect());
     }
+}
+
+slots! { RecordsListEvent:
     /// The number of the page, from 1.
-    #[must_use]
-    pub fn page(&self) -> i64 {
-        self.inner.page
-    }
+    page / set_page: i64 = page;
     /// Records per page.
-    #[must_use]
-    pub fn per_page(&self) -> u32 {
-        self.inner.per_page
-    }
+    per_page / set_per_page: u32 = per_page;
     /// All matching records; −1 without a count.
-    #[must_use]
-    pub fn total_items(&self) -> i64 {
-        self.inner.total_items
-    }
+    total_items / set_total_items: i64 = total_items;
     /// Number of pages; −1 without a count.
-    #[must_use]
-    pub fn total_pages(&self) -> i64 {
-        self.inner.total_pages
-    }
+    total_pages / set_total_pages: i64 = total_pages;
 }
 
 impl Event<event::CollectionsListEvent> {
@@ -141,6 +132,26 @@ impl Event<event::CollectionsListEvent> {
     #[must_use]
     pub fn collections(&self) -> Vec<Collection> {
         self.inner.collections.get().iter().map(Collection::loaded).collect()
+    }
+    /// The number of the page, from 1.
+    #[must_use]
+    pub fn page(&self) -> i64 {
+        self.inner.numbers[0]
+    }
+    /// Collections per page.
+    #[must_use]
+    pub fn per_page(&self) -> i64 {
+        self.inner.numbers[1]
+    }
+    /// All matching collections; −1 without a count.
+    #[must_use]
+    pub fn total_items(&self) -> i64 {
+        self.inner.numbers[2]
+    }
+    /// Number of pages; −1 without a count.
+    #[must_use]
+    pub fn total_pages(&self) -> i64 {
+        self.inner.numbers[3]
     }
 }
 

@@ -3,7 +3,7 @@
 use pocketbase::{ApiError, Error, FieldError, FieldErrors};
 use serde_json::{Map, Value, json};
 
-use super::{Args, Fail, Res, Shared, Thrown, Val, fail::text_of, native, new_map, table, text};
+use super::{Args, Fail, Res, Shared, Val, fail::text_of, native, new_map, table, text};
 
 /// An error answer.
 pub(crate) struct ApiErr {
@@ -166,15 +166,7 @@ pub(crate) fn to_error(host: &Shared) -> Option<Error> {
     if let Some(error) = host.get::<Invalid>() {
         return Some(Error::other(rendered(&error.0)));
     }
-    Some(copy(&host.get::<Plain>()?.0))
-}
-
-/// A copy of an error, exceptions of scripts with their stack.
-pub(crate) fn copy(error: &Error) -> Error {
-    match error.downcast_ref::<Thrown>() {
-        Some(thrown) => Error::other(thrown.clone()),
-        None => error.duplicate(),
-    }
+    Some(host.get::<Plain>()?.0.duplicate())
 }
 
 /// `new ValidationError(code, message)`.

@@ -62,6 +62,13 @@ pub(crate) struct Thrown {
 }
 
 impl Thrown {
+    /// The text, and the place in a line of its own.
+    fn in_full(&self) -> String {
+        match self.place() {
+            Some(place) => format!("{}\n\tat {place}", self.message),
+            None => self.message.clone(),
+        }
+    }
     /// `file:line:column` of the innermost frame in a script.
     pub(crate) fn place(&self) -> Option<&str> {
         let frame = self
@@ -108,7 +115,10 @@ pub(crate) fn text_of(error: &Error) -> String {
         {
             format!("invalid filter expression: {text}")
         }
-        other => other.to_string(),
+        other => match other.downcast_ref::<Thrown>() {
+            Some(thrown) => thrown.in_full(),
+            None => other.to_string(),
+        },
     }
 }
 
@@ -130,10 +140,37 @@ pub(crate) fn throw(cx: &Ctx<'_>, fail: Fail) -> rquickjs::Error {
 }
 
 fn go_error<'js>(cx: &Ctx<'js>, error: Error) -> rquickjs::Result<Value<'js>> {
+    if let Some(thrown) = error.downcast_ref::<Thrown>() {
+        return again(cx, thrown);
+    }
     let message = text_of(&error);
     let value = object(cx, errors::of_error(error))?;
     let class = Local::of(cx).go_error.clone();
     class.call((message, value))
+}
+
+/// What another script has thrown, as near as it can be told: an error of the same class and text, or a text.
+fn again<'js>(cx: &Ctx<'js>, thrown: &Thrown) -> rquickjs::Result<Value<'js>> {
+    let class = thrown.message.split_once(": ").and_then(|(name, text)| {
+        let classes = [
+            "Error",
+            "TypeError",
+            "RangeError",
+            "ReferenceError",
+            "SyntaxError",
+            "URIError",
+            "EvalError",
+        ];
+        classes.contains(&name).then_some((name, text))
+    });
+    let Some((name, text)) = class else {
+        return rquickjs::String::from_str(cx.clone(), &thrown.message)
+            .map(|text| text.into_value());
+    };
+    let class: rquickjs::function::Constructor<'js> = cx.globals().get(name)?;
+    let error: Object<'js> = class.construct((text,))?;
+    error.set("stack", thrown.stack.as_str())?;
+    Ok(error.into_value())
 }
 
 /// The class of exceptions that bindings raise.

@@ -17,10 +17,10 @@ use super::{
 };
 use crate::{
     bind::{
-        Args, Fail, Res, Shared, Val, as_host, error_of, is_nil, items, native, new_map, no_result,
-        object, table,
+        Args, Fail, Res, Shared, Val, as_host, error_of, errors, is_nil, items, native, new_map,
+        no_result, object, table,
     },
-    run::{Local, wait, wait_serving},
+    run::{Local, call, source_of, wait, wait_serving},
 };
 
 native!(App = APP);
@@ -137,14 +137,16 @@ table! {
         fn "auxDB" "(): dbx.Builder" "Queries of the auxiliary database." => |cx, app, a| Arc::new(Builder(app.aux_db())) as Shared;
         fn "auxConcurrentDB" "(): dbx.Builder" "Queries of the auxiliary database." => |cx, app, a| Arc::new(Builder(app.aux_db())) as Shared;
         fn "auxNonconcurrentDB" "(): dbx.Builder" "Queries of the auxiliary database." => |cx, app, a| Arc::new(Builder(app.aux_db())) as Shared;
-        fn "runInTransaction" "(work: (txApp: core.App) => void): void" "All or nothing." => |cx, app, a| in_transaction(cx, app, &a.function(0)?)?;
+        fn "runInTransaction" "(work: (txApp: core.App) => void): void" "All or nothing." => |cx, app, a| in_transaction(cx, app, &a.function(0)?, false)?;
+        fn "auxRunInTransaction" "(work: (txApp: core.App) => void): void" "All or nothing in the auxiliary database." => |cx, app, a| in_transaction(cx, app, &a.function(0)?, true)?;
+        fn "txInfo" "(): core.TxAppInfo | null" "The open transaction." => |cx, app, a| app.is_transactional().then(|| Arc::new(TxInfo(app.clone())) as Shared);
         fn "logger" "(): slog.Logger" "The log." => |cx, app, a| Arc::new(Log::of(app)) as Shared;
         fn "settings" "(): core.Settings" "The settings." => |cx, app, a| Arc::new(SettingsTree::of(&*app.settings()?)) as Shared;
         fn "reloadSettings" "(): void" "Reads the settings again." => |cx, app, a| wait(app.reload_settings())?;
         fn "newMailClient" "(): mailer.Mailer" "What sends mail." => |cx, app, a| mailer(app);
         fn "cron" "(): cron.Cron" "The jobs." => |cx, app, a| jobs(app);
         fn "subscriptionsBroker" "(): subscriptions.Broker" "What knows all realtime clients." => |cx, app, a| super::realtime::broker(app)?;
-        fn "unsafeWithoutHooks" "(): core.App" "The app." => |cx, app, a| app.clone();
+        fn "unsafeWithoutHooks" "(): core.App" "The app, in whose operations no hooks take part." => |cx, app, a| app.without_hooks()?;
         fn "findRecordsByFilter" "(collection: string | core.Collection, filter: string, sort?: string, limit?: number, offset?: number, ...params: { [key: string]: any }[]): core.Record[]" "The records that a filter matches." => |cx, app, a| {
             let mut query = FilterQuery::new(a.str(1)?)
                 .sort(a.str(2)?)
@@ -192,6 +194,34 @@ fn table_info(app: &App, name: &str) -> Res<Vec<Val>> {
         ])))
     });
     items.collect()
+}
+
+/// An open transaction.
+struct TxInfo(App);
+
+native!(TxInfo = TX_INFO);
+
+table! {
+    static TX_INFO: TxInfo = "core.TxAppInfo", "An open transaction." {
+        fn "onComplete" "(work: (error: any) => void): void" "Runs when the transaction has ended, with what it failed with." => |cx, t, a| on_complete(cx, &t.0, a.function(0)?)?;
+    }
+}
+
+fn on_complete<'js>(cx: &Ctx<'js>, app: &App, work: Function<'js>) -> Res<()> {
+    if let Some((_, completed)) = Local::of(cx).transactions.borrow_mut().last_mut() {
+        completed.push(work);
+        return Ok(());
+    }
+    // somebody else's transaction ends when this context is busy or gone: another one runs the text, as it does with hooks
+    let js = Local::of(cx).js.clone();
+    let source = source_of(cx, work.as_value())?.unwrap_or_default();
+    let program = js.program(source, ("handler".into(), 1, 1), "onComplete".into());
+    program.compile(cx)?;
+    let queued = app.after_transaction(move |app, outcome| async move {
+        let pool = js.pool.clone();
+        pool.run(move || call(&js, &program, &app, outcome.err().map(errors::of_error))).await
+    });
+    Ok(wait(queued)?)
 }
 
 fn nothing() -> Fail {
@@ -296,17 +326,36 @@ fn expand(app: &App, records: &[Record], paths: &[String]) -> Val {
 }
 
 /// Runs a script's function in a transaction. It cannot leave this thread, so the transaction asks this thread to call it.
-fn in_transaction<'js>(cx: &Ctx<'js>, app: &App, work: &Function<'js>) -> Res<()> {
+fn in_transaction<'js>(cx: &Ctx<'js>, app: &App, work: &Function<'js>, is_aux: bool) -> Res<()> {
+    if !is_aux && app.in_data_transaction() {
+        // joins the open one: what it is given is the very app of that
+        let open = Local::of(cx).transactions.borrow().last().map(|(tx, _)| tx.clone());
+        let tx = open.map_or_else(|| object(cx, Arc::new(app.clone())), Ok)?;
+        let given: Value<'js> = work.call((tx,))?;
+        return no_result(cx, &given);
+    }
     let (ask, asked) = mpsc::channel::<App>();
     let (answer, answered) = oneshot::channel::<Result<(), Error>>();
     let (mut answer, mut thrown) = (Some(answer), None);
-    let transaction = app.run_in_transaction(move |tx| async move {
+    let inside = move |tx| async move {
         let _ = ask.send(tx);
         answered.await.unwrap_or_else(|_| Err(Error::other("the transaction was given up")))
-    });
+    };
+    let transaction = async {
+        match is_aux {
+            true => app.aux_run_in_transaction(inside).await,
+            false => app.run_in_transaction(inside).await,
+        }
+    };
+    let mut completed = Vec::new();
     let done = wait_serving(transaction, || {
         let Ok(tx) = asked.try_recv() else { return false };
-        let done = object(cx, Arc::new(tx)).and_then(|tx| work.call::<_, Value<'js>>((tx,)));
+        let done = object(cx, Arc::new(tx)).and_then(|tx| {
+            Local::of(cx).transactions.borrow_mut().push((tx.clone(), Vec::new()));
+            work.call::<_, Value<'js>>((tx,))
+        });
+        let open = Local::of(cx).transactions.borrow_mut().pop();
+        completed = open.map(|(_, completed)| completed).unwrap_or_default();
         let result = match done {
             Ok(given) => no_result(cx, &given).map_err(|fail| match fail {
                 Fail::Host(error) => error,
@@ -324,6 +373,15 @@ fn in_transaction<'js>(cx: &Ctx<'js>, app: &App, work: &Function<'js>) -> Res<()
         }
         true
     });
+    for work in completed {
+        let error: Value<'js> = match (&done, &thrown) {
+            (Err(_), Some(value)) => value.clone(),
+            (Err(error), None) => object(cx, errors::of_error(error.duplicate()))?,
+            (Ok(()), _) => Value::new_null(cx.clone()),
+        };
+        let given: Value<'js> = work.call((error,))?;
+        no_result(cx, &given)?;
+    }
     match (done, thrown) {
         // the very same value that the function has thrown
         (Err(_), Some(value)) => Err(Fail::Js(cx.throw(value))),

@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use pocketbase::{App, Error, Message, Record, RequestInfo, Response, TaggedHook, event};
 
 use super::{
-    CurrentApp,
+    EventApp,
     request::{Asked, Request, answer_hook},
     services::{MailMessage, SettingsTree, mailer},
 };
@@ -31,7 +31,26 @@ pub(crate) struct Hooked<E> {
     request: Option<Request>,
     is_continued: AtomicBool,
     kept: Mutex<Vec<Kept>>,
+    /// What a script has put in the place of the app.
+    app: Mutex<Option<App>>,
 }
+
+/// Events whose app scripts may replace; what the others do goes on with their own.
+trait Acts {
+    fn act_with(&self, _app: &App) -> pocketbase::Result<()> {
+        Ok(())
+    }
+}
+macro_rules! acts {
+    ($($event:ident),*) => {$(
+        impl Acts for event::$event {
+            fn act_with(&self, app: &App) -> pocketbase::Result<()> {
+                self.set_app(app)
+            }
+        }
+    )*};
+}
+acts!(ModelEvent, RecordEvent, CollectionEvent);
 
 /// A value that scripts change in place, and what takes the changes over.
 struct Kept {
@@ -42,7 +61,13 @@ struct Kept {
 
 impl<E> Hooked<E> {
     fn new(event: E, request: Option<Request>) -> Self {
-        Self { event, request, is_continued: AtomicBool::new(false), kept: Mutex::default() }
+        Self {
+            event,
+            request,
+            is_continued: AtomicBool::new(false),
+            kept: Mutex::default(),
+            app: Mutex::default(),
+        }
     }
     /// The value of a member that scripts change in place: made once; changes count when the handler goes on or ends.
     fn keep<T: Native>(
@@ -85,7 +110,11 @@ macro_rules! event {
         table! {
             pub(crate) static $table: Hooked<event::$event> = $js, $doc {
                 $($body)*
-                prop "app": "core.App", "The app." => |cx, e| CurrentApp;
+                prop "app": "core.App", "The app; a transaction that is put here is what `next()` acts in." => |cx, e| EventApp(e.app.lock().clone()), set |cx, e, v| {
+                    let app = as_host(&v).and_then(|host| host.get::<App>().cloned()).ok_or_else(|| Fail::Type("an app is expected".into()))?;
+                    e.event.act_with(&app)?;
+                    *e.app.lock() = Some(app);
+                };
                 fn "next" "(): void" "Runs the rest of the chain." => |cx, e, a| if e.goes_on() { wait(e.event.next())? };
                 prop "requestEvent": "core.RequestEvent", "The request behind it." => |cx, e| e.request();
             }
@@ -97,6 +126,7 @@ macro_rules! event {
 /// Events that a request has caused.
 macro_rules! asked {
     ($($event:ident),* $(,)?) => {$(
+        impl Acts for event::$event {}
         impl Asked for event::$event {
             fn info(&self) -> RequestInfo {
                 self.request_info()
@@ -152,6 +182,12 @@ asked!(
     CollectionsImportEvent,
     BatchEvent,
 );
+impl Acts for event::AppEvent {}
+impl Acts for event::TerminateEvent {}
+impl Acts for event::BackupEvent {}
+impl Acts for event::EnrichEvent {}
+impl Acts for event::MailEvent {}
+impl Acts for event::RecordMailEvent {}
 unasked!(
     AppEvent,
     TerminateEvent,
@@ -215,12 +251,20 @@ event! { RECORDS_LIST_EVENT: RecordsListEvent = "core.RecordsListRequestEvent", 
         let all: Res<Vec<Record>> = items(cx, &v)?.iter().map(record).collect();
         e.event.set_records(&all?);
     };
-    prop "result": "search.Result", "The page." => |cx, e| new_map([
-        ("page".to_owned(), Val::Int(e.event.page())),
-        ("perPage".to_owned(), Val::Int(i64::from(e.event.per_page()))),
-        ("totalItems".to_owned(), Val::Int(e.event.total_items())),
-        ("totalPages".to_owned(), Val::Int(e.event.total_pages())),
-    ]);
+    prop "result": "search.Result", "The page; its numbers can be changed." => |cx, e| {
+        let event = e.event.clone();
+        let make = || {
+            let items = e.event.records().into_iter().map(|record| Val::Host(Arc::new(record)));
+            page_of([e.event.page(), i64::from(e.event.per_page()), e.event.total_items(), e.event.total_pages()], items.collect())
+        };
+        e.keep("result", make, move |tree| {
+            let [page, per_page, total_items, total_pages] = numbers_of(tree);
+            event.set_page(page);
+            event.set_per_page(u32::try_from(per_page).unwrap_or_default());
+            event.set_total_items(total_items);
+            event.set_total_pages(total_pages);
+        })
+    };
     fn "tags" "(): string[]" "What hooks match it by." => |cx, e, a| tags(&e.event.collection());
 } }
 
@@ -343,8 +387,8 @@ event! { AUTH_WITH_OTP_EVENT: AuthWithOtpEvent = "core.RecordAuthWithOTPRequestE
 event! { COLLECTIONS_LIST_EVENT: CollectionsListEvent = "core.CollectionsListRequestEvent", "A request for a list of collections." {
     prop "collections": "core.Collection[]", "The collections." => |cx, e| e.event.collections();
     prop "result": "search.Result", "The page." => |cx, e| {
-        let n = i64::try_from(e.event.collections().len()).unwrap_or_default();
-        new_map([("totalItems".to_owned(), Val::Int(n)), ("items".to_owned(), Val::Null)])
+        let items = e.event.collections().into_iter().map(|collection| Val::Host(Arc::new(collection)));
+        Arc::new(page_of([e.event.page(), e.event.per_page(), e.event.total_items(), e.event.total_pages()], items.collect())) as Shared
     };
 } }
 event! { COLLECTION_REQUEST_EVENT: CollectionRequestEvent = "core.CollectionRequestEvent", "A request about a collection." {
@@ -393,6 +437,21 @@ event! { BATCH_EVENT: BatchEvent = "core.BatchRequestEvent", "Several requests a
     };
 } }
 
+/// The names of a page's numbers.
+const NUMBERS: [&str; 4] = ["page", "perPage", "totalItems", "totalPages"];
+
+fn page_of(numbers: [i64; 4], items: Vec<Val>) -> super::services::Tree {
+    let numbers = NUMBERS.into_iter().zip(numbers).map(|(name, n)| (name.to_owned(), Val::Int(n)));
+    super::services::Tree(new_map(numbers.chain([("items".to_owned(), Val::List(items))])))
+}
+fn numbers_of(page: &super::services::Tree) -> [i64; 4] {
+    let map = page.0.lock().clone();
+    NUMBERS.map(|name| {
+        let value = map.get(name).cloned().map(Val::into_json);
+        value.and_then(|value| value.as_i64()).unwrap_or_default()
+    })
+}
+
 fn texts<'js>(cx: &rquickjs::Ctx<'js>, value: &rquickjs::Value<'js>) -> Res<Vec<String>> {
     items(cx, value)?.iter().map(|item| text(cx, item)).collect()
 }
@@ -425,9 +484,7 @@ fn meta(hooked: &Hooked<event::RecordAuthEvent>) -> Val {
     }
 }
 fn merge(message: &mut Message, mail: &MailMessage) {
-    let (attachments, inline) =
-        (std::mem::take(&mut message.attachments), std::mem::take(&mut message.inline_attachments));
-    *message = Message { attachments, inline_attachments: inline, ..mail.message() };
+    *message = mail.message();
 }
 
 fn model(model: event::Model) -> Val {
@@ -517,6 +574,7 @@ macro_rules! bind_hooks {
 
 bind_hooks! {
     "onBootstrap" => on_bootstrap;
+    "onBootstrapClear" => on_bootstrap_clear;
     "onTerminate" => on_terminate;
     "onSettingsReload" => on_settings_reload;
     "onModelValidate" => on_model_validate(tags);

@@ -229,12 +229,19 @@ pub(crate) fn list<'js>(cx: &Ctx<'js>, collection: &Collection) -> Res<Value<'js
 
 /// Replaces the fields of a collection.
 pub(crate) fn set_list<'js>(cx: &Ctx<'js>, collection: &Collection, value: &Value<'js>) -> Res<()> {
-    let fields: Res<Vec<Field>> = items(cx, value)?
-        .iter()
-        .filter(|item| !is_nil(item))
-        .map(|item| field_of(cx, item))
-        .collect();
-    let fields = fields?;
+    let mut fields = Vec::new();
+    if !is_nil(value) && !value.is_array() {
+        let text = crate::bind::text(cx, value)?;
+        return Err(Fail::Type(format!("Go struct conversion error: cannot convert {text} to core.FieldsList: not an array or iterable")));
+    }
+    for (at, item) in items(cx, value)?.iter().enumerate() {
+        let field = as_host(item).and_then(|host| host.get::<FieldValue>().and_then(FieldValue::field));
+        let Some(field) = field else {
+            let text = crate::bind::text(cx, item)?;
+            return Err(Fail::Type(format!("Go struct conversion error: could not convert array element {text} to core.FieldsList at {at}: could not convert {text} to core.Field")));
+        };
+        fields.push(field);
+    }
     for field in collection.fields() {
         collection.fields_remove_by_id(field.id());
     }

@@ -117,8 +117,19 @@ pub(crate) fn set_app(cx: &Ctx<'_>, app: &App) -> Res<()> {
     Ok(())
 }
 
-/// `e.app`: the very object that `$app` is.
+/// `e.app`: the very object that `$app` is, unless a script has put another in its place.
+pub(crate) struct EventApp(pub(crate) Option<App>);
+/// The very object that `$app` is.
 pub(crate) struct CurrentApp;
+
+impl ToJs for EventApp {
+    fn to_js<'js>(self, cx: &Ctx<'js>) -> Result<Value<'js>> {
+        match self.0 {
+            Some(app) => object(cx, Arc::new(app)),
+            None => CurrentApp.to_js(cx),
+        }
+    }
+}
 
 impl ToJs for CurrentApp {
     fn to_js<'js>(self, cx: &Ctx<'js>) -> Result<Value<'js>> {

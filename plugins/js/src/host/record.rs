@@ -37,14 +37,14 @@ table! {
             field
         };
         fn "load" "(data: { [key: string]: any }): void" "Changes several values." => |cx, r, a| load(r, a.val(0)?)?;
-        fn "original" "(): core.Record" "The record as it is stored." => |cx, r, a| r.original();
+        fn "original" "(): core.Record" "The record as it was loaded or made." => |cx, r, a| r.original();
         fn "fresh" "(): core.Record" "A copy of the values of its fields." => |cx, r, a| r.fresh();
         fn "clone" "(): core.Record" "A copy of everything." => |cx, r, a| r.duplicate();
         fn "isNew" "(): boolean" "True before it is stored." => |cx, r, a| r.is_new();
         fn "markAsNew" "(): void" "The next save creates." => |cx, r, a| r.mark_as_new();
         fn "markAsNotNew" "(): void" "The next save updates." => |cx, r, a| r.mark_as_not_new();
         fn "pk" "(): any" "The id." => |cx, r, a| r.id();
-        fn "lastSavedPK" "(): any" "The id it is stored under." => |cx, r, a| if r.is_new() { String::new() } else { r.original().id() };
+        fn "lastSavedPK" "(): any" "The id it is stored under." => |cx, r, a| r.stored_id();
         fn "postScan" "(): void" "Counts as read from the database." => |cx, r, a| r.mark_as_not_new();
         fn "collection" "(): core.Collection" "Its collection." => |cx, r, a| r.collection();
         fn "tableName" "(): string" "The table." => |cx, r, a| r.collection_name();
@@ -105,7 +105,6 @@ table! {
         fn "newFileToken" "(): string" "A token for protected files." => |cx, r, a| r.new_file_token()?;
         fn "dbExport" "(app: core.App): { [key: string]: any }" "The values as columns." => |cx, r, a| fields(r);
     }
-    text |r| r.id();
     json |r| Val::Raw(serde_json::to_string(r).unwrap_or_default());
 }
 

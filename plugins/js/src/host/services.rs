@@ -191,7 +191,26 @@ table! {
 table! {
     pub(crate) static MESSAGE: MailMessage = "mailer.Message", "A message to send." {
     }
-    json |m| Val::Map(m.0.clone());
+    json |m| {
+        let shown = m.0.lock().clone();
+        // what is not set is an empty map as JSON
+        let shown = shown.into_iter().map(|(key, value)| match value {
+            Val::Null => (key, Val::Map(new_map([]))),
+            value => (key, value),
+        });
+        Val::Map(new_map(shown))
+    };
+}
+
+/// The files of a mail for scripts: readers by name.
+fn readers(files: &[(String, bytes::Bytes)]) -> Val {
+    if files.is_empty() {
+        return Val::Null;
+    }
+    let reader = |(name, content): &(String, bytes::Bytes)| {
+        (name.clone(), Val::Host(Arc::new(super::Reader(content.to_vec()))))
+    };
+    Val::Map(new_map(files.iter().map(reader)))
 }
 
 /// The files of a mail: readers, texts or bytes by name.
@@ -219,9 +238,9 @@ impl MailMessage {
             ("subject".to_owned(), "".into()),
             ("html".to_owned(), "".into()),
             ("text".to_owned(), "".into()),
-            ("headers".to_owned(), Val::Map(new_map([]))),
-            ("attachments".to_owned(), Val::Map(new_map([]))),
-            ("inlineAttachments".to_owned(), Val::Map(new_map([]))),
+            ("headers".to_owned(), Val::Null),
+            ("attachments".to_owned(), Val::Null),
+            ("inlineAttachments".to_owned(), Val::Null),
         ]);
         if let Val::Map(given) = args.val(0)? {
             let given = given.lock().clone();
@@ -272,6 +291,8 @@ impl MailMessage {
         let all = |list: &[Address]| Val::List(list.iter().map(one).collect());
         let headers =
             message.headers.iter().map(|(key, value)| (key.clone(), Val::Str(value.clone())));
+        let headers =
+            if message.headers.is_empty() { Val::Null } else { Val::Map(new_map(headers)) };
         Self(new_map([
             ("from".to_owned(), one(&message.from)),
             ("to".to_owned(), all(&message.to)),
@@ -280,9 +301,9 @@ impl MailMessage {
             ("subject".to_owned(), message.subject.clone().into()),
             ("html".to_owned(), message.html.clone().into()),
             ("text".to_owned(), message.text.clone().into()),
-            ("headers".to_owned(), Val::Map(new_map(headers))),
-            ("attachments".to_owned(), Val::Map(new_map([]))),
-            ("inlineAttachments".to_owned(), Val::Map(new_map([]))),
+            ("headers".to_owned(), headers),
+            ("attachments".to_owned(), readers(&message.attachments)),
+            ("inlineAttachments".to_owned(), readers(&message.inline_attachments)),
         ]))
     }
 }

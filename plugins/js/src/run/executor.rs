@@ -11,7 +11,7 @@ use std::{
 };
 
 use pocketbase::{ApiError, App, Error, Result};
-use rquickjs::{Context, Ctx, Function, Object, Runtime, runtime::UserDataGuard};
+use rquickjs::{Context, Ctx, Function, Object, Runtime, Value, runtime::UserDataGuard};
 
 use super::{Program, threads::stack_left};
 use crate::{Js, bind::GoError};
@@ -42,6 +42,8 @@ pub(crate) struct Local<'js> {
     pub(crate) modules: RefCell<HashMap<String, Object<'js>>>,
     /// What a migration file has registered: up and down.
     pub(crate) migrations: RefCell<Vec<[Option<Function<'js>>; 2]>>,
+    /// Transactions that are open here: their app, and what runs when they have ended.
+    pub(crate) transactions: RefCell<Vec<(Value<'js>, Vec<Function<'js>>)>>,
     /// What a script has done that it cannot undo by catching: its handler ends with a 500.
     pub(crate) fatal: RefCell<Option<String>>,
     /// The loader's `$app.rootCmd`.
@@ -80,6 +82,7 @@ impl<'js> Local<'js> {
             functions: RefCell::default(),
             modules: RefCell::default(),
             migrations: RefCell::default(),
+            transactions: RefCell::default(),
             fatal: RefCell::default(),
             root: RefCell::default(),
             closures: RefCell::default(),
