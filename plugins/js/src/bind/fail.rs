@@ -8,7 +8,7 @@ use std::{
 use pocketbase::Error;
 use rquickjs::{Ctx, Exception, Function, Object, Value};
 
-use super::{as_host, errors, object, text};
+use super::{ToJs as _, as_host, errors, export, object, text};
 use crate::run::Local;
 
 /// The result of a binding.
@@ -51,12 +51,21 @@ impl Fail {
 /// An exception that has left its context: its text and where it was thrown.
 #[derive(Debug, Clone)]
 pub(crate) struct Thrown {
+    /// What another context is shown of it.
+    pub(crate) shape: Shape,
     /// `Error: message`.
     pub(crate) message: String,
     /// The frames, one a line.
     pub(crate) stack: String,
     /// Whether its author was told; copies share it.
     pub(crate) is_logged: Arc<AtomicBool>,
+}
+
+/// What is left of a thrown value outside of its context.
+#[derive(Debug, Clone)]
+pub(crate) enum Shape {
+    Error { name: String, message: String },
+    Value(serde_json::Value),
 }
 
 impl Thrown {
@@ -107,10 +116,27 @@ pub(crate) fn throw(cx: &Ctx<'_>, fail: Fail) -> rquickjs::Error {
             *Local::of(cx).fatal.borrow_mut() = Some(text);
             error
         }
-        Fail::Host(error) => match go_error(cx, error) {
+        Fail::Host(error) => match thrown_again(cx, error) {
             Ok(thrown) => cx.throw(thrown),
             Err(error) => error,
         },
+    }
+}
+
+/// What a handler of another context has thrown, and a `GoError` for every other error.
+fn thrown_again<'js>(cx: &Ctx<'js>, error: Error) -> rquickjs::Result<Value<'js>> {
+    let Some(thrown) = error.downcast_ref::<Thrown>() else { return go_error(cx, error) };
+    match &thrown.shape {
+        Shape::Value(value) => value.clone().to_js(cx),
+        Shape::Error { name, message } => {
+            // of another context, so it is no instance of this context's Error
+            let proto = Local::of(cx).foreign_proto.clone();
+            let object = Object::new_proto(cx.clone(), Some(&proto))?;
+            object.set("name", name.as_str())?;
+            object.set("message", message.as_str())?;
+            object.set("stack", thrown.stack.as_str())?;
+            Ok(object.into_value())
+        }
     }
 }
 
@@ -143,6 +169,7 @@ pub(crate) fn error_of<'js>(cx: &Ctx<'js>, thrown: &Value<'js>) -> Error {
     }
     let Some(object) = thrown.as_object() else {
         return Error::other(Thrown {
+            shape: Shape::Value(exported(cx, thrown)),
             message: shown(cx, thrown),
             stack: String::new(),
             is_logged: Arc::default(),
@@ -157,7 +184,21 @@ pub(crate) fn error_of<'js>(cx: &Ctx<'js>, thrown: &Value<'js>) -> Error {
         return error;
     }
     let stack = object.get::<_, Option<String>>("stack").ok().flatten().unwrap_or_default();
-    Error::other(Thrown { message: shown(cx, thrown), stack, is_logged: Arc::default() })
+    let member = |name: &str| object.get::<_, Option<String>>(name).ok().flatten();
+    let shape = match (member("name"), member("message")) {
+        (Some(name), Some(message)) => Shape::Error { name, message },
+        _ => Shape::Value(exported(cx, thrown)),
+    };
+    Error::other(Thrown { shape, message: shown(cx, thrown), stack, is_logged: Arc::default() })
+}
+
+fn exported<'js>(cx: &Ctx<'js>, value: &Value<'js>) -> serde_json::Value {
+    export(cx, value).map(super::Val::into_json).unwrap_or_else(|fail| {
+        if let Fail::Js(_) = fail {
+            cx.catch();
+        }
+        serde_json::Value::Null
+    })
 }
 
 /// `String(v)` that cannot fail.

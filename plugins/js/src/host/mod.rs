@@ -5,6 +5,7 @@ mod collection;
 mod cookie;
 mod dir;
 mod events;
+mod expand;
 mod field;
 mod file;
 mod forms;
@@ -35,7 +36,7 @@ pub(crate) use self::{
     query::{Condition, condition, conditions},
     realtime::Letter,
     record::{new_record, value as field_value},
-    request::{Reader, Request, canonical, respond},
+    request::{Reader, Request, canonical, new_request_info, of as request_of, respond},
     services::MailMessage,
     time::{date_time, moment, new_date_time},
 };

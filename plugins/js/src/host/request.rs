@@ -5,13 +5,13 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicUsize, Ordering},
 };
 
 use super::{CurrentApp, Dir, cookie, model::Model};
 use crate::{
     bind::{
-        Args, Fail, MapRef, Res, Shared, Val, as_host, encode, errors, is_nil, native, new_map,
+        Args, Fail, Held, MapRef, Res, Shared, Val, as_host, encode, errors, is_nil, native, new_map,
         table,
     },
     run::{Fatal, wait},
@@ -26,8 +26,6 @@ pub(crate) struct Request(Arc<Inner>);
 struct Inner {
     origin: Origin,
     incoming: Option<Incoming>,
-    has_next: bool,
-    is_continued: AtomicBool,
     state: Arc<State>,
 }
 
@@ -48,6 +46,10 @@ pub(crate) trait Asked: Send + Sync {
 /// What the handlers of one request share.
 #[derive(Default)]
 struct State {
+    /// Who has not gone on yet: the handler that was reached last. A handler whose rest has stopped early goes on behind it.
+    reached: Mutex<Option<RequestEvent>>,
+    /// How many handlers are at work, one within the other.
+    depth: AtomicUsize,
     out: Mutex<Out>,
     values: MapRef,
     info: Mutex<Option<Arc<Info>>>,
@@ -67,9 +69,9 @@ struct Out {
 
 /// The facts of a request.
 pub(crate) struct Info {
-    query: MapRef,
-    headers: MapRef,
-    body: MapRef,
+    query: Option<MapRef>,
+    headers: Option<MapRef>,
+    body: Option<MapRef>,
     auth: Mutex<Option<Record>>,
     method: String,
     context: String,
@@ -122,11 +124,11 @@ table! {
             e.write(status(a)?, "application/xml; charset=utf-8", text.as_bytes());
         };
         fn "blob" "(status: number, type: string, content: string | number[]): void" "Answers with bytes." => |cx, e, a| {
-            e.write_as(status(a)?, &a.str(1)?, &a.bytes(2)?);
+            e.write(status(a)?, &a.str(1)?, &a.bytes(2)?);
         };
         fn "stream" "(status: number, type: string, reader: any): void" "Answers with the content of a reader." => |cx, e, a| {
             let content = content(a, 2)?;
-            e.write_as(status(a)?, &a.str(1)?, &content);
+            e.write(status(a)?, &a.str(1)?, &content);
         };
         fn "noContent" "(status: number): void" "Answers without a body." => |cx, e, a| e.begin(status(a)?);
         fn "redirect" "(status: number, url: string): void" "Sends the client elsewhere." => |cx, e, a| e.redirect(status(a)?, &a.str(1)?)?;
@@ -456,16 +458,17 @@ impl Request {
             },
             |known| (*known).clone(),
         );
+        state.depth.fetch_add(1, Ordering::AcqRel);
+        *state.reached.lock() = has_next.then(|| event.clone());
         let incoming = Some(event.incoming());
-        Self::new(Origin::Route(event), incoming, has_next, state)
+        Self::new(Origin::Route(event), incoming, state)
     }
     pub(crate) fn of_hook(event: impl Asked + 'static) -> Self {
         let incoming = event.incoming();
-        Self::new(Origin::Hook(Box::new(event)), incoming, false, Arc::default())
+        Self::new(Origin::Hook(Box::new(event)), incoming, Arc::default())
     }
-    fn new(origin: Origin, incoming: Option<Incoming>, has_next: bool, state: Arc<State>) -> Self {
-        let is_continued = AtomicBool::new(false);
-        Self(Arc::new(Inner { origin, incoming, has_next, is_continued, state }))
+    fn new(origin: Origin, incoming: Option<Incoming>, state: Arc<State>) -> Self {
+        Self(Arc::new(Inner { origin, incoming, state }))
     }
     fn incoming(&self) -> Option<&Incoming> {
         self.0.incoming.as_ref()
@@ -489,15 +492,30 @@ impl Request {
         }
     }
     fn next(&self) -> Res<()> {
-        let Origin::Route(event) = &self.0.origin else { return Ok(()) };
-        if !self.0.has_next || self.0.is_continued.swap(true, Ordering::AcqRel) {
+        let Some(event) = self.0.state.reached.lock().take() else { return Ok(()) };
+        let response = wait(event.next())?;
+        // whoever stops without writing leaves nothing to keep
+        let is_empty = response.status == 200 && matches!(&response.body, Body::Full(body) if body.is_empty());
+        if is_empty && !self.0.state.out.lock().is_written {
             return Ok(());
         }
-        let response = wait(event.next())?;
+        self.answer(response);
+        Ok(())
+    }
+    /// A whole answer that was made elsewhere.
+    fn answer(&self, response: Response) {
         let mut out = self.0.state.out.lock();
         out.status = response.status;
         out.is_written = true;
         out.rest = Some(response);
+    }
+    /// Answers with a file of a directory, as a route of static files does.
+    pub(crate) fn serve(&self, dir: &std::path::Path, index_fallback: bool) -> Res<()> {
+        let Origin::Route(event) = &self.0.origin else {
+            return Err(Fail::other("files can be answered with in routes"));
+        };
+        let files = pocketbase::middleware::static_files(dir, index_fallback);
+        self.answer(wait(files(event.clone()))?);
         Ok(())
     }
     fn info(&self) -> Res<Arc<Info>> {
@@ -515,11 +533,11 @@ impl Request {
     fn body(&self) -> Res<Vec<u8>> {
         match &self.0.origin {
             Origin::Route(event) => Ok(wait(event.bytes())?.to_vec()),
-            Origin::Hook(_) => Ok(encode(&Val::Map(self.info()?.body.clone()))?),
+            Origin::Hook(_) => Ok(encode(&self.info()?.body())?),
         }
     }
     fn post_form_value(&self, key: &str) -> Res<String> {
-        let found = self.info()?.body.lock().get(key).cloned();
+        let found = self.info()?.body.as_ref().and_then(|body| body.lock().get(key).cloned());
         Ok(match found {
             Some(Val::List(items)) => items.first().cloned().map(plain).unwrap_or_default(),
             Some(value) => plain(value),
@@ -567,13 +585,6 @@ impl Request {
         self.begin(status);
         self.append(bytes);
     }
-    fn write_as(&self, status: u16, kind: &str, bytes: &[u8]) {
-        if let Some(incoming) = self.incoming() {
-            incoming.set_response_header("Content-Type", kind);
-        }
-        self.begin(status);
-        self.append(bytes);
-    }
     fn json(&self, status: u16, value: &Val) -> Res<()> {
         if status < 100 {
             return Err(Fail::Fatal(format!("invalid WriteHeader code {status}")));
@@ -591,17 +602,22 @@ impl Request {
         let Origin::Route(event) = &self.0.origin else {
             return Err(Fail::other("files can be answered with in routes"));
         };
-        let response = wait(event.file_in(dir, name))?;
-        let mut out = self.0.state.out.lock();
-        out.status = response.status;
-        out.is_written = true;
-        out.rest = Some(response);
+        self.answer(wait(event.file_in(dir, name))?);
         Ok(())
     }
     fn bind_body(&self, args: &Args<'_, '_>) -> Res<()> {
-        let pointer = || Fail::other("json: Unmarshal(non-pointer map[string]interface {})");
+        if let Some(record) = args.opt_host::<Record>(0)? {
+            // forms are bound to fields of structs, and those of a record are not
+            if self.header("Content-Type").starts_with("application/json") {
+                super::record::load(&record, self.info()?.body())?;
+            }
+            return Ok(());
+        }
+        let pointer = || {
+            Fail::other("json: unable to unmarshal into Go map[string]interface {}: value must be passed as a non-nil pointer reference")
+        };
         let model = args.opt_host::<Model>(0)?.ok_or_else(pointer)?;
-        let body = Val::Map(self.info()?.body.clone()).into_object();
+        let body = self.info()?.body().into_object();
         model.fill(body, false)?;
         let kind = self.header("Content-Type");
         if kind.starts_with("multipart/") || kind.starts_with("application/x-www-form-urlencoded") {
@@ -613,6 +629,9 @@ impl Request {
         let Origin::Route(event) = &self.0.origin else {
             return Err(Fail::other("http: no such file"));
         };
+        if !self.header("Content-Type").starts_with("multipart/") {
+            return Err(Fail::other("request Content-Type isn't multipart/form-data"));
+        }
         let files = wait(event.find_uploaded_files(key))?;
         if files.is_empty() { Err(Fail::other("http: no such file")) } else { Ok(files) }
     }
@@ -626,11 +645,7 @@ impl Request {
         let Origin::Route(event) = &self.0.origin else {
             return Err(Fail::other("logins can be answered in routes"));
         };
-        let response = wait(event.record_auth_response(record, interned(method), meta))?;
-        let mut out = self.0.state.out.lock();
-        out.status = response.status;
-        out.is_written = true;
-        out.rest = Some(response);
+        self.answer(wait(event.record_auth_response(record, interned(method), meta))?);
         Ok(())
     }
     /// Makes records ready for whoever asks.
@@ -705,16 +720,19 @@ fn plain(value: Val) -> String {
 }
 
 impl Info {
+    fn body(&self) -> Val {
+        self.body.clone().map_or(Val::Null, Val::Map)
+    }
     /// For the library.
     pub(crate) fn to_library(&self) -> RequestInfo {
-        let texts = |map: &MapRef| {
-            let map = map.lock().clone();
+        let texts = |map: &Option<MapRef>| {
+            let map = map.as_ref().map(|map| map.lock().clone()).unwrap_or_default();
             map.into_iter().map(|(key, value)| (key, plain(value))).collect()
         };
         let mut info = RequestInfo::default();
         info.query = texts(&self.query);
         info.headers = texts(&self.headers);
-        info.body = Val::Map(self.body.clone()).into_object();
+        info.body = self.body().into_object();
         info.auth = self.auth.lock().clone();
         info.method.clone_from(&self.method);
         info.context.clone_from(&self.context);
@@ -722,12 +740,12 @@ impl Info {
     }
     fn of(info: RequestInfo) -> Self {
         let texts = |map: std::collections::BTreeMap<String, String>| {
-            new_map(map.into_iter().map(|(key, value)| (key, Val::Str(value))))
+            Some(new_map(map.into_iter().map(|(key, value)| (key, Val::Str(value)))))
         };
         Self {
             query: texts(info.query),
             headers: texts(info.headers),
-            body: new_map(info.body.into_iter().map(|(key, value)| (key, value.into()))),
+            body: Some(new_map(info.body.into_iter().map(|(key, value)| (key, value.into())))),
             auth: Mutex::new(info.auth),
             method: info.method,
             context: info.context,
@@ -737,6 +755,11 @@ impl Info {
 
 /// What a handler of a route or a middleware answers: what it wrote; a failure only if it wrote nothing.
 pub(crate) fn respond(request: &Request, done: Result<(), Error>) -> Result<Response, Error> {
+    let state = &request.0.state;
+    if state.depth.fetch_sub(1, Ordering::AcqRel) == 1 {
+        // it holds the request, which holds the state
+        state.reached.lock().take();
+    }
     match done {
         Err(error) if error.downcast_ref::<Fatal>().is_some() => {
             Err(ApiError::internal(error.to_string()).into())
@@ -758,4 +781,44 @@ pub(crate) fn answer_hook(request: &Request) {
 /// Facts as a host value.
 pub(crate) fn info_of(info: RequestInfo) -> Shared {
     Arc::new(Info::of(info))
+}
+
+/// The request of the first argument, which may be the event of a hook.
+pub(crate) fn of(args: &Args<'_, '_>) -> Res<Held<Request>> {
+    let mut host = as_host(&args.at(0));
+    while let Some(one) = host {
+        if one.get::<Request>().is_some() {
+            return Held::of(one).ok_or_else(|| Fail::Type("a request event is expected".into()));
+        }
+        host = one.kind().base.and_then(|base| base(&one));
+    }
+    Err(Fail::Type(
+        "could not convert function call parameter 0: a request event is expected".into(),
+    ))
+}
+
+/// `new RequestInfo(data)`: without data for guests.
+pub(crate) fn new_request_info(args: &Args<'_, '_>) -> Res<Info> {
+    let given = match args.val(0)? {
+        Val::Map(map) => map.lock().clone(),
+        _ => std::collections::BTreeMap::new(),
+    };
+    let text = |name: &str| given.get(name).cloned().map(plain).unwrap_or_default();
+    let map = |name: &str| match given.get(name) {
+        Some(Val::Map(map)) => Some(map.clone()),
+        _ => None,
+    };
+    let auth = match given.get("auth") {
+        Some(Val::Host(host)) => host.get::<Record>().cloned(),
+        _ => None,
+    };
+    let context = Some(text("context")).filter(|text| !text.is_empty());
+    Ok(Info {
+        query: map("query"),
+        headers: map("headers"),
+        body: map("body"),
+        auth: Mutex::new(auth),
+        method: text("method"),
+        context: context.unwrap_or_else(|| "default".to_owned()),
+    })
 }
