@@ -78,7 +78,12 @@ impl Pattern {
                 None => break,
             }
         }
-        let pattern = Self { text: text.to_owned(), method: method.to_owned(), host: host.to_owned(), segments };
+        let pattern = Self {
+            text: text.to_owned(),
+            method: method.to_owned(),
+            host: host.to_owned(),
+            segments,
+        };
         let names: Vec<&str> = pattern.names().collect();
         if names.len() > MAX_PARAMS {
             return Err(bad("too many wildcards"));
@@ -601,9 +606,19 @@ mod tests {
 
     #[test]
     fn bad_patterns() {
-        for text in
-            ["", "GET", "GET a", "GET {a}/b", "/{", "/{}", "/{a}b", "/{a...}/b", "/{$}/x", "/{a}/{a}", "/{1}"]
-        {
+        for text in [
+            "",
+            "GET",
+            "GET a",
+            "GET {a}/b",
+            "/{",
+            "/{}",
+            "/{a}b",
+            "/{a...}/b",
+            "/{$}/x",
+            "/{a}/{a}",
+            "/{1}",
+        ] {
             assert!(Pattern::parse(text).is_err(), "{text}");
         }
     }

@@ -239,8 +239,10 @@ async fn one(
                 let by_id: HashMap<String, RecordRef> =
                     given.iter().map(|record| (record.id(), record.clone())).collect();
                 for found in by_parent.values_mut() {
-                    *found =
-                        found.iter().filter_map(|record| by_id.get(&record.id()).cloned()).collect();
+                    *found = found
+                        .iter()
+                        .filter_map(|record| by_id.get(&record.id()).cloned())
+                        .collect();
                 }
                 order = given;
             }

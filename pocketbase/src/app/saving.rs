@@ -8,12 +8,7 @@ use engine::{
 use serde_json::Value;
 
 use super::{App, IntoCollection};
-use crate::{
-    collection::Collection,
-    error::Result,
-    record::Record,
-    settings::Settings,
-};
+use crate::{collection::Collection, error::Result, record::Record, settings::Settings};
 
 /// What [`App::save`] and [`App::delete`] take: records and collections.
 pub trait Model: Send + Sync {

@@ -16,8 +16,7 @@ use super::{
 };
 use crate::{
     bind::{
-        Args, Fail, Res, Shared, as_host, error_of, is_nil, items, native, no_result,
-        object, table,
+        Args, Fail, Res, Shared, as_host, error_of, is_nil, items, native, no_result, object, table,
     },
     run::{wait, wait_serving},
 };
@@ -207,7 +206,7 @@ fn by_token(app: &App, args: &Args<'_, '_>) -> Res<Record> {
 }
 
 fn request_info(args: &Args<'_, '_>, at: usize) -> Res<RequestInfo> {
-    Ok(args.host::<super::request::Info>(at)?.to_library())
+    Ok(args.host::<super::info::Info>(at)?.to_library())
 }
 
 /// Runs a script's function in a transaction. It cannot leave this thread, so the transaction asks this thread to call it.

@@ -9,6 +9,8 @@ mod expand;
 mod field;
 mod file;
 mod forms;
+mod http;
+mod info;
 mod middleware;
 mod model;
 mod query;
@@ -18,6 +20,7 @@ mod request;
 mod services;
 mod store;
 mod time;
+mod url;
 
 use std::sync::Arc;
 
@@ -31,12 +34,14 @@ pub(crate) use self::{
     events::{HOOKS, bind_hook},
     field::new_field,
     forms::UpsertForm,
+    http::{Reader, Uploaded, canonical},
+    info::new_request_info,
     middleware::{Files, Step, new_middleware, ready},
     model::{Kind, Model, array_of, null_cell},
     query::{Condition, condition, conditions},
     realtime::Letter,
     record::{new_record, value as field_value},
-    request::{Reader, Request, canonical, new_request_info, of as request_of, respond},
+    request::{Request, of as request_of, respond},
     services::MailMessage,
     time::{date_time, moment, new_date_time},
 };

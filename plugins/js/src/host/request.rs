@@ -8,11 +8,16 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use super::{CurrentApp, Dir, cookie, model::Model};
+use super::{
+    CurrentApp, Dir,
+    http::{self, HttpRequest, HttpResponse, Reader, canonical},
+    info::Info,
+    model::Model,
+};
 use crate::{
     bind::{
-        Args, Fail, Held, MapRef, Res, Shared, Val, as_host, encode, errors, is_nil, native, new_map,
-        table,
+        Args, Fail, Held, MapRef, Res, Shared, Val, as_host, encode, errors, is_nil, native,
+        new_map, table,
     },
     run::{Fatal, wait},
 };
@@ -53,6 +58,10 @@ struct State {
     out: Mutex<Out>,
     values: MapRef,
     info: Mutex<Option<Arc<Info>>>,
+    /// The request's headers, once a script has changed them.
+    headers: Mutex<Option<Vec<(String, String)>>>,
+    /// What scripts have put in the place of wildcards.
+    params: Mutex<Vec<(String, String)>>,
 }
 
 /// What was written.
@@ -67,37 +76,7 @@ struct Out {
     rest: Option<Response>,
 }
 
-/// The facts of a request.
-pub(crate) struct Info {
-    query: Option<MapRef>,
-    headers: Option<MapRef>,
-    body: Option<MapRef>,
-    auth: Mutex<Option<Record>>,
-    method: String,
-    context: String,
-}
-
-pub(crate) struct HttpRequest(Request);
-pub(crate) struct HttpResponse(Request);
-pub(crate) struct Url(Request);
-/// Values by name, each several times: a query.
-pub(crate) struct Values(Mutex<Vec<(String, String)>>);
-pub(crate) struct RequestHeader(Request);
-pub(crate) struct ResponseHeader(Request);
-/// Content that can be read as often as one likes.
-pub(crate) struct Reader(pub(crate) Vec<u8>);
-
-native!(
-    Request = REQUEST_EVENT,
-    Info = REQUEST_INFO,
-    HttpRequest = HTTP_REQUEST,
-    HttpResponse = HTTP_RESPONSE,
-    Url = URL,
-    Values = VALUES,
-    RequestHeader = REQUEST_HEADER,
-    ResponseHeader = RESPONSE_HEADER,
-    Reader = READER,
-);
+native!(Request = REQUEST_EVENT);
 
 table! {
     pub(crate) static REQUEST_EVENT: Request = "core.RequestEvent", "A request and its answer." {
@@ -172,201 +151,11 @@ table! {
     }
 }
 
-table! {
-    pub(crate) static REQUEST_INFO: Info = "core.RequestInfo", "The facts of a request." {
-        prop "query": "{ [key: string]: string }", "The first value of each query parameter." => |cx, i| i.query.clone();
-        prop "headers": "{ [key: string]: string }", "The first value of each header; names as `x_request_id`." => |cx, i| i.headers.clone();
-        prop "body": "{ [key: string]: any }", "The body." => |cx, i| i.body.clone();
-        prop "auth": "core.Record", "Who asks." => |cx, i| i.auth.lock().clone();
-        prop "method": "string", "The method." => |cx, i| i.method.clone();
-        prop "context": "string", "`default`, `expand`, `realtime` …" => |cx, i| i.context.clone();
-        fn "hasSuperuserAuth" "(): boolean" "Whether a superuser asks." => |cx, i, a| i.auth.lock().as_ref().is_some_and(Record::is_superuser);
-    }
-}
-
-table! {
-    pub(crate) static HTTP_REQUEST: HttpRequest = "http.Request", "What a client has sent." {
-        prop "method": "string", "The method." => |cx, r| r.0.incoming().map(|i| i.method().to_owned());
-        prop "url": "url.URL", "The address." => |cx, r| shared(Url(r.0.clone()));
-        prop "header": "http.Header", "The headers." => |cx, r| shared(RequestHeader(r.0.clone()));
-        prop "body": "io.ReadCloser", "The body; may be read several times." => |cx, r| shared(Reader(r.0.body()?));
-        prop "host": "string", "The host." => |cx, r| r.0.header("Host");
-        prop "remoteAddr": "string", "The address of the socket." => |cx, r| r.0.incoming().map(|i| i.remote_addr());
-        prop "requestURI": "string", "Path and query as sent." => |cx, r| r.0.incoming().map(|i| i.target());
-        prop "pattern": "string", "The pattern of the route." => |cx, r| r.0.incoming().map(|i| i.pattern().to_owned());
-        prop "proto": "string", "The protocol." => |cx, r| "HTTP/1.1";
-        prop "protoMajor": "number", "Its version." => |cx, r| 1;
-        prop "protoMinor": "number", "Its version." => |cx, r| 1;
-        prop "contentLength": "number", "The size of the body, -1 if unknown." => |cx, r| r.0.header("Content-Length").parse::<i64>().unwrap_or(if r.0.header("Transfer-Encoding").is_empty() { 0 } else { -1 });
-        fn "pathValue" "(name: string): string" "What `{name}` stands for." => |cx, r, a| r.0.incoming().map(|i| a.str(0).map(|name| i.path_value(&name))).transpose()?.unwrap_or_default();
-        fn "referer" "(): string" "The Referer header." => |cx, r, a| r.0.header("Referer");
-        fn "userAgent" "(): string" "The User-Agent header." => |cx, r, a| r.0.header("User-Agent");
-        fn "cookie" "(name: string): http.Cookie" "A cookie." => |cx, r, a| {
-            let name = a.str(0)?;
-            let mut all = cookie::parsed(&r.0.header("Cookie")).into_iter();
-            all.find(|one| cookie::name_of(one) == name).ok_or_else(|| Fail::other("http: named cookie not present"))?
-        };
-        fn "cookies" "(): http.Cookie[]" "All cookies." => |cx, r, a| cookie::parsed(&r.0.header("Cookie"));
-        fn "cookiesNamed" "(name: string): http.Cookie[]" "The cookies of a name." => |cx, r, a| {
-            let name = a.str(0)?;
-            cookie::parsed(&r.0.header("Cookie")).into_iter().filter(|one| cookie::name_of(one) == name).collect::<Vec<_>>()
-        };
-        fn "formValue" "(key: string): string" "The first value of a form or query." => |cx, r, a| r.0.form_value(&a.str(0)?)?;
-        fn "postFormValue" "(key: string): string" "The first value of a form." => |cx, r, a| r.0.post_form_value(&a.str(0)?)?;
-    }
-}
-
-table! {
-    pub(crate) static HTTP_RESPONSE: HttpResponse = "http.ResponseWriter", "What a client gets." {
-        fn "header" "(): http.Header" "The headers." => |cx, r, a| shared(ResponseHeader(r.0.clone()));
-        fn "writeHeader" "(status: number): void" "Begins the answer." => |cx, r, a| r.0.begin(status(a)?);
-        fn "write" "(content: string | number[]): number" "Writes." => |cx, r, a| {
-            let bytes = a.bytes(0)?;
-            r.0.append(&bytes);
-            bytes.len()
-        };
-        fn "status" "(): number" "The status written, else 0." => |cx, r, a| r.0.0.state.out.lock().status;
-        fn "written" "(): boolean" "Whether something was written." => |cx, r, a| r.0.is_written();
-        fn "flush" "(): void" "Does nothing: answers are sent when the handler ends." => |cx, r, a| ();
-        fn "unwrap" "(): http.ResponseWriter" "Itself." => |cx, r, a| shared(HttpResponse(r.0.clone()));
-    }
-}
-
-table! {
-    pub(crate) static URL: Url = "url.URL", "An address." {
-        prop "scheme": "string", "Empty in requests." => |cx, u| "";
-        prop "host": "string", "Empty in requests." => |cx, u| "";
-        prop "path": "string", "The path, decoded." => |cx, u| decoded(&u.path());
-        prop "rawPath": "string", "The path as sent, if decoding it loses something." => |cx, u| "";
-        prop "rawQuery": "string", "The query as sent." => |cx, u| u.raw_query();
-        prop "fragment": "string", "Empty in requests." => |cx, u| "";
-        prop "opaque": "string", "Empty in requests." => |cx, u| "";
-        fn "query" "(): url.Values" "The values of the query." => |cx, u, a| shared(Values(Mutex::new(u.0.incoming().map(|i| i.query_values()).unwrap_or_default())));
-        fn "string" "(): string" "All of it." => |cx, u, a| u.target();
-        fn "requestURI" "(): string" "Path and query." => |cx, u, a| u.target();
-        fn "escapedPath" "(): string" "The path as sent." => |cx, u, a| u.path();
-        fn "hostname" "(): string" "Empty in requests." => |cx, u, a| "";
-        fn "port" "(): string" "Empty in requests." => |cx, u, a| "";
-        fn "isAbs" "(): boolean" "False in requests." => |cx, u, a| false;
-    }
-    text |u| u.target();
-}
-
-impl Url {
-    fn path(&self) -> String {
-        self.0.incoming().map(|i| i.path().to_owned()).unwrap_or_default()
-    }
-    fn raw_query(&self) -> String {
-        self.0.incoming().map(|i| i.raw_query().to_owned()).unwrap_or_default()
-    }
-    fn target(&self) -> String {
-        self.0.incoming().map(Incoming::target).unwrap_or_default()
-    }
-}
-
-table! {
-    pub(crate) static VALUES: Values = "url.Values", "Values by name." {
-        fn "get" "(key: string): string" "The first value." => |cx, v, a| v.all(&a.str(0)?).into_iter().next().unwrap_or_default();
-        fn "set" "(key: string, value: string): void" "Replaces the values." => |cx, v, a| {
-            let (key, value) = (a.str(0)?, a.str(1)?);
-            let mut all = v.0.lock();
-            all.retain(|(known, _)| *known != key);
-            all.push((key, value));
-        };
-        fn "add" "(key: string, value: string): void" "Adds a value." => |cx, v, a| {
-            let pair = (a.str(0)?, a.str(1)?);
-            v.0.lock().push(pair);
-        };
-        fn "del" "(key: string): void" "Removes the values." => |cx, v, a| {
-            let key = a.str(0)?;
-            v.0.lock().retain(|(known, _)| *known != key);
-        };
-        fn "has" "(key: string): boolean" "Whether there is one." => |cx, v, a| !v.all(&a.str(0)?).is_empty();
-        fn "encode" "(): string" "As a query." => |cx, v, a| v.encode();
-    }
-    json |v| v.json();
-}
-
-impl Values {
-    fn all(&self, key: &str) -> Vec<String> {
-        let all = self.0.lock();
-        all.iter().filter(|(known, _)| known == key).map(|(_, value)| value.clone()).collect()
-    }
-    fn json(&self) -> Val {
-        by_name(&self.0.lock())
-    }
-    fn encode(&self) -> String {
-        let mut all = self.0.lock().clone();
-        all.sort_by(|a, b| a.0.cmp(&b.0));
-        let pairs = all.iter().map(|(key, value)| format!("{}={}", encoded(key), encoded(value)));
-        pairs.collect::<Vec<_>>().join("&")
-    }
-}
-
-fn by_name(all: &[(String, String)]) -> Val {
-    let map = new_map([]);
-    for (key, value) in all {
-        let mut map = map.lock();
-        let list = map.entry(key.clone()).or_insert_with(|| Val::List(Vec::new()));
-        if let Val::List(list) = list {
-            list.push(Val::Str(value.clone()));
-        }
-    }
-    Val::Map(map)
-}
-
-table! {
-    pub(crate) static REQUEST_HEADER: RequestHeader = "http.Header", "The headers of a request." {
-        fn "get" "(key: string): string" "The first value." => |cx, h, a| h.0.header(&a.str(0)?);
-        fn "values" "(key: string): string[]" "All values." => |cx, h, a| (h.0.incoming().map(|i| a.str(0).map(|key| i.header_values(&key))).transpose()?.unwrap_or_default());
-    }
-    json |h| by_name(&h.0.incoming().map(|i| canonical(i.headers())).unwrap_or_default());
-}
-
-table! {
-    pub(crate) static RESPONSE_HEADER: ResponseHeader = "http.Header", "The headers of an answer." {
-        fn "get" "(key: string): string" "The first value." => |cx, h, a| h.values(&a.str(0)?).into_iter().next().unwrap_or_default();
-        fn "values" "(key: string): string[]" "All values." => |cx, h, a| h.values(&a.str(0)?);
-        fn "set" "(key: string, value: string): void" "Replaces the values." => |cx, h, a| {
-            let (key, value) = (a.str(0)?, a.str(1)?);
-            if let Some(incoming) = h.0.incoming() {
-                incoming.set_response_header(&key, &value);
-            }
-        };
-        fn "add" "(key: string, value: string): void" "Adds a value." => |cx, h, a| {
-            let (key, value) = (a.str(0)?, a.str(1)?);
-            if let Some(incoming) = h.0.incoming() {
-                incoming.add_response_header(&key, &value);
-            }
-        };
-        fn "del" "(key: string): void" "Removes the values." => |cx, h, a| {
-            let key = a.str(0)?;
-            if let Some(incoming) = h.0.incoming() {
-                incoming.remove_response_header(&key);
-            }
-        };
-    }
-    json |h| by_name(&h.0.incoming().map(|i| canonical(i.response_headers())).unwrap_or_default());
-}
-
-impl ResponseHeader {
-    fn values(&self, key: &str) -> Vec<String> {
-        self.0.incoming().map(|i| i.response_header(key)).unwrap_or_default()
-    }
-}
-
-table! {
-    pub(crate) static READER: Reader = "io.ReadCloser", "Content to read." {
-        fn "close" "(): void" "Ends reading." => |cx, r, a| ();
-    }
-    text |r| String::from_utf8_lossy(&r.0).into_owned();
-}
-
-fn shared<T: crate::bind::Native>(value: T) -> Shared {
+pub(super) fn shared<T: crate::bind::Native>(value: T) -> Shared {
     Arc::new(value)
 }
 
-fn status(args: &Args<'_, '_>) -> Res<u16> {
+pub(super) fn status(args: &Args<'_, '_>) -> Res<u16> {
     Ok(u16::try_from(args.int(0)?).unwrap_or(0))
 }
 
@@ -376,55 +165,6 @@ fn content(args: &Args<'_, '_>, at: usize) -> Res<Vec<u8>> {
         Some(reader) => Ok(reader.0.clone()),
         None => args.bytes(at),
     }
-}
-
-/// Headers with their names as HTTP/1 writes them.
-pub(crate) fn canonical(headers: Vec<(String, String)>) -> Vec<(String, String)> {
-    let name = |name: String| {
-        let words = name.split('-').map(|word| {
-            let mut chars = word.chars();
-            chars
-                .next()
-                .map(|c| c.to_ascii_uppercase().to_string() + chars.as_str())
-                .unwrap_or_default()
-        });
-        words.collect::<Vec<_>>().join("-")
-    };
-    headers.into_iter().map(|(key, value)| (name(key), value)).collect()
-}
-
-fn decoded(path: &str) -> String {
-    let mut out = Vec::with_capacity(path.len());
-    let bytes = path.as_bytes();
-    let mut at = 0;
-    while at < bytes.len() {
-        let hex = path.get(at + 1..at + 3).and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        match (bytes[at], hex) {
-            (b'%', Some(byte)) => {
-                out.push(byte);
-                at += 3;
-            }
-            (byte, _) => {
-                out.push(byte);
-                at += 1;
-            }
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
-}
-
-fn encoded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                out.push(char::from(byte))
-            }
-            b' ' => out.push('+'),
-            _ => out.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    out
 }
 
 /// Go's encoding of scalars: `<string>a</string>`.
@@ -470,12 +210,42 @@ impl Request {
     fn new(origin: Origin, incoming: Option<Incoming>, state: Arc<State>) -> Self {
         Self(Arc::new(Inner { origin, incoming, state }))
     }
-    fn incoming(&self) -> Option<&Incoming> {
+    pub(super) fn incoming(&self) -> Option<&Incoming> {
         self.0.incoming.as_ref()
     }
-    fn header(&self, name: &str) -> String {
-        let values = self.incoming().map(|i| i.header_values(name)).unwrap_or_default();
-        values.into_iter().next().unwrap_or_default()
+    pub(super) fn header(&self, name: &str) -> String {
+        self.header_values(name).into_iter().next().unwrap_or_default()
+    }
+    pub(super) fn header_values(&self, name: &str) -> Vec<String> {
+        match &*self.0.state.headers.lock() {
+            Some(own) => http::values(own, name),
+            None => self.incoming().map(|i| i.header_values(name)).unwrap_or_default(),
+        }
+    }
+    pub(super) fn headers(&self) -> Vec<(String, String)> {
+        let own = self.0.state.headers.lock().clone();
+        own.unwrap_or_else(|| self.incoming().map(|i| canonical(i.headers())).unwrap_or_default())
+    }
+    /// Changes the headers as later handlers see them.
+    pub(super) fn change_headers(&self, change: impl FnOnce(&mut Vec<(String, String)>)) {
+        let mut all = self.headers();
+        change(&mut all);
+        *self.0.state.headers.lock() = Some(all);
+    }
+    pub(super) fn path_value(&self, name: &str) -> String {
+        let own = self.0.state.params.lock().iter().find(|(known, _)| known == name).cloned();
+        match own {
+            Some((_, value)) => value,
+            None => self.incoming().map(|i| i.path_value(name)).unwrap_or_default(),
+        }
+    }
+    pub(super) fn set_path_value(&self, name: String, value: String) {
+        let mut own = self.0.state.params.lock();
+        own.retain(|(known, _)| *known != name);
+        own.push((name, value));
+    }
+    pub(super) fn status(&self) -> u16 {
+        self.0.state.out.lock().status
     }
     fn auth(&self) -> Option<Record> {
         match &self.0.origin {
@@ -495,8 +265,12 @@ impl Request {
         let Some(event) = self.0.state.reached.lock().take() else { return Ok(()) };
         let response = wait(event.next())?;
         // whoever stops without writing leaves nothing to keep
-        let is_empty = response.status == 200 && matches!(&response.body, Body::Full(body) if body.is_empty());
-        if is_empty && !self.0.state.out.lock().is_written {
+        let is_empty = match &response.body {
+            Body::Empty => true,
+            Body::Full(body) => body.is_empty(),
+            _ => false,
+        };
+        if is_empty && response.status == 200 && !self.0.state.out.lock().is_written {
             return Ok(());
         }
         self.answer(response);
@@ -530,13 +304,13 @@ impl Request {
         *self.0.state.info.lock() = Some(info.clone());
         Ok(info)
     }
-    fn body(&self) -> Res<Vec<u8>> {
+    pub(super) fn body(&self) -> Res<Vec<u8>> {
         match &self.0.origin {
             Origin::Route(event) => Ok(wait(event.bytes())?.to_vec()),
             Origin::Hook(_) => Ok(encode(&self.info()?.body())?),
         }
     }
-    fn post_form_value(&self, key: &str) -> Res<String> {
+    pub(super) fn post_form_value(&self, key: &str) -> Res<String> {
         let found = self.info()?.body.as_ref().and_then(|body| body.lock().get(key).cloned());
         Ok(match found {
             Some(Val::List(items)) => items.first().cloned().map(plain).unwrap_or_default(),
@@ -544,7 +318,7 @@ impl Request {
             None => String::new(),
         })
     }
-    fn form_value(&self, key: &str) -> Res<String> {
+    pub(super) fn form_value(&self, key: &str) -> Res<String> {
         let posted = self.post_form_value(key)?;
         if !posted.is_empty() {
             return Ok(posted);
@@ -559,19 +333,24 @@ impl Request {
 
     // answers
 
-    fn is_written(&self) -> bool {
+    pub(super) fn is_written(&self) -> bool {
         self.0.state.out.lock().is_written
             || matches!(&self.0.origin, Origin::Hook(event) if event.is_answered())
     }
     /// The first status counts.
-    fn begin(&self, status: u16) {
+    pub(super) fn begin(&self, status: u16) {
         let mut out = self.0.state.out.lock();
         if !out.is_written {
             out.is_written = true;
             out.status = status;
         }
     }
-    fn append(&self, bytes: &[u8]) {
+    pub(super) fn append(&self, bytes: &[u8]) {
+        if let Some(incoming) =
+            self.incoming().filter(|i| i.response_header("Content-Type").is_empty())
+        {
+            incoming.set_response_header("Content-Type", http::sniffed(bytes));
+        }
         self.begin(200);
         self.0.state.out.lock().body.extend_from_slice(bytes);
     }
@@ -614,7 +393,9 @@ impl Request {
             return Ok(());
         }
         let pointer = || {
-            Fail::other("json: unable to unmarshal into Go map[string]interface {}: value must be passed as a non-nil pointer reference")
+            Fail::other(
+                "json: unable to unmarshal into Go map[string]interface {}: value must be passed as a non-nil pointer reference",
+            )
         };
         let model = args.opt_host::<Model>(0)?.ok_or_else(pointer)?;
         let body = self.info()?.body().into_object();
@@ -625,7 +406,7 @@ impl Request {
         }
         Ok(())
     }
-    fn files(&self, key: &str) -> Res<Vec<pocketbase::File>> {
+    pub(super) fn files(&self, key: &str) -> Res<Vec<pocketbase::File>> {
         let Origin::Route(event) = &self.0.origin else {
             return Err(Fail::other("http: no such file"));
         };
@@ -672,8 +453,13 @@ impl Request {
         let body = std::mem::take(&mut out.body);
         match out.rest.take() {
             Some(mut rest) => {
-                if let (false, Body::Full(first)) = (body.is_empty(), &rest.body) {
-                    rest.body = Body::Full([&first[..], &body].concat().into());
+                let first = match &rest.body {
+                    Body::Full(first) => Some(first.to_vec()),
+                    Body::Empty => Some(Vec::new()),
+                    _ => None,
+                };
+                if let (false, Some(first)) = (body.is_empty(), first) {
+                    rest.body = Body::Full([first, body].concat().into());
                     rest.pick = false;
                 }
                 rest
@@ -711,45 +497,11 @@ fn interned(method: &str) -> &'static str {
     made
 }
 
-fn plain(value: Val) -> String {
+pub(super) fn plain(value: Val) -> String {
     match value.into_json() {
         serde_json::Value::String(text) => text,
         serde_json::Value::Null => String::new(),
         other => other.to_string(),
-    }
-}
-
-impl Info {
-    fn body(&self) -> Val {
-        self.body.clone().map_or(Val::Null, Val::Map)
-    }
-    /// For the library.
-    pub(crate) fn to_library(&self) -> RequestInfo {
-        let texts = |map: &Option<MapRef>| {
-            let map = map.as_ref().map(|map| map.lock().clone()).unwrap_or_default();
-            map.into_iter().map(|(key, value)| (key, plain(value))).collect()
-        };
-        let mut info = RequestInfo::default();
-        info.query = texts(&self.query);
-        info.headers = texts(&self.headers);
-        info.body = self.body().into_object();
-        info.auth = self.auth.lock().clone();
-        info.method.clone_from(&self.method);
-        info.context.clone_from(&self.context);
-        info
-    }
-    fn of(info: RequestInfo) -> Self {
-        let texts = |map: std::collections::BTreeMap<String, String>| {
-            Some(new_map(map.into_iter().map(|(key, value)| (key, Val::Str(value)))))
-        };
-        Self {
-            query: texts(info.query),
-            headers: texts(info.headers),
-            body: Some(new_map(info.body.into_iter().map(|(key, value)| (key, value.into())))),
-            auth: Mutex::new(info.auth),
-            method: info.method,
-            context: info.context,
-        }
     }
 }
 
@@ -778,11 +530,6 @@ pub(crate) fn answer_hook(request: &Request) {
     }
 }
 
-/// Facts as a host value.
-pub(crate) fn info_of(info: RequestInfo) -> Shared {
-    Arc::new(Info::of(info))
-}
-
 /// The request of the first argument, which may be the event of a hook.
 pub(crate) fn of(args: &Args<'_, '_>) -> Res<Held<Request>> {
     let mut host = as_host(&args.at(0));
@@ -795,30 +542,4 @@ pub(crate) fn of(args: &Args<'_, '_>) -> Res<Held<Request>> {
     Err(Fail::Type(
         "could not convert function call parameter 0: a request event is expected".into(),
     ))
-}
-
-/// `new RequestInfo(data)`: without data for guests.
-pub(crate) fn new_request_info(args: &Args<'_, '_>) -> Res<Info> {
-    let given = match args.val(0)? {
-        Val::Map(map) => map.lock().clone(),
-        _ => std::collections::BTreeMap::new(),
-    };
-    let text = |name: &str| given.get(name).cloned().map(plain).unwrap_or_default();
-    let map = |name: &str| match given.get(name) {
-        Some(Val::Map(map)) => Some(map.clone()),
-        _ => None,
-    };
-    let auth = match given.get("auth") {
-        Some(Val::Host(host)) => host.get::<Record>().cloned(),
-        _ => None,
-    };
-    let context = Some(text("context")).filter(|text| !text.is_empty());
-    Ok(Info {
-        query: map("query"),
-        headers: map("headers"),
-        body: map("body"),
-        auth: Mutex::new(auth),
-        method: text("method"),
-        context: context.unwrap_or_else(|| "default".to_owned()),
-    })
 }

@@ -24,6 +24,7 @@ table! {
             wait(File::from_path(&path))?
         };
         fn "fileFromBytes" "(data: string | number[], name: string): filesystem.File" "A file in memory." => |cx, s, a| File::from_bytes(&a.str(1)?, a.bytes(0)?);
+        fn "fileFromMultipart" "(header: multipart.FileHeader): filesystem.File" "A file of a form." => |cx, s, a| a.host::<crate::host::Uploaded>(0)?.0.clone();
         fn "fileFromURL" "(url: string, seconds?: number): filesystem.File" "A file of another server." => |cx, s, a| {
             let app = Local::of(cx).js.app.clone();
             download(&app, &a.str(0)?, a.int(1)?)?
