@@ -74,6 +74,77 @@ fn routes_hooks_and_errors() {
     }
 }
 
+/// What projects do that must not be in their way.
+#[test]
+fn what_projects_do() {
+    let server = with_hooks(
+        r#"
+        // a text is not looked at before its hook runs
+        onRecordCreate("tasks", (e) => { e.next() })
+        // a route that only this server has
+        routerAdd("GET", "/api/openapi.json", (e) => e.json(200, { mine: true }))
+        routerAdd("GET", "api/hello", (e) => e.string(200, "of the host"))
+        routerAdd("GET", "/spa/{path...}", (e) => $apis.static("missing", true)(e))
+        // who has stopped early is gone on behind
+        routerAdd("GET", "/behind", (e) => e.json(200, "handler"), (e) => { e.next(); return e.next() }, (e) => { e.set("stopped", 1) })
+        routerAdd("GET", "/caught", (e) => { throw new TypeError("plain") }, (e) => {
+            try { e.next() } catch (err) { return e.json(200, [err.name, err.message, String(err), "value" in err]) }
+        })
+        routerAdd("GET", "/written", (e) => { e.response.write("part") })
+        routerAdd("GET", "/headers", (e) => {
+            e.request.header.set("x-new", "1")
+            e.request.setPathValue("id", "2")
+            return e.json(200, [e.request.header.get("X-New"), e.request.pathValue("id"), e.request.url.parse("../y").string()])
+        })
+        routerAdd("GET", "/expand", (e) => {
+            const tags = new Collection({ type: "base", name: "tags", fields: [{ name: "secret", type: "text", hidden: true }] })
+            $app.save(tags)
+            const posts = new Collection({ type: "base", name: "posts", fields: [{ name: "tag", type: "relation", collectionId: tags.id }] })
+            $app.save(posts)
+            const tag = new Record(tags, { secret: "s" })
+            $app.save(tag)
+            const post = new Record(posts, { tag: tag.id })
+            $app.save(post)
+            const failed = $app.expandRecord(post, ["tag", "nope"], null)
+            const shown = Object.keys(JSON.parse(JSON.stringify(post)).expand.tag).includes("secret")
+            const asked = []
+            const other = $app.findRecordById("posts", post.id)
+            $app.expandRecord(other, ["tag"], (c, ids) => { asked.push(c.name, ids.length); return $app.findRecordsByIds(c, ids) })
+            const info = new RequestInfo({ query: { a: "1" } })
+            return e.json(200, [Object.keys(failed), shown, asked, other.expandedOne("tag").id == tag.id, $app.canAccessRecord(post, info, "@request.query.a = '1'")])
+        })
+        "#,
+    );
+    for (path, status, body) in [
+        ("/api/openapi.json", 200, json!({"mine": true})),
+        ("/spa/x", 404, json!({"data": {}, "message": "File not found.", "status": 404})),
+        ("/behind", 200, json!("handler")),
+        ("/caught", 200, json!(["TypeError", "plain", "TypeError: plain", false])),
+        ("/headers", 200, json!(["1", "2", "/y"])),
+        ("/expand", 200, json!([["nope"], false, ["tags", 1], true, true])),
+    ] {
+        let answer = server.send("GET", path, "", &json!(null));
+        assert_eq!((answer.status, answer.json()), (status, body), "{path}");
+    }
+    let answer = server.send("GET", "/written", "", &json!(null));
+    assert_eq!(answer.header("content-type"), Some("text/plain; charset=utf-8"));
+}
+
+/// More migrations than a task of the runtime may wait for at once.
+#[test]
+fn many_migrations() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let folder = dir.path().join("pb_migrations");
+    fs::create_dir_all(&folder).expect("a folder");
+    for at in 0..300 {
+        fs::write(folder.join(format!("{at:04}_empty.js")), "migrate((app) => {})")
+            .expect("a file");
+    }
+    let folder = folder.display().to_string();
+    let server = Server::on(dir, &["--migrationsDir", &folder, "--automigrate=false"]);
+    assert_eq!(server.send("GET", "/api/health", "", &json!(null)).status, 200);
+}
+
 #[test]
 fn recorded_cases() {
     let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/conformance/js-hooks");

@@ -275,7 +275,11 @@ fn build(
     for row in routes::all(public).filter(|row| !(routes::is_catch_all(row) && owned(row.pattern)))
     {
         let parts = (Handler::Builtin(row.handler), &routes.global[..], &routes.unbound[..]);
-        add(&mut router, row.pattern, row, parts, metrics)?;
+        match add(&mut router, row.pattern, row, parts, metrics) {
+            // what the reference does not have must not be in the way of routes that it allows
+            Err(PatternError::Conflict(..)) if routes::is_own(&row) => {}
+            done => done?,
+        }
     }
     Ok(router)
 }

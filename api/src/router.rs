@@ -29,6 +29,8 @@ pub enum PatternError {
 pub struct Pattern {
     text: String,
     method: String,
+    /// Empty for every host.
+    host: String,
     segments: Vec<Segment>,
 }
 
@@ -44,7 +46,7 @@ enum Segment {
 }
 
 impl Pattern {
-    /// Parses `METHOD /path`, or `/path` for every method.
+    /// Parses `METHOD /path`, or `/path` for every method; a host may stand before the path.
     ///
     /// # Errors
     /// [`PatternError::Invalid`] when the text is not a pattern.
@@ -54,8 +56,10 @@ impl Pattern {
             Some((method, path)) => (method, path.trim_start()),
             None => ("", text),
         };
-        if !path.starts_with('/') {
-            return Err(bad("the path must start with a slash"));
+        let slash = path.find('/').ok_or_else(|| bad("the path must start with a slash"))?;
+        let (host, path) = path.split_at(slash);
+        if host.contains(['{', '}', ' ', '\t']) {
+            return Err(bad("a host has no wildcards"));
         }
         let mut segments = Vec::new();
         let mut rest = &path[1..];
@@ -74,7 +78,12 @@ impl Pattern {
                 None => break,
             }
         }
-        let pattern = Self { text: text.to_owned(), method: method.to_owned(), segments };
+        let pattern = Self {
+            text: text.to_owned(),
+            method: method.to_owned(),
+            host: host.to_owned(),
+            segments,
+        };
         let names: Vec<&str> = pattern.names().collect();
         if names.len() > MAX_PARAMS {
             return Err(bad("too many wildcards"));
@@ -234,6 +243,8 @@ pub struct Router<T> {
     routes: Vec<(Pattern, T)>,
     /// One trie per method; the empty method last.
     methods: Vec<(String, Node)>,
+    /// The patterns that are for one host; they go before the others.
+    hosts: Vec<(String, Router<T>)>,
 }
 
 #[derive(Debug, Default)]
@@ -247,7 +258,7 @@ struct Node {
 
 impl<T> Default for Router<T> {
     fn default() -> Self {
-        Self { routes: Vec::new(), methods: Vec::new() }
+        Self { routes: Vec::new(), methods: Vec::new(), hosts: Vec::new() }
     }
 }
 
@@ -256,7 +267,15 @@ impl<T> Router<T> {
     ///
     /// # Errors
     /// When a registered pattern matches the same paths and neither is more specific.
-    pub fn add(&mut self, pattern: Pattern, route: T) -> Result<(), PatternError> {
+    pub fn add(&mut self, mut pattern: Pattern, route: T) -> Result<(), PatternError> {
+        if !pattern.host.is_empty() {
+            let host = std::mem::take(&mut pattern.host);
+            let at = self.hosts.iter().position(|(known, _)| *known == host).unwrap_or_else(|| {
+                self.hosts.push((host, Self::default()));
+                self.hosts.len() - 1
+            });
+            return self.hosts[at].1.add(pattern, route);
+        }
         if let Some((old, _)) = self.routes.iter().find(|(old, _)| old.conflicts(&pattern)) {
             return Err(PatternError::Conflict(pattern.text, old.text.clone()));
         }
@@ -282,9 +301,25 @@ impl<T> Router<T> {
         Ok(())
     }
 
-    /// All routes in order of registration.
+    /// All routes of every host, in order of registration.
     pub fn routes(&self) -> impl Iterator<Item = (&Pattern, &T)> {
         self.routes.iter().map(|(pattern, route)| (pattern, route))
+    }
+
+    /// Finds the route of a request to a host, whose port does not count.
+    pub fn lookup_at(&self, host: &str, method: &str, path: &str) -> Lookup<'_, T> {
+        if self.hosts.is_empty() {
+            return self.lookup(method, path);
+        }
+        let name = match host.rsplit_once(':') {
+            Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
+            _ => host,
+        };
+        let known = self.hosts.iter().find(|(known, _)| known == name);
+        match known.map(|(_, router)| router.lookup(method, path)) {
+            None | Some(Lookup::Missing) => self.lookup(method, path),
+            Some(found) => found,
+        }
     }
 
     /// Finds the route of a request. `path` is percent-encoded, as sent.
@@ -554,10 +589,36 @@ mod tests {
     }
 
     #[test]
+    fn hosts_go_first() {
+        let r = router(&["GET api/hello", "GET /hello", "GET /other"]);
+        for (host, path, want) in [
+            ("api", "/hello", "GET api/hello"),
+            ("api:8090", "/hello", "GET api/hello"),
+            ("example.com", "/hello", "GET /hello"),
+            ("api", "/other", "GET /other"),
+        ] {
+            match r.lookup_at(host, "GET", path) {
+                Lookup::Found(route, _) => assert_eq!(*route, want, "{host}{path}"),
+                other => panic!("{host}{path}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
     fn bad_patterns() {
-        for text in
-            ["", "GET", "GET a", "/{", "/{}", "/{a}b", "/{a...}/b", "/{$}/x", "/{a}/{a}", "/{1}"]
-        {
+        for text in [
+            "",
+            "GET",
+            "GET a",
+            "GET {a}/b",
+            "/{",
+            "/{}",
+            "/{a}b",
+            "/{a...}/b",
+            "/{$}/x",
+            "/{a}/{a}",
+            "/{1}",
+        ] {
             assert!(Pattern::parse(text).is_err(), "{text}");
         }
     }

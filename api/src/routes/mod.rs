@@ -16,9 +16,12 @@ use crate::{
 };
 
 macro_rules! routes {
-    ($($group:ident),* $(,)?) => {
+    ($($group:ident),* $(,)?; own: $($own:ident),* $(,)?) => {
         $(pub(crate) mod $group;)*
-        const GROUPS: &[&[Row]] = &[$($group::ROUTES),*];
+        $(pub(crate) mod $own;)*
+        const GROUPS: &[&[Row]] = &[$($group::ROUTES,)* $($own::ROUTES),*];
+        /// Those that the reference does not have.
+        const OWN: &[&[Row]] = &[$($own::ROUTES),*];
     };
 }
 
@@ -27,7 +30,6 @@ mod text_place;
 
 routes! {
     health,
-    metrics,
     settings,
     settings_apple,
     sql,
@@ -52,6 +54,13 @@ routes! {
     auth_password_reset,
     auth_email_change,
     settings_test_email,
+    realtime,
+    files,
+    settings_s3,
+    dashboard,
+    ;
+    own:
+    metrics,
     explain,
     trials,
     descriptions,
@@ -65,10 +74,6 @@ routes! {
     logs_top,
     dry_run,
     history,
-    realtime,
-    files,
-    settings_s3,
-    dashboard,
 }
 
 /// What a body that cannot be decoded is answered with, where nothing else is said.
@@ -94,6 +99,11 @@ const STATIC: Row = Row::new("GET /{path...}", h!(public)).quiet();
 pub(crate) fn all(public: bool) -> impl Iterator<Item = Row> {
     let rest = [Some(CATCH_ALL), public.then_some(STATIC)];
     GROUPS.iter().flat_map(|rows| rows.iter().copied()).chain(rest.into_iter().flatten())
+}
+
+/// True for what the reference does not have: a user's route of the same pattern replaces it.
+pub(crate) fn is_own(row: &Row) -> bool {
+    OWN.iter().flat_map(|rows| rows.iter()).any(|own| own.pattern == row.pattern)
 }
 
 /// True for rows that a user's route of the same pattern replaces.

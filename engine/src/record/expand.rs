@@ -50,6 +50,34 @@ impl Paths {
     }
 }
 
+/// Gives the records of a collection with these ids, in place of the database.
+pub type Fetch =
+    Arc<dyn Fn(Arc<Loaded>, Vec<String>) -> BoxFuture<Result<Vec<RecordRef>>> + Send + Sync>;
+
+/// For whom relations are loaded.
+#[derive(Clone)]
+enum For {
+    /// Somebody who asks: rules, flags and hooks apply.
+    Caller,
+    /// Code: nothing of that applies.
+    Code(Option<Fetch>),
+}
+
+/// Loads one relation path of records of one collection for code: no rules, no hooks, records as they are read.
+///
+/// # Errors
+/// A path that does not exist, what the database or `fetch` reports. Then nothing of the path is set.
+pub async fn expand_for_code(
+    ctx: &Ctx,
+    collection: &Arc<Loaded>,
+    records: &[RecordRef],
+    path: &str,
+    fetch: Option<Fetch>,
+) -> Result<()> {
+    let paths = Paths::parse(path);
+    level(ctx, collection.clone(), records.to_vec(), paths, For::Code(fetch)).await
+}
+
 /// Expands records of one collection in place. Paths that rules or the schema do not allow are left out.
 ///
 /// # Errors
@@ -61,7 +89,7 @@ pub async fn expand(
     paths: &Paths,
 ) -> Result<()> {
     let ctx = ctx.in_context("expand");
-    match level(&ctx, collection.clone(), records.to_vec(), paths.clone()).await {
+    match level(&ctx, collection.clone(), records.to_vec(), paths.clone(), For::Caller).await {
         Err(error @ Error::Unexpanded { .. }) => Err(error),
         // Others concern single paths and are logged where they happen.
         _ => Ok(()),
@@ -74,6 +102,7 @@ fn level(
     collection: Arc<Loaded>,
     records: Vec<RecordRef>,
     paths: Paths,
+    whom: For,
 ) -> BoxFuture<Result<()>> {
     let ctx = ctx.clone();
     Box::pin(async move {
@@ -83,8 +112,10 @@ fn level(
         let mut last = Ok(());
         let mut any = paths.is_empty();
         for (segment, below) in paths.0 {
-            match one(&ctx, &collection, &records, &segment, below).await {
+            match one(&ctx, &collection, &records, &segment, below, &whom).await {
                 Ok(()) => any = true,
+                // code is told what failed
+                Err(error) if matches!(whom, For::Code(_)) => last = Err(error),
                 Err(error) => {
                     // DIFFERENCE: what the database refuses is no relation without records: the request fails.
                     let error = match error.unexpanded(&segment) {
@@ -147,6 +178,7 @@ async fn one(
     records: &[RecordRef],
     segment: &str,
     below: Paths,
+    whom: &For,
 ) -> Result<()> {
     let step = step(ctx, collection, segment)
         .ok_or_else(|| Error::Message(format!("invalid relation path {segment:?}")))?;
@@ -160,6 +192,9 @@ async fn one(
             ids.sort_unstable();
             let found: Vec<RecordRef> = if ids.is_empty() {
                 Vec::new()
+            } else if let For::Code(Some(fetch)) = whom {
+                let ids = ids.iter().map(|id| (*id).to_owned()).collect();
+                fetch(target.clone(), ids).await?
             } else {
                 let only = Only::Ids(&ids);
                 read::fetch(ctx, &target, rule, only)
@@ -168,8 +203,8 @@ async fn one(
                     .map(|(_, r)| r.into())
                     .collect()
             };
-            enrich::flags_with_hooks(ctx, &target, &found).await?;
-            level(ctx, target.clone(), found.clone(), below).await?;
+            shown(ctx, &target, &found, whom).await?;
+            level(ctx, target.clone(), found.clone(), below, whom.clone()).await?;
             let by_id: HashMap<String, RecordRef> =
                 found.into_iter().map(|r| (r.id(), r)).collect();
             for (record, ids) in records.iter().zip(wanted) {
@@ -198,14 +233,35 @@ async fn one(
                 });
                 by_parent.entry(parent).or_default().push(record.clone());
             }
-            enrich::flags_with_hooks(ctx, &source, &order).await?;
-            level(ctx, source.clone(), order, below).await?;
+            if let For::Code(Some(fetch)) = whom {
+                let ids = order.iter().map(RecordRef::id).collect();
+                let given = fetch(source.clone(), ids).await?;
+                let by_id: HashMap<String, RecordRef> =
+                    given.iter().map(|record| (record.id(), record.clone())).collect();
+                for found in by_parent.values_mut() {
+                    *found = found
+                        .iter()
+                        .filter_map(|record| by_id.get(&record.id()).cloned())
+                        .collect();
+                }
+                order = given;
+            }
+            shown(ctx, &source, &order, whom).await?;
+            level(ctx, source.clone(), order, below, whom.clone()).await?;
             for (record, id) in records.iter().zip(&ids) {
                 attach(record, segment, unique, by_parent.get(id).cloned().unwrap_or_default());
             }
         }
     }
     Ok(())
+}
+
+/// Makes related records ready for whoever asks.
+async fn shown(ctx: &Ctx, of: &Arc<Loaded>, found: &[RecordRef], whom: &For) -> Result<()> {
+    match whom {
+        For::Caller => enrich::flags_with_hooks(ctx, of, found).await,
+        For::Code(_) => Ok(()),
+    }
 }
 
 /// The rule to read related records with: `None` for superusers and public collections.

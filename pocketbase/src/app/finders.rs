@@ -20,6 +20,11 @@ use crate::{
     web::RequestInfo,
 };
 
+/// Gives the records of a collection with these ids; see [`App::expand_path`].
+pub type FetchRecords = Arc<
+    dyn Fn(Collection, Vec<String>) -> engine::hook::BoxFuture<Result<Vec<Record>>> + Send + Sync,
+>;
+
 /// A collection by name, id or handle.
 pub trait IntoCollection: Send + Sync {
     /// Its name or id.
@@ -409,6 +414,33 @@ impl App {
         // whoever asks as a superuser is shown everything
         let ctx = trusted(&self.ctx()?, &collection);
         engine_record::expand::expand(&ctx, &collection, &handles, &Paths::parse(&list)).await?;
+        Ok(())
+    }
+    /// Loads one relation path of records of one collection as it is stored: no hooks run, and what clients see of the related
+    /// records stays as it is. With `fetch` the related records come from there.
+    ///
+    /// # Errors
+    /// A path that does not exist, or that cannot be read: then nothing of it is set.
+    pub async fn expand_path(
+        &self,
+        records: &[Record],
+        path: &str,
+        fetch: Option<FetchRecords>,
+    ) -> Result<()> {
+        let Some(first) = records.first() else { return Ok(()) };
+        let collection = first.handle().collection();
+        let handles: Vec<_> = records.iter().map(|record| record.handle().clone()).collect();
+        let ctx = trusted(&self.ctx()?, &collection);
+        let fetch = fetch.map(|fetch| -> engine_record::expand::Fetch {
+            Arc::new(move |collection, ids| {
+                let asked = fetch(Collection::loaded(&collection), ids);
+                Box::pin(async move {
+                    let found = asked.await.map_err(engine::Error::from)?;
+                    Ok(found.iter().map(|record| record.handle().clone()).collect())
+                })
+            })
+        });
+        engine_record::expand::expand_for_code(&ctx, &collection, &handles, path, fetch).await?;
         Ok(())
     }
     /// True if a rule of a collection (`Some("")` for everybody, `None` for superusers) lets a request at a record.

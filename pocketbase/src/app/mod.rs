@@ -25,7 +25,7 @@ use parking_lot::{Mutex, RwLock};
 pub(crate) use self::builder::{Given, Setting};
 pub use self::{
     builder::Builder,
-    finders::{FilterQuery, IntoCollection},
+    finders::{FetchRecords, FilterQuery, IntoCollection},
     saving::Model,
     services::{FileSystem, LogAttrs, Logger, MailClient},
 };

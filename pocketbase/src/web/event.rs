@@ -73,6 +73,8 @@ struct State {
     /// Set while the request was away.
     headers: HeaderMap,
     json: Map<String, Value>,
+    /// What the last step has failed with, as it was before it became an answer.
+    failed: Option<Error>,
     typed: HashMap<String, Arc<dyn Any + Send + Sync>>,
 }
 
@@ -110,7 +112,17 @@ pub(super) async fn with_event(
         let set = std::mem::take(&mut cell.state.lock().headers);
         req.response_headers.extend(set);
     }
-    done.map_err(ApiError::from)
+    match done {
+        Ok(response) => {
+            cell.state.lock().failed = None;
+            Ok(response)
+        }
+        Err(error) => {
+            let answer = ApiError::from(error.duplicate());
+            cell.state.lock().failed = Some(error);
+            Err(answer)
+        }
+    }
 }
 
 /// What stands in for a request that is lent.
@@ -132,6 +144,7 @@ impl Cell {
                 caller: req.caller.clone(),
                 headers: HeaderMap::new(),
                 json: Map::new(),
+                failed: None,
                 typed: HashMap::new(),
             }),
         }
@@ -192,7 +205,10 @@ impl RequestEvent {
     pub async fn next(&self) -> Result<Response> {
         let rest = self.rest.clone().ok_or_else(|| Error::other("a handler has no next()"))?;
         let mut taken = self.borrow()?;
-        Ok(rest.run(taken.req()).await?)
+        self.cell.state.lock().failed = None;
+        let done = rest.run(taken.req()).await;
+        // a step that looks at an error gets it as it was thrown
+        done.map_err(|answer| self.cell.state.lock().failed.take().unwrap_or_else(|| answer.into()))
     }
 
     // what came
@@ -465,7 +481,8 @@ impl RequestEvent {
             name.to_owned()
         };
         let files = api::static_files::StaticFiles::new(dir.to_owned(), false);
-        Ok(files.serve(&name, &name, &self.cell.head).await?)
+        // the name is the code's own: nobody is sent elsewhere for it
+        Ok(files.serve(&name, "", &self.cell.head).await?)
     }
     /// A stored file, with ranges and conditions of the request.
     ///

@@ -82,6 +82,7 @@ impl Middleware {
 }
 
 const NO_TOKEN: &str = "The request requires valid record authorization token.";
+const NO_OWNER: &str = "The request requires superuser or record authorization token.";
 const NOT_ALLOWED: &str = "The authorized record is not allowed to perform this action.";
 
 pub(super) fn no_token() -> Error {
@@ -152,7 +153,7 @@ pub fn require_superuser_or_owner_auth(path_name: &str) -> Middleware {
     let middleware = Middleware::new(move |e| {
         let name = name.clone();
         async move {
-            let record = e.auth().ok_or_else(|| Error::from(ApiError::unauthorized("")))?;
+            let record = e.auth().ok_or_else(|| Error::from(ApiError::unauthorized(NO_OWNER)))?;
             if !record.is_superuser() && record.id() != e.path_value(&name) {
                 return Err(
                     ApiError::forbidden("You are not allowed to perform this request.").into()

@@ -8,7 +8,7 @@ use std::{
 use pocketbase::Error;
 use rquickjs::{Ctx, Exception, Function, Object, Value};
 
-use super::{as_host, errors, object, text};
+use super::{ToJs as _, as_host, errors, export, object, text};
 use crate::run::Local;
 
 /// The result of a binding.
@@ -51,6 +51,8 @@ impl Fail {
 /// An exception that has left its context: its text and where it was thrown.
 #[derive(Debug, Clone)]
 pub(crate) struct Thrown {
+    /// What another context is shown of it.
+    pub(crate) shape: Shape,
     /// `Error: message`.
     pub(crate) message: String,
     /// The frames, one a line.
@@ -59,6 +61,13 @@ pub(crate) struct Thrown {
     pub(crate) hint: Option<String>,
     /// Whether its author was told; copies share it.
     pub(crate) is_logged: Arc<AtomicBool>,
+}
+
+/// What is left of a thrown value outside of its context.
+#[derive(Debug, Clone)]
+pub(crate) enum Shape {
+    Error { name: String, message: String },
+    Value(serde_json::Value),
 }
 
 impl Thrown {
@@ -132,45 +141,35 @@ pub(crate) fn throw(cx: &Ctx<'_>, fail: Fail) -> rquickjs::Error {
             *Local::of(cx).fatal.borrow_mut() = Some(text);
             error
         }
-        Fail::Host(error) => match go_error(cx, error) {
+        Fail::Host(error) => match thrown_again(cx, error) {
             Ok(thrown) => cx.throw(thrown),
             Err(error) => error,
         },
     }
 }
 
-fn go_error<'js>(cx: &Ctx<'js>, error: Error) -> rquickjs::Result<Value<'js>> {
-    if let Some(thrown) = error.downcast_ref::<Thrown>() {
-        return again(cx, thrown);
+/// What a handler of another context has thrown, and a `GoError` for every other error.
+fn thrown_again<'js>(cx: &Ctx<'js>, error: Error) -> rquickjs::Result<Value<'js>> {
+    let Some(thrown) = error.downcast_ref::<Thrown>() else { return go_error(cx, error) };
+    match &thrown.shape {
+        Shape::Value(value) => value.clone().to_js(cx),
+        Shape::Error { name, message } => {
+            // of another context, so it is no instance of this context's Error
+            let proto = Local::of(cx).foreign_proto.clone();
+            let object = Object::new_proto(cx.clone(), Some(&proto))?;
+            object.set("name", name.as_str())?;
+            object.set("message", message.as_str())?;
+            object.set("stack", thrown.stack.as_str())?;
+            Ok(object.into_value())
+        }
     }
+}
+
+fn go_error<'js>(cx: &Ctx<'js>, error: Error) -> rquickjs::Result<Value<'js>> {
     let message = text_of(&error);
     let value = object(cx, errors::of_error(error))?;
     let class = Local::of(cx).go_error.clone();
     class.call((message, value))
-}
-
-/// What another script has thrown, as near as it can be told: an error of the same class and text, or a text.
-fn again<'js>(cx: &Ctx<'js>, thrown: &Thrown) -> rquickjs::Result<Value<'js>> {
-    let class = thrown.message.split_once(": ").and_then(|(name, text)| {
-        let classes = [
-            "Error",
-            "TypeError",
-            "RangeError",
-            "ReferenceError",
-            "SyntaxError",
-            "URIError",
-            "EvalError",
-        ];
-        classes.contains(&name).then_some((name, text))
-    });
-    let Some((name, text)) = class else {
-        return rquickjs::String::from_str(cx.clone(), &thrown.message)
-            .map(|text| text.into_value());
-    };
-    let class: rquickjs::function::Constructor<'js> = cx.globals().get(name)?;
-    let error: Object<'js> = class.construct((text,))?;
-    error.set("stack", thrown.stack.as_str())?;
-    Ok(error.into_value())
 }
 
 /// The class of exceptions that bindings raise.
@@ -195,6 +194,7 @@ pub(crate) fn error_of<'js>(cx: &Ctx<'js>, thrown: &Value<'js>) -> Error {
     }
     let Some(object) = thrown.as_object() else {
         return Error::other(Thrown {
+            shape: Shape::Value(exported(cx, thrown)),
             message: shown(cx, thrown),
             stack: String::new(),
             hint: None,
@@ -210,8 +210,23 @@ pub(crate) fn error_of<'js>(cx: &Ctx<'js>, thrown: &Value<'js>) -> Error {
         return error;
     }
     let stack = object.get::<_, Option<String>>("stack").ok().flatten().unwrap_or_default();
-    let error = Thrown { message: shown(cx, thrown), stack, hint: None, is_logged: Arc::default() };
+    let member = |name: &str| object.get::<_, Option<String>>(name).ok().flatten();
+    let shape = match (member("name"), member("message")) {
+        (Some(name), Some(message)) => Shape::Error { name, message },
+        _ => Shape::Value(exported(cx, thrown)),
+    };
+    let error =
+        Thrown { shape, message: shown(cx, thrown), stack, hint: None, is_logged: Arc::default() };
     Error::other(error.with_hint(cx))
+}
+
+fn exported<'js>(cx: &Ctx<'js>, value: &Value<'js>) -> serde_json::Value {
+    export(cx, value).map(super::Val::into_json).unwrap_or_else(|fail| {
+        if let Fail::Js(_) = fail {
+            cx.catch();
+        }
+        serde_json::Value::Null
+    })
 }
 
 /// `String(v)` that cannot fail.

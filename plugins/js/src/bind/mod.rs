@@ -16,8 +16,8 @@ pub(crate) use self::{
     fail::{Fail, GoError, Res, Thrown, error_of, throw},
     json::{encode, rfc3339},
     object::{
-        Held, Host, Method, as_host, define, live_map, no_result, object, shared, table_me,
-        table_out,
+        Callable, Held, Host, Method, as_host, define, live_map, no_result, object, shared,
+        table_me, table_out,
     },
     table::{
         Dynamic, Global, Make, Member, Native, Shared, Tabled, Type, What, globals, native, table,

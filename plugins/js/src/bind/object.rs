@@ -109,6 +109,17 @@ pub(crate) fn live_map<'js>(cx: &Ctx<'js>, map: MapRef) -> Result<Value<'js>> {
     Ok(Class::instance_proto(Host::Map(map), proto)?.into_value())
 }
 
+/// A host value that can be called: its nameless member is what it does.
+pub(crate) struct Callable(pub(crate) Shared);
+impl ToJs for Callable {
+    fn to_js<'js>(self, cx: &Ctx<'js>) -> Result<Value<'js>> {
+        match self.0.kind().member("") {
+            Some(member) => read(cx, &self.0, member),
+            None => object(cx, self.0),
+        }
+    }
+}
+
 pub(crate) fn host_of_object(object: &Object<'_>) -> Option<Host> {
     Class::<Host>::from_object(object).map(|class| class.borrow().clone())
 }
@@ -117,6 +128,12 @@ pub(crate) fn host_of(value: &Value<'_>) -> Option<Host> {
 }
 /// The host value behind an object.
 pub(crate) fn as_host(value: &Value<'_>) -> Option<Shared> {
+    if let Some(method) = value.as_object().and_then(Class::<Method>::from_object) {
+        return match &*method.borrow() {
+            Method::Bound(host, member) if member.name.is_empty() => Some(host.clone()),
+            _ => None,
+        };
+    }
     match host_of(value)? {
         Host::Typed(host) => Some(host),
         Host::Map(_) => None,

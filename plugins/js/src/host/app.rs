@@ -10,7 +10,9 @@ use rquickjs::{Ctx, Function, Value};
 use tokio::sync::oneshot;
 
 use super::{
-    collection_arg, conditions, hosted,
+    collection_arg, conditions,
+    expand::expand,
+    hosted,
     query::{Builder, Gives, Select, select},
     services::{Log, SettingsTree, jobs, mailer},
     store,
@@ -91,11 +93,11 @@ table! {
             wait(app.can_access_record(&*a.host::<Record>(0)?, &info, rule.as_deref()))?
         };
         fn "expandRecord" "(record: core.Record, expands: string[], fetch?: any): { [key: string]: any }" "Expands relations; gives what failed." => |cx, app, a| {
-            expand(app, &[a.host::<Record>(0)?.clone()], &a.list(1)?)
+            expand(cx, app, &[a.host::<Record>(0)?.clone()], &a.list(1)?, a.at(2).as_function())
         };
         fn "expandRecords" "(records: core.Record[], expands: string[], fetch?: any): { [key: string]: any }" "Expands relations; gives what failed." => |cx, app, a| {
             let records: Vec<Record> = items(cx, &a.at(0))?.iter().filter_map(|item| as_host(item)?.get::<Record>().cloned()).collect();
-            expand(app, &records, &a.list(1)?)
+            expand(cx, app, &records, &a.list(1)?, a.at(2).as_function())
         };
         fn "findAllCollections" "(...types: string[]): core.Collection[]" "All collections, of these types if there are any." => |cx, app, a| {
             let types = a.texts(0)?;
@@ -311,18 +313,7 @@ fn by_token(app: &App, args: &Args<'_, '_>) -> Res<Record> {
 }
 
 fn request_info(args: &Args<'_, '_>, at: usize) -> Res<RequestInfo> {
-    Ok(args.host::<super::request::Info>(at)?.to_library())
-}
-
-/// What failed, by path.
-fn expand(app: &App, records: &[Record], paths: &[String]) -> Val {
-    let failed = new_map([]);
-    for path in paths {
-        if let Err(error) = wait(app.expand_records(records, [path])) {
-            failed.lock().insert(path.clone(), Val::Str(error.to_string()));
-        }
-    }
-    Val::Map(failed)
+    Ok(args.host::<super::info::Info>(at)?.to_library())
 }
 
 /// Runs a script's function in a transaction. It cannot leave this thread, so the transaction asks this thread to call it.

@@ -231,7 +231,7 @@ event! { RECORD_EVENT: RecordEvent = "core.RecordEvent", "A record is stored or 
 } }
 event! { ENRICH_EVENT: EnrichEvent = "core.RecordEnrichEvent", "A record is made ready for a client." {
     prop "record": "core.Record", "The record." => |cx, e| e.event.record();
-    prop "requestInfo": "core.RequestInfo", "The facts of the request." => |cx, e| super::request::info_of(e.event.request_info());
+    prop "requestInfo": "core.RequestInfo", "The facts of the request." => |cx, e| super::info::info_of(e.event.request_info());
     fn "tags" "(): string[]" "What hooks match it by." => |cx, e, a| record_tags(&e.event.collection());
 } }
 event! { COLLECTION_EVENT: CollectionEvent = "core.CollectionEvent", "A collection is stored or deleted." {

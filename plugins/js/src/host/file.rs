@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use pocketbase::File;
 
-use super::{hosted, request::Reader};
+use super::{hosted, http::Reader};
 use crate::{
     bind::{Shared, Val, native, new_map, table, text},
     run::wait,

@@ -29,6 +29,9 @@ table! {
 }
 table! {
     pub(crate) static FILES: Files = "Handler", "A handler that serves files." {
+        fn "" "(e: core.RequestEvent): void" "Answers with a file." => |cx, f, a| {
+            super::request::of(a)?.serve(&f.dir, f.index_fallback)?;
+        };
     }
 }
 

@@ -5,9 +5,12 @@ mod collection;
 mod cookie;
 mod dir;
 mod events;
+mod expand;
 mod field;
 mod file;
 mod forms;
+mod http;
+mod info;
 mod middleware;
 mod model;
 mod query;
@@ -17,6 +20,7 @@ mod request;
 mod services;
 mod store;
 mod time;
+mod url;
 
 use std::sync::Arc;
 
@@ -30,12 +34,14 @@ pub(crate) use self::{
     events::{HOOKS, bind_hook, hook_tables},
     field::new_field,
     forms::UpsertForm,
+    http::{HttpRequest, Reader, Uploaded, canonical},
+    info::new_request_info,
     middleware::{Files, Step, new_middleware, ready},
     model::{Kind, Model, array_of, null_cell},
     query::{Condition, condition, conditions},
     realtime::Letter,
     record::{new_record, value as field_value},
-    request::{HttpRequest, Reader, Request, canonical, respond},
+    request::{Request, of as request_of, respond},
     services::MailMessage,
     time::{date_time, moment, new_date_time},
 };

@@ -198,6 +198,7 @@ fn string(record: &Record, key: &str) -> String {
     match record.field_type(key) {
         Some("json") => json_text(record, key),
         Some("geoPoint") => Geo::of(record, key).text(),
+        Some("password") => String::new(),
         Some(_) => record.get_str(key),
         None => match record.get_value(key) {
             Some(serde_json::Value::String(text)) => text,
@@ -211,7 +212,12 @@ fn string(record: &Record, key: &str) -> String {
 
 fn slice(record: &Record, key: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
-    for item in record.get_string_slice(key) {
+    let items = match record.field_type(key) {
+        Some("date" | "autodate") => Vec::new(),
+        Some("bool" | "number" | "geoPoint") => vec![string(record, key)],
+        _ => record.get_string_slice(key),
+    };
+    for item in items {
         if !item.is_empty() && !found.contains(&item) {
             found.push(item);
         }
@@ -297,7 +303,7 @@ fn set_value(record: &Record, key: &str, value: Val) -> Res<()> {
     Ok(())
 }
 
-fn load(record: &Record, data: Val) -> Res<()> {
+pub(super) fn load(record: &Record, data: Val) -> Res<()> {
     if let Val::Map(map) = data {
         let map = map.lock().clone();
         for (key, value) in map {

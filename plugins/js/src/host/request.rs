@@ -5,14 +5,19 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicUsize, Ordering},
 };
 
-use super::{CurrentApp, Dir, cookie, model::Model};
+use super::{
+    CurrentApp, Dir,
+    http::{self, HttpRequest, HttpResponse, Reader, canonical},
+    info::Info,
+    model::Model,
+};
 use crate::{
     bind::{
-        Args, Fail, MapRef, Res, Shared, Val, as_host, encode, errors, is_nil, native, new_map,
-        table,
+        Args, Fail, Held, MapRef, Res, Shared, Val, as_host, encode, errors, is_nil, native,
+        new_map, table,
     },
     run::{Fatal, wait},
 };
@@ -26,8 +31,6 @@ pub(crate) struct Request(Arc<Inner>);
 struct Inner {
     origin: Origin,
     incoming: Option<Incoming>,
-    has_next: bool,
-    is_continued: AtomicBool,
     state: Arc<State>,
 }
 
@@ -48,9 +51,17 @@ pub(crate) trait Asked: Send + Sync {
 /// What the handlers of one request share.
 #[derive(Default)]
 struct State {
+    /// Who has not gone on yet: the handler that was reached last. A handler whose rest has stopped early goes on behind it.
+    reached: Mutex<Option<RequestEvent>>,
+    /// How many handlers are at work, one within the other.
+    depth: AtomicUsize,
     out: Mutex<Out>,
     values: MapRef,
     info: Mutex<Option<Arc<Info>>>,
+    /// The request's headers, once a script has changed them.
+    headers: Mutex<Option<Vec<(String, String)>>>,
+    /// What scripts have put in the place of wildcards.
+    params: Mutex<Vec<(String, String)>>,
 }
 
 /// What was written.
@@ -65,37 +76,7 @@ struct Out {
     rest: Option<Response>,
 }
 
-/// The facts of a request.
-pub(crate) struct Info {
-    query: MapRef,
-    headers: MapRef,
-    body: MapRef,
-    auth: Mutex<Option<Record>>,
-    method: String,
-    context: String,
-}
-
-pub(crate) struct HttpRequest(Request);
-pub(crate) struct HttpResponse(Request);
-pub(crate) struct Url(Request);
-/// Values by name, each several times: a query.
-pub(crate) struct Values(Mutex<Vec<(String, String)>>);
-pub(crate) struct RequestHeader(Request);
-pub(crate) struct ResponseHeader(Request);
-/// Content that can be read as often as one likes.
-pub(crate) struct Reader(pub(crate) Vec<u8>);
-
-native!(
-    Request = REQUEST_EVENT,
-    Info = REQUEST_INFO,
-    HttpRequest = HTTP_REQUEST,
-    HttpResponse = HTTP_RESPONSE,
-    Url = URL,
-    Values = VALUES,
-    RequestHeader = REQUEST_HEADER,
-    ResponseHeader = RESPONSE_HEADER,
-    Reader = READER,
-);
+native!(Request = REQUEST_EVENT);
 
 table! {
     pub(crate) static REQUEST_EVENT: Request = "core.RequestEvent", "A request and its answer." {
@@ -122,11 +103,11 @@ table! {
             e.write(status(a)?, "application/xml; charset=utf-8", text.as_bytes());
         };
         fn "blob" "(status: number, type: string, content: string | number[]): void" "Answers with bytes." => |cx, e, a| {
-            e.write_as(status(a)?, &a.str(1)?, &a.bytes(2)?);
+            e.write(status(a)?, &a.str(1)?, &a.bytes(2)?);
         };
         fn "stream" "(status: number, type: string, reader: any): void" "Answers with the content of a reader." => |cx, e, a| {
             let content = content(a, 2)?;
-            e.write_as(status(a)?, &a.str(1)?, &content);
+            e.write(status(a)?, &a.str(1)?, &content);
         };
         fn "noContent" "(status: number): void" "Answers without a body." => |cx, e, a| e.begin(status(a)?);
         fn "redirect" "(status: number, url: string): void" "Sends the client elsewhere." => |cx, e, a| e.redirect(status(a)?, &a.str(1)?)?;
@@ -170,207 +151,11 @@ table! {
     }
 }
 
-table! {
-    pub(crate) static REQUEST_INFO: Info = "core.RequestInfo", "The facts of a request." {
-        prop "query": "{ [key: string]: string }", "The first value of each query parameter." => |cx, i| i.query.clone();
-        prop "headers": "{ [key: string]: string }", "The first value of each header; names as `x_request_id`." => |cx, i| i.headers.clone();
-        prop "body": "{ [key: string]: any }", "The body." => |cx, i| i.body.clone();
-        prop "auth": "core.Record", "Who asks." => |cx, i| i.auth.lock().clone();
-        prop "method": "string", "The method." => |cx, i| i.method.clone();
-        prop "context": "string", "`default`, `expand`, `realtime` …" => |cx, i| i.context.clone();
-        fn "hasSuperuserAuth" "(): boolean" "Whether a superuser asks." => |cx, i, a| i.auth.lock().as_ref().is_some_and(Record::is_superuser);
-    }
-}
-
-table! {
-    pub(crate) static HTTP_REQUEST: HttpRequest = "http.Request", "What a client has sent." {
-        prop "method": "string", "The method." => |cx, r| r.0.incoming().map(|i| i.method().to_owned());
-        prop "url": "url.URL", "The address." => |cx, r| shared(Url(r.0.clone()));
-        prop "header": "http.Header", "The headers." => |cx, r| shared(RequestHeader(r.0.clone()));
-        prop "body": "io.ReadCloser", "The body; may be read several times." => |cx, r| shared(Reader(r.0.body()?));
-        prop "host": "string", "The host." => |cx, r| r.0.header("Host");
-        prop "remoteAddr": "string", "The address of the socket." => |cx, r| r.0.incoming().map(|i| i.remote_addr());
-        prop "requestURI": "string", "Path and query as sent." => |cx, r| r.0.incoming().map(|i| i.target());
-        prop "pattern": "string", "The pattern of the route." => |cx, r| r.0.incoming().map(|i| i.pattern().to_owned());
-        prop "proto": "string", "The protocol." => |cx, r| "HTTP/1.1";
-        prop "protoMajor": "number", "Its version." => |cx, r| 1;
-        prop "protoMinor": "number", "Its version." => |cx, r| 1;
-        prop "contentLength": "number", "The size of the body, -1 if unknown." => |cx, r| r.0.header("Content-Length").parse::<i64>().unwrap_or(if r.0.header("Transfer-Encoding").is_empty() { 0 } else { -1 });
-        fn "pathValue" "(name: string): string" "What `{name}` stands for." => |cx, r, a| r.0.incoming().map(|i| a.str(0).map(|name| i.path_value(&name))).transpose()?.unwrap_or_default();
-        fn "referer" "(): string" "The Referer header." => |cx, r, a| r.0.header("Referer");
-        fn "userAgent" "(): string" "The User-Agent header." => |cx, r, a| r.0.header("User-Agent");
-        fn "cookie" "(name: string): http.Cookie" "A cookie." => |cx, r, a| {
-            let name = a.str(0)?;
-            let mut all = cookie::parsed(&r.0.header("Cookie")).into_iter();
-            all.find(|one| cookie::name_of(one) == name).ok_or_else(|| Fail::other("http: named cookie not present"))?
-        };
-        fn "cookies" "(): http.Cookie[]" "All cookies." => |cx, r, a| cookie::parsed(&r.0.header("Cookie"));
-        fn "cookiesNamed" "(name: string): http.Cookie[]" "The cookies of a name." => |cx, r, a| {
-            let name = a.str(0)?;
-            cookie::parsed(&r.0.header("Cookie")).into_iter().filter(|one| cookie::name_of(one) == name).collect::<Vec<_>>()
-        };
-        fn "formValue" "(key: string): string" "The first value of a form or query." => |cx, r, a| r.0.form_value(&a.str(0)?)?;
-        prop "multipartForm": "multipart.Form", "The form, once it was read." => |cx, r| r.0.multipart_form()?;
-        fn "formFile" "(key: string): [io.ReadCloser, multipart.FileHeader]" "The first file of a field." => |cx, r, a| {
-            let file = r.0.files(&a.str(0)?)?.swap_remove(0);
-            let content = wait(file.bytes())?.to_vec();
-            vec![Val::Host(shared(Reader(content))), file_header(&file)]
-        };
-        fn "postFormValue" "(key: string): string" "The first value of a form." => |cx, r, a| r.0.post_form_value(&a.str(0)?)?;
-    }
-}
-
-table! {
-    pub(crate) static HTTP_RESPONSE: HttpResponse = "http.ResponseWriter", "What a client gets." {
-        fn "header" "(): http.Header" "The headers." => |cx, r, a| shared(ResponseHeader(r.0.clone()));
-        fn "writeHeader" "(status: number): void" "Begins the answer." => |cx, r, a| r.0.begin(status(a)?);
-        fn "write" "(content: string | number[]): number" "Writes." => |cx, r, a| {
-            let bytes = a.bytes(0)?;
-            r.0.append(&bytes);
-            bytes.len()
-        };
-        fn "status" "(): number" "The status written, else 0." => |cx, r, a| r.0.0.state.out.lock().status;
-        fn "written" "(): boolean" "Whether something was written." => |cx, r, a| r.0.is_written();
-        fn "flush" "(): void" "Does nothing: answers are sent when the handler ends." => |cx, r, a| ();
-        fn "unwrap" "(): http.ResponseWriter" "Itself." => |cx, r, a| shared(HttpResponse(r.0.clone()));
-    }
-}
-
-table! {
-    pub(crate) static URL: Url = "url.URL", "An address." {
-        prop "scheme": "string", "Empty in requests." => |cx, u| "";
-        prop "host": "string", "Empty in requests." => |cx, u| "";
-        prop "path": "string", "The path, decoded." => |cx, u| decoded(&u.path());
-        prop "rawPath": "string", "The path as sent, if decoding it loses something." => |cx, u| "";
-        prop "rawQuery": "string", "The query as sent." => |cx, u| u.raw_query();
-        prop "fragment": "string", "Empty in requests." => |cx, u| "";
-        prop "opaque": "string", "Empty in requests." => |cx, u| "";
-        fn "query" "(): url.Values" "The values of the query." => |cx, u, a| shared(Values(Mutex::new(u.0.incoming().map(|i| i.query_values()).unwrap_or_default())));
-        fn "string" "(): string" "All of it." => |cx, u, a| u.target();
-        fn "requestURI" "(): string" "Path and query." => |cx, u, a| u.target();
-        fn "escapedPath" "(): string" "The path as sent." => |cx, u, a| u.path();
-        fn "hostname" "(): string" "Empty in requests." => |cx, u, a| "";
-        fn "port" "(): string" "Empty in requests." => |cx, u, a| "";
-        fn "isAbs" "(): boolean" "False in requests." => |cx, u, a| false;
-    }
-    text |u| u.target();
-}
-
-impl Url {
-    fn path(&self) -> String {
-        self.0.incoming().map(|i| i.path().to_owned()).unwrap_or_default()
-    }
-    fn raw_query(&self) -> String {
-        self.0.incoming().map(|i| i.raw_query().to_owned()).unwrap_or_default()
-    }
-    fn target(&self) -> String {
-        self.0.incoming().map(Incoming::target).unwrap_or_default()
-    }
-}
-
-table! {
-    pub(crate) static VALUES: Values = "url.Values", "Values by name." {
-        fn "get" "(key: string): string" "The first value." => |cx, v, a| v.all(&a.str(0)?).into_iter().next().unwrap_or_default();
-        fn "set" "(key: string, value: string): void" "Replaces the values." => |cx, v, a| {
-            let (key, value) = (a.str(0)?, a.str(1)?);
-            let mut all = v.0.lock();
-            all.retain(|(known, _)| *known != key);
-            all.push((key, value));
-        };
-        fn "add" "(key: string, value: string): void" "Adds a value." => |cx, v, a| {
-            let pair = (a.str(0)?, a.str(1)?);
-            v.0.lock().push(pair);
-        };
-        fn "del" "(key: string): void" "Removes the values." => |cx, v, a| {
-            let key = a.str(0)?;
-            v.0.lock().retain(|(known, _)| *known != key);
-        };
-        fn "has" "(key: string): boolean" "Whether there is one." => |cx, v, a| !v.all(&a.str(0)?).is_empty();
-        fn "encode" "(): string" "As a query." => |cx, v, a| v.encode();
-    }
-    json |v| v.json();
-}
-
-impl Values {
-    fn all(&self, key: &str) -> Vec<String> {
-        let all = self.0.lock();
-        all.iter().filter(|(known, _)| known == key).map(|(_, value)| value.clone()).collect()
-    }
-    fn json(&self) -> Val {
-        by_name(&self.0.lock())
-    }
-    fn encode(&self) -> String {
-        let mut all = self.0.lock().clone();
-        all.sort_by(|a, b| a.0.cmp(&b.0));
-        let pairs = all.iter().map(|(key, value)| format!("{}={}", encoded(key), encoded(value)));
-        pairs.collect::<Vec<_>>().join("&")
-    }
-}
-
-fn by_name(all: &[(String, String)]) -> Val {
-    let map = new_map([]);
-    for (key, value) in all {
-        let mut map = map.lock();
-        let list = map.entry(key.clone()).or_insert_with(|| Val::List(Vec::new()));
-        if let Val::List(list) = list {
-            list.push(Val::Str(value.clone()));
-        }
-    }
-    Val::Map(map)
-}
-
-table! {
-    pub(crate) static REQUEST_HEADER: RequestHeader = "http.Header", "The headers of a request." {
-        fn "get" "(key: string): string" "The first value." => |cx, h, a| h.0.header(&a.str(0)?);
-        fn "values" "(key: string): string[]" "All values." => |cx, h, a| (h.0.incoming().map(|i| a.str(0).map(|key| i.header_values(&key))).transpose()?.unwrap_or_default());
-    }
-    json |h| by_name(&h.0.incoming().map(|i| canonical(i.headers())).unwrap_or_default());
-}
-
-table! {
-    pub(crate) static RESPONSE_HEADER: ResponseHeader = "http.Header", "The headers of an answer." {
-        fn "get" "(key: string): string" "The first value." => |cx, h, a| h.values(&a.str(0)?).into_iter().next().unwrap_or_default();
-        fn "values" "(key: string): string[]" "All values." => |cx, h, a| h.values(&a.str(0)?);
-        fn "set" "(key: string, value: string): void" "Replaces the values." => |cx, h, a| {
-            let (key, value) = (a.str(0)?, a.str(1)?);
-            if let Some(incoming) = h.0.incoming() {
-                incoming.set_response_header(&key, &value);
-            }
-        };
-        fn "add" "(key: string, value: string): void" "Adds a value." => |cx, h, a| {
-            let (key, value) = (a.str(0)?, a.str(1)?);
-            if let Some(incoming) = h.0.incoming() {
-                incoming.add_response_header(&key, &value);
-            }
-        };
-        fn "del" "(key: string): void" "Removes the values." => |cx, h, a| {
-            let key = a.str(0)?;
-            if let Some(incoming) = h.0.incoming() {
-                incoming.remove_response_header(&key);
-            }
-        };
-    }
-    json |h| by_name(&h.0.incoming().map(|i| canonical(i.response_headers())).unwrap_or_default());
-}
-
-impl ResponseHeader {
-    fn values(&self, key: &str) -> Vec<String> {
-        self.0.incoming().map(|i| i.response_header(key)).unwrap_or_default()
-    }
-}
-
-table! {
-    pub(crate) static READER: Reader = "io.ReadCloser", "Content to read." {
-        fn "close" "(): void" "Ends reading." => |cx, r, a| ();
-    }
-    text |r| String::from_utf8_lossy(&r.0).into_owned();
-}
-
-fn shared<T: crate::bind::Native>(value: T) -> Shared {
+pub(super) fn shared<T: crate::bind::Native>(value: T) -> Shared {
     Arc::new(value)
 }
 
-fn status(args: &Args<'_, '_>) -> Res<u16> {
+pub(super) fn status(args: &Args<'_, '_>) -> Res<u16> {
     Ok(u16::try_from(args.int(0)?).unwrap_or(0))
 }
 
@@ -380,55 +165,6 @@ fn content(args: &Args<'_, '_>, at: usize) -> Res<Vec<u8>> {
         Some(reader) => Ok(reader.0.clone()),
         None => args.bytes(at),
     }
-}
-
-/// Headers with their names as HTTP/1 writes them.
-pub(crate) fn canonical(headers: Vec<(String, String)>) -> Vec<(String, String)> {
-    let name = |name: String| {
-        let words = name.split('-').map(|word| {
-            let mut chars = word.chars();
-            chars
-                .next()
-                .map(|c| c.to_ascii_uppercase().to_string() + chars.as_str())
-                .unwrap_or_default()
-        });
-        words.collect::<Vec<_>>().join("-")
-    };
-    headers.into_iter().map(|(key, value)| (name(key), value)).collect()
-}
-
-fn decoded(path: &str) -> String {
-    let mut out = Vec::with_capacity(path.len());
-    let bytes = path.as_bytes();
-    let mut at = 0;
-    while at < bytes.len() {
-        let hex = path.get(at + 1..at + 3).and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        match (bytes[at], hex) {
-            (b'%', Some(byte)) => {
-                out.push(byte);
-                at += 3;
-            }
-            (byte, _) => {
-                out.push(byte);
-                at += 1;
-            }
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
-}
-
-fn encoded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                out.push(char::from(byte))
-            }
-            b' ' => out.push('+'),
-            _ => out.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    out
 }
 
 /// Go's encoding of scalars: `<string>a</string>`.
@@ -462,23 +198,54 @@ impl Request {
             },
             |known| (*known).clone(),
         );
+        state.depth.fetch_add(1, Ordering::AcqRel);
+        *state.reached.lock() = has_next.then(|| event.clone());
         let incoming = Some(event.incoming());
-        Self::new(Origin::Route(event), incoming, has_next, state)
+        Self::new(Origin::Route(event), incoming, state)
     }
     pub(crate) fn of_hook(event: impl Asked + 'static) -> Self {
         let incoming = event.incoming();
-        Self::new(Origin::Hook(Box::new(event)), incoming, false, Arc::default())
+        Self::new(Origin::Hook(Box::new(event)), incoming, Arc::default())
     }
-    fn new(origin: Origin, incoming: Option<Incoming>, has_next: bool, state: Arc<State>) -> Self {
-        let is_continued = AtomicBool::new(false);
-        Self(Arc::new(Inner { origin, incoming, has_next, is_continued, state }))
+    fn new(origin: Origin, incoming: Option<Incoming>, state: Arc<State>) -> Self {
+        Self(Arc::new(Inner { origin, incoming, state }))
     }
-    fn incoming(&self) -> Option<&Incoming> {
+    pub(super) fn incoming(&self) -> Option<&Incoming> {
         self.0.incoming.as_ref()
     }
-    fn header(&self, name: &str) -> String {
-        let values = self.incoming().map(|i| i.header_values(name)).unwrap_or_default();
-        values.into_iter().next().unwrap_or_default()
+    pub(super) fn header(&self, name: &str) -> String {
+        self.header_values(name).into_iter().next().unwrap_or_default()
+    }
+    pub(super) fn header_values(&self, name: &str) -> Vec<String> {
+        match &*self.0.state.headers.lock() {
+            Some(own) => http::values(own, name),
+            None => self.incoming().map(|i| i.header_values(name)).unwrap_or_default(),
+        }
+    }
+    pub(super) fn headers(&self) -> Vec<(String, String)> {
+        let own = self.0.state.headers.lock().clone();
+        own.unwrap_or_else(|| self.incoming().map(|i| canonical(i.headers())).unwrap_or_default())
+    }
+    /// Changes the headers as later handlers see them.
+    pub(super) fn change_headers(&self, change: impl FnOnce(&mut Vec<(String, String)>)) {
+        let mut all = self.headers();
+        change(&mut all);
+        *self.0.state.headers.lock() = Some(all);
+    }
+    pub(super) fn path_value(&self, name: &str) -> String {
+        let own = self.0.state.params.lock().iter().find(|(known, _)| known == name).cloned();
+        match own {
+            Some((_, value)) => value,
+            None => self.incoming().map(|i| i.path_value(name)).unwrap_or_default(),
+        }
+    }
+    pub(super) fn set_path_value(&self, name: String, value: String) {
+        let mut own = self.0.state.params.lock();
+        own.retain(|(known, _)| *known != name);
+        own.push((name, value));
+    }
+    pub(super) fn status(&self) -> u16 {
+        self.0.state.out.lock().status
     }
     fn auth(&self) -> Option<Record> {
         match &self.0.origin {
@@ -495,15 +262,34 @@ impl Request {
         }
     }
     fn next(&self) -> Res<()> {
-        let Origin::Route(event) = &self.0.origin else { return Ok(()) };
-        if !self.0.has_next || self.0.is_continued.swap(true, Ordering::AcqRel) {
+        let Some(event) = self.0.state.reached.lock().take() else { return Ok(()) };
+        let response = wait(event.next())?;
+        // whoever stops without writing leaves nothing to keep
+        let is_empty = match &response.body {
+            Body::Empty => true,
+            Body::Full(body) => body.is_empty(),
+            _ => false,
+        };
+        if is_empty && response.status == 200 && !self.0.state.out.lock().is_written {
             return Ok(());
         }
-        let response = wait(event.next())?;
+        self.answer(response);
+        Ok(())
+    }
+    /// A whole answer that was made elsewhere.
+    fn answer(&self, response: Response) {
         let mut out = self.0.state.out.lock();
         out.status = response.status;
         out.is_written = true;
         out.rest = Some(response);
+    }
+    /// Answers with a file of a directory, as a route of static files does.
+    pub(crate) fn serve(&self, dir: &std::path::Path, index_fallback: bool) -> Res<()> {
+        let Origin::Route(event) = &self.0.origin else {
+            return Err(Fail::other("files can be answered with in routes"));
+        };
+        let files = pocketbase::middleware::static_files(dir, index_fallback);
+        self.answer(wait(files(event.clone()))?);
         Ok(())
     }
     fn info(&self) -> Res<Arc<Info>> {
@@ -518,21 +304,21 @@ impl Request {
         *self.0.state.info.lock() = Some(info.clone());
         Ok(info)
     }
-    fn body(&self) -> Res<Vec<u8>> {
+    pub(super) fn body(&self) -> Res<Vec<u8>> {
         match &self.0.origin {
             Origin::Route(event) => Ok(wait(event.bytes())?.to_vec()),
-            Origin::Hook(_) => Ok(encode(&Val::Map(self.info()?.body.clone()))?),
+            Origin::Hook(_) => Ok(encode(&self.info()?.body())?),
         }
     }
-    fn post_form_value(&self, key: &str) -> Res<String> {
-        let found = self.info()?.body.lock().get(key).cloned();
+    pub(super) fn post_form_value(&self, key: &str) -> Res<String> {
+        let found = self.info()?.body.as_ref().and_then(|body| body.lock().get(key).cloned());
         Ok(match found {
             Some(Val::List(items)) => items.first().cloned().map(plain).unwrap_or_default(),
             Some(value) => plain(value),
             None => String::new(),
         })
     }
-    fn form_value(&self, key: &str) -> Res<String> {
+    pub(super) fn form_value(&self, key: &str) -> Res<String> {
         let posted = self.post_form_value(key)?;
         if !posted.is_empty() {
             return Ok(posted);
@@ -547,19 +333,24 @@ impl Request {
 
     // answers
 
-    fn is_written(&self) -> bool {
+    pub(super) fn is_written(&self) -> bool {
         self.0.state.out.lock().is_written
             || matches!(&self.0.origin, Origin::Hook(event) if event.is_answered())
     }
     /// The first status counts.
-    fn begin(&self, status: u16) {
+    pub(super) fn begin(&self, status: u16) {
         let mut out = self.0.state.out.lock();
         if !out.is_written {
             out.is_written = true;
             out.status = status;
         }
     }
-    fn append(&self, bytes: &[u8]) {
+    pub(super) fn append(&self, bytes: &[u8]) {
+        if let Some(incoming) =
+            self.incoming().filter(|i| i.response_header("Content-Type").is_empty())
+        {
+            incoming.set_response_header("Content-Type", http::sniffed(bytes));
+        }
         self.begin(200);
         self.0.state.out.lock().body.extend_from_slice(bytes);
     }
@@ -568,13 +359,6 @@ impl Request {
         if let Some(incoming) =
             self.incoming().filter(|i| i.response_header("Content-Type").is_empty())
         {
-            incoming.set_response_header("Content-Type", kind);
-        }
-        self.begin(status);
-        self.append(bytes);
-    }
-    fn write_as(&self, status: u16, kind: &str, bytes: &[u8]) {
-        if let Some(incoming) = self.incoming() {
             incoming.set_response_header("Content-Type", kind);
         }
         self.begin(status);
@@ -597,11 +381,7 @@ impl Request {
         let Origin::Route(event) = &self.0.origin else {
             return Err(Fail::other("files can be answered with in routes"));
         };
-        let response = wait(event.file_in(dir, name))?;
-        let mut out = self.0.state.out.lock();
-        out.status = response.status;
-        out.is_written = true;
-        out.rest = Some(response);
+        self.answer(wait(event.file_in(dir, name))?);
         Ok(())
     }
     /// Answers with a stored file.
@@ -616,43 +396,29 @@ impl Request {
         out.rest = Some(response);
         Ok(())
     }
-    fn bind_body(&self, args: &Args<'_, '_>) -> Res<()> {
-        let pointer = || Fail::other("json: Unmarshal(non-pointer map[string]interface {})");
-        let model = args.opt_host::<Model>(0)?.ok_or_else(pointer)?;
-        let body = Val::Map(self.info()?.body.clone()).into_object();
-        model.fill(body, false)?;
-        let kind = self.header("Content-Type");
-        if kind.starts_with("multipart/") || kind.starts_with("application/x-www-form-urlencoded") {
-            model.zero_nulls();
-        }
-        Ok(())
-    }
-    /// The values and files of a form, by field.
-    fn multipart_form(&self) -> Res<Val> {
+    /// The values and files of a form of parts, by field.
+    pub(super) fn multipart_form(&self) -> Res<Val> {
         let Origin::Route(event) = &self.0.origin else { return Ok(Val::Null) };
         if !self.header("Content-Type").starts_with("multipart/") {
             return Ok(Val::Null);
         }
-        let body = wait(event.uploaded_files())?;
         let (files, values) = (new_map([]), new_map([]));
-        let add = |map: &crate::bind::MapRef, key: String, value: Val| {
+        let add = |map: &crate::bind::MapRef, key: &str, value: Val| {
             let mut map = map.lock();
-            match map.entry(key).or_insert_with(|| Val::List(Vec::new())) {
-                Val::List(list) => list.push(value),
-                other => *other = value,
+            if let Val::List(list) = map.entry(key.to_owned()).or_insert_with(|| Val::List(vec![])) {
+                list.push(value);
             }
         };
-        for (key, file) in &body {
-            add(&files, key.clone(), file_header(file));
+        for (key, file) in &wait(event.uploaded_files())? {
+            add(&files, key, Val::Host(shared(Uploaded(file.clone()))));
         }
-        let given = self.info()?.body.lock().clone();
-        for (key, value) in given {
-            let all = match value {
-                Val::List(items) => items,
-                one => vec![one],
-            };
-            for value in all.into_iter().filter(|value| !matches!(value, Val::Host(_))) {
-                add(&values, key.clone(), plain(value).into());
+        if let Val::Map(given) = self.info()?.body() {
+            for (key, value) in &*given.lock() {
+                let one = std::slice::from_ref(value);
+                let all = if let Val::List(items) = value { items } else { one };
+                for value in all.iter().filter(|value| !matches!(value, Val::Host(_))) {
+                    add(&values, key, plain(value.clone()).into());
+                }
             }
         }
         Ok(Val::Map(new_map([
@@ -660,10 +426,35 @@ impl Request {
             ("file".to_owned(), Val::Map(files)),
         ])))
     }
-    fn files(&self, key: &str) -> Res<Vec<pocketbase::File>> {
+    fn bind_body(&self, args: &Args<'_, '_>) -> Res<()> {
+        if let Some(record) = args.opt_host::<Record>(0)? {
+            // forms are bound to fields of structs, and those of a record are not
+            if self.header("Content-Type").starts_with("application/json") {
+                super::record::load(&record, self.info()?.body())?;
+            }
+            return Ok(());
+        }
+        let pointer = || {
+            Fail::other(
+                "json: unable to unmarshal into Go map[string]interface {}: value must be passed as a non-nil pointer reference",
+            )
+        };
+        let model = args.opt_host::<Model>(0)?.ok_or_else(pointer)?;
+        let body = self.info()?.body().into_object();
+        model.fill(body, false)?;
+        let kind = self.header("Content-Type");
+        if kind.starts_with("multipart/") || kind.starts_with("application/x-www-form-urlencoded") {
+            model.zero_nulls();
+        }
+        Ok(())
+    }
+    pub(super) fn files(&self, key: &str) -> Res<Vec<pocketbase::File>> {
         let Origin::Route(event) = &self.0.origin else {
             return Err(Fail::other("http: no such file"));
         };
+        if !self.header("Content-Type").starts_with("multipart/") {
+            return Err(Fail::other("request Content-Type isn't multipart/form-data"));
+        }
         let files = wait(event.find_uploaded_files(key))?;
         if files.is_empty() { Err(Fail::other("http: no such file")) } else { Ok(files) }
     }
@@ -677,11 +468,7 @@ impl Request {
         let Origin::Route(event) = &self.0.origin else {
             return Err(Fail::other("logins can be answered in routes"));
         };
-        let response = wait(event.record_auth_response(record, interned(method), meta))?;
-        let mut out = self.0.state.out.lock();
-        out.status = response.status;
-        out.is_written = true;
-        out.rest = Some(response);
+        self.answer(wait(event.record_auth_response(record, interned(method), meta))?);
         Ok(())
     }
     /// Makes records ready for whoever asks.
@@ -708,8 +495,13 @@ impl Request {
         let body = std::mem::take(&mut out.body);
         match out.rest.take() {
             Some(mut rest) => {
-                if let (false, Body::Full(first)) = (body.is_empty(), &rest.body) {
-                    rest.body = Body::Full([&first[..], &body].concat().into());
+                let first = match &rest.body {
+                    Body::Full(first) => Some(first.to_vec()),
+                    Body::Empty => Some(Vec::new()),
+                    _ => None,
+                };
+                if let (false, Some(first)) = (body.is_empty(), first) {
+                    rest.body = Body::Full([first, body].concat().into());
                     rest.pick = false;
                 }
                 rest
@@ -747,7 +539,7 @@ fn interned(method: &str) -> &'static str {
     made
 }
 
-fn plain(value: Val) -> String {
+pub(super) fn plain(value: Val) -> String {
     match value.into_json() {
         serde_json::Value::String(text) => text,
         serde_json::Value::Null => String::new(),
@@ -755,39 +547,13 @@ fn plain(value: Val) -> String {
     }
 }
 
-impl Info {
-    /// For the library.
-    pub(crate) fn to_library(&self) -> RequestInfo {
-        let texts = |map: &MapRef| {
-            let map = map.lock().clone();
-            map.into_iter().map(|(key, value)| (key, plain(value))).collect()
-        };
-        let mut info = RequestInfo::default();
-        info.query = texts(&self.query);
-        info.headers = texts(&self.headers);
-        info.body = Val::Map(self.body.clone()).into_object();
-        info.auth = self.auth.lock().clone();
-        info.method.clone_from(&self.method);
-        info.context.clone_from(&self.context);
-        info
-    }
-    fn of(info: RequestInfo) -> Self {
-        let texts = |map: std::collections::BTreeMap<String, String>| {
-            new_map(map.into_iter().map(|(key, value)| (key, Val::Str(value))))
-        };
-        Self {
-            query: texts(info.query),
-            headers: texts(info.headers),
-            body: new_map(info.body.into_iter().map(|(key, value)| (key, value.into()))),
-            auth: Mutex::new(info.auth),
-            method: info.method,
-            context: info.context,
-        }
-    }
-}
-
 /// What a handler of a route or a middleware answers: what it wrote; a failure only if it wrote nothing.
 pub(crate) fn respond(request: &Request, done: Result<(), Error>) -> Result<Response, Error> {
+    let state = &request.0.state;
+    if state.depth.fetch_sub(1, Ordering::AcqRel) == 1 {
+        // it holds the request, which holds the state
+        state.reached.lock().take();
+    }
     match done {
         Err(error) if error.downcast_ref::<Fatal>().is_some() => {
             Err(ApiError::internal(error.to_string()).into())
@@ -806,19 +572,18 @@ pub(crate) fn answer_hook(request: &Request) {
     }
 }
 
-/// Facts as a host value.
-pub(crate) fn info_of(info: RequestInfo) -> Shared {
-    Arc::new(Info::of(info))
-}
-
-/// What is known about a file of a form.
-fn file_header(file: &pocketbase::File) -> Val {
-    let size = i64::try_from(file.size()).unwrap_or(i64::MAX);
-    Val::Map(new_map([
-        ("filename".to_owned(), file.original_name().into()),
-        ("size".to_owned(), Val::Int(size)),
-        ("file".to_owned(), Val::Host(shared(file.clone()))),
-    ]))
+/// The request of the first argument, which may be the event of a hook.
+pub(crate) fn of(args: &Args<'_, '_>) -> Res<Held<Request>> {
+    let mut host = as_host(&args.at(0));
+    while let Some(one) = host {
+        if one.get::<Request>().is_some() {
+            return Held::of(one).ok_or_else(|| Fail::Type("a request event is expected".into()));
+        }
+        host = one.kind().base.and_then(|base| base(&one));
+    }
+    Err(Fail::Type(
+        "could not convert function call parameter 0: a request event is expected".into(),
+    ))
 }
 
 impl HttpRequest {

@@ -36,6 +36,8 @@ pub(crate) struct Local<'js> {
     pub(crate) bytes_proto: Object<'js>,
     pub(crate) raw_proto: Object<'js>,
     pub(crate) go_error: Function<'js>,
+    /// Of errors that handlers of other contexts have thrown.
+    pub(crate) foreign_proto: Object<'js>,
     /// Handlers that were compiled here.
     pub(crate) functions: RefCell<HashMap<usize, Function<'js>>>,
     /// The modules that were loaded here, by path.
@@ -69,6 +71,7 @@ impl<'js> Local<'js> {
         let text = Function::new(cx.clone(), |this: rquickjs::function::This<Vec<u8>>| {
             String::from_utf8_lossy(&this.0).into_owned()
         })?;
+        raw_proto.prop("string", text.clone())?;
         raw_proto.prop("toString", text)?;
         let app = js.app.clone();
         Ok(Self {
@@ -79,6 +82,9 @@ impl<'js> Local<'js> {
             bytes_proto,
             raw_proto,
             go_error: GoError::define(cx)?,
+            foreign_proto: cx.eval(
+                "({ toString() { return this.message ? `${this.name}: ${this.message}` : String(this.name) } })",
+            )?,
             functions: RefCell::default(),
             modules: RefCell::default(),
             migrations: RefCell::default(),
@@ -194,7 +200,7 @@ pub(crate) fn function<'js>(cx: &Ctx<'js>, program: &Program) -> rquickjs::Resul
     if let Some(known) = local.functions.borrow().get(&program.id) {
         return Ok(known.clone());
     }
-    let made = program.compile(cx)?;
+    let made: Function<'js> = program.compile(cx)?.call(())?;
     local.functions.borrow_mut().insert(program.id, made.clone());
     Ok(made)
 }

@@ -33,16 +33,17 @@ impl Program {
     pub(crate) fn place(&self) -> String {
         format!("{}:{}:{}", self.file, self.line, self.column)
     }
-    /// The function, compiled so that its lines and columns are those of its file.
+    /// What makes the function, compiled so that its lines and columns are those of its file. Nothing of the text runs before it
+    /// is called: a text that is no function fails then.
     pub(crate) fn compile<'js>(&self, cx: &Ctx<'js>) -> rquickjs::Result<Function<'js>> {
-        let mut text = String::with_capacity(self.source.len() + self.line + self.column + 4);
-        let open = if self.line > 1 { "(\n" } else { "(" };
+        let mut text = String::with_capacity(self.source.len() + self.line + self.column + 12);
+        let open = if self.line > 1 { "(()=>(\n" } else { "(()=>(" };
         text.push_str(&"\n".repeat(self.line.saturating_sub(2)));
         text.push_str(open);
-        let filled = if self.line > 1 { 1 } else { 2 };
+        let filled = if self.line > 1 { 1 } else { 7 };
         text.push_str(&" ".repeat(self.column.saturating_sub(filled)));
         text.push_str(&self.source);
-        text.push_str("\n)");
+        text.push_str("\n))");
         let mut options = EvalOptions::default();
         options.filename = Some(self.file.clone());
         cx.eval_with_options(text, options)

@@ -165,7 +165,8 @@ pub(crate) fn wait_serving<F: Future>(future: F, mut serve: impl FnMut() -> bool
     let bell = Arc::new(Bell { thread: thread::current(), rung: AtomicBool::new(false) });
     let waker = Waker::from(bell.clone());
     let mut context = Context::from_waker(&waker);
-    let mut future = pin!(future);
+    // no share of the runtime applies: on a task that has used its up, the future would be pending for ever
+    let mut future = pin!(tokio::task::unconstrained(future));
     loop {
         if let Poll::Ready(done) = future.as_mut().poll(&mut context) {
             return done;

@@ -6,8 +6,8 @@ use pocketbase::{Record, middleware};
 
 use super::Space;
 use crate::{
-    bind::{Args, Fail, Held, Res, Shared, as_host, items, table},
-    host::{Dir, Files, Request, ready},
+    bind::{Callable, Shared, as_host, items, table},
+    host::{Dir, Files, ready, request_of as request},
 };
 
 table! {
@@ -17,7 +17,7 @@ table! {
                 Some(dir) => dir.0.clone(),
                 None => a.str(0)?.into(),
             };
-            Arc::new(Files { dir, index_fallback: a.bool(1)? }) as Shared
+            Callable(Arc::new(Files { dir, index_fallback: a.bool(1)? }))
         };
         fn "requireGuestOnly" "(): Middleware" "Only guests." => |cx, s, a| ready(middleware::require_guest_only()) as Shared;
         fn "requireAuth" "(...collections: string[]): Middleware" "Only records, of these collections if there are any." => |cx, s, a| ready(middleware::require_auth(a.texts(0)?)) as Shared;
@@ -40,18 +40,4 @@ table! {
             request(a)?.enrich(&records, &a.texts(2)?)?;
         };
     }
-}
-
-/// The request of the first argument, which may be the event of a hook.
-fn request(args: &Args<'_, '_>) -> Res<Held<Request>> {
-    let mut host = as_host(&args.at(0));
-    while let Some(one) = host {
-        if one.get::<Request>().is_some() {
-            return Held::of(one).ok_or_else(|| Fail::Type("a request event is expected".into()));
-        }
-        host = one.kind().base.and_then(|base| base(&one));
-    }
-    Err(Fail::Type(
-        "could not convert function call parameter 0: a request event is expected".into(),
-    ))
 }

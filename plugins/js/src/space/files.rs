@@ -24,14 +24,7 @@ table! {
             wait(File::from_path(&path))?
         };
         fn "fileFromBytes" "(data: string | number[], name: string): filesystem.File" "A file in memory." => |cx, s, a| File::from_bytes(&a.str(1)?, a.bytes(0)?);
-        fn "fileFromMultipart" "(header: multipart.FileHeader): filesystem.File" "A file of a form." => |cx, s, a| {
-            let Val::Map(header) = a.val(0)? else { return Err(Fail::Type("a file of a form is expected".into())) };
-            let file = header.lock().get("file").cloned();
-            match file {
-                Some(Val::Host(file)) => file,
-                _ => return Err(Fail::Type("a file of a form is expected".into())),
-            }
-        };
+        fn "fileFromMultipart" "(header: multipart.FileHeader): filesystem.File" "A file of a form." => |cx, s, a| a.host::<crate::host::Uploaded>(0)?.0.clone();
         fn "local" "(dir: string): filesystem.System" "The files of a directory." => |cx, s, a| Arc::new(FileSystem::local(a.str(0)?)) as Shared;
         fn "fileFromURL" "(url: string, seconds?: number): filesystem.File" "A file of another server." => |cx, s, a| {
             let app = Local::of(cx).js.app.clone();

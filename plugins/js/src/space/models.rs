@@ -29,6 +29,7 @@ globals! {
         new "MailerMessage" "(data?: { [key: string]: any })" "A message to send." => |cx, a| host::MailMessage::new(a)?;
         new "SubscriptionMessage" "(data?: { [key: string]: any })" "A message to a realtime client." => |cx, a| host::Letter::of(a)?;
         new "RecordUpsertForm" "(app: core.App, record: core.Record)" "Data that is loaded into a record and saved with it." => |cx, a| host::UpsertForm::new(a)?;
+        new "RequestInfo" "(data?: { [key: string]: any })" "The facts of a request." => |cx, a| host::new_request_info(a)?;
         new "Cookie" "(data?: { [key: string]: any })" "A cookie." => |cx, a| host::Cookie::new(a)?;
         new "Middleware" "(handler: ((e: core.RequestEvent) => any) | string, priority?: number, id?: string)" "A step around handlers." => |cx, a| host::new_middleware(a)?;
         new "ValidationError" "(code?: string, message?: string)" "What is wrong with a value." => |cx, a| validation_error(a)?;
