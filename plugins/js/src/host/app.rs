@@ -14,8 +14,8 @@ use super::{
 };
 use crate::{
     bind::{
-        Args, Fail, Res, Shared, Val, as_host, error_of, errors, is_nil, items, native, new_map, no_result,
-        object, table,
+        Args, Fail, Res, Shared, Val, as_host, error_of, errors, is_nil, items, native, new_map,
+        no_result, object, table,
     },
     run::{Local, call, source_of, wait, wait_serving},
 };
@@ -250,12 +250,7 @@ fn expand(app: &App, records: &[Record], paths: &[String]) -> Val {
 }
 
 /// Runs a script's function in a transaction. It cannot leave this thread, so the transaction asks this thread to call it.
-fn in_transaction<'js>(
-    cx: &Ctx<'js>,
-    app: &App,
-    work: &Function<'js>,
-    is_aux: bool,
-) -> Res<()> {
+fn in_transaction<'js>(cx: &Ctx<'js>, app: &App, work: &Function<'js>, is_aux: bool) -> Res<()> {
     if !is_aux && app.in_data_transaction() {
         // joins the open one: what it is given is the very app of that
         let open = Local::of(cx).transactions.borrow().last().map(|(tx, _)| tx.clone());
