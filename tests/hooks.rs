@@ -145,7 +145,7 @@ fn transactions_and_what_hooks_are_told() {
         "#,
     );
     let errors = json!({
-        "out": [["RangeError", "too deep"], ["GoError", "Not this one."], ["BadRequestError", "After all."]],
+        "out": [["RangeError", "too deep"], ["GoError", "Not this one."], ["GoError", "After all."]],
         "log": ["RangeError: too deep", "Not this one.", "After all."],
         "users": 0,
     });
