@@ -7,7 +7,8 @@ use serde_json::json;
 use crate::support::{Server, binary};
 
 /// The recorded cases that pass. The list only grows.
-const CASES: &[&str] = &[];
+const CASES: &[&str] =
+    &["cron-store-realtime", "mailer-hooks", "migrations-js", "record-hooks", "system-api-hooks"];
 
 /// A server with one hook file.
 fn with_hooks(source: &str) -> Server {
@@ -143,6 +144,92 @@ fn many_migrations() {
     let folder = folder.display().to_string();
     let server = Server::on(dir, &["--migrationsDir", &folder, "--automigrate=false"]);
     assert_eq!(server.send("GET", "/api/health", "", &json!(null)).status, 200);
+}
+
+#[test]
+fn transactions_and_what_hooks_are_told() {
+    let server = with_hooks(
+        r#"
+        onRecordCreate((e) => {
+            if (e.record.get("name") === "deep") throw new RangeError("too deep")
+            if (e.record.get("name") === "no") throw new ForbiddenError("not this one")
+            if (e.record.get("name") !== "inside") return e.next()
+            e.app.runInTransaction((tx) => {
+                e.app = tx
+                e.next()
+                throw new BadRequestError("after all")
+            })
+        }, "users")
+        onRecordAfterCreateError((e) => {
+            const l = e.app.store().get("log") || []
+            l.push(String(e.error).split("\n")[0])
+            e.app.store().set("log", l)
+            e.next()
+        }, "users")
+        onRecordAfterUpdateSuccess((e) => {
+            e.app.store().set("change", [e.record.original().get("name"), e.record.get("name"), e.app.isTransactional()])
+            e.next()
+        }, "users")
+        routerAdd("GET", "/errors", (e) => {
+            const out = []
+            for (const name of ["deep", "no", "inside"]) {
+                const user = new Record($app.findCollectionByNameOrId("users"), { email: name + "@example.com", password: "1234567890", name })
+                try { $app.save(user) } catch (err) { out.push([err.name, err.message]) }
+            }
+            return e.json(200, { out, log: e.app.store().get("log"), users: $app.countRecords("users") })
+        })
+        routerAdd("GET", "/change", (e) => {
+            $app.save(new Record($app.findCollectionByNameOrId("users"), { email: "a@example.com", password: "1234567890", name: "a" }))
+            const user = $app.findAuthRecordByEmail("users", "a@example.com")
+            user.set("name", "b")
+            $app.save(user)
+            return e.json(200, e.app.store().get("change"))
+        })
+        routerAdd("GET", "/nested", (e) => {
+            const out = []
+            $app.runInTransaction((tx) => {
+                tx.txInfo().onComplete((err) => out.push(err))
+                tx.runInTransaction((inner) => out.push(inner === tx, inner.isTransactional()))
+            })
+            try {
+                $app.runInTransaction((tx) => {
+                    tx.txInfo().onComplete((err) => out.push(err.message))
+                    throw new BadRequestError("undone")
+                })
+            } catch (err) { out.push(err.status) }
+            return e.json(200, out.concat([$app.txInfo(), $app.isTransactional()]))
+        })
+        routerAdd("GET", "/aux", (e) => {
+            const out = []
+            const count = (app) => { const n = nullInt(); app.auxDB().select("count(*)").from("notes").row(n); return n == 1 }
+            $app.auxDB().newQuery("CREATE TABLE notes (id TEXT)").execute()
+            const add = (tx) => { tx.auxDB().newQuery("INSERT INTO notes VALUES ('a')").execute(); out.push(tx.isTransactional(), count(tx)) }
+            try { $app.auxRunInTransaction((tx) => { add(tx); throw new Error("undone") }) } catch (err) { out.push(count($app)) }
+            $app.auxRunInTransaction(add)
+            out.push(count($app))
+            return e.json(200, out)
+        })
+        routerAdd("GET", "/without", (e) => {
+            $app.unsafeWithoutHooks().save(new Record($app.findCollectionByNameOrId("users"), { email: "n@example.com", password: "1234567890", name: "no" }))
+            return e.json(200, true)
+        })
+        "#,
+    );
+    let errors = json!({
+        "out": [["RangeError", "too deep"], ["GoError", "Not this one."], ["GoError", "After all."]],
+        "log": ["RangeError: too deep", "Not this one.", "After all."],
+        "users": 0,
+    });
+    for (path, body) in [
+        ("/errors", errors),
+        ("/change", json!(["a", "b", false])),
+        ("/nested", json!([true, true, null, "Undone.", 400, null, false])),
+        ("/aux", json!([true, true, false, true, true, true])),
+        ("/without", json!(true)),
+    ] {
+        let answer = server.send("GET", path, "", &json!(null));
+        assert_eq!((answer.status, answer.json()), (200, body), "{path}");
+    }
 }
 
 #[test]

@@ -464,7 +464,7 @@ async fn a_relation_whose_target_goes_before_the_write_is_refused() {
             let target = next.lock().take();
             async move {
                 if let Some(target) = target {
-                    delete::delete_record(&Ctx::system(&e.ctx.app), &target).await?;
+                    delete::delete_record(&Ctx::system(&e.ctx.get().app), &target).await?;
                 }
                 e.next().await
             }

@@ -232,13 +232,18 @@ pub(crate) fn set_list<'js>(cx: &Ctx<'js>, collection: &Collection, value: &Valu
     let mut fields = Vec::new();
     if !is_nil(value) && !value.is_array() {
         let text = crate::bind::text(cx, value)?;
-        return Err(Fail::Type(format!("Go struct conversion error: cannot convert {text} to core.FieldsList: not an array or iterable")));
+        return Err(Fail::Type(format!(
+            "Go struct conversion error: cannot convert {text} to core.FieldsList: not an array or iterable"
+        )));
     }
     for (at, item) in items(cx, value)?.iter().enumerate() {
-        let field = as_host(item).and_then(|host| host.get::<FieldValue>().and_then(FieldValue::field));
+        let field =
+            as_host(item).and_then(|host| host.get::<FieldValue>().and_then(FieldValue::field));
         let Some(field) = field else {
             let text = crate::bind::text(cx, item)?;
-            return Err(Fail::Type(format!("Go struct conversion error: could not convert array element {text} to core.FieldsList at {at}: could not convert {text} to core.Field")));
+            return Err(Fail::Type(format!(
+                "Go struct conversion error: could not convert array element {text} to core.FieldsList at {at}: could not convert {text} to core.Field"
+            )));
         };
         fields.push(field);
     }
