@@ -15,9 +15,6 @@ use crate::error::{Error, Result};
 /// let file = File::from_bytes("My notes.txt", "hello");
 /// assert_eq!((file.original_name(), file.size()), ("My notes.txt", 5));
 /// assert!(file.name().starts_with("my_notes_") && file.name().ends_with(".txt"));
-/// file.clone().set_name("a.txt");
-/// file.set_name("b.txt");
-/// assert_eq!(file.name(), "b.txt");
 /// ```
 #[derive(Clone)]
 pub struct File(Arc<Upload>);
@@ -62,10 +59,6 @@ impl File {
     #[must_use]
     pub fn name(&self) -> &str {
         self.0.name()
-    }
-    /// Gives it another name to be stored under, wherever it is held.
-    pub fn set_name(&self, name: &str) {
-        self.0.rename(name);
     }
     /// The name it came with.
     #[must_use]

@@ -39,34 +39,6 @@ pub struct Upload {
     size: u64,
     content: Content,
     mime: OnceLock<mime::Mime>,
-    /// Names that it was given while it is shared; the last counts.
-    renamed: Renamed,
-}
-
-/// A name, and the one that has replaced it. Names are only added, so that they can be lent.
-#[derive(Debug, Default)]
-struct Renamed(OnceLock<Box<(String, Renamed)>>);
-
-impl Renamed {
-    fn last(&self) -> Option<&str> {
-        let (mut at, mut found) = (self, None);
-        while let Some(next) = at.0.get() {
-            found = Some(next.0.as_str());
-            at = &next.1;
-        }
-        found
-    }
-    fn add(&self, name: String) {
-        let (mut at, mut new) = (self, Box::new((name, Self::default())));
-        // somebody else may have been faster: then behind theirs
-        while let Err(back) = at.0.set(new) {
-            new = back;
-            match at.0.get() {
-                Some(next) => at = &next.1,
-                None => return,
-            }
-        }
-    }
 }
 
 impl Upload {
@@ -90,8 +62,7 @@ impl Upload {
     fn new(client_name: &str, size: u64, content: Content, mime: mime::Mime) -> Self {
         let original = base_name(client_name).to_owned();
         let name = model::field::file::stored_name(&original, mime.extension);
-        let renamed = Renamed::default();
-        Self { name, original, size, content, mime: OnceLock::from(mime), renamed }
+        Self { name, original, size, content, mime: OnceLock::from(mime) }
     }
 
     /// An upload that keeps a given stored name (programmatic use, restores).
@@ -106,7 +77,7 @@ impl Upload {
     /// If a spooled file cannot be linked or copied.
     pub fn again(&self) -> io::Result<Self> {
         match &self.content {
-            Content::Memory(bytes) => Ok(Self::from_bytes(self.name(), bytes.clone())),
+            Content::Memory(bytes) => Ok(Self::from_bytes(&self.name, bytes.clone())),
             Content::Spooled(path) => {
                 let mut copy = path.clone().into_os_string();
                 copy.push(format!("_{}", primitives::id::record_id()));
@@ -114,18 +85,14 @@ impl Upload {
                 if std::fs::hard_link(path, &copy).is_err() {
                     std::fs::copy(path, &copy)?;
                 }
-                Self::from_spooled(self.name(), copy)
+                Self::from_spooled(&self.name, copy)
             }
         }
     }
     /// Name in storage and in the record.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.renamed.last().unwrap_or(&self.name)
-    }
-    /// Gives it another name in storage.
-    pub fn rename(&self, name: impl Into<String>) {
-        self.renamed.add(name.into());
+        &self.name
     }
     /// Base name of what the client sent.
     #[must_use]

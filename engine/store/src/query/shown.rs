@@ -140,19 +140,19 @@ impl Shown {
             text.push(' ');
             text.push_str(&aliased(table, " "));
             let on = on.as_ref().map(|on| self.expr(on)).unwrap_or_default();
-            self.clause(&mut text, " ON ", on);
+            clause(&mut text, " ON ", &on);
         }
         let filter = select.filter.as_ref().map(|filter| self.expr(filter)).unwrap_or_default();
-        self.clause(&mut text, " WHERE ", filter);
-        self.clause(&mut text, " GROUP BY ", listed(&select.group_by, column));
+        clause(&mut text, " WHERE ", &filter);
+        clause(&mut text, " GROUP BY ", &listed(&select.group_by, column));
         let having = select.having.as_ref().map(|having| self.expr(having)).unwrap_or_default();
-        self.clause(&mut text, " HAVING ", having);
+        clause(&mut text, " HAVING ", &having);
         for (other, all) in &select.unions {
             text.push_str(if *all { " UNION ALL " } else { " UNION " });
             let other = self.select(other);
             text.push_str(&other);
         }
-        self.clause(&mut text, " ORDER BY ", listed(&select.order_by, ordered));
+        clause(&mut text, " ORDER BY ", &listed(&select.order_by, ordered));
         match (select.limit, select.offset.filter(|n| *n > 0)) {
             (Some(n), _) => text.push_str(&format!(" LIMIT {n}")),
             (None, Some(_)) => text.push_str(&format!(" LIMIT {}", i64::MAX)),
@@ -163,16 +163,17 @@ impl Shown {
         }
         text
     }
-    #[allow(clippy::unused_self, reason = "reads as the others")]
-    fn clause(&self, text: &mut String, word: &str, rest: String) {
-        if !rest.is_empty() {
-            text.push_str(word);
-            text.push_str(&rest);
-        }
-    }
     fn done(mut self, text: String) -> Self {
         self.text = text;
         self
+    }
+}
+
+/// Adds a clause unless it is empty.
+fn clause(text: &mut String, word: &str, rest: &str) {
+    if !rest.is_empty() {
+        text.push_str(word);
+        text.push_str(rest);
     }
 }
 
@@ -228,7 +229,7 @@ pub fn update(table: &str, columns: &Params, filter: &Expr) -> Shown {
     };
     let mut text = format!("UPDATE {} SET {}", quoted(table), set(&mut shown));
     let filter = shown.expr(filter);
-    shown.clause(&mut text, " WHERE ", filter);
+    clause(&mut text, " WHERE ", &filter);
     shown.done(text)
 }
 
@@ -238,7 +239,7 @@ pub fn delete(table: &str, filter: &Expr) -> Shown {
     let mut shown = Shown::default();
     let mut text = format!("DELETE FROM {}", quoted(table));
     let filter = shown.expr(filter);
-    shown.clause(&mut text, " WHERE ", filter);
+    clause(&mut text, " WHERE ", &filter);
     shown.done(text)
 }
 

@@ -6,7 +6,7 @@ use pocketbase::File;
 
 use super::{hosted, http::Reader};
 use crate::{
-    bind::{Shared, Val, native, new_map, table, text},
+    bind::{Shared, Val, native, new_map, table},
     run::wait,
 };
 
@@ -19,7 +19,7 @@ native!(Opener = OPENER);
 
 table! {
     pub(crate) static FILE: File = "filesystem.File", "A file that is to be stored." {
-        prop "name": "string", "The name it is stored under." => |cx, f| f.name().to_owned(), set |cx, f, v| f.set_name(&text(cx, &v)?);
+        prop "name": "string", "The name it is stored under." => |cx, f| f.name().to_owned();
         prop "originalName": "string", "The name it came with." => |cx, f| f.original_name().to_owned();
         prop "size": "number", "Its size in bytes." => |cx, f| f.size();
         prop "reader": "filesystem.FileReader", "Its content." => |cx, f| Arc::new(Opener(f.clone())) as Shared;

@@ -100,7 +100,7 @@ table! {
         };
         fn "deletePrefix" "(prefix: string): any[]" "Removes the files below a key." => |cx, f, a| {
             let failed = wait(f.delete_prefix(a.str(0)?.trim_end_matches('/')));
-            failed.err().map(|error| vec![error.to_string()])
+            failed.err().map(|error| error.to_string()).into_iter().collect::<Vec<_>>()
         };
         fn "isEmptyDir" "(key: string): boolean" "True if nothing is below a key." => |cx, f, a| wait(f.list(&a.str(0)?))?.is_empty();
         fn "serve" "(response: http.ResponseWriter, request: http.Request, key: string, name: string): void" "Answers with a file." => |cx, f, a| {
