@@ -116,7 +116,7 @@ pub(crate) fn value(record: &Record, key: &str) -> Val {
         }
         Some("json") => Val::Raw(json_text(record, key)),
         Some("geoPoint") => Val::Host(std::sync::Arc::new(Geo::of(record, key))),
-        Some("password") => Val::Str(String::new()),
+        Some("password") => Val::Str(password(record, key)),
         Some(_) => record.get_value(key).map_or(Val::Null, Val::from),
         None if key == "expand" => expand(record),
         None => match key {
@@ -124,6 +124,13 @@ pub(crate) fn value(record: &Record, key: &str) -> Val {
             _ => record.get_value(key).map_or(Val::Null, Val::from),
         },
     }
+}
+
+/// A password that was set and not stored yet; those that are stored are not shown.
+fn password(record: &Record, key: &str) -> String {
+    let now = record.get_str(key);
+    let is_stored = !record.is_new() && now == record.original().get_str(key);
+    if is_stored { String::new() } else { now }
 }
 
 /// JSON as it is stored; none is `null`.
@@ -198,7 +205,7 @@ fn string(record: &Record, key: &str) -> String {
     match record.field_type(key) {
         Some("json") => json_text(record, key),
         Some("geoPoint") => Geo::of(record, key).text(),
-        Some("password") => String::new(),
+        Some("password") => password(record, key),
         Some(_) => record.get_str(key),
         None => match record.get_value(key) {
             Some(serde_json::Value::String(text)) => text,
@@ -287,6 +294,11 @@ fn set_value(record: &Record, key: &str, value: Val) -> Res<()> {
             (Val::Int(seconds), Some("date")) => Val::Str(
                 pocketbase::DateTime::from_millis(seconds.saturating_mul(1000)).to_string(),
             ),
+            // as JSON has it: dates with a `T`
+            (value @ (Val::Time(_) | Val::List(_) | Val::Map(_)), Some("json")) => {
+                let text = crate::bind::encode(&value).unwrap_or_default();
+                Val::from(serde_json::from_slice::<serde_json::Value>(&text).unwrap_or_default())
+            }
             (value, _) => value,
         };
         record.set(key, value.into_json());

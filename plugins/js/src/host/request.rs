@@ -311,6 +311,11 @@ impl Request {
         }
     }
     pub(super) fn post_form_value(&self, key: &str) -> Res<String> {
+        let kind = self.header("Content-Type");
+        if !kind.starts_with("multipart/") && !kind.starts_with("application/x-www-form-urlencoded")
+        {
+            return Ok(String::new());
+        }
         let found = self.info()?.body.as_ref().and_then(|body| body.lock().get(key).cloned());
         Ok(match found {
             Some(Val::List(items)) => items.first().cloned().map(plain).unwrap_or_default(),
