@@ -204,7 +204,7 @@ struct TxInfo(App);
 native!(TxInfo = TX_INFO);
 
 table! {
-    static TX_INFO: TxInfo = "core.TxAppInfo", "An open transaction." {
+    pub(crate) static TX_INFO: TxInfo = "core.TxAppInfo", "An open transaction." {
         fn "onComplete" "(work: (error: any) => void): void" "Runs when the transaction has ended, with what it failed with." => |cx, t, a| on_complete(cx, &t.0, a.function(0)?)?;
     }
 }

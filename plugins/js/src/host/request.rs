@@ -10,7 +10,7 @@ use std::sync::{
 
 use super::{
     CurrentApp, Dir,
-    http::{self, HttpRequest, HttpResponse, Reader, canonical},
+    http::{self, HttpRequest, HttpResponse, Reader, Uploaded, canonical},
     info::Info,
     model::Model,
 };
@@ -390,15 +390,11 @@ impl Request {
         Ok(())
     }
     /// Answers with a stored file.
-    fn serve(&self, files: &pocketbase::FileSystem, key: &str, name: &str) -> Res<()> {
+    fn serve_stored(&self, files: &pocketbase::FileSystem, key: &str, name: &str) -> Res<()> {
         let Origin::Route(event) = &self.0.origin else {
             return Err(Fail::other("files can be answered with in routes"));
         };
-        let response = wait(event.serve_stored(files, key, name))?;
-        let mut out = self.0.state.out.lock();
-        out.status = response.status;
-        out.is_written = true;
-        out.rest = Some(response);
+        self.answer(wait(event.serve_stored(files, key, name))?);
         Ok(())
     }
     /// The values and files of a form of parts, by field.
@@ -594,6 +590,6 @@ pub(crate) fn of(args: &Args<'_, '_>) -> Res<Held<Request>> {
 impl HttpRequest {
     /// Answers with a stored file.
     pub(crate) fn serve(&self, files: &pocketbase::FileSystem, key: &str, name: &str) -> Res<()> {
-        self.0.serve(files, key, name)
+        self.0.serve_stored(files, key, name)
     }
 }
