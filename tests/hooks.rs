@@ -188,12 +188,12 @@ fn transactions_and_what_hooks_are_told() {
         routerAdd("GET", "/nested", (e) => {
             const out = []
             $app.runInTransaction((tx) => {
-                tx.txInfo().onComplete((err) => out.push(err))
-                tx.runInTransaction((inner) => out.push(inner === tx, inner.isTransactional()))
+                tx.txInfo().onComplete((err) => { out.push(err) })
+                tx.runInTransaction((inner) => { out.push(inner === tx, inner.isTransactional()) })
             })
             try {
                 $app.runInTransaction((tx) => {
-                    tx.txInfo().onComplete((err) => out.push(err.message))
+                    tx.txInfo().onComplete((err) => { out.push(err.message) })
                     throw new BadRequestError("undone")
                 })
             } catch (err) { out.push(err.status) }
