@@ -187,7 +187,7 @@ mod tests {
         assert!(app.find_collection("b").await.is_err());
         write(
             "3_c.js",
-            "migrate((app) => { const c = app.findCollectionByNameOrId('users'); unmarshal({ name: 'c' }, c); app.save(c); throw { a: 1 } })",
+            "migrate((app) => { const c = app.findCollectionByNameOrId('b'); unmarshal({ name: 'c' }, c); app.save(c); throw { a: 1 } })",
         );
         let error = app.migrations().up(app).await.expect_err("it throws").to_string();
         assert!(error.starts_with("failed to apply migration 3_c.js: {\"a\":1}"), "{error}");
