@@ -178,8 +178,8 @@ impl Cmd {
     }
     fn step<'js>(&self, cx: &Ctx<'js>, name: &str) -> Option<Function<'js>> {
         let (_, at) = *self.0.lock().steps.iter().find(|(known, _)| *known == name)?;
-        let found = Local::of(cx).closures.borrow().get(at).cloned();
-        found
+        let local = Local::of(cx);
+        local.closures.borrow().get(at).cloned()
     }
     fn add(&self, child: &Self) {
         child.0.lock().parent = Some(Arc::downgrade(&self.0));

@@ -76,17 +76,17 @@ table! {
         };
         fn "createTable" "(table: string, columns: { [key: string]: string }, ...options: string[]): dbx.Query" "A new table." => |cx, b, a| {
             let columns = sorted(a, 1)?.into_iter().map(|(name, ty)| (name, ty.as_str().unwrap_or_default().to_owned()));
-            b.define(a, Definition::CreateTable(columns.collect()))?
+            b.define(a, &Definition::CreateTable(columns.collect()))?
         };
-        fn "dropTable" "(table: string): dbx.Query" "Fewer tables." => |cx, b, a| b.define(a, Definition::DropTable)?;
-        fn "renameTable" "(table: string, name: string): dbx.Query" "Another name for a table." => |cx, b, a| b.define(a, Definition::RenameTable(a.str(1)?))?;
-        fn "truncateTable" "(table: string): dbx.Query" "An empty table." => |cx, b, a| b.define(a, Definition::TruncateTable)?;
-        fn "addColumn" "(table: string, column: string, type: string): dbx.Query" "A new column." => |cx, b, a| b.define(a, Definition::AddColumn(a.str(1)?, a.str(2)?))?;
-        fn "dropColumn" "(table: string, column: string): dbx.Query" "Fewer columns." => |cx, b, a| b.define(a, Definition::DropColumn(a.str(1)?))?;
-        fn "renameColumn" "(table: string, column: string, name: string): dbx.Query" "Another name for a column." => |cx, b, a| b.define(a, Definition::RenameColumn(a.str(1)?, a.str(2)?))?;
-        fn "createIndex" "(table: string, name: string, ...columns: string[]): dbx.Query" "A new index." => |cx, b, a| b.define(a, Definition::CreateIndex(a.str(1)?, false, a.texts(2)?))?;
-        fn "createUniqueIndex" "(table: string, name: string, ...columns: string[]): dbx.Query" "A new unique index." => |cx, b, a| b.define(a, Definition::CreateIndex(a.str(1)?, true, a.texts(2)?))?;
-        fn "dropIndex" "(table: string, name: string): dbx.Query" "Fewer indexes." => |cx, b, a| b.define(a, Definition::DropIndex(a.str(1)?))?;
+        fn "dropTable" "(table: string): dbx.Query" "Fewer tables." => |cx, b, a| b.define(a, &Definition::DropTable)?;
+        fn "renameTable" "(table: string, name: string): dbx.Query" "Another name for a table." => |cx, b, a| b.define(a, &Definition::RenameTable(a.str(1)?))?;
+        fn "truncateTable" "(table: string): dbx.Query" "An empty table." => |cx, b, a| b.define(a, &Definition::TruncateTable)?;
+        fn "addColumn" "(table: string, column: string, type: string): dbx.Query" "A new column." => |cx, b, a| b.define(a, &Definition::AddColumn(a.str(1)?, a.str(2)?))?;
+        fn "dropColumn" "(table: string, column: string): dbx.Query" "Fewer columns." => |cx, b, a| b.define(a, &Definition::DropColumn(a.str(1)?))?;
+        fn "renameColumn" "(table: string, column: string, name: string): dbx.Query" "Another name for a column." => |cx, b, a| b.define(a, &Definition::RenameColumn(a.str(1)?, a.str(2)?))?;
+        fn "createIndex" "(table: string, name: string, ...columns: string[]): dbx.Query" "A new index." => |cx, b, a| b.define(a, &Definition::CreateIndex(a.str(1)?, false, a.texts(2)?))?;
+        fn "createUniqueIndex" "(table: string, name: string, ...columns: string[]): dbx.Query" "A new unique index." => |cx, b, a| b.define(a, &Definition::CreateIndex(a.str(1)?, true, a.texts(2)?))?;
+        fn "dropIndex" "(table: string, name: string): dbx.Query" "Fewer indexes." => |cx, b, a| b.define(a, &Definition::DropIndex(a.str(1)?))?;
         fn "quote" "(text: string): string" "A text as SQL." => |cx, b, a| format!("'{}'", a.str(0)?.replace('\'', "''"));
         fn "quoteSimpleTableName" "(name: string): string" "A quoted name." => |cx, b, a| format!("`{}`", a.str(0)?);
         fn "quoteSimpleColumnName" "(name: string): string" "A quoted name." => |cx, b, a| format!("`{}`", a.str(0)?);
@@ -252,8 +252,8 @@ impl Builder {
         let (text, params) = (Mutex::new(text), Mutex::new(params));
         shared(Written { db: self.0.clone(), text, params })
     }
-    fn define(&self, args: &Args<'_, '_>, change: Definition) -> Res<Shared> {
-        Ok(self.change((Db::definition(&args.str(0)?, &change), Map::new())))
+    fn define(&self, args: &Args<'_, '_>, change: &Definition) -> Res<Shared> {
+        Ok(self.change((Db::definition(&args.str(0)?, change), Map::new())))
     }
 }
 

@@ -53,7 +53,7 @@ table! {
         fn "findFileFieldByFile" "(name: string): core.Field" "The field that has a file; `null` if none has." => |cx, r, a| {
             let name = a.str(0)?;
             let fields = r.collection().fields().into_iter().filter(|field| field.type_name() == "file");
-            let mut having = fields.filter(|field| r.get_string_slice(field.name()).iter().any(|one| *one == name));
+            let mut having = fields.filter(|field| r.get_string_slice(field.name()).contains(&name));
             having.next().map(|field| Val::Host(super::field::own(field)))
         };
         fn "expand" "(): { [key: string]: any }" "The expanded relations." => |cx, r, a| expand(r);

@@ -406,7 +406,8 @@ impl Request {
         let (files, values) = (new_map([]), new_map([]));
         let add = |map: &crate::bind::MapRef, key: &str, value: Val| {
             let mut map = map.lock();
-            if let Val::List(list) = map.entry(key.to_owned()).or_insert_with(|| Val::List(vec![])) {
+            if let Val::List(list) = map.entry(key.to_owned()).or_insert_with(|| Val::List(vec![]))
+            {
                 list.push(value);
             }
         };

@@ -104,7 +104,7 @@ table! {
         };
         fn "isEmptyDir" "(key: string): boolean" "True if nothing is below a key." => |cx, f, a| wait(f.list(&a.str(0)?))?.is_empty();
         fn "serve" "(response: http.ResponseWriter, request: http.Request, key: string, name: string): void" "Answers with a file." => |cx, f, a| {
-            a.host::<HttpRequest>(1)?.serve(&f, &a.str(2)?, &a.str(3)?)?;
+            a.host::<HttpRequest>(1)?.serve(f, &a.str(2)?, &a.str(3)?)?;
         };
         fn "setContext" "(context: any): void" "Nothing." => |cx, f, a| ();
         fn "close" "(): void" "Ends working with it." => |cx, f, a| ();
