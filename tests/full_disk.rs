@@ -214,7 +214,7 @@ fn check_files(disk: &Path, done: &Acknowledged) {
             let name = name.strip_suffix(".attrs").unwrap_or(&name);
             return done.docs.iter().any(|(_, file, _)| file == name);
         }
-        let known = ["log", "data.db", "auxiliary.db"];
+        let known = ["log", "data.db", "auxiliary.db", "types.d.ts"];
         known.iter().any(|known| name == *known || name.starts_with(&format!("{known}-")))
     };
     let left: Vec<_> = files_below(disk).into_iter().filter(|path| !is_expected(path)).collect();

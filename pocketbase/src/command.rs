@@ -128,8 +128,10 @@ impl App {
         built_in.get_arguments().cloned().collect()
     }
 
-    /// Adds a flag that every command takes; read it with [`App::flag`].
+    /// Adds a flag that every command takes; read it with [`App::flag`]. Given twice, the last one counts.
     pub fn add_flag(&self, arg: Arg) {
+        let own = arg.get_id().clone();
+        let arg = arg.overrides_with(own);
         self.shared.commands.args.lock().push(arg.global(true));
     }
 

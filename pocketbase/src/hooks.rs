@@ -538,7 +538,7 @@ mod tests {
 
     #[test]
     fn every_hook_has_a_method() {
-        assert_eq!(NAMES.len(), 83);
+        assert_eq!(NAMES.len(), 84);
         let mut names = NAMES.to_vec();
         names.sort_unstable();
         names.dedup();

@@ -240,7 +240,7 @@ async fn transactions_nest_and_hooks_wait_for_the_commit() -> Result<()> {
         Err::<(), _>(ApiError::bad_request("no").into())
     });
     assert_eq!(undone.await.expect_err("refused").api().map(|api| api.status), Some(400));
-    assert_eq!(app.store().get::<String>("failed").as_deref(), Some("no"));
+    assert_eq!(app.store().get::<String>("failed").as_deref(), Some("No."));
     assert_eq!(app.count_records("posts", ()).await?, 1);
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use super::http::Reader;
+use super::exchange::Reader;
 use crate::{
     bind::{Fail, Res, Shared, native, table},
     space::os,

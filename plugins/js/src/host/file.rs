@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use pocketbase::File;
 
-use super::{hosted, http::Reader};
+use super::{exchange::Reader, hosted};
 use crate::{
     bind::{Shared, Val, native, new_map, table},
     run::wait,

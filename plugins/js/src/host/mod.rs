@@ -5,11 +5,11 @@ mod collection;
 mod cookie;
 mod dir;
 mod events;
+mod exchange;
 mod expand;
 mod field;
 mod file;
 mod forms;
-mod http;
 mod info;
 mod middleware;
 mod model;
@@ -32,9 +32,9 @@ pub(crate) use self::{
     cookie::Cookie,
     dir::Dir,
     events::{HOOKS, bind_hook, hook_tables},
+    exchange::{HttpRequest, Reader, Uploaded, canonical},
     field::new_field,
     forms::UpsertForm,
-    http::{HttpRequest, Reader, Uploaded, canonical},
     info::new_request_info,
     middleware::{Files, Step, new_middleware, ready},
     model::{Kind, Model, array_of, null_cell},
@@ -84,15 +84,15 @@ pub(crate) static TYPES: &[&Type] = &[
     &record::GEO,
     &request::REQUEST_EVENT,
     &info::REQUEST_INFO,
-    &http::HTTP_REQUEST,
-    &http::HTTP_RESPONSE,
+    &exchange::HTTP_REQUEST,
+    &exchange::HTTP_RESPONSE,
     &url::URL,
     &url::VALUES,
-    &http::REQUEST_HEADER,
-    &http::RESPONSE_HEADER,
-    &http::READER,
-    &http::LASTING,
-    &http::UPLOADED,
+    &exchange::REQUEST_HEADER,
+    &exchange::RESPONSE_HEADER,
+    &exchange::READER,
+    &exchange::LASTING,
+    &exchange::UPLOADED,
     &services::LOGGER,
     &services::TREE,
     &services::SETTINGS,

@@ -10,7 +10,7 @@ use std::sync::{
 
 use super::{
     CurrentApp, Dir,
-    http::{self, HttpRequest, HttpResponse, Reader, Uploaded, canonical},
+    exchange::{self, HttpRequest, HttpResponse, Reader, Uploaded, canonical},
     info::Info,
     model::Model,
 };
@@ -218,7 +218,7 @@ impl Request {
     }
     pub(super) fn header_values(&self, name: &str) -> Vec<String> {
         match &*self.0.state.headers.lock() {
-            Some(own) => http::values(own, name),
+            Some(own) => exchange::values(own, name),
             None => self.incoming().map(|i| i.header_values(name)).unwrap_or_default(),
         }
     }
@@ -354,7 +354,7 @@ impl Request {
         if let Some(incoming) =
             self.incoming().filter(|i| i.response_header("Content-Type").is_empty())
         {
-            incoming.set_response_header("Content-Type", http::sniffed(bytes));
+            incoming.set_response_header("Content-Type", exchange::sniffed(bytes));
         }
         self.begin(200);
         self.0.state.out.lock().body.extend_from_slice(bytes);

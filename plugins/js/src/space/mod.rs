@@ -87,6 +87,7 @@ pub(crate) static TYPES: &[&Type] = &[
     &http_send::ANSWER,
     &os::ENTRY,
     &os::INFO,
+    &root::ROOT,
     &template::RENDERER,
 ];
 

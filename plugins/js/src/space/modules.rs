@@ -102,7 +102,9 @@ fn run<'js>(
         Ok(function) => function,
         Err(error) if error.is_exception() => {
             let thrown = cx.catch();
-            return Err(Fail::Host(crate::bind::error_of(cx, &thrown)));
+            // of the module, not of the handler that wants it: told as what a call reports
+            let error = crate::bind::error_of(cx, &thrown);
+            return Err(Fail::other(error.to_string()));
         }
         Err(error) => return Err(error.into()),
     };
