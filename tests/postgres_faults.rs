@@ -192,7 +192,9 @@ fn an_outage_makes_nobody_a_guest() {
     let Some(mut postgres) = Postgres::start(&[], &[]) else { return };
     let server = served(&postgres, "outage", &[], 0.0);
     let token = server.superuser();
-    let id = create(&server, "here").json()["id"].as_str().expect("an id").to_owned();
+    let made =
+        |title: &str| create(&server, title).json()["id"].as_str().expect("an id").to_owned();
+    let (id, doomed) = (made("here"), made("doomed"));
     std::thread::scope(|scope| {
         let (server, token) = (&server, &token);
         let paused = scope.spawn(|| postgres.pause(Duration::from_secs(14)));
@@ -201,7 +203,7 @@ fn an_outage_makes_nobody_a_guest() {
             ("GET", format!("{RECORDS}/{id}")),
             ("GET", RECORDS.to_owned()),
             ("PATCH", format!("{RECORDS}/{id}")),
-            ("DELETE", format!("{RECORDS}/{id}")),
+            ("DELETE", format!("{RECORDS}/{doomed}")),
             ("GET", "/api/collections".to_owned()),
         ];
         let asked = asked.map(|(method, path)| {
@@ -213,10 +215,10 @@ fn an_outage_makes_nobody_a_guest() {
         for answer in asked {
             let (what, answer) = answer.join().expect("an answer");
             assert!(
-                matches!(answer.status, 200 | 503),
+                matches!(answer.status, 200 | 204 | 503),
                 "{what}: {} {}",
                 answer.status,
-                answer.json()
+                String::from_utf8_lossy(&answer.body)
             );
         }
         paused.join().expect("it comes back");

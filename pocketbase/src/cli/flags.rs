@@ -156,7 +156,14 @@ pub(crate) fn variable(name: &str) -> Option<String> {
 }
 
 pub(crate) fn text(name: &'static str, help: &'static str) -> Arg {
-    Arg::new(name).long(name).global(true).value_name("VALUE").hide_default_value(false).help(help)
+    Arg::new(name)
+        .long(name)
+        .global(true)
+        // given twice, the last one counts, as with the reference's flags
+        .overrides_with(name)
+        .value_name("VALUE")
+        .hide_default_value(false)
+        .help(help)
 }
 
 /// Names of fields, separated by commas; what cannot be part of a variable's name is left out.
@@ -173,6 +180,7 @@ pub(crate) fn switch(name: &'static str, default: &'static str, help: &'static s
     Arg::new(name)
         .long(name)
         .global(true)
+        .overrides_with(name)
         .action(ArgAction::Set)
         .num_args(0..=1)
         .require_equals(true)

@@ -15,7 +15,7 @@ use rquickjs::{Ctx, Function, Value};
 use self::flags::Flag;
 pub(crate) use self::run::register;
 use crate::{
-    bind::{Args, Res, Shared, Val, globals, items, native, table, text},
+    bind::{Args, Res, Shared, Type, Val, globals, items, native, table, text},
     run::Local,
 };
 
@@ -49,6 +49,10 @@ struct State {
 }
 
 native!(Cmd = COMMAND);
+
+/// The tables of its host types, for `types.d.ts`.
+pub(crate) static TYPES: &[&Type] =
+    &[&COMMAND, &flagset::FLAG_SET, &flagset::FLAG, &flagset::FLAG_VALUE];
 
 globals! {
     pub(crate) static CONSTRUCTORS {

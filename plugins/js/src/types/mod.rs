@@ -12,7 +12,7 @@ use pocketbase::{App, Native, Result};
 
 use crate::{
     bind::{Global, Make, Type, What},
-    host, space,
+    cli, host, space,
 };
 
 /// What no table has: values that are neither functions nor host values.
@@ -72,7 +72,7 @@ pub(crate) fn text(app: &App) -> String {
     for global in space::globals() {
         out.global(global);
     }
-    for kind in host::TYPES.iter().chain(space::TYPES) {
+    for kind in host::TYPES.iter().chain(space::TYPES).chain(cli::TYPES) {
         out.kind(kind, "");
     }
     out.hooks(app);
@@ -225,7 +225,7 @@ fn made(name: &str) -> String {
     }
     let is_in =
         |kind: &&&Type| kind.name.rsplit_once('.').map_or(kind.name, |(_, short)| short) == name;
-    if let Some(kind) = host::TYPES.iter().chain(space::TYPES).find(is_in) {
+    if let Some(kind) = host::TYPES.iter().chain(space::TYPES).chain(cli::TYPES).find(is_in) {
         return kind.name.to_owned();
     }
     let ends = |end| name.ends_with(end);
