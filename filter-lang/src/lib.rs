@@ -36,7 +36,7 @@
 //!
 //! **Limits.** [`MAX_EXPRESSIONS`] comparisons in a filter, [`MAX_SORT`] sort keys; [`MAX_FILTER_BYTES`] is for the caller
 //! to check. No arithmetic, no `NOT`, no aggregates: the language is a published one and is not extended here but by
-//! functions ([`func`]). A relation points to a column `id`. [`eval`] answers for one row only; what reads others is
+//! functions ([`func`]). A relation points to a column `id`. [`eval()`] answers for one row only; what reads others is
 //! [`Unsupported`], never guessed.
 //!
 //! **Costs.** Parsing, resolving and lowering a filter of four comparisons with a join takes microseconds each

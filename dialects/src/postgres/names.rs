@@ -45,7 +45,7 @@ fn is_unfit(name: &str) -> bool {
     name.len() > LONGEST || TAKEN.contains(&name)
 }
 
-/// Statements with all long names as they are [`stored`], and names of system columns where they stand in quotes: without
+/// Statements with all long names as they are `stored`, and names of system columns where they stand in quotes: without
 /// quotes they mean those columns.
 #[must_use]
 pub fn text(text: &str) -> Cow<'_, str> {

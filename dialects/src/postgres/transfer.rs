@@ -37,7 +37,7 @@ pub fn mark(mark: &str) -> String {
     format!("COMMENT ON TABLE \"_params\" IS 'pocketbase copy {}'", mark.replace('\'', "''"))
 }
 
-/// `COPY (…) TO STDOUT` of a [`select`].
+/// `COPY (…) TO STDOUT` of a `select`.
 #[must_use]
 pub fn copy_out(select: &str) -> String {
     format!("COPY ({select}) TO STDOUT (FORMAT binary)")

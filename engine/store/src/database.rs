@@ -51,7 +51,7 @@ impl Database {
     /// Waits until no other node migrates this database.
     ///
     /// # Errors
-    /// [`Connect`](Error::Connect).
+    /// [`Connect`](super::Error::Connect).
     pub async fn lock_migrations(&self) -> Result<postgres::MigrationLock> {
         on!(AnyBackend, &self.0, db => Backend::lock_migrations(db).await)
     }
@@ -304,7 +304,7 @@ impl Database {
     /// Writes a consistent, defragmented copy to `target`, which must not exist. Neither readers nor the writer wait.
     ///
     /// # Errors
-    /// What the driver says; [`Unsupported`](Error::Unsupported) on PostgreSQL.
+    /// What the driver says; [`Unsupported`](super::Error::Unsupported) on PostgreSQL.
     pub async fn copy_into(&self, target: &Path) -> Result<()> {
         on!(AnyBackend, &self.0, db => Backend::copy_into(db, target).await)
     }
