@@ -11,7 +11,7 @@ use filter_lang::{
     Flags, Resolver,
     schema::{Class, Collection, CollectionKind, Field, Schema},
     scope::{Auth, Datum, Request, Scope},
-    value::{Affinity, Value},
+    value::Value,
 };
 use libfuzzer_sys::fuzz_target;
 

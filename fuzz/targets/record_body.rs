@@ -34,7 +34,7 @@ fuzz_target!(|data: &[u8]| {
                 if !known {
                     continue;
                 }
-                let mut val = field.kind.normalise(value);
+                let mut val = field.kind.normalize(value);
                 if let Some(changed) = modifier.and_then(|m| field.kind.modify(m, &val, value)) {
                     val = changed;
                 }
