@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, reason = "figures of the durability test")]
 
 mod acme;
+mod analytics;
 mod auth;
 mod bad_input;
 mod batch;
@@ -15,8 +16,10 @@ mod durability;
 mod files;
 mod full_disk;
 mod full_text;
+mod gateway;
 mod hook_tools;
 mod hooks;
+mod jobs;
 mod library;
 mod lists;
 mod mail;
@@ -32,12 +35,15 @@ mod postgres_replica;
 mod postgres_row_security;
 mod postgres_same;
 mod postgres_tls;
+mod processman;
 mod realtime;
 mod schema;
 mod sdk;
+mod secrets;
 mod structure;
 mod support;
 mod tidy;
+mod tof;
 mod transfer;
 mod trials;
 mod users_sql;

@@ -44,9 +44,15 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("plugins/js/template", &[]),
     ("plugins/js/migrations", &["pocketbase"]),
     ("plugins/js", &["pocketbase", "go-template", "js-migrations"]),
+    ("plugins/secrets", &["pocketbase"]),
+    ("plugins/jobs", &["pocketbase"]),
+    ("plugins/gateway", &["pocketbase"]),
+    ("plugins/processman", &["pocketbase"]),
+    ("plugins/tof", &["pocketbase"]),
+    ("plugins/analytics", &["pocketbase"]),
     ("examples", &["pocketbase"]),
     ("benches", &["filter-lang", "dialects", "engine", "api", "pocketbase"]),
-    (".", &["pocketbase", "js"]),
+    (".", &["pocketbase", "js", "secrets", "jobs", "gateway", "processman", "tof", "analytics"]),
 ];
 
 /// Where SQL text may be written, as path prefixes.
@@ -55,6 +61,9 @@ const SQL_ROOMS: &[&str] = &[
     "engine/sql-text/",
     "engine/store/",
     "engine/transfer/",
+    "plugins/secrets/src/store",
+    "plugins/jobs/src/store",
+    "plugins/analytics/src/store",
     "examples/",
     "tests/",
     "benches/",
@@ -93,6 +102,7 @@ const HTTP_ROOMS: &[&str] = &[
     "engine/src/oauth2/",
     "pocketbase/src/web/",
     "pocketbase/src/serve.rs",
+    "plugins/gateway/",
     "examples/",
     "tests/",
     "benches/",
@@ -101,6 +111,7 @@ const HTTP_ROOMS: &[&str] = &[
 /// Where the process environment may be read.
 const ENV_ROOMS: &[&str] = &[
     "pocketbase/src/cli/",
+    "pocketbase/src/environment.rs",
     // `process.env` and `$os` of scripts
     "plugins/js/",
     "examples/",

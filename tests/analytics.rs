@@ -1,0 +1,1 @@
+//! Analytics: intake, aggregation over nodes, statistics, retention.

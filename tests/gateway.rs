@@ -1,0 +1,1 @@
+//! The gateway: streams, WebSocket, rules, headers, limits, upstreams that misbehave.

@@ -1,0 +1,1 @@
+//! The process manager: supervision, groups, logs, children that misbehave.

@@ -1,0 +1,1 @@
+//! TOF sign-in: envelopes, signatures, replays, mapping.
