@@ -67,6 +67,11 @@ mod store;
 pub mod testing;
 pub mod web;
 
+/// Encryption with the master key; see [`App::crypto`].
+pub mod crypto {
+    pub use engine::keyring::{Error, Keyring, Place, secure_zero};
+}
+
 /// Realtime clients and what is sent to them; see [`App::subscriptions_broker`].
 pub mod realtime {
     pub use engine::realtime::{Broker, Client, Message};
@@ -83,7 +88,8 @@ pub use cron::{Cron, Job};
 pub use error::{BoxError, DbError, Error, FieldError, FieldErrors, Result, SharedError};
 pub use field::{
     AutodateField, BoolField, DateField, EditorField, EmailField, Field, FileField, GeoPointField,
-    JsonField, NumberField, PasswordField, RelationField, SelectField, TextField, UrlField,
+    JsonField, NumberField, PasswordField, RelationField, SecretField, SelectField, TextField,
+    UrlField,
 };
 pub use files::File;
 pub use forms::{

@@ -193,6 +193,16 @@ impl Setup {
     }
 }
 
+impl App {
+    /// Makes a table that is known only when the app is open; otherwise [`Setup::table`].
+    ///
+    /// # Errors
+    /// Database errors.
+    pub async fn ensure_table(&self, table: &Table) -> Result<()> {
+        Ok(tables::ensure(&self.engine()?.db(), table).await?)
+    }
+}
+
 pub(crate) fn shown(owner: &str) -> String {
     if owner.is_empty() { "the app".to_owned() } else { format!("plugin {owner:?}") }
 }

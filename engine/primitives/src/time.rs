@@ -36,6 +36,11 @@ pub fn now() -> Timestamp {
 const ZERO: i64 = -62_135_596_800_000;
 
 impl Timestamp {
+    /// The present moment.
+    #[must_use]
+    pub fn now() -> Self {
+        now()
+    }
     /// From milliseconds since the epoch.
     #[must_use]
     pub const fn from_millis(millis: i64) -> Self {
