@@ -72,7 +72,7 @@ pub mod realtime {
     pub use engine::realtime::{Broker, Client, Message};
 }
 
-pub use api::{ApiError, Body, Response};
+pub use api::{ApiError, Body, Description, MetricKind, Response, Sample};
 pub use app::{
     Announced, App, Builder, FetchRecords, FileSystem, FilterQuery, IntoCollection, LogAttrs,
     Logger, MailClient, Model,
