@@ -98,8 +98,8 @@ pub use forms::{
 pub use hooks::{CustomHook, Handler, Next, Slot, TaggedHook, Tags};
 pub use mail::{Address, Message};
 pub use migration::{Migration, MigrationSource, Migrations, Template};
-pub use plugin::{Column, Native, NativeParam, Natives, Plugin, Setup, Table};
-pub use record::{DateTime, Record, TokenType, parse_date_time};
+pub use plugin::{Column, Native, NativeParam, Natives, Plugin, ScriptFunction, Setup, Table};
+pub use record::{DateTime, Record, TokenType, parse_date_time, parse_rfc3339};
 pub use serve::{Authority, Ended, Limits, ServeOptions, Service, Started, Times};
 pub use settings::Settings;
 pub use store::AppStore;
