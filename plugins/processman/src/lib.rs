@@ -1,4 +1,4 @@
-//! Programs that are kept running beside the server: `pb_processes.json`, restarts, logs, REST. See docs/processes.md.
+//! Programs that are kept running beside the server: `pb_processes.json`, restarts, logs, REST. See docs/processman.md.
 //!
 //! Nothing is kept in a database. Must not know what lies below `pocketbase`.
 //!

@@ -167,7 +167,9 @@ impl Sink {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let content: Arc<str> = String::from_utf8_lossy(line).into();
         self.ring.lock().push(Line { time, source, content: content.clone() });
-        let logged = &content[..content.floor_char_boundary(MAX_LOGGED)];
+        let end =
+            (0..=content.len().min(MAX_LOGGED)).rev().find(|at| content.is_char_boundary(*at));
+        let logged = &content[..end.unwrap_or_default()];
         let Some(n_dropped) = self.budget.take(logged.len(), now) else { return };
         let logger = self.app.logger().with("process", &*self.id);
         if n_dropped > 0 {
