@@ -424,7 +424,7 @@ fn a_gigabyte_of_logs_in_flat_memory() {
     assert_eq!(pm.get("/api/health").0, 200);
     let metrics = pm.server.send("GET", "/api/metrics", &pm.token, &Value::Null);
     let metrics = String::from_utf8_lossy(&metrics.body).into_owned();
-    assert!(metrics.contains("pm_processes_running 2"), "{metrics}");
+    assert!(metrics.contains("pocketbase_pm_processes_running 2"), "{metrics}");
 }
 
 #[test]

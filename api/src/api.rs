@@ -11,8 +11,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     cors::Cors,
+    describe::added::Description,
     fields::Picker,
-    metrics::Metrics,
+    metrics::{MetricKind, Metrics, Sample},
     pipeline::{DynHandler, Handler, Middleware, Route, Row},
     rate_limit::Limiter,
     router::{Pattern, PatternError, Router},
@@ -28,6 +29,7 @@ pub struct Api(Arc<Inner>);
 struct Inner {
     app: App,
     router: ArcSwap<Router<Arc<Route>>>,
+    described: ArcSwap<Vec<(String, Description)>>,
     limiter: Limiter,
     cors: Cors,
     public: Option<StaticFiles>,
@@ -87,6 +89,7 @@ struct UserRoute {
     handler: DynHandler,
     middlewares: Vec<Middleware>,
     unbound: Vec<String>,
+    description: Option<Description>,
 }
 
 impl fmt::Debug for UserRoute {
@@ -103,6 +106,7 @@ impl Routes {
             handler,
             middlewares: Vec::new(),
             unbound: Vec::new(),
+            description: None,
         });
         RouteRef(self.routes.last_mut().expect("just pushed"))
     }
@@ -130,6 +134,11 @@ impl fmt::Debug for RouteRef<'_> {
 }
 
 impl RouteRef<'_> {
+    /// Says what it is for: it stands in `/api/openapi.json` from then on.
+    pub fn describe(&mut self, description: Description) -> &mut Self {
+        self.0.description = Some(description);
+        self
+    }
     /// Adds a middleware, or replaces the one of the same id.
     pub fn bind(&mut self, middleware: Middleware) -> &mut Self {
         self.0.middlewares.push(middleware);
@@ -156,12 +165,15 @@ impl Api {
         limiter.follow_settings(app);
         app.realtime().set_pick(pick_fields);
         let realtime = app.realtime().clone();
-        metrics.add_source("pocketbase_realtime_clients", "Open realtime streams.", move || {
-            f64::from(u32::try_from(realtime.total_clients()).unwrap_or(u32::MAX))
+        let clients = move || u32::try_from(realtime.total_clients()).unwrap_or(u32::MAX);
+        let help = "Open realtime streams.";
+        metrics.add_source("realtime_clients", help, MetricKind::Gauge, move || {
+            vec![Sample::new(clients().into())]
         });
         Ok(Self(Arc::new(Inner {
             app: app.clone(),
             router: ArcSwap::from_pointee(router),
+            described: ArcSwap::from_pointee(described(&options.routes)),
             limiter,
             cors: Cors::new(origins),
             public: options.public,
@@ -181,6 +193,7 @@ impl Api {
     pub fn set_routes(&self, routes: &Routes) -> Result<(), PatternError> {
         let router = build(routes, self.0.public.is_some(), &self.0.metrics)?;
         self.0.router.store(Arc::new(router));
+        self.0.described.store(Arc::new(described(routes)));
         Ok(())
     }
 
@@ -192,6 +205,11 @@ impl Api {
 
     pub(crate) fn router(&self) -> Guard<Arc<Router<Arc<Route>>>> {
         self.0.router.load()
+    }
+
+    /// What routes that are not built in say of themselves, by pattern.
+    pub(crate) fn described(&self) -> Guard<Arc<Vec<(String, Description)>>> {
+        self.0.described.load()
     }
 
     pub(crate) fn limiter(&self) -> &Limiter {
@@ -215,7 +233,18 @@ impl Api {
         help: &'static str,
         read: impl Fn() -> f64 + Send + Sync + 'static,
     ) {
-        self.0.metrics.add_source(name, help, read);
+        self.add_metrics(name, help, MetricKind::Gauge, move || vec![Sample::new(read())]);
+    }
+
+    /// Adds numbers to `/api/metrics` that are read when somebody asks for them.
+    pub fn add_metrics(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        kind: MetricKind,
+        read: impl Fn() -> Vec<Sample> + Send + Sync + 'static,
+    ) {
+        self.0.metrics.add_source(name, help, kind, read);
     }
 
     /// Which run of the server this is.
@@ -253,6 +282,11 @@ impl Api {
 /// `fields` of realtime subscriptions; a picker that fails leaves the record whole.
 fn pick_fields(fields: &str, record: &[u8]) -> Option<Vec<u8>> {
     Picker::parse(fields).ok()?.apply(record)
+}
+
+fn described(routes: &Routes) -> Vec<(String, Description)> {
+    let all = routes.routes.iter();
+    all.filter_map(|route| Some((route.pattern.clone(), route.description.clone()?))).collect()
 }
 
 /// User routes come first: whoever owns the static pattern keeps it.

@@ -39,6 +39,8 @@ pub mod tls;
 mod transport_tests;
 pub mod www;
 
+pub use describe::added::Description;
 pub use error::{ApiError, Result};
+pub use metrics::{MetricKind, Sample};
 pub use response::{Body, Response};
 pub use routes::auth_response::record_auth_response;

@@ -11,6 +11,19 @@ import { serve } from './serve.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 export const binary = process.env.PB_BIN ?? [`${root}target/release/pocketbase`, `${root}target/debug/pocketbase`].find(existsSync);
+/** How long anything is waited for, in ms: generous, as the machine may be busy; nothing waits longer than it must. The one place for it. */
+export const patience = 90_000;
+/** How long a whole check may take. */
+export const checkLimit = 300_000;
+/** Until `ask` gives something true; that is returned. */
+export async function until(ask, what = 'it', every = 50) {
+  for (const end = Date.now() + patience; ;) {
+    const got = await ask();
+    if (got) return got;
+    if (Date.now() > end) throw new Error(`waited for ${what} in vain`);
+    await new Promise((go) => setTimeout(go, every));
+  }
+}
 export const email = 'root@example.com', password = '1234567890';
 
 const freePort = () => new Promise((go) => { const s = createServer().listen(0, '127.0.0.1', () => { const { port } = s.address(); s.close(() => go(port)); }); });
@@ -26,11 +39,7 @@ export async function startServer({ superuser = true, args = [] } = {}) {
     child = spawn(binary, ['serve', '--http', `127.0.0.1:${port}`, '--dir', dir, ...args], { stdio: ['ignore', 'pipe', 'pipe'], cwd: home });
     child.stdout.on('data', (d) => (log += d));
     child.stderr.on('data', (d) => (log += d));
-    for (let i = 0; i < 200; i++) {
-      try { if ((await fetch(`http://127.0.0.1:${port}/api/health`)).ok) return; } catch { /* not yet */ }
-      await new Promise((go) => setTimeout(go, 50));
-    }
-    throw new Error(`the server did not start\n${log}`);
+    await until(() => fetch(`http://127.0.0.1:${port}/api/health`).then((r) => r.ok, () => { if (child.exitCode !== null) throw new Error(`the server did not start\n${log}`); return false; }), 'the server');
   };
   await start();
   const stopChild = () => new Promise((go) => { if (child.exitCode !== null) return go(); child.once('exit', go); child.kill(); });
@@ -42,11 +51,13 @@ export const launch = () => chromium.launch({ executablePath: process.env.CHROMI
 export class App {
   static async open(browser, front, o = {}) {
     const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, colorScheme: o.scheme ?? 'light', locale: o.locale ?? 'en-US', timezoneId: o.zone ?? 'Europe/Sofia', reducedMotion: 'reduce', acceptDownloads: true, hasTouch: !!o.touch, isMobile: !!o.touch, ...(o.context ?? {}) });
+    context.setDefaultTimeout(patience);
     const app = new App();
     app.front = front;
     app.context = context;
     app.calls = [];
     app.problems = [];
+    app.open_ = new Set();
     app.page = await context.newPage();
     app.watch(app.page);
     if (o.auth !== false) {
@@ -59,6 +70,9 @@ export class App {
   }
   watch(page) {
     page.on('request', (r) => { const u = r.url(); if (u.includes('/api/')) this.calls.push({ method: r.method(), url: u.slice(this.front.length), body: r.postData() ?? undefined, at: Date.now() }); if (!u.startsWith(new URL(this.front).origin) && /^https?:/.test(u)) this.problems.push(`foreign request ${u}`); });
+    // the stream of events never ends: it is not what one waits for
+    page.on('request', (r) => { if (/\/api\//.test(r.url()) && !(r.method() === 'GET' && /\/api\/realtime$/.test(r.url()))) this.open_.add(r); });
+    for (const e of ['requestfinished', 'requestfailed']) page.on(e, (r) => this.open_.delete(r));
     page.on('console', (m) => { if (m.type() === 'error' && !/Failed to load resource/.test(m.text())) this.problems.push(`console: ${m.text()}`); if (/Content Security Policy/.test(m.text())) this.problems.push(`csp: ${m.text()}`); });
     page.on('pageerror', (e) => this.problems.push(`error: ${e.message}\n${e.stack}`));
   }
@@ -66,12 +80,14 @@ export class App {
     if (this.page.url().startsWith(`${this.front}/_/`)) await this.page.evaluate((h) => { location.hash = h; }, hash);
     else await this.page.goto(`${this.front}/_/${hash}`);
   }
-  async fresh(hash) { await this.page.goto('about:blank'); await this.page.goto(`${this.front}/_/${hash}`); }
+  async fresh(hash) { await this.page.goto('about:blank'); this.open_.clear(); await this.page.goto(`${this.front}/_/${hash}`); }
+  /** Until every request is answered and none was made for a moment. (`networkidle` is told once per page only.) */
+  async quiet() { let calm = 0; await until(() => { calm = this.open_.size ? 0 : calm + 1; return calm > 6; }, `an answer to ${[...this.open_].map((r) => r.url())}`); }
   requests(method, part = '') { return this.calls.filter((c) => (!method || c.method === method) && c.url.includes(part)); }
   /** Until a request of that kind was sent. */
-  async asked(method, part = '') { for (let i = 0; i < 600 && !this.requests(method, part).length; i++) await new Promise((go) => setTimeout(go, 25)); if (!this.requests(method, part).length) throw new Error(`no ${method} ${part} was sent`); }
+  async asked(method, part = '') { await until(() => this.requests(method, part).length, `${method} ${part}`); }
   /** Until the log (written a few seconds late) has an entry with that text in its address. */
-  async logged(text) { for (let i = 0; i < 80; i++) { if ((await this.api('GET', `/api/logs?perPage=1&filter=${encodeURIComponent(`data.url ~ '${text}'`)}`)).items.length) return; await new Promise((go) => setTimeout(go, 200)); } throw new Error(`“${text}” was not logged`); }
+  async logged(text, more = '') { return until(async () => (await this.api('GET', `/api/logs?perPage=1&filter=${encodeURIComponent(`data.url ~ '${text}'${more}`)}`)).items[0], `“${text}” in the log`, 200); }
   clear() { this.calls.length = 0; }
   row(text) { return this.page.locator('[role=row]', { hasText: text }).first(); }
   async sql(query) { return (await api(this.front, 'POST', '/api/sql', { query }, this.auth.token)).rows; }

@@ -1,10 +1,11 @@
-// Runs the browser checks: `PB_BIN=… node tests/run.mjs [--only T12,T13] [--spec name] [--jobs 2]`.
+// Runs the browser checks: `PB_BIN=… node tests/run.mjs [--only T12,T13] [--spec name] [--jobs 2] [--shuffle 7]`.
 // Each file of specs/ is a process of its own with one seeded server and one browser; `--jobs` of them at a time. Each check has its own browser context.
+import { createHash } from 'node:crypto';
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { App, rig } from './rig.mjs';
+import { App, checkLimit, rig } from './rig.mjs';
 
 const arg = (name) => { const i = process.argv.indexOf(`--${name}`); return i < 0 ? '' : process.argv[i + 1]; };
 const only = arg('only'), specName = arg('spec'), alone = process.argv.includes('--alone');
@@ -22,19 +23,18 @@ async function runFiles() {
   for (const f of files) { const m = await import(`./specs/${f}`); if (m.size === 'full') size = 'full'; }
   let r, passed = 0;
   const failed = [];
+  // the checks of a file share a server, but none may need what another left: `--shuffle 7` proves it
+  const mix = Number(arg('shuffle')), order = (name) => createHash('sha1').update(`${mix}${name}`).digest('hex');
+  if (mix) checks.sort((a, b) => (order(a.name) < order(b.name) ? -1 : 1));
   for (const c of checks.filter((x) => wanted(x.name))) {
     let app;
     const t = Date.now();
     try {
       if (!c.options.own) r ??= await rig({ size });
-      if (c.options.own) await c.run();
-      else {
-        app = await App.open(r.browser, r.front, c.options);
-        app.page.setDefaultTimeout(15_000);
-        let timer;
-        await Promise.race([c.run(app, app.page, r), new Promise((_, no) => { timer = setTimeout(() => no(new Error('took longer than its limit')), c.options.limit ?? 60_000); })]).finally(() => clearTimeout(timer));
-        if (app.problems.length && !c.options.allow) throw new Error(app.problems.slice(0, 4).join('\n'));
-      }
+      if (!c.options.own) app = await App.open(r.browser, r.front, c.options);
+      let timer;
+      await Promise.race([c.run(app, app?.page, r), new Promise((_, no) => { timer = setTimeout(() => no(new Error('took longer than its limit')), checkLimit); })]).finally(() => clearTimeout(timer));
+      if (app?.problems.length && !c.options.allow) throw new Error(app.problems.slice(0, 4).join('\n'));
       passed++;
       console.log(`ok   ${c.name} (${Date.now() - t} ms)`);
     } catch (e) {
@@ -59,7 +59,7 @@ async function spread() {
   const bad = [];
   const worker = async () => {
     for (let f = queue.shift(); f; f = queue.shift()) {
-      const child = spawn(process.execPath, [fileURLToPath(import.meta.url), '--alone', '--spec', f, ...(only ? ['--only', only] : [])], { stdio: ['ignore', 'pipe', 'inherit'] });
+      const child = spawn(process.execPath, [fileURLToPath(import.meta.url), '--alone', '--spec', f, ...(only ? ['--only', only] : []), ...(arg('shuffle') ? ['--shuffle', arg('shuffle')] : [])], { stdio: ['ignore', 'pipe', 'inherit'] });
       let out = '';
       child.stdout.on('data', (d) => (out += d));
       await new Promise((go) => child.once('close', go));

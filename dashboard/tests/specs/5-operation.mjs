@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { App, email, launch, password, startServer } from '../rig.mjs';
+import { App, email, launch, password, startServer, until } from '../rig.mjs';
 import { seed } from '../seed.mjs';
 import { serve } from '../serve.mjs';
 import { smtp } from '../smtp.mjs';
@@ -52,15 +52,14 @@ check('T40 50,000 entries scroll; few are in the page', async (app, p, r) => {
   await p.waitForSelector('.log');
   const out = await p.evaluate(async () => {
     const box = document.querySelector('[role=listbox][aria-busy]');
-    const t = performance.now();
     let most = 0;
-    while (performance.now() - t < 40_000) { box.scrollTop = box.scrollHeight; await new Promise((go) => requestAnimationFrame(go)); most = Math.max(most, document.querySelectorAll('.log').length); if (document.querySelector('.log:last-of-type') && [...document.querySelectorAll('.log .url')].some((n) => n.textContent.endsWith('/49999'))) break; }
+    for (let i = 0; i < 20_000; i++) { box.scrollTop = box.scrollHeight; await new Promise((go) => requestAnimationFrame(go)); most = Math.max(most, document.querySelectorAll('.log').length); if (document.querySelector('.log:last-of-type') && [...document.querySelectorAll('.log .url')].some((n) => n.textContent.endsWith('/49999'))) break; }
     return { most, last: [...document.querySelectorAll('.log .url')].at(-1)?.textContent, heap: performance.memory.usedJSHeapSize / 1e6 };
   });
   assert.equal(out.last, '/api/things/49999');
   assert.ok(out.most < 80, `${out.most} rows in the page`);
   assert.ok(out.heap < 150, `${out.heap} MB`);
-}, { limit: 90_000 });
+});
 
 check('T43 settings: accent and SMTP host; guard; two keys only; secrets nowhere', async (app, p) => {
   await app.fresh('#/settings/mail');
@@ -136,22 +135,25 @@ check('T46 backup: make, fetch, upload, restore, sign in again', async () => {
     await p.getByRole('button', { name: 'Make a backup' }).click();
     await p.locator('dialog input').fill('first.zip');
     await p.keyboard.press('Enter');
-    await p.waitForSelector('td >> text=first.zip', { timeout: 30_000 });
+    await p.waitForSelector('td >> text=first.zip');
     const [file] = await Promise.all([p.waitForEvent('download'), p.getByRole('button', { name: 'Download' }).click()]);
     const zip = readFileSync(await file.path());
     assert.equal(zip.subarray(0, 2).toString(), 'PK');
     await p.setInputFiles('.screen [type=file]', { name: 'second.zip', mimeType: 'application/zip', buffer: zip });
     await p.waitForSelector('td >> text=second.zip');
-    await app.api('PATCH', '/api/collections/categories', { name: 'changed' });
+    // (a changed collection would come back: its migration file is applied at the next start)
+    await app.api('POST', '/api/collections/categories/records', { name: 'Later' });
     await p.getByRole('button', { name: 'Menu of second.zip' }).click();
     await p.getByRole('menuitem', { name: 'Restore…' }).click();
     await p.locator('dialog input').fill('second.zip');
     await p.locator('dialog .btn.fill').click();
-    await p.waitForSelector('[name=password]', { timeout: 60_000 });
+    await p.waitForSelector('[name=password]');
     await p.fill('[name=identity]', email);
     await p.fill('[name=password]', password);
     await p.keyboard.press('Enter');
-    await p.waitForSelector('.side >> text=categories');
+    await p.locator('.side a.item', { hasText: 'categories' }).click();
+    await p.waitForSelector('.body [role=row] >> text=Guides');
+    assert.equal(await p.locator('.body [role=row]', { hasText: 'Later' }).count(), 0);
   } finally { await browser.close(); front.close(); await s.stop(); }
 }, { own: true });
 
@@ -194,8 +196,7 @@ check('T69 crons: the next run is the real one; run now shows what was logged', 
   await p.waitForSelector('.toast >> text=Started');
   assert.equal(app.requests('POST', '/api/crons/__pbLogsCleanup__').length, 1);
   await p.waitForSelector('[data-ran]');
-  for (let i = 0; i < 5; i++) { await p.clock.runFor(2100); await p.waitForLoadState('networkidle'); }
-  await p.waitForSelector('[data-ran] p:not(:has(.spin))');
+  await until(async () => { await p.clock.runFor(2100); await app.quiet(); return p.locator('[data-ran] p:not(:has(.spin))').count(); }, 'the run in the log');
 });
 
 check('T70 mail: the test mail is sent, a hidden placeholder is flagged', async (app, p) => {

@@ -1,6 +1,6 @@
 // What others may do: trying rules, tests of rules, events, figures, what a server cannot do.
 import assert from 'node:assert/strict';
-import { App, email, password } from '../rig.mjs';
+import { App, email, password, until } from '../rig.mjs';
 import { api } from '../seed.mjs';
 
 const person = async (app, name) => (await app.api('GET', `/api/collections/users/records?filter=${encodeURIComponent(`name = '${name}'`)}`)).items[0];
@@ -32,7 +32,7 @@ check('T35 try as: guest, Ann and a superuser get for list, view, create, update
       if (who === 'ann' && action === 'list') assert.match(await dialog.locator('[data-answer]').textContent(), /Sees \d+ of 1\d\d/);
     }
   }
-}, { limit: 90_000 });
+});
 
 check('T36 rule tests: three are kept; a change that breaks one is red before saving', async (app, p) => {
   const ann = await person(app, 'Ann');
@@ -69,9 +69,7 @@ check('T42 explain from a log entry: filter and sort of that request', async (ap
   const mark = `views > ${100000 + (Date.now() % 1000)}`;
   await api(app.front, 'GET', `/api/collections/posts/records?filter=${encodeURIComponent(mark)}&sort=-views`);
   // logs are written a little later
-  let found;
-  for (let i = 0; i < 60 && !found; i++) { found = (await app.api('GET', `/api/logs?filter=${encodeURIComponent(`data.url ~ '${mark.slice(8)}' && data.auth = ''`)}`)).items[0]; if (!found) await new Promise((go) => setTimeout(go, 250)); }
-  assert.ok(found, 'the request was not logged');
+  const found = await app.logged(mark.slice(8), " && data.auth = ''");
   await app.fresh(`#/logs?superuserRequests=1&logId=${found.id}`);
   await p.getByRole('link', { name: 'Explain this list' }).click();
   await p.waitForSelector('dialog [data-steps] li');
@@ -110,10 +108,11 @@ check('T48 realtime: a guest with a filter gets allowed events only; a second ta
   const subscribed = () => app.requests('POST', '/api/realtime').length;
   await other.goto(`${app.front}/_/#/collections?collection=posts&live=1&sort=-created`);
   await other.waitForSelector('[role=gridcell]');
-  for (let i = 0; i < 100 && subscribed() < 1; i++) await new Promise((go) => setTimeout(go, 50));
+  await until(subscribed, 'a subscription');
   // an event is the proof that the subscription stands: repeated until it is seen
   const shown = (page) => page.locator('.body [role=row]', { hasText: /live \d+/ }).first();
-  for (let i = 0; i < 40 && (await shown(other).count()) === 0; i++) { await app.api('PATCH', `/api/collections/posts/records/${seen.id}`, { title: `live ${i}` }); await new Promise((go) => setTimeout(go, 150)); }
+  let n = 0;
+  await until(async () => { if (await shown(other).count()) return true; await app.api('PATCH', `/api/collections/posts/records/${seen.id}`, { title: `live ${n++}` }); return false; }, 'an event', 150);
   await shown(other).waitFor();
   await shown(p).waitFor();
   assert.equal(open.length, 1, 'streams opened');
@@ -132,7 +131,7 @@ check('T54 metrics: p95 of a route is that of two scrapes; leaving stops the pol
   await p.waitForSelector('.tile strong');
   for (let i = 0; i < 30; i++) await api(app.front, 'GET', '/api/health');
   await p.getByLabel('Time span').selectOption('600');
-  await p.waitForFunction(() => [...document.querySelectorAll('[data-routes] tbody tr')].some((r) => r.textContent.includes('/api/health')), null, { timeout: 20_000 });
+  await p.waitForFunction(() => [...document.querySelectorAll('[data-routes] tbody tr')].some((r) => r.textContent.includes('/api/health')), null);
   const row = await p.locator('[data-routes] tbody tr', { hasText: '/api/health' }).first().locator('td').allTextContents();
   const bucket = (text) => new Map([...text.matchAll(/^pocketbase_http_request_duration_seconds_bucket\{([^}]*)\} (\S+)/gm)].filter((m) => m[1].includes('/api/health') && m[1].includes(row[0].split(' ')[0] || '')).map((m) => [m[1].match(/le="([^"]+)"/)[1], Number(m[2])]));
   const a = bucket(texts[0]), b = bucket(texts[texts.length - 1]);
@@ -167,7 +166,7 @@ check('T22 history: kept where it is wanted, shown in the record, taken back', a
   await app.fresh('#/collections?collection=kept&edit=usage');
   await p.getByLabel('Keep who changed what').check({ force: true });
   await app.asked('PATCH', '/api/collections/kept/history');
-  await p.waitForLoadState('networkidle');
+  await app.quiet();
   const rec = await app.api('POST', '/api/collections/kept/records', { title: 'first' });
   await app.api('PATCH', `/api/collections/kept/records/${rec.id}`, { title: 'second' });
   await app.fresh(`#/collections?collection=kept&record=${rec.id}&tab=activity`);

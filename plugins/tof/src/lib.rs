@@ -17,7 +17,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use pocketbase::{App, Error, Native, Plugin, Result, Setup};
+use pocketbase::{App, Error, MetricKind, Native, Plugin, Result, Sample, Setup};
 use serde_json::Value;
 
 pub use self::{
@@ -65,8 +65,9 @@ impl Plugin for TofPlugin {
         routes::mount(&setup.router(), &gate);
         let counted = gate.clone();
         #[allow(clippy::cast_precision_loss, reason = "metrics are floats")]
-        let sign_ins = move || counted.counts.sign_ins() as f64;
-        setup.metric("tof_sign_ins", "Identities that were signed in.", sign_ins);
+        let sign_ins = move || vec![Sample::new(counted.counts.sign_ins() as f64)];
+        let help = "Identities that were believed and found an account.";
+        setup.metrics("tof_sign_ins", help, MetricKind::Counter, sign_ins);
         offer(setup)?;
         if !gate.config.dev_mock_user.is_empty() {
             setup.app().on_serve().bind(|e| async move {

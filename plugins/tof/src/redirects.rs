@@ -37,6 +37,7 @@ pub(crate) fn allowed(config: &TofConfig, app_url: &str, target: &str) -> Option
 pub(crate) fn clean(target: &str) -> String {
     let Some((scheme, rest)) = target.split_once("://") else { return target.to_owned() };
     // what stands in a query or fragment is somebody else's text
+    let rest = rest.trim_start_matches('/');
     let end = rest.find(['?', '#']).unwrap_or(rest.len());
     let mut path = String::with_capacity(rest.len());
     for c in rest[..end].chars() {
@@ -74,7 +75,7 @@ mod tests {
             (&by_default, "/a?b=c", Some("/a?b=c")),
             (&by_default, "/", Some("/")),
             (&by_default, "https://app.example/x//y", Some("https://app.example/x/y")),
-            (&by_default, "https:////app.example//x", None),
+            (&by_default, "https:////app.example//x", Some("https://app.example/x")),
             (&by_default, "https://app.example", Some("https://app.example")),
             (&by_default, "HTTPS://APP.example/x", Some("HTTPS://APP.example/x")),
             (&by_default, "https://app.example:443/x", Some("https://app.example:443/x")),

@@ -2,7 +2,9 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use pocketbase::{ApiError, Error, RequestEvent, Response, Result, Router, middleware};
+use pocketbase::{
+    ApiError, Description, Error, RequestEvent, Response, Result, Router, middleware,
+};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -32,26 +34,55 @@ const NO_URL: &str = "Missing url param in query string.";
 pub(crate) fn mount(router: &Router, gate: &Arc<Gate>) {
     let path = "/api/collections/{collection}/auth-with-tof";
     let g = gate.clone();
-    router.get(path, move |e: RequestEvent| sign_in(e, g.clone()));
+    let by_get = router.get(path, move |e: RequestEvent| sign_in(e, g.clone()));
+    by_get.describe(about("authWithTof", SIGN_IN).for_everybody().gives(login()));
     let g = gate.clone();
-    router.post(path, move |e: RequestEvent| sign_in(e, g.clone()));
+    let by_post = router.post(path, move |e: RequestEvent| sign_in(e, g.clone()));
+    by_post.describe(about("postAuthWithTof", SIGN_IN).for_everybody().gives(login()));
     let group = router.group(&gate.config.route_prefix);
     let g = gate.clone();
-    group.get("/logout", move |e: RequestEvent| {
+    let out = group.get("/logout", move |e: RequestEvent| {
         let g = g.clone();
         async move { logout(&e, &g) }
     });
+    let about_out = about("tofLogout", "Leads to the passport service, which signs out.");
+    out.describe(
+        about_out.for_everybody().query("url", URL).query("appkey", "another app").status(307),
+    );
     let g = gate.clone();
-    group.get("/redirect", move |e: RequestEvent| {
+    let through = group.get("/redirect", move |e: RequestEvent| {
         let g = g.clone();
         async move { redirect(&e, &g) }
     });
+    let about_through =
+        about("tofRedirect", "Leads to an address, or to the sign-in of the passport service.");
+    through.describe(about_through.for_everybody().query("url", URL).status(307));
     let g = gate.clone();
     let status = group.get("/status", move |e: RequestEvent| {
         let g = g.clone();
         async move { status(&e, &g) }
     });
-    status.bind(middleware::require_superuser_auth());
+    status
+        .bind(middleware::require_superuser_auth())
+        .describe(about("tofStatus", "How the plugin is set up, with masked keys.").gives(shape()));
+}
+
+const SIGN_IN: &str = "Signs in whom the headers of the gateway name.";
+const URL: &str = "where to go then";
+
+fn about(id: &str, summary: &str) -> Description {
+    Description::new("TOF", summary).id(id)
+}
+
+fn login() -> Value {
+    let object = json!({"type": "object"});
+    json!({"type": "object", "properties": {"record": object, "token": {"type": "string"}, "meta": object}})
+}
+
+fn shape() -> Value {
+    let text = json!({"type": "string"});
+    json!({"type": "object", "properties": {
+        "enabled": {"type": "boolean"}, "appKey": text, "appToken": text, "devMockUser": text}})
 }
 
 fn signed(e: &RequestEvent) -> Signed<'_> {

@@ -7,6 +7,7 @@ use std::{
 };
 
 use api::{
+    Description,
     api::Routes,
     pipeline::{self, DynHandler, DynMiddleware},
 };
@@ -84,6 +85,7 @@ struct Route {
     answer: Answer,
     middlewares: Vec<Middleware>,
     unbound: Vec<String>,
+    description: Option<Description>,
     /// `on_serve` added it.
     from_serve: bool,
     /// Of an `on_serve` that has run again since.
@@ -154,6 +156,7 @@ impl Router {
             answer,
             middlewares: Vec::new(),
             unbound: Vec::new(),
+            description: None,
             from_serve: kept.is_serving,
             is_gone: false,
         };
@@ -252,6 +255,9 @@ impl Router {
             for id in &route.unbound {
                 added.unbind(id);
             }
+            if let Some(description) = &route.description {
+                added.describe(description.clone());
+            }
         }
         Ok(routes)
     }
@@ -313,6 +319,21 @@ impl fmt::Debug for RouteRef {
 }
 
 impl RouteRef {
+    /// Says what it is for, who may ask, what it takes and gives: it stands in `/api/openapi.json` from then on.
+    ///
+    /// ```
+    /// use pocketbase::{App, Description};
+    ///
+    /// let app = App::new();
+    /// app.router()
+    ///     .get("/api/shop/items", || async { "[]" })
+    ///     .describe(Description::new("Shop", "All items").for_everybody());
+    /// ```
+    #[allow(clippy::must_use_candidate, clippy::return_self_not_must_use)]
+    pub fn describe(self, description: Description) -> Self {
+        self.table.kept.lock().routes[self.index].description = Some(description);
+        self
+    }
     /// Adds a middleware.
     #[allow(clippy::must_use_candidate, clippy::return_self_not_must_use)]
     pub fn bind(self, middleware: Middleware) -> Self {

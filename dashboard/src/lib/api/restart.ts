@@ -15,7 +15,7 @@ export async function waitForRestart(limit = 60_000, before = '', token = ''): P
       const r = await fetch(`${apiBase}/api/health?details=1`, { cache: 'no-store', headers: token ? { Authorization: token } : {} });
       if (!r.ok) throw new Error();
       const now = String(((await r.json()) as { data?: { instanceId?: string } }).data?.instanceId ?? '');
-      if (before && now && now !== before) return;
+      if (before && now) { if (now !== before) return; continue; }
       ok++;
       // seen down and up again, or up for so long that the restart was faster than our eyes
       if (gone || ok > 8) return;

@@ -82,9 +82,12 @@ export class RecordList {
   }
   ensure(first: number, last: number): void {
     for (let p = Math.floor(first / perPage) + 1; p <= Math.floor(Math.max(0, last) / perPage) + 1; p++) {
-      if (!this.pages.has(p) && !this.pending.has(p) && (p === 1 || (p - 1) * perPage < this.count)) void this.load(p, this.epoch, false);
+      const rows = this.pages.get(p)?.length;
+      if ((rows === undefined || rows < this.expected(p)) && !this.pending.has(p) && (p === 1 || (p - 1) * perPage < this.count)) void this.load(p, this.epoch, false);
     }
   }
+  /** How many rows a page has by the total. */
+  private expected(page: number): number { return this.total === null ? 0 : Math.max(0, Math.min(perPage, this.total - (page - 1) * perPage)); }
   private async load(page: number, epoch: number, fresh: boolean): Promise<void> {
     const q = this.query;
     if (!q) return;
@@ -107,7 +110,8 @@ export class RecordList {
     const next = fresh ? new Map<number, Rec[]>() : new Map(this.pages);
     // rows that came meanwhile push others onto the next page: a page that shares a row is read again
     const ids = new Set(rows.map((r) => r.id));
-    let grown = this.total !== null && rows.length > Math.max(0, this.total - (page - 1) * perPage);
+    // a full page that should be the last one may have followers; another number of rows says it for sure
+    let grown = this.total !== null && (rows.length !== this.expected(page) || (rows.length === perPage && page * perPage >= this.total));
     for (const [p, old] of next) if (p !== page && old.some((r) => ids.has(r.id))) { next.delete(p); grown = true; }
     next.set(page, rows);
     if (next.size > 60) { const far = [...next.keys()].sort((a, b) => Math.abs(b - page) - Math.abs(a - page))[0]; if (far !== undefined) next.delete(far); }
