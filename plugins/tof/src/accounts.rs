@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::identity::TofIdentity;
 
 /// The provider of links in `_externalAuths`.
-const PROVIDER: &str = "tof";
+pub(crate) const PROVIDER: &str = "tof";
 
 /// Why there is no account.
 #[derive(Debug)]

@@ -62,6 +62,7 @@ impl Plugin for TofPlugin {
             Arc::new(Gate { config, seen: Seen::default(), counts: gate::Counts::default() });
         setup.app().store().set_typed(KEPT, gate.clone());
         store::declare(setup)?;
+        setup.link_provider(accounts::PROVIDER);
         routes::mount(&setup.router(), &gate);
         let counted = gate.clone();
         #[allow(clippy::cast_precision_loss, reason = "metrics are floats")]
