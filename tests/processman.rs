@@ -6,7 +6,7 @@ use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, process::Command};
 
 use serde_json::{Value, json};
 
-use crate::support::{EMAIL, PASSWORD, Server, eventually, run};
+use crate::support::{Client, EMAIL, PASSWORD, Server, eventually, run};
 
 /// A server with these processes and these files in its data directory.
 fn serve(config: &Value, files: &[(&str, &str)], flags: &[&str], env: &[(&str, &str)]) -> Server {
@@ -203,6 +203,66 @@ fn who_ends_too_often_is_given_up() {
     let told = json!({"id": "x", "message": "Process start initiated"});
     assert_eq!(pm.order("x", "start"), (200, told));
     eventually("it gives up again", || (pm.lines("x").len() == 6).then_some(()));
+}
+
+#[test]
+fn why_it_ended_is_told() {
+    let config = json!([
+        {"id": "missing", "command": "no-such-program", "backoff": "1h"},
+        {"id": "nowhere", "command": "true", "cwd": "no-such-folder", "backoff": "1h"},
+        {"id": "file", "script": "plain.txt", "backoff": "1h"},
+        {"id": "status", "command": "sh", "args": ["-c", "exit 3"], "backoff": "1h"},
+        {"id": "killed", "command": "sh", "args": ["-c", "kill -9 $$"], "backoff": "1h"},
+        {"id": "fine", "command": "true", "backoff": "1h"},
+    ]);
+    let server = serve(&config, &[], &[], &[]);
+    fs::write(server.data_dir().join("plain.txt"), "").expect("a file");
+    let pm = Pm::of(server);
+    for (id, want) in [
+        ("missing", "No such file or directory (os error 2)"),
+        ("nowhere", "No such file or directory (os error 2)"),
+        ("status", "exit status 3"),
+        ("killed", "signal: killed"),
+    ] {
+        let state = eventually("it waits", || {
+            Some(pm.state(id)).filter(|state| state["status"] == "backoff")
+        });
+        assert_eq!((&state["lastError"], &state["pid"]), (&json!(want), &json!(0)), "{id}");
+        assert_eq!(state["restartCount"], 0);
+    }
+    eventually("it waits", || (pm.state("fine")["status"] == "backoff").then_some(()));
+    assert_eq!(pm.state("fine")["lastError"], Value::Null);
+    // by hand at once, with all tries anew
+    assert_eq!(pm.order("fine", "restart").0, 200);
+    eventually("it ran again", || (pm.state("fine")["restartCount"] == 1).then_some(()));
+    assert_eq!(pm.order("file", "restart").0, 200);
+    eventually("it may not be executed", || {
+        (pm.state("file")["lastError"] == "Permission denied (os error 13)").then_some(())
+    });
+    assert_eq!(pm.order("missing", "stop").0, 200);
+    assert_eq!(pm.state("missing")["status"], "stopped");
+}
+
+#[test]
+fn a_restarted_server_starts_its_processes_again() {
+    let config = json!([{"id": "w", "command": "sleep", "args": ["1000"]}]);
+    let dir = tempfile::tempdir().expect("a directory");
+    write(&dir.path().join("main.pb.js"), "// one");
+    let hooks = dir.path().display().to_string();
+    let flags = ["--hooksDir", hooks.as_str()];
+    let pm = Pm::of(serve(&config, &[], &flags, &[]));
+    let first = pm.runs("w");
+    // a new image of the same process
+    write(&dir.path().join("main.pb.js"), "// another");
+    gone(first);
+    let path = "/api/pm/list";
+    let second = eventually("the server is there again", || {
+        let mut client = Client::connect(pm.server.port).ok()?;
+        let answer = client.get(path, &[("Authorization", &pm.token)]).ok()?;
+        answer.json()[0]["pid"].as_u64().filter(|pid| *pid > 0)
+    });
+    assert_ne!(first, second);
+    assert!(lives(second));
 }
 
 #[test]

@@ -99,6 +99,12 @@ impl Headers {
         let text = format!("{time}{TOKEN}{seq}{rest}{time}");
         self.signature = hex(digest::digest(&digest::SHA256, text.as_bytes()).as_ref());
     }
+    fn lines(&self) -> String {
+        format!(
+            "x-tai-identity: {}\r\ntimestamp: {}\r\nsignature: {}\r\nx-rio-seq: {}\r\n",
+            self.identity, self.timestamp, self.signature, self.seq
+        )
+    }
     fn get(&self, server: &Server, path: &str) -> Answer {
         let mut list = vec![
             ("x-tai-identity", self.identity.as_str()),
@@ -169,24 +175,20 @@ fn accounts_are_made_once_and_found_again() {
 
         // POST, too
         let headers = signed(&payload("bob", 5));
-        let head = format!(
-            "x-tai-identity: {}\r\ntimestamp: {}\r\nsignature: {}\r\nx-rio-seq: {}\r\nX-End",
-            headers.identity, headers.timestamp, headers.signature, headers.seq
-        );
-        let posted = post(server, USERS, &head);
-        assert_eq!(posted, 200);
+        assert_eq!(post(server, USERS, &headers.lines(), ""), 200);
         assert_eq!(total(server, &root, "users"), 2);
     });
 }
 
 /// The status of a POST with headers of its own.
-fn post(server: &Server, path: &str, head: &str) -> u16 {
+fn post(server: &Server, path: &str, lines: &str, body: &str) -> u16 {
     use std::io::{Read as _, Write as _};
     let mut stream =
         std::net::TcpStream::connect(("127.0.0.1", server.port)).expect("a connection");
+    let n_bytes = body.len();
     write!(
         stream,
-        "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n{head}: 1\r\n\r\n"
+        "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {n_bytes}\r\n{lines}\r\n{body}"
     )
     .expect("sent");
     let mut answer = String::new();
@@ -332,6 +334,32 @@ fn superusers_and_other_collections() {
         let message = "The request doesn't satisfy the collection requirements to authenticate.";
         refused(&answer, 403, message);
     });
+}
+
+#[test]
+fn a_second_factor_is_asked_for() {
+    let server = serve(&[], &[("TOF_APP_TOKEN", TOKEN)]);
+    let root = server.superuser();
+    let mfa = json!({"mfa": {"enabled": true, "duration": 1800}, "otp": {"enabled": true}});
+    assert_eq!(server.send("PATCH", "/api/collections/users", &root, &mfa).status, 200);
+    let account = json!({"email": "alice@tencent.com", "verified": true, "password": PASSWORD, "passwordConfirm": PASSWORD});
+    let made = server.send("POST", "/api/collections/users/records", &root, &account);
+    assert_eq!(made.status, 200);
+    let first = signed(&payload("alice", 123)).get(&server, USERS);
+    assert_eq!(first.status, 401);
+    let id = first.json()["mfaId"].as_str().expect("a session").to_owned();
+    let again = signed(&payload("alice", 123)).get(&server, &format!("{USERS}?mfaId={id}"));
+    refused(&again, 400, "A different authentication method is required.");
+    let password = json!({"identity": "alice@tencent.com", "password": PASSWORD, "mfaId": id});
+    let path = "/api/collections/users/auth-with-password";
+    assert_eq!(server.send("POST", path, "", &password).status, 200);
+    // the other way round, with the session in the body
+    let password = json!({"identity": "alice@tencent.com", "password": PASSWORD});
+    let first = server.send("POST", path, "", &password);
+    assert_eq!(first.status, 401);
+    let headers = signed(&payload("alice", 123));
+    let body = json!({"mfaId": first.json()["mfaId"]}).to_string();
+    assert_eq!(post(&server, USERS, &headers.lines(), &body), 200);
 }
 
 #[test]

@@ -34,7 +34,7 @@ pub(crate) fn allowed(config: &TofConfig, app_url: &str, target: &str) -> Option
 }
 
 /// Repeated slashes become one, but for those of the scheme.
-pub(crate) fn clean(target: &str) -> String {
+fn clean(target: &str) -> String {
     let Some((scheme, rest)) = target.split_once("://") else { return target.to_owned() };
     // what stands in a query or fragment is somebody else's text
     let rest = rest.trim_start_matches('/');

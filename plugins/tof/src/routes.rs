@@ -12,7 +12,7 @@ use crate::{
     config::masked,
     gate::Gate,
     identity::{Reason, Signed, TofIdentity},
-    redirects::{allowed, clean, escaped},
+    redirects::{allowed, escaped},
 };
 
 const SUPERUSERS: &str = "_superusers";
@@ -205,7 +205,7 @@ fn redirect(e: &RequestEvent, gate: &Gate) -> Result<Response> {
         return e.redirect(307, &target);
     }
     let (passport, key, url) =
-        (&gate.config.passport_url, escaped(&gate.config.app_key), escaped(&clean(&target)));
+        (&gate.config.passport_url, escaped(&gate.config.app_key), escaped(&target));
     e.redirect(
         307,
         &format!("{passport}/modules/passport/signin.ashx?oauth=true&appkey={key}&url={url}"),
