@@ -134,6 +134,39 @@ impl Setup {
         registered.tables.push((self.owner.clone(), table));
         Ok(())
     }
+    /// Allows links of accounts (`_externalAuths`) to a service that is no OAuth2 one: one that the plugin signs in with.
+    ///
+    /// ```
+    /// # use pocketbase::{App, Plugin, Record, Result, Setup, testing::TestApp};
+    /// struct Badges;
+    ///
+    /// impl Plugin for Badges {
+    ///     fn name(&self) -> &str { "badges" }
+    ///     fn register(&self, setup: &mut Setup) -> Result<()> {
+    ///         setup.link_provider("badge");
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// let test = TestApp::with(App::builder().plugin(Badges)).await?;
+    /// let app = test.app();
+    /// let users = app.find_collection("users").await?;
+    /// let ann = Record::new(&users);
+    /// ann.set_email("ann@example.com").set_password("1234567890");
+    /// app.save(&ann).await?;
+    /// for (provider, is_allowed) in [("badge", true), ("other", false)] {
+    ///     let link = Record::new(&app.find_collection("_externalAuths").await?);
+    ///     link.set("collectionRef", users.id()).set("recordRef", ann.id());
+    ///     link.set("provider", provider).set("providerId", "7");
+    ///     assert_eq!(app.save(&link).await.is_ok(), is_allowed);
+    /// }
+    /// # Ok::<(), pocketbase::Error>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn link_provider(&self, name: &str) {
+        self.app.shared.settings.change(|given| given.engine.link_providers.push(name.to_owned()));
+    }
     /// Adds a flag to every command; see [`App::flag`].
     pub fn flag(&self, arg: clap::Arg) {
         self.app.add_flag(arg);

@@ -43,6 +43,8 @@ pub struct Config {
     pub release_memory: Option<fn()>,
     /// PEM certificates to trust instead of Mozilla's when connecting to others (`SSL_CERT_FILE`).
     pub ca_file: Option<PathBuf>,
+    /// Who may stand in `_externalAuths` as provider besides the OAuth2 services.
+    pub link_providers: Vec<String>,
 }
 
 impl Config {
@@ -65,6 +67,7 @@ impl Config {
             thumbs: ThumbLimits::default(),
             release_memory: None,
             ca_file: None,
+            link_providers: Vec::new(),
         }
     }
 }
