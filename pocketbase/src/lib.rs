@@ -59,6 +59,7 @@ mod hooks;
 mod mail;
 mod migration;
 mod plugin;
+mod proxy;
 mod record;
 pub mod security;
 mod serve;
@@ -99,7 +100,8 @@ pub use hooks::{CustomHook, Handler, Next, Slot, TaggedHook, Tags};
 pub use mail::{Address, Message};
 pub use migration::{Migration, MigrationSource, Migrations, Template};
 pub use plugin::{Column, Native, NativeParam, Natives, Plugin, ScriptFunction, Setup, Table};
-pub use record::{DateTime, Record, TokenType, parse_date_time, parse_rfc3339};
+pub use proxy::{FieldValue, RecordProxy};
+pub use record::{DateTime, Record, TokenType, now, parse_date_time, parse_rfc3339};
 pub use serve::{Authority, Ended, Limits, ServeOptions, Service, Started, Times};
 pub use settings::Settings;
 pub use store::AppStore;
@@ -114,7 +116,7 @@ pub mod prelude {
     pub use crate::{
         ApiError, App, AuthRecord, Collection, DateTime, Error, Field, File, FilterQuery, Form,
         Handler, Html, IntoResponse, Json, Message, Middleware, Path, Plugin, Query, Record,
-        Redirect, RequestEvent, Response, Setup, SuperuserAuth, TokenType, UploadedFiles,
-        middleware,
+        RecordProxy, Redirect, RequestEvent, Response, Setup, SuperuserAuth, TokenType,
+        UploadedFiles, middleware,
     };
 }

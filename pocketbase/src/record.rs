@@ -22,6 +22,13 @@ use crate::{
 /// A moment in UTC, in milliseconds: what date fields hold.
 pub type DateTime = Timestamp;
 
+/// The present moment, as everything in the app sees it: [`TestApp::advance`](crate::testing::TestApp::advance) moves
+/// it.
+#[must_use]
+pub fn now() -> DateTime {
+    engine::time::now()
+}
+
 /// Reads a point in time in any of the forms that date fields take.
 #[must_use]
 pub fn parse_date_time(text: &str) -> Option<DateTime> {
