@@ -7,6 +7,7 @@ mod announce;
 mod auth_extras;
 mod builder;
 mod finders;
+mod rules;
 mod saving;
 mod services;
 
