@@ -274,20 +274,18 @@ fn records_leave_on_every_node() {
         change("PATCH", &path, json!({"n": 0}))
     ]);
     ok(&nodes.send(0, "POST", "/api/batch", &json!({"requests": requests})));
-    ok(&nodes.send(
-        0,
-        "PATCH",
-        &format!("/api/collections/posts/records/{id}"),
-        &json!({"title": "y"}),
-    ));
-    ok(&nodes.send(0, "PATCH", &format!("/api/collections/posts/records/{id}"), &json!({"n": 5})));
-    ok(&nodes.send(
-        0,
-        "PATCH",
-        &format!("/api/collections/posts/records/{id}"),
-        &json!({"title": "x"}),
-    ));
+    // a node that hears late of a change sees the record as it is by then: each is heard of before the next
+    let heard = |asks: &mut Stream, marker: &str| {
+        nodes.create(0, "posts", &json!({"title": marker, "n": 1}));
+        assert_eq!(brief(asks), format!("create {marker}"));
+    };
+    let path = format!("/api/collections/posts/records/{id}");
+    heard(&mut asks, "after the batch");
+    ok(&nodes.send(0, "PATCH", &path, &json!({"title": "y"})));
+    heard(&mut asks, "after the title");
+    ok(&nodes.send(0, "PATCH", &path, &json!({"n": 5})));
     assert_eq!(brief(&mut asks), "update y");
+    ok(&nodes.send(0, "PATCH", &path, &json!({"title": "x"})));
     let event = asks.next().expect("an event");
     assert_eq!(event.data, json!({"action": "leave", "record": {"id": id}}));
     // who does not ask hears as ever

@@ -1,7 +1,14 @@
 //! The library on PostgreSQL: the same programs as on SQLite, and the command line of a program of one's own.
 
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
 use examples::{migrations, plugin::Votes, postgres, records};
-use pocketbase::{App, Collection, Field, Record, ServeOptions, db::*, testing::TestApp};
+use pocketbase::{
+    Announced, App, Collection, Field, Record, ServeOptions, db::*, testing::TestApp,
+};
 use serde_json::json;
 
 use crate::support::postgres::Postgres;
@@ -106,5 +113,88 @@ fn migrate_command() {
         app.bootstrap().await?;
         assert_eq!(app.count_records("countries", ()).await?, 3);
         app.shutdown().await
+    });
+}
+
+/// A node of the library's own: its app, what it heard, and its directory.
+struct Node {
+    app: App,
+    heard: Arc<Mutex<Vec<Announced>>>,
+    _dir: tempfile::TempDir,
+}
+
+impl Node {
+    async fn join(dsn: &str) -> pocketbase::Result<Self> {
+        let dir = tempfile::tempdir()?;
+        let app = App::builder().data_dir(dir.path()).postgres_dsn(dsn).build()?;
+        let heard: Arc<Mutex<Vec<Announced>>> = Arc::default();
+        let list = heard.clone();
+        app.on_announced("prices", move |_, news| {
+            list.lock().expect("a list").push(news);
+            async { Ok(()) }
+        });
+        app.on_announced("faults", |_, _| async { panic!("a listener") });
+        app.bootstrap().await?;
+        engine::cluster::join(&app.engine()?).await;
+        Ok(Self { app, heard, _dir: dir })
+    }
+    fn texts(&self) -> Vec<String> {
+        let heard = self.heard.lock().expect("a list");
+        let text = |news: &Announced| match news {
+            Announced::Payload(text) => text.clone(),
+            other => format!("{other:?}"),
+        };
+        heard.iter().map(text).collect()
+    }
+    async fn hears(&self, want: &[&str]) {
+        let end = Instant::now() + Duration::from_secs(20);
+        while self.texts() != want {
+            assert!(Instant::now() < end, "{:?} instead of {want:?}", self.texts());
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+}
+
+#[test]
+fn announcements_reach_every_node_once() {
+    let Some(server) = Postgres::start(&[], &[]) else { return };
+    let dsn = server.dsn("postgres");
+    block_on(async {
+        let (a, b) = (Node::join(&dsn).await?, Node::join(&dsn).await?);
+        a.app.announce("prices", "1").await?;
+        a.app.announce("weather", "nobody listens").await?;
+        a.app.announce("faults", "panics").await?;
+        b.app.announce("prices", "2").await?;
+        a.hears(&["1", "2"]).await;
+        b.hears(&["1", "2"]).await;
+        let longest = "\"\u{1}".repeat(2_048);
+        let failed = a.app.run_in_transaction(|tx| async move {
+            tx.announce("prices", "never").await?;
+            Err::<(), _>(pocketbase::Error::other("rolled back"))
+        });
+        assert!(failed.await.is_err());
+        let said = longest.clone();
+        let committed = b.app.run_in_transaction(|tx| async move {
+            for text in ["3", said.as_str(), "4"] {
+                tx.announce("prices", text).await?;
+            }
+            Ok(())
+        });
+        committed.await?;
+        let want = ["1", "2", "3", longest.as_str(), "4"];
+        a.hears(&want).await;
+        b.hears(&want).await;
+        for (topic, text) in [("", "x".to_owned()), ("a b", "x".into()), ("t", "x".repeat(4_097))] {
+            assert!(a.app.announce(topic, &text).await.is_err(), "{topic:?}");
+        }
+        // what was said while a node was deaf is unknown to it
+        tokio::task::block_in_place(|| {
+            server.execute("postgres", "SELECT pg_terminate_backend(pid) FROM _pb_nodes");
+        });
+        let missed: Vec<&str> = want.into_iter().chain(["Missed"]).collect();
+        a.hears(&missed).await;
+        b.hears(&missed).await;
+        a.app.shutdown().await?;
+        b.app.shutdown().await
     });
 }

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use engine::{ctx::Caller, record::Record, schema::Loaded};
+use http::HeaderName;
 
 use crate::{
     error::{ApiError, Result},
@@ -72,6 +73,9 @@ pub fn superuser(req: &Req) -> Result<Superuser> {
     }
 }
 
+/// Read once, not at each request.
+static EXPECT: HeaderName = HeaderName::from_static("x-expect");
+
 /// A request may say that it is a superuser's: then it is not answered as somebody else's. Not part of the reference.
 ///
 /// # Errors
@@ -80,7 +84,7 @@ pub(crate) fn expected(req: &Req) -> Result<()> {
     if req.caller.is_superuser() {
         return Ok(());
     }
-    match req.head.headers.get("x-expect") {
+    match req.head.headers.get(&EXPECT) {
         Some(value) if value == "superuser" => Err(ApiError::unauthorized(NO_TOKEN)),
         _ => Ok(()),
     }

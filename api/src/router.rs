@@ -306,11 +306,17 @@ impl<T> Router<T> {
         self.routes.iter().map(|(pattern, route)| (pattern, route))
     }
 
-    /// Finds the route of a request to a host, whose port does not count.
-    pub fn lookup_at(&self, host: &str, method: &str, path: &str) -> Lookup<'_, T> {
+    /// Finds the route of a request to a host, whose port does not count. The host is asked for where routes depend on it.
+    pub fn lookup_at<'h>(
+        &self,
+        host: impl FnOnce() -> &'h str,
+        method: &str,
+        path: &str,
+    ) -> Lookup<'_, T> {
         if self.hosts.is_empty() {
             return self.lookup(method, path);
         }
+        let host = host();
         let name = match host.rsplit_once(':') {
             Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
             _ => host,
@@ -597,7 +603,7 @@ mod tests {
             ("example.com", "/hello", "GET /hello"),
             ("api", "/other", "GET /other"),
         ] {
-            match r.lookup_at(host, "GET", path) {
+            match r.lookup_at(|| host, "GET", path) {
                 Lookup::Found(route, _) => assert_eq!(*route, want, "{host}{path}"),
                 other => panic!("{host}{path}: {other:?}"),
             }

@@ -15,7 +15,7 @@ use crate::{
         event::{AppEvent, Hooks, TerminateEvent},
     },
     backup::{self, Backups, database, swap},
-    cluster::{self, Node},
+    cluster::{self, Ears, Node},
     cron_jobs::Crons,
     history,
     log::{Level, Log},
@@ -40,6 +40,7 @@ fn parts(node: Option<Node>) -> Parts {
         .with(Mailer::default())
         .with(Backups::default())
         .with(Broker::default())
+        .with(Ears::default())
         .with(oauth2::Names::default())
         .with(history::State::default())
         .on_schema(history::schema_changed)

@@ -2,6 +2,8 @@
 //!
 //! Values are trimmed; one that is empty counts as not set. Must not know any variable by name.
 
+use std::ffi::OsString;
+
 use crate::{Error, Result};
 
 /// The value of a variable; `None` if it is not set, empty, or no UTF-8.
@@ -10,6 +12,12 @@ pub fn text(name: &str) -> Option<String> {
     let value = std::env::var(name).ok()?;
     let value = value.trim();
     (!value.is_empty()).then(|| value.to_owned())
+}
+
+/// All variables, for programs that are started.
+#[must_use]
+pub fn all() -> Vec<(OsString, OsString)> {
+    std::env::vars_os().collect()
 }
 
 /// A switch: `true` and `1`, `false` and `0`, in any case.

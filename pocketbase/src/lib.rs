@@ -74,8 +74,8 @@ pub mod realtime {
 
 pub use api::{ApiError, Body, Response};
 pub use app::{
-    App, Builder, FetchRecords, FileSystem, FilterQuery, IntoCollection, LogAttrs, Logger,
-    MailClient, Model,
+    Announced, App, Builder, FetchRecords, FileSystem, FilterQuery, IntoCollection, LogAttrs,
+    Logger, MailClient, Model,
 };
 pub use clap;
 pub use collection::{AuthOptions, Collection};

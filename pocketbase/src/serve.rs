@@ -155,11 +155,12 @@ impl App {
         let limits = with_descriptors(options.limits);
         let base_url = base_url(&options);
         let (sockets, names) = open(&app, &options).await?;
-        let api = self.api(options, &names, sockets.tls.is_some(), &base_url).await?;
+        let local = sockets.main.local_addr()?;
+        let serving = Serving { base_url: base_url.clone(), local: Some(local) };
+        let api = self.api(options, &names, sockets.tls.is_some(), serving).await?;
         engine::cluster::join(&app).await;
         app.crons().start(&app);
         let installer = installer::link(&Ctx::system(&app), &base_url).await?;
-        let local = sockets.main.local_addr()?;
         started(Started { local, base_url, installer });
         let mut ended = Ended::Stopped;
         let until = async {
@@ -179,11 +180,10 @@ impl App {
         options: ServeOptions,
         names: &[String],
         is_tls: bool,
-        base_url: &str,
+        serving: Serving,
     ) -> Result<Api> {
         let app = self.engine()?;
-        let serving = Arc::new(Serving { base_url: base_url.to_owned() });
-        let event = ServeEvent { app: app.clone(), ext: serving.into() };
+        let event = ServeEvent { app: app.clone(), ext: Arc::new(serving).into() };
         self.router().begin_serving();
         let heard = app.hooks().serve.trigger(event, |_| std::future::ready(Ok(()))).await;
         self.router().end_serving();
@@ -213,8 +213,8 @@ impl App {
     pub async fn service(&self, options: ServeOptions) -> Result<Service> {
         self.bootstrap().await?;
         self.migrations().up(self).await?;
-        let base_url = base_url(&options);
-        let api = Box::pin(self.api(options, &[], false, &base_url)).await?;
+        let serving = Serving { base_url: base_url(&options), local: None };
+        let api = Box::pin(self.api(options, &[], false, serving)).await?;
         let app = self.engine()?;
         engine::cluster::join(&app).await;
         app.crons().start(&app);

@@ -15,6 +15,7 @@ use crate::{
     mail::Message,
     record::{DateTime, Record},
     serve::ServeOptions,
+    web::Serving,
 };
 
 /// An app on a directory of its own, which is removed when this is dropped. Mails are caught, and events are counted.
@@ -131,7 +132,8 @@ impl TestApp {
             api.set_routes(&self.app.router().build()?).map_err(crate::Error::other)?;
             return Ok(api.clone());
         }
-        let api = self.app.api(ServeOptions::default(), &[], false, "http://localhost").await?;
+        let serving = Serving { base_url: "http://localhost".into(), local: None };
+        let api = self.app.api(ServeOptions::default(), &[], false, serving).await?;
         *slot = Some(api.clone());
         Ok(api)
     }

@@ -13,6 +13,7 @@ use std::{
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU16, Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
@@ -67,8 +68,15 @@ pub(crate) fn run(dir: &Path, args: &[&str]) -> std::process::Output {
         .expect("the executable starts")
 }
 
+/// A port that nobody listens on and that no other test is given: those that the system gives away by itself (from 32768)
+/// may be taken, by a connection or another test, before the server that is meant to have one begins to listen.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port()
+    static TAKEN: AtomicU16 = AtomicU16::new(0);
+    let first = u16::try_from(std::process::id() % 200).unwrap_or_default() * 100;
+    let candidates =
+        (0..20_000).map(|_| 12_000 + first.wrapping_add(TAKEN.fetch_add(1, Relaxed)) % 20_000);
+    let mut free = candidates.filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
+    free.next().expect("a free port")
 }
 
 impl Server {

@@ -5,7 +5,7 @@ use engine::{
     Error, FieldError, FieldErrors,
     record::{self, RecordRef, export, find, hold},
 };
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
@@ -20,12 +20,15 @@ const CHANGED: &str = "The record has been changed by somebody else.";
 /// The values that must still be there, by field.
 pub(crate) type Wanted = Vec<(String, String)>;
 
+/// Read once, not at each request.
+static IF_UNCHANGED: HeaderName = HeaderName::from_static("x-if-unchanged");
+
 /// Reads the header; values are percent-encoded where they hold `;`, `%` or what is not ASCII.
 ///
 /// # Errors
 /// 400 for what is none.
 pub(crate) fn of(headers: &HeaderMap) -> Result<Option<Wanted>> {
-    let Some(value) = headers.get("x-if-unchanged") else { return Ok(None) };
+    let Some(value) = headers.get(&IF_UNCHANGED) else { return Ok(None) };
     let refused = || ApiError::bad_request("The header x-if-unchanged cannot be read.");
     let text = value.to_str().map_err(|_| refused())?;
     let mut wanted = Wanted::new();

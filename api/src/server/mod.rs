@@ -214,8 +214,10 @@ pub(crate) async fn dispatch(req: &mut Req) -> http::Response<Body> {
         return plain(Response::redirect(307, &to));
     }
     let router = req.api.router();
-    let host = req.head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let host = host.or_else(|| req.head.uri.host()).unwrap_or_default();
+    let host = || {
+        let host = req.head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        host.or_else(|| req.head.uri.host()).unwrap_or_default()
+    };
     let found = router.lookup_at(host, req.head.method.as_str(), req.head.uri.path());
     let (route, spans) = match found {
         Lookup::Found(route, spans) => (Arc::clone(route), spans),

@@ -17,7 +17,10 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::leaves::{self, LEAVES};
+use super::{
+    announced::{self, Heard},
+    leaves::{self, LEAVES},
+};
 use crate::{
     App, Result,
     app::{Observer as _, Write},
@@ -35,6 +38,8 @@ use crate::{
 
 /// Changes of records that wait; more stay on the connection, then on the server.
 const WAITING: usize = 1_024;
+/// Announcements that wait; more stay on the connection, too.
+const ANNOUNCED: usize = 1_024;
 /// Changes that come within this time are one.
 const DEBOUNCE: Duration = Duration::from_millis(50);
 /// Pause after a reading that failed.
@@ -47,6 +52,7 @@ pub(super) struct Inbox {
     cluster: Cluster,
     old: Arc<Old>,
     records: mpsc::Sender<Vec<Change>>,
+    announced: mpsc::Sender<Heard>,
     joins: AtomicU64,
     ready: Mutex<HashSet<String>>,
     told: Notify,
@@ -64,7 +70,9 @@ impl Inbox {
     /// Starts the tasks that read again and deliver; they end with the inbox.
     pub(super) fn start(app: &App, cluster: &Cluster) -> Arc<Self> {
         let (records, waiting) = mpsc::channel(WAITING);
+        let (announced, heard) = mpsc::channel(ANNOUNCED);
         let old = Arc::new(Old::default());
+        tokio::spawn(tell_ears(app.clone(), heard));
         tokio::spawn(deliver(app.clone(), cluster.clone(), old.clone(), waiting));
         tokio::spawn(refresh(app.clone(), old.clone(), records.downgrade()));
         Arc::new(Self {
@@ -72,6 +80,7 @@ impl Inbox {
             cluster: cluster.clone(),
             old,
             records,
+            announced,
             joins: AtomicU64::new(0),
             ready: Mutex::default(),
             told: Notify::new(),
@@ -101,6 +110,12 @@ impl Inbox {
                 }
             }
             _ => {
+                for change in notice.changes.iter().filter(|c| c.event == announced::EVENT) {
+                    if let Some(heard) = announced::read(change) {
+                        // the task ends with this
+                        let _ = self.announced.send(heard).await;
+                    }
+                }
                 for change in notice.changes.iter().filter(|c| c.event == INVALIDATE) {
                     self.old.settings();
                     if change.collection != SETTINGS {
@@ -109,6 +124,12 @@ impl Inbox {
                 }
             }
         }
+    }
+
+    /// What others have announced lately is unknown.
+    pub(super) async fn missed(&self) {
+        // the task ends with this
+        let _ = self.announced.send(Heard::Missed).await;
     }
 
     /// Somebody has come: from now on it is told everything, and hears so.
@@ -196,6 +217,13 @@ async fn refresh(app: App, old: Arc<Old>, inbox: mpsc::WeakSender<Vec<Change>>) 
             tracing::warn!(%error, "cluster: collections or settings could not be read again");
             sleep(AGAIN).await;
         }
+    }
+}
+
+/// Tells what other nodes announce, one after the other.
+async fn tell_ears(app: App, mut waiting: mpsc::Receiver<Heard>) {
+    while let Some(heard) = waiting.recv().await {
+        announced::tell(&app, heard).await;
     }
 }
 

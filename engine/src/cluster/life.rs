@@ -81,6 +81,9 @@ impl Life {
         heart.join().await?;
         self.inbox.wait_ready(&others, READY).await;
         self.read_all().await?;
+        if self.was_lost {
+            self.inbox.missed().await;
+        }
         if self.was_lost && self.had_others {
             // What happened meanwhile was not heard: clients connect again and look for themselves.
             for client in self.app.realtime().clients() {

@@ -3,9 +3,10 @@
 //!
 //! | step | file |
 //! |---|---|
-//! //! | the life of a node: listen, join, beat, begin again | `life` |
+//! | the life of a node: listen, join, beat, begin again | `life` |
 //! | what arrives: schema, settings, records, other nodes | `inbox` |
 //! | what subscribers of this node want others to keep | `leaves` |
+//! | what code of users tells all nodes | `announced` |
 //!
 //! **Joining.** A node listens first, then writes its row into `_pb_nodes`, then says `join`. Everybody who hears that
 //! announces all writes from then on, waits for those on their way that do not, and answers `ready`. When all who were
@@ -14,6 +15,7 @@
 //!
 //! Holds no SQL; connections are the store's.
 
+mod announced;
 mod inbox;
 mod leaves;
 mod life;
@@ -26,6 +28,8 @@ use std::{
 use parking_lot::Mutex;
 use tokio::{sync::oneshot, task::AbortHandle, time::timeout};
 
+pub(crate) use self::announced::Ears;
+pub use self::announced::{Ear, Heard, MAX_TEXT, MAX_TOPIC, announce, hear};
 use crate::{App, Result, schema::Loaded, store::postgres::Cluster};
 
 /// How long a start waits for the first join; it goes on behind.

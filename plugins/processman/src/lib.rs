@@ -1,27 +1,207 @@
-//! Programs that are kept running beside the server.
+//! Programs that are kept running beside the server: `pb_processes.json`, restarts, logs, REST. See docs/processes.md.
 //!
-//! Must not know SQL outside of `store`, or what lies below `pocketbase`.
+//! Nothing is kept in a database. Must not know what lies below `pocketbase`.
+//!
+//! ```no_run
+//! use processman::{ProcessConfig, ProcessmanPlugin, get_manager};
+//!
+//! # async fn example() -> pocketbase::Result<()> {
+//! let worker = ProcessConfig {
+//!     id: "worker".into(),
+//!     command: "./worker".into(),
+//!     ..Default::default()
+//! };
+//! let app = pocketbase::App::builder().plugin(ProcessmanPlugin::new().process(worker)).build()?;
+//! if let Some(manager) = get_manager(&app) {
+//!     manager.restart("worker").await?;
+//! }
+//! # Ok(()) }
+//! ```
 
-use pocketbase::{Plugin, Result, Setup};
+mod config;
+mod logs;
+mod manager;
+mod natives;
+mod os;
+mod plan;
+mod routes;
+mod state;
+mod supervise;
+mod watch;
+
+use std::{
+    ffi::OsString,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use pocketbase::{App, Error, Plugin, Result, Setup, clap, environment, event::ServeEvent};
+
+pub use self::{
+    config::ProcessConfig,
+    logs::{Line, Source},
+    manager::{ProcessManager, Refused},
+    state::{ProcessState, Status},
+};
+use crate::plan::Surroundings;
+
+/// The name under which the app keeps the manager.
+const KEPT: &str = "@processman";
+const FLAG: &str = "pmConfig";
 
 /// Programs that are kept running beside the server.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
-pub struct ProcessmanPlugin;
+pub struct ProcessmanPlugin {
+    config_file: String,
+    processes: Vec<ProcessConfig>,
+}
+
+impl Default for ProcessmanPlugin {
+    fn default() -> Self {
+        Self { config_file: "pb_processes.json".into(), processes: Vec::new() }
+    }
+}
 
 impl ProcessmanPlugin {
-    /// With what the environment says.
+    /// With the processes of `pb_processes.json`, if there is one.
     #[must_use]
     pub fn new() -> Self {
-        Self
+        Self::default()
     }
+    /// Another name of the file, which is looked for in the working directory and in the data directory.
+    #[must_use]
+    pub fn config_file(mut self, name: impl Into<String>) -> Self {
+        self.config_file = name.into();
+        self
+    }
+    /// Adds a process.
+    #[must_use]
+    pub fn process(mut self, config: ProcessConfig) -> Self {
+        self.processes.push(config);
+        self
+    }
+}
+
+/// The manager of an app; `None` without the plugin.
+#[must_use]
+pub fn get_manager(app: &App) -> Option<ProcessManager> {
+    app.store().get_typed::<ProcessManager>(KEPT).map(|manager| (*manager).clone())
 }
 
 impl Plugin for ProcessmanPlugin {
     fn name(&self) -> &'static str {
         "processman"
     }
-    fn register(&self, _setup: &mut Setup) -> Result<()> {
+    fn register(&self, setup: &mut Setup) -> Result<()> {
+        os::become_child();
+        let manager = ProcessManager::default();
+        for config in &self.processes {
+            manager.register(config.clone()).map_err(Error::other)?;
+        }
+        setup.app().store().set_typed(KEPT, manager.clone());
+        setup.flag(
+            clap::Arg::new(FLAG)
+                .long(FLAG)
+                .value_name("FILE")
+                .help("the file with the processes to run (default: pb_processes.json, here or in the data directory)"),
+        );
+        metrics(setup, &manager);
+        natives::offer(setup, &manager)?;
+        let (name, m): (Arc<str>, _) = (self.config_file.as_str().into(), manager.clone());
+        setup.app().on_serve().bind(move |e| {
+            let (name, m) = (name.clone(), m.clone());
+            async move { serve(e, &name, m).await }
+        });
+        setup.app().on_terminate().bind(move |e| {
+            let manager = manager.clone();
+            async move {
+                manager.end().await;
+                e.next().await
+            }
+        });
         Ok(())
     }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "metrics are floats")]
+fn metrics(setup: &Setup, manager: &ProcessManager) {
+    let m = manager.clone();
+    let running = move || m.n_running() as f64;
+    setup.metric("pm_processes_running", "Processes of the process manager that run.", running);
+    let m = manager.clone();
+    let restarts = move || m.n_restarts() as f64;
+    setup.metric("pm_restarts", "Restarts of processes since the server was started.", restarts);
+    let m = manager.clone();
+    let dropped = move || m.n_dropped() as f64;
+    setup.metric("pm_log_lines_dropped", "Lines of processes that the log did not get.", dropped);
+}
+
+/// Nobody has asked for processes: no route, no task, no thread.
+async fn serve(e: ServeEvent, name: &str, manager: ProcessManager) -> Result<()> {
+    let app = e.app().clone();
+    let logger = app.logger();
+    let (path, is_named) = config::locate(app.flag(FLAG), name, &app.data_dir());
+    let attrs = [("file", path.display().to_string().into())];
+    let entries = match config::load(&path) {
+        Ok(read) => {
+            for warning in read.warnings {
+                logger.warn(&format!("Process manager: {warning}."), &attrs);
+            }
+            read.entries
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            if !is_named && !manager.has_own() {
+                return e.next().await;
+            }
+            logger.info("Process manager: there is no file with processes.", &attrs);
+            Vec::new()
+        }
+        Err(error) => {
+            let attrs = [attrs[0].clone(), ("error", error.to_string().into())];
+            logger.error("Process manager: the file with the processes cannot be read.", &attrs);
+            Vec::new()
+        }
+    };
+    routes::mount(&e.router(), &manager);
+    let around = surroundings(&e)?;
+    e.next().await?;
+    for warning in manager.begin(&app, around, entries) {
+        logger.warn(&format!("Process manager: {warning}."), &attrs);
+    }
+    Ok(())
+}
+
+fn surroundings(e: &ServeEvent) -> Result<Surroundings> {
+    let app = e.app();
+    let data_dir = absolute(&app.data_dir())?;
+    let base_url = e.base_url();
+    let port = match e.local_addr() {
+        Some(local) => local.port().to_string(),
+        None => base_url.rsplit(':').next().unwrap_or_default().to_owned(),
+    };
+    let scheme = if base_url.starts_with("https:") { "https" } else { "http" };
+    // a socket of one address only is reached by that address
+    let host = match e.local_addr().map(|local| local.ip()) {
+        Some(ip) if ip.is_unspecified() || ip.is_loopback() && ip.is_ipv4() => None,
+        Some(std::net::IpAddr::V6(ip)) => Some(format!("[{ip}]")),
+        other => other.map(|ip| ip.to_string()),
+    };
+    let host = host.unwrap_or_else(|| "127.0.0.1".into());
+    let added: Vec<(OsString, OsString)> = vec![
+        ("PB_URL".into(), format!("{scheme}://{host}:{port}").into()),
+        ("PB_PORT".into(), port.into()),
+        ("PB_DATA_DIR".into(), data_dir.clone().into()),
+    ];
+    Ok(Surroundings {
+        data_dir,
+        server: environment::all(),
+        added,
+        encryption_env: app.flag("encryptionEnv").unwrap_or_default(),
+    })
+}
+
+fn absolute(dir: &Path) -> io::Result<PathBuf> {
+    dir.canonicalize().or_else(|_| std::path::absolute(dir))
 }

@@ -3,6 +3,7 @@
 //! What it is made of lies in [`Shared`]; what a handle acts in is the engine's [`Ctx`]. Areas with many methods are in
 //! files of their own (`finders`, `saving`). Must not know HTTP.
 
+mod announce;
 mod auth_extras;
 mod builder;
 mod finders;
@@ -22,8 +23,10 @@ use std::{
 use engine::{Caller, Ctx, event::Hooks};
 use parking_lot::{Mutex, RwLock};
 
+use self::announce::Announcements;
 pub(crate) use self::builder::{Given, Setting};
 pub use self::{
+    announce::Announced,
     builder::Builder,
     finders::{FetchRecords, FilterQuery, IntoCollection},
     saving::Model,
@@ -79,6 +82,7 @@ pub(crate) struct Shared {
     pub(crate) store: AppStore,
     pub(crate) migrations: Migrations,
     pub(crate) natives: Natives,
+    pub(crate) announcements: Announcements,
     pub(crate) registered: Mutex<Registered>,
     /// The opened engine. Replaced when a restored backup is opened in the same process.
     engine: RwLock<Option<engine::App>>,
@@ -160,6 +164,7 @@ impl App {
             job.add_to(engine, &Arc::downgrade(&self.shared))?;
         }
         *self.shared.engine.write() = Some(engine.clone());
+        self.hear_announcements(engine);
         crate::plugin::make_tables(self).await
     }
 
@@ -438,6 +443,7 @@ impl Shared {
             store: AppStore::default(),
             migrations: Migrations::default(),
             natives: Natives::default(),
+            announcements: Announcements::default(),
             registered: Mutex::default(),
             engine: RwLock::default(),
             opening: tokio::sync::Mutex::default(),

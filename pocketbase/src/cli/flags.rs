@@ -90,9 +90,8 @@ pub(crate) fn global(command: Command) -> Command {
                 .value_name("DSN"),
         )
         .arg(
-            text("pgReplica", "a standby server that answers reads; may be repeated (default: PB_POSTGRES_REPLICA, one a line)")
-                .value_name("DSN")
-                .action(ArgAction::Append),
+            texts("pgReplica", "a standby server that answers reads; may be repeated (default: PB_POSTGRES_REPLICA, one a line)")
+                .value_name("DSN"),
         )
         .arg(text(
             "encryptionEnv",
@@ -155,15 +154,18 @@ pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// A flag with a text; given twice, the last one counts, as with the reference's flags.
 pub(crate) fn text(name: &'static str, help: &'static str) -> Arg {
-    Arg::new(name)
-        .long(name)
-        .global(true)
-        // given twice, the last one counts, as with the reference's flags
-        .overrides_with(name)
-        .value_name("VALUE")
-        .hide_default_value(false)
-        .help(help)
+    value(name, help).overrides_with(name)
+}
+
+/// A flag with a text that may be given many times.
+fn texts(name: &'static str, help: &'static str) -> Arg {
+    value(name, help).action(ArgAction::Append)
+}
+
+fn value(name: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).global(true).value_name("VALUE").hide_default_value(false).help(help)
 }
 
 /// Names of fields, separated by commas; what cannot be part of a variable's name is left out.
@@ -325,6 +327,14 @@ mod tests {
         let (argv0, _) = names(&arguments);
         let given = crate::app::Setting::default().get();
         read_at(&home(&argv0, Path::new("/nowhere/pb")), &arguments, &matches, &given)
+    }
+
+    #[test]
+    fn flags_given_twice() {
+        let config =
+            config(&["x", "--dir", "a", "--pgReplica", "one", "--dir", "b", "--pgReplica", "two"]);
+        assert_eq!(config.dir, Path::new("b"));
+        assert_eq!(config.pg_replicas, ["one", "two"]);
     }
 
     #[test]

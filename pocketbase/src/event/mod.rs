@@ -513,6 +513,11 @@ impl Event<event::ServeEvent> {
         let serving = self.inner.ext.get::<Serving>();
         serving.map(|serving| serving.base_url.clone()).unwrap_or_default()
     }
+    /// The address of the socket that requests will come through, which is open already; `None` for [`App::service`].
+    #[must_use]
+    pub fn local_addr(&self) -> Option<std::net::SocketAddr> {
+        self.inner.ext.get::<Serving>()?.local
+    }
 }
 
 impl Event<event::TerminateEvent> {

@@ -32,4 +32,6 @@ pub use self::{
 #[derive(Debug)]
 pub(crate) struct Serving {
     pub(crate) base_url: String,
+    /// The socket of the server; none where somebody else's server calls.
+    pub(crate) local: Option<std::net::SocketAddr>,
 }
