@@ -41,6 +41,7 @@ struct Inner {
     stopping: CancellationToken,
     instance: Instance,
     plugins: OnceLock<Vec<String>>,
+    sql: crate::routes::running_sql::Running,
 }
 
 /// Which run of the server this is.
@@ -199,6 +200,7 @@ impl Api {
             stopping: CancellationToken::new(),
             instance: Instance { id: engine::id::random_alnum(15), started: engine::time::now() },
             plugins: OnceLock::new(),
+            sql: crate::routes::running_sql::Running::default(),
         })))
     }
 
@@ -237,6 +239,10 @@ impl Api {
 
     pub(crate) fn limiter(&self) -> &Limiter {
         &self.0.limiter
+    }
+
+    pub(crate) fn running_sql(&self) -> &crate::routes::running_sql::Running {
+        &self.0.sql
     }
 
     pub(crate) fn cors(&self) -> &Cors {
