@@ -430,7 +430,11 @@ fn without_processes_the_server_is_what_it_was() {
     assert_eq!(pm.get("/api/pm/list"), (200, json!([])));
     // nobody has asked for any
     let pm = Pm::of(serve(&Value::Null, &[], &[], &[]));
-    assert_eq!(pm.get("/api/pm/list").0, 404);
+    assert_eq!(pm.get("/api/pm/list"), (200, json!([])));
+    assert_eq!(pm.order("x", "start").0, 404);
+    let tasks = fs::read_dir(format!("/proc/{}/task", pm.server.pid())).expect("threads");
+    let names = tasks.flatten().map(|task| fs::read_to_string(task.path().join("comm")));
+    assert!(names.flatten().all(|name| name.trim() != "processman"), "no thread");
     let named = r#"[{"id":"x","command":"sleep","args":["1000"]}]"#;
     let pm = Pm::of(serve(&Value::Null, &[("pb_processes.json", named)], &[], &[]));
     pm.runs("x");
