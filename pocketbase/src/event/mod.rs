@@ -14,6 +14,8 @@ use engine::{
 use serde_json::{Map, Value};
 
 pub use engine::event::Action;
+/// The events that a request causes, given to a macro of one's own: `request_events!(name)` is `name! { A, B, … }`.
+pub use engine::request_events;
 
 use crate::{
     app::App,
@@ -209,27 +211,7 @@ macro_rules! requested {
         $(impl Requested for event::$name {})*
     };
 }
-requested!(
-    SettingsListEvent,
-    SettingsUpdateEvent,
-    RealtimeConnectEvent,
-    RealtimeMessageEvent,
-    RealtimeSubscribeEvent,
-    FileDownloadEvent,
-    FileTokenEvent,
-    RecordRequestEvent,
-    RecordsListEvent,
-    RecordAuthEvent,
-    AuthWithPasswordEvent,
-    AuthWithOAuth2Event,
-    EmailChangeEvent,
-    RequestOtpEvent,
-    AuthWithOtpEvent,
-    CollectionsListEvent,
-    CollectionRequestEvent,
-    CollectionsImportEvent,
-    BatchEvent,
-);
+engine::request_events!(requested);
 
 /// Every event of a request knows who asks and what, and can answer it.
 ///

@@ -263,6 +263,9 @@ impl Backend for Database {
     async fn raw_columns(&self, _text: String) -> Result<Vec<Column>> {
         match self.0 {}
     }
+    async fn raw_place(&self, _text: String, _words: String) -> Result<Option<usize>> {
+        match self.0 {}
+    }
 
     fn write_version(&self) -> u64 {
         match self.0 {}
