@@ -167,14 +167,13 @@ pub async fn columns(db: &Db, text: String) -> Result<Vec<Column>> {
 /// # Errors
 /// What the driver says.
 pub async fn place(db: &Db, text: String, words: String) -> Result<Option<usize>> {
-    let found = match db {
+    match db {
         // a transaction has seen more than a look from outside
-        Db::Tx(_) => return Ok(None),
+        Db::Tx(_) => Ok(None),
         Db::Pool(pool) => {
             on!(AnyBackend, &pool.0, db => Backend::raw_place(db, text, words).await)
         }
-    };
-    found
+    }
 }
 
 #[cfg(test)]
