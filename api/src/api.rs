@@ -11,8 +11,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     cors::Cors,
+    describe::added::Description,
     fields::Picker,
-    metrics::Metrics,
+    metrics::{MetricKind, Metrics, Sample},
     pipeline::{DynHandler, Handler, Middleware, Route, Row},
     rate_limit::Limiter,
     router::{Pattern, PatternError, Router},
@@ -28,6 +29,9 @@ pub struct Api(Arc<Inner>);
 struct Inner {
     app: App,
     router: ArcSwap<Router<Arc<Route>>>,
+    /// Routes that are no patterns, in the order they are asked.
+    claimed: ArcSwap<Vec<(Claims, Arc<Route>)>>,
+    described: ArcSwap<Vec<(String, Description)>>,
     limiter: Limiter,
     cors: Cors,
     public: Option<StaticFiles>,
@@ -82,12 +86,17 @@ pub struct Routes {
     unbound: Vec<String>,
 }
 
+/// Whether a route without a pattern is meant by a method and a path, which is as sent.
+pub type Claims = Arc<dyn Fn(&str, &str) -> bool + Send + Sync>;
+
 #[derive(Clone)]
 struct UserRoute {
     pattern: String,
+    claims: Option<Claims>,
     handler: DynHandler,
     middlewares: Vec<Middleware>,
     unbound: Vec<String>,
+    description: Option<Description>,
 }
 
 impl fmt::Debug for UserRoute {
@@ -101,11 +110,21 @@ impl Routes {
     pub fn route(&mut self, pattern: &str, handler: DynHandler) -> RouteRef<'_> {
         self.routes.push(UserRoute {
             pattern: pattern.to_owned(),
+            claims: None,
             handler,
             middlewares: Vec::new(),
             unbound: Vec::new(),
+            description: None,
         });
         RouteRef(self.routes.last_mut().expect("just pushed"))
+    }
+
+    /// Adds a route that answers what it claims among the requests that no pattern answers, before files are looked for;
+    /// `name` stands in logs and figures in the place of a pattern.
+    pub fn claimed(&mut self, name: &str, claims: Claims, handler: DynHandler) -> RouteRef<'_> {
+        let added = self.route(name, handler);
+        added.0.claims = Some(claims);
+        added
     }
 
     /// Adds a middleware to every route, built-in ones included.
@@ -131,6 +150,11 @@ impl fmt::Debug for RouteRef<'_> {
 }
 
 impl RouteRef<'_> {
+    /// Says what it is for: it stands in `/api/openapi.json` from then on.
+    pub fn describe(&mut self, description: Description) -> &mut Self {
+        self.0.description = Some(description);
+        self
+    }
     /// Adds a middleware, or replaces the one of the same id.
     pub fn bind(&mut self, middleware: Middleware) -> &mut Self {
         self.0.middlewares.push(middleware);
@@ -150,19 +174,23 @@ impl Api {
     /// When a user route is malformed or conflicts with another one.
     pub fn new(app: &App, options: Options) -> Result<Self, PatternError> {
         let metrics = Metrics::new(options.metrics_token);
-        let router = build(&options.routes, options.public.is_some(), &metrics)?;
+        let (router, claimed) = build(&options.routes, options.public.is_some(), &metrics)?;
         let origins =
             if options.origins.is_empty() { vec!["*".to_owned()] } else { options.origins };
         let limiter = Limiter::default();
         limiter.follow_settings(app);
         app.realtime().set_pick(pick_fields);
         let realtime = app.realtime().clone();
-        metrics.add_source("pocketbase_realtime_clients", "Open realtime streams.", move || {
-            f64::from(u32::try_from(realtime.total_clients()).unwrap_or(u32::MAX))
+        let clients = move || u32::try_from(realtime.total_clients()).unwrap_or(u32::MAX);
+        let help = "Open realtime streams.";
+        metrics.add_source("realtime_clients", help, MetricKind::Gauge, move || {
+            vec![Sample::new(clients().into())]
         });
         Ok(Self(Arc::new(Inner {
             app: app.clone(),
             router: ArcSwap::from_pointee(router),
+            claimed: ArcSwap::from_pointee(claimed),
+            described: ArcSwap::from_pointee(described(&options.routes)),
             limiter,
             cors: Cors::new(origins),
             public: options.public,
@@ -181,8 +209,10 @@ impl Api {
     /// # Errors
     /// As [`Api::new`]; then nothing changes.
     pub fn set_routes(&self, routes: &Routes) -> Result<(), PatternError> {
-        let router = build(routes, self.0.public.is_some(), &self.0.metrics)?;
+        let (router, claimed) = build(routes, self.0.public.is_some(), &self.0.metrics)?;
         self.0.router.store(Arc::new(router));
+        self.0.claimed.store(Arc::new(claimed));
+        self.0.described.store(Arc::new(described(routes)));
         Ok(())
     }
 
@@ -194,6 +224,17 @@ impl Api {
 
     pub(crate) fn router(&self) -> Guard<Arc<Router<Arc<Route>>>> {
         self.0.router.load()
+    }
+
+    /// The route without a pattern that claims a request.
+    pub(crate) fn claimed_by(&self, method: &str, path: &str) -> Option<Arc<Route>> {
+        let claimed = self.0.claimed.load();
+        claimed.iter().find(|(claims, _)| claims(method, path)).map(|(_, route)| route.clone())
+    }
+
+    /// What routes that are not built in say of themselves, by pattern.
+    pub(crate) fn described(&self) -> Guard<Arc<Vec<(String, Description)>>> {
+        self.0.described.load()
     }
 
     pub(crate) fn limiter(&self) -> &Limiter {
@@ -221,7 +262,18 @@ impl Api {
         help: &'static str,
         read: impl Fn() -> f64 + Send + Sync + 'static,
     ) {
-        self.0.metrics.add_source(name, help, read);
+        self.add_metrics(name, help, MetricKind::Gauge, move || vec![Sample::new(read())]);
+    }
+
+    /// Adds numbers to `/api/metrics` that are read when somebody asks for them.
+    pub fn add_metrics(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        kind: MetricKind,
+        read: impl Fn() -> Vec<Sample> + Send + Sync + 'static,
+    ) {
+        self.0.metrics.add_source(name, help, kind, read);
     }
 
     /// Which run of the server this is.
@@ -261,13 +313,20 @@ fn pick_fields(fields: &str, record: &[u8]) -> Option<Vec<u8>> {
     Picker::parse(fields).ok()?.apply(record)
 }
 
+fn described(routes: &Routes) -> Vec<(String, Description)> {
+    let all = routes.routes.iter();
+    all.filter_map(|route| Some((route.pattern.clone(), route.description.clone()?))).collect()
+}
+
+type Table = (Router<Arc<Route>>, Vec<(Claims, Arc<Route>)>);
+
 /// User routes come first: whoever owns the static pattern keeps it.
 fn build(
     routes: &Routes,
     public: bool,
     metrics: &Metrics,
-) -> Result<Router<Arc<Route>>, PatternError> {
-    let mut router = Router::default();
+) -> Result<Table, PatternError> {
+    let (mut router, mut claimed) = (Router::default(), Vec::new());
     for user in &routes.routes {
         let row = Row::new("", routes::unknown);
         let middlewares: Vec<Middleware> =
@@ -275,6 +334,13 @@ fn build(
         let handler = Handler::User(user.handler.clone());
         let unbound: Vec<String> = routes.unbound.iter().chain(&user.unbound).cloned().collect();
         let parts = (handler, &middlewares[..], &unbound[..]);
+        if let Some(claims) = &user.claims {
+            let (name, stats) = (&user.pattern, metrics.route(&user.pattern));
+            let (handler, middlewares, unbound) = parts;
+            let route = Route::new(row, handler, vec![], name, middlewares, unbound, stats);
+            claimed.push((claims.clone(), Arc::new(route)));
+            continue;
+        }
         add(&mut router, &user.pattern, row, parts, metrics)?;
     }
     let owned = |pattern: &str| routes.routes.iter().any(|user| user.pattern == pattern);
@@ -287,7 +353,7 @@ fn build(
             done => done?,
         }
     }
-    Ok(router)
+    Ok((router, claimed))
 }
 
 fn add(

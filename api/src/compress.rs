@@ -127,6 +127,7 @@ pub(crate) fn apply(scope: Scope, request: &HeaderMap, response: &mut Response) 
     let content_type =
         response.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("");
     let fits = !matches!(response.status, 204 | 206 | 304)
+        && !matches!(response.body, Body::Any(_))
         && size != Some(0)
         && !response.headers.contains_key(header::CONTENT_ENCODING)
         && !response.headers.contains_key(header::CONTENT_RANGE)

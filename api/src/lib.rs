@@ -32,6 +32,7 @@ mod routes;
 pub mod server;
 pub mod sse;
 pub mod static_files;
+pub mod streaming;
 pub mod testing;
 mod through;
 pub mod tls;
@@ -39,6 +40,8 @@ pub mod tls;
 mod transport_tests;
 pub mod www;
 
+pub use describe::added::Description;
 pub use error::{ApiError, Result};
+pub use metrics::{MetricKind, Sample};
 pub use response::{Body, Response};
 pub use routes::auth_response::record_auth_response;

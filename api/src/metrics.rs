@@ -17,7 +17,7 @@ use std::{
 use parking_lot::Mutex;
 use prometheus_client::{
     collector::Collector,
-    encoding::{DescriptorEncoder, EncodeMetric, text},
+    encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder, text},
     metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge},
     registry::{Registry, Unit},
 };
@@ -68,11 +68,74 @@ pub(crate) struct Metrics {
     sources: Mutex<Vec<Source>>,
 }
 
-/// Numbers of other parts: name, help, and the value at this moment.
+/// Numbers of other parts: name, help, and the values at this moment.
 struct Source {
     name: &'static str,
     help: &'static str,
-    read: Box<dyn Fn() -> f64 + Send + Sync>,
+    kind: MetricKind,
+    read: Box<dyn Fn() -> Vec<Sample> + Send + Sync>,
+}
+
+/// What a number of a plugin is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetricKind {
+    /// It goes up and down.
+    Gauge,
+    /// It only grows, and begins anew with the process; `_total` is added to its name.
+    Counter,
+    /// How many were how large.
+    Histogram,
+}
+
+impl MetricKind {
+    fn of(self) -> MetricType {
+        match self {
+            Self::Gauge => MetricType::Gauge,
+            Self::Counter => MetricType::Counter,
+            Self::Histogram => MetricType::Histogram,
+        }
+    }
+}
+
+/// One value of a metric, with what tells it from its siblings.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sample {
+    labels: Vec<(&'static str, String)>,
+    /// The number; of a histogram the sum.
+    value: f64,
+    /// Of a histogram: upper bounds, the last `f64::MAX`, and how many were above the bound before.
+    buckets: Vec<(f64, u64)>,
+}
+
+impl Sample {
+    /// A number.
+    #[must_use]
+    pub fn new(value: f64) -> Self {
+        Self { labels: Vec::new(), value, buckets: Vec::new() }
+    }
+    /// A histogram: the sum of all, and how many there are in each bucket (upper bound, number), the last up to
+    /// `f64::MAX`.
+    #[must_use]
+    pub fn histogram(sum: f64, buckets: Vec<(f64, u64)>) -> Self {
+        Self { labels: Vec::new(), value: sum, buckets }
+    }
+    /// What tells it from the others of its name. There must be few values of a label.
+    #[must_use]
+    pub fn label(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.labels.push((name, value.into()));
+        self
+    }
+
+    fn encode(&self, kind: MetricKind, mut encoder: MetricEncoder<'_>) -> fmt::Result {
+        match kind {
+            MetricKind::Gauge => ConstGauge::new(self.value).encode(encoder),
+            MetricKind::Counter => ConstCounter::new(self.value).encode(encoder),
+            MetricKind::Histogram => {
+                let n = self.buckets.iter().map(|(_, n)| n).sum();
+                encoder.encode_histogram::<[(&str, &str); 0]>(self.value, n, &self.buckets, None)
+            }
+        }
+    }
 }
 
 impl fmt::Debug for Metrics {
@@ -102,14 +165,15 @@ impl Metrics {
         self.token.as_deref().is_some_and(|token| same(token.as_bytes(), given.as_bytes()))
     }
 
-    /// Adds a gauge that is read when somebody asks.
+    /// Adds numbers that are read when somebody asks.
     pub(crate) fn add_source(
         &self,
         name: &'static str,
         help: &'static str,
-        read: impl Fn() -> f64 + Send + Sync + 'static,
+        kind: MetricKind,
+        read: impl Fn() -> Vec<Sample> + Send + Sync + 'static,
     ) {
-        self.sources.lock().push(Source { name, help, read: Box::new(read) });
+        self.sources.lock().push(Source { name, help, kind, read: Box::new(read) });
     }
 }
 
@@ -159,7 +223,18 @@ impl Collector for Snapshot {
             count(metrics.in_flight.load(Relaxed)),
         )?;
         for source in metrics.sources.lock().iter() {
-            gauge(&mut encoder, source.name, source.help, (source.read)())?;
+            let kind = source.kind.of();
+            let mut family = encoder.encode_descriptor(source.name, source.help, None, kind)?;
+            let samples = (source.read)();
+            if let [only] = &samples[..]
+                && only.labels.is_empty()
+            {
+                only.encode(source.kind, family)?;
+                continue;
+            }
+            for sample in samples {
+                sample.encode(source.kind, family.encode_family(&sample.labels)?)?;
+            }
         }
         engine(&self.0, &mut encoder)?;
         process(&mut encoder)

@@ -1,6 +1,9 @@
 //! Tokens of records: which secret signs them, how long they hold (spec auth.md §1). Whose token a text is, `auth` finds.
 
-use primitives::token::{self, Claims, TokenType};
+use primitives::{
+    time::now_seconds,
+    token::{self, Claims, TokenType},
+};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -61,9 +64,4 @@ pub fn new_token(
 /// As [`new_token`].
 pub fn new_auth_token(record: &Record, duration: i64, refreshable: bool) -> Result<String> {
     new_token(record, TokenType::Auth, duration, &[("refreshable", refreshable.into())])
-}
-
-pub(crate) fn now_seconds() -> f64 {
-    use std::time::{SystemTime, UNIX_EPOCH};
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicU32, Ordering::Relaxed},
 };
 
-use pocketbase::{Column, Native, Table, db::hash, prelude::*};
+use pocketbase::{Column, Description, MetricKind, Native, Sample, Table, db::hash, prelude::*};
 use serde_json::{Value, json};
 
 #[derive(Debug)]
@@ -25,9 +25,12 @@ impl Plugin for Votes {
         )?;
         let n_votes = Arc::new(AtomicU32::new(0));
         let counted = n_votes.clone();
-        setup.metric("votes_total", "Votes since the start.", move || counted.load(Relaxed).into());
+        setup.metrics("votes", "Votes since the start.", MetricKind::Counter, move || {
+            vec![Sample::new(counted.load(Relaxed).into()).label("kind", "stars")]
+        });
         let api = setup.router().group("/api/votes");
-        api.get("/{topic}", average);
+        let about = Description::new("Votes", "The average of a topic").for_everybody();
+        api.get("/{topic}", average).describe(about.gives(json!({"type": "object"})));
         api.post(
             "/{topic}",
             move |app: App,
@@ -108,7 +111,16 @@ mod tests {
 
         let root = test.superuser("root@example.com").await?;
         let metrics = test.get("/api/metrics").auth(&root)?.send().await.text();
-        assert!(metrics.contains("votes_total 3"), "{metrics}");
+        let line = "pocketbase_votes_total{kind=\"stars\"} 3";
+        assert!(
+            metrics.contains(line) && metrics.contains("\npocketbase_realtime_clients 0"),
+            "{metrics}"
+        );
+        assert!(!metrics.contains("pocketbase_pocketbase"), "{metrics}");
+        let document = test.get("/api/openapi.json").auth(&root)?.send().await.json();
+        let operation = &document["paths"]["/api/votes/{topic}"]["get"];
+        assert_eq!(operation["tags"], json!(["Votes"]), "{operation}");
+        assert_eq!(operation["security"], json!([{}, {"token": []}]), "{operation}");
         Ok(())
     }
 

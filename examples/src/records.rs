@@ -1,23 +1,25 @@
 //! Typed records and transactions: money moves from one account to another, or nothing happens.
 
-use pocketbase::prelude::*;
-use serde::{Deserialize, Serialize};
+use pocketbase::{prelude::*, record_proxy};
+use serde::Deserialize;
 
-/// A record of `accounts` with names for its fields.
-#[derive(Debug, Clone, Serialize)]
-pub struct Account(Record);
+record_proxy! {
+    /// A record of `accounts`, its fields as methods.
+    pub struct Account of "accounts" {
+        /// Whose it is.
+        owner / set_owner: String,
+        /// What is on it.
+        cents / set_cents: i64,
+    }
+}
 
 impl Account {
-    pub async fn of(app: &App, owner: &str) -> pocketbase::Result<Self> {
-        let record = app.find_first_record_by_data("accounts", "owner", owner).await?;
-        Ok(Self(record))
-    }
-    pub fn cents(&self) -> i64 {
-        self.0.get_int("cents")
+    pub async fn owned_by(app: &App, owner: &str) -> pocketbase::Result<Self> {
+        Self::of(app.find_first_record_by_data(Self::COLLECTION, "owner", owner).await?)
     }
     fn add(&self, cents: i64) {
         // a modifier: counted from what is stored when it is written
-        self.0.set("cents+", cents);
+        self.set("cents+", cents);
     }
 }
 
@@ -32,16 +34,16 @@ pub fn add(app: &App) {
     app.router().post("/transfers", transfer);
 }
 
-async fn transfer(app: App, Json(wanted): Json<Transfer>) -> pocketbase::Result<Json<Account>> {
+async fn transfer(app: App, Json(wanted): Json<Transfer>) -> pocketbase::Result<Record> {
     let from = app
         .run_in_transaction(|tx| async move {
             // everything goes through `tx`
-            let from = Account::of(&tx, &wanted.from).await?;
-            let to = Account::of(&tx, &wanted.to).await?;
+            let from = Account::owned_by(&tx, &wanted.from).await?;
+            let to = Account::owned_by(&tx, &wanted.to).await?;
             from.add(-wanted.cents);
             to.add(wanted.cents);
-            tx.save(&from.0).await?;
-            tx.save(&to.0).await?;
+            tx.save(&from).await?;
+            tx.save(&to).await?;
             if from.cents() < 0 {
                 // rolls both back
                 return Err(ApiError::bad_request("Not enough money.").into());
@@ -49,12 +51,12 @@ async fn transfer(app: App, Json(wanted): Json<Transfer>) -> pocketbase::Result<
             Ok(from)
         })
         .await?;
-    Ok(Json(from))
+    Ok(from.into())
 }
 
 #[cfg(test)]
 mod tests {
-    use pocketbase::{Collection, Field, Record, testing::TestApp};
+    use pocketbase::{Collection, Field, RecordProxy, testing::TestApp};
     use serde_json::json;
 
     use super::Account;
@@ -70,7 +72,9 @@ mod tests {
             .index("idx_accounts_owner", true, "owner", "");
         app.save(&accounts).await?;
         for (owner, cents) in [("ann", 500), ("bob", 0)] {
-            app.save(Record::new(&accounts).set("owner", owner).set("cents", cents)).await?;
+            let account = Account::new(app).await?;
+            account.set_owner(owner).set_cents(cents);
+            app.save(&account).await?;
         }
         let pay = |cents: i64| {
             let body = json!({"from": "ann", "to": "bob", "cents": cents});
@@ -82,8 +86,8 @@ mod tests {
             (refused.status, refused.json()["message"].as_str()),
             (400, Some("Not enough money."))
         );
-        assert_eq!(Account::of(app, "ann").await?.cents(), 300);
-        assert_eq!(Account::of(app, "bob").await?.cents(), 200);
+        assert_eq!(Account::owned_by(app, "ann").await?.cents(), 300);
+        assert_eq!(Account::owned_by(app, "bob").await?.cents(), 200);
         Ok(())
     }
 }

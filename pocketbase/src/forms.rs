@@ -6,7 +6,6 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 use engine::{
@@ -294,8 +293,7 @@ impl AppleClientSecretCreateForm {
     /// [`Error::Validation`]; a key that cannot be used.
     pub fn submit(&self) -> Result<String> {
         self.validate()?;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let secret = self.form().secret(i64::try_from(now).unwrap_or(i64::MAX));
+        let secret = self.form().secret(crate::now().seconds());
         secret.map_err(|error| Error::Message(error.to_string()))
     }
 }

@@ -59,6 +59,7 @@ mod hooks;
 mod mail;
 mod migration;
 mod plugin;
+mod proxy;
 mod record;
 pub mod security;
 mod serve;
@@ -67,12 +68,17 @@ mod store;
 pub mod testing;
 pub mod web;
 
+/// Encryption with the master key; see [`App::crypto`].
+pub mod crypto {
+    pub use engine::keyring::{Error, Keyring, Place, secure_zero};
+}
+
 /// Realtime clients and what is sent to them; see [`App::subscriptions_broker`].
 pub mod realtime {
     pub use engine::realtime::{Broker, Client, Message};
 }
 
-pub use api::{ApiError, Body, Response};
+pub use api::{ApiError, Body, Description, MetricKind, Response, Sample};
 pub use app::{
     Announced, App, Builder, FetchRecords, FileSystem, FilterQuery, IntoCollection, LogAttrs,
     Logger, MailClient, Model,
@@ -83,7 +89,8 @@ pub use cron::{Cron, Job};
 pub use error::{BoxError, DbError, Error, FieldError, FieldErrors, Result, SharedError};
 pub use field::{
     AutodateField, BoolField, DateField, EditorField, EmailField, Field, FileField, GeoPointField,
-    JsonField, NumberField, PasswordField, RelationField, SelectField, TextField, UrlField,
+    JsonField, NumberField, PasswordField, RelationField, SecretField, SelectField, TextField,
+    UrlField,
 };
 pub use files::File;
 pub use forms::{
@@ -92,8 +99,9 @@ pub use forms::{
 pub use hooks::{CustomHook, Handler, Next, Slot, TaggedHook, Tags};
 pub use mail::{Address, Message};
 pub use migration::{Migration, MigrationSource, Migrations, Template};
-pub use plugin::{Column, Native, NativeParam, Natives, Plugin, Setup, Table};
-pub use record::{DateTime, Record, TokenType, parse_date_time};
+pub use plugin::{Column, Native, NativeParam, Natives, Plugin, ScriptFunction, Setup, Table};
+pub use proxy::{FieldValue, RecordProxy};
+pub use record::{DateTime, Record, TokenType, now, parse_date_time, parse_rfc3339};
 pub use serve::{Authority, Ended, Limits, ServeOptions, Service, Started, Times};
 pub use settings::Settings;
 pub use store::AppStore;
@@ -108,7 +116,7 @@ pub mod prelude {
     pub use crate::{
         ApiError, App, AuthRecord, Collection, DateTime, Error, Field, File, FilterQuery, Form,
         Handler, Html, IntoResponse, Json, Message, Middleware, Path, Plugin, Query, Record,
-        Redirect, RequestEvent, Response, Setup, SuperuserAuth, TokenType, UploadedFiles,
-        middleware,
+        RecordProxy, Redirect, RequestEvent, Response, Setup, SuperuserAuth, TokenType,
+        UploadedFiles, middleware,
     };
 }

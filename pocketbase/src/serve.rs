@@ -199,7 +199,8 @@ impl App {
         let api = Api::new(&app, api_options)?;
         let metrics = self.shared.registered.lock().metrics.clone();
         for metric in metrics {
-            api.add_gauge(metric.name, metric.help, move || (metric.read)());
+            let read = metric.read;
+            api.add_metrics(metric.name, metric.help, metric.kind, move || read());
         }
         api.set_plugins(self.shared.registered.lock().names.clone());
         Ok(api)

@@ -1,6 +1,14 @@
 //! Testing apps: a directory that goes away, requests without a socket, caught mails, counted hooks.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 pub use api::testing::Answer;
 use api::{api::Api, testing as wire};
@@ -43,6 +51,7 @@ pub struct TestApp {
     api: tokio::sync::Mutex<Option<Api>>,
     mails: Arc<Mutex<Vec<Message>>>,
     counts: Counts,
+    moved_ms: AtomicI64,
     _dir: TempDir,
 }
 
@@ -83,7 +92,14 @@ impl TestApp {
         let counts = Counts::default();
         hooks::count(&app.shared.hooks, &counts);
         app.bootstrap().await?;
-        Ok(Self { app, api: tokio::sync::Mutex::default(), mails, counts, _dir: dir })
+        Ok(Self {
+            app,
+            api: tokio::sync::Mutex::default(),
+            mails,
+            counts,
+            moved_ms: AtomicI64::new(0),
+            _dir: dir,
+        })
     }
 
     /// The app. Routes added after the first request are served from the next on.
@@ -115,6 +131,30 @@ impl TestApp {
         record.set_email(email).set_password("1234567890");
         self.app.save(&record).await?;
         Ok(record)
+    }
+    /// Lets time pass: expiry of tokens, `@now`, dates of records and logs, [`now`](crate::now). What waits for a while
+    /// (deadlines, pauses) does not notice, and jobs are started with [`TestApp::run_crons_at`].
+    ///
+    /// The clock belongs to the process: tests that move it stand in a file of `tests/` of their own. It is set back when
+    /// this is dropped.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use pocketbase::testing::TestApp;
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// let test = TestApp::new().await?;
+    /// let token = test.superuser("root@example.com").await?.new_auth_token()?;
+    /// let ask = || test.get("/api/settings").header("authorization", &token).send();
+    /// assert_eq!(ask().await.status, 200);
+    /// test.advance(Duration::from_secs(400 * 86_400));
+    /// assert_eq!(ask().await.status, 401);
+    /// # Ok::<(), pocketbase::Error>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn advance(&self, by: Duration) {
+        let millis = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+        self.moved_ms.fetch_add(millis, Relaxed);
+        engine::time::move_clock(millis);
     }
     /// Runs the jobs that are due at a time, as the clock would, in the background.
     ///
@@ -163,6 +203,12 @@ impl TestApp {
     /// A DELETE.
     pub fn delete(&self, url: &str) -> TestRequest<'_> {
         self.request("DELETE", url)
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        engine::time::move_clock(-self.moved_ms.load(Relaxed));
     }
 }
 

@@ -1,6 +1,7 @@
 //! The collections as descriptions of the API need them: names of types, members, relations. What they are written as is
 //! in the files beside this one. Knows no request.
 
+pub(crate) mod added;
 mod dart;
 pub(crate) mod openapi;
 pub(crate) mod operations;

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Described, Member,
+    added::{Description, plain},
     operations::{Access, Each, OPERATIONS, Op},
     typescript::steps,
 };
@@ -40,7 +41,11 @@ const PARAMETERS: &[(&str, &str, &str)] = &[
 ///
 /// # Errors
 /// 500 when the built-in schemas cannot be read.
-pub(crate) fn write(all: &[Described], settings: &Settings) -> Result<Value> {
+pub(crate) fn write(
+    all: &[Described],
+    added: &[(String, Description)],
+    settings: &Settings,
+) -> Result<Value> {
     let schemas = serde_json::from_str(SCHEMAS).map_err(|e| ApiError::internal(e.to_string()))?;
     let mut schemas: Map<String, Value> = schemas;
     // A collection may be called as one of ours.
@@ -51,6 +56,11 @@ pub(crate) fn write(all: &[Described], settings: &Settings) -> Result<Value> {
     let mut paths = Map::new();
     for op in OPERATIONS {
         add(op, all, &names, &mut paths);
+    }
+    for (pattern, description) in added {
+        // a route for every method has no method to stand under
+        let Some((method, path)) = pattern.split_once(' ') else { continue };
+        put(&mut paths, &plain(path), method, description.operation(method, path));
     }
     let parameters: Map<String, Value> = PARAMETERS
         .iter()
@@ -167,7 +177,7 @@ fn rule_of(access: Access, described: Option<&Described>) -> Option<Option<&str>
     Some(rule.map(String::as_str))
 }
 
-fn security(access: Access, described: Option<&Described>) -> Value {
+pub(super) fn security(access: Access, described: Option<&Described>) -> Value {
     let (guests, token) = (json!({}), json!({"token": []}));
     match (access, rule_of(access, described)) {
         (Access::SignedIn | Access::Superusers, _) | (_, Some(None)) => json!([token]),
@@ -175,7 +185,7 @@ fn security(access: Access, described: Option<&Described>) -> Value {
     }
 }
 
-fn rule_text(access: Access, described: Option<&Described>) -> Option<String> {
+pub(super) fn rule_text(access: Access, described: Option<&Described>) -> Option<String> {
     match (access, rule_of(access, described)) {
         (Access::Superusers, _) | (_, Some(None)) => Some("Superusers only.".into()),
         (Access::SignedIn, _) => Some("Signed in only.".into()),

@@ -39,7 +39,7 @@ fn wanted(req: &Req) -> Vec<Described> {
 async fn openapi(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;
     let settings = req.app().settings();
-    Response::of(200, &describe::openapi::write(&wanted(req), &settings)?)
+    Response::of(200, &describe::openapi::write(&wanted(req), &req.api.described(), &settings)?)
 }
 
 async fn types(req: &mut Req) -> Result<Response> {

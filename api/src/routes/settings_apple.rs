@@ -27,9 +27,7 @@ async fn generate(req: &mut Req) -> Result<Response> {
         duration: body.integer("duration")?,
     };
     form.check().map_err(ApiError::wrap_400("Invalid client secret data."))?;
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let now = now.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
-    let secret = form.secret(now).map_err(|error| {
+    let secret = form.secret(engine::time::now().seconds()).map_err(|error| {
         ApiError::bad_request(format!("Failed to generate client secret. Raw error: \n{error}"))
     })?;
     Response::of(200, &Map::from_iter([("secret".to_owned(), Value::String(secret))]))

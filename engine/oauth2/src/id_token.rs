@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::Error;
 use primitives::{
     jwt::{self, Algorithm, DecodingKey},
+    time::now_seconds,
     token::{self, Claims},
 };
 
@@ -29,7 +30,7 @@ pub(super) fn claims_in_time(text: &str, leeway: f64) -> Result<Claims, Error> {
     else {
         return Err(malformed);
     };
-    let now = now();
+    let now = now_seconds();
     let late = |name: &str| number(&claims, name).map(|at| at.is_some_and(|at| now >= at + leeway));
     let early = |name: &str| number(&claims, name).map(|at| at.is_some_and(|at| now < at - leeway));
     if late("exp")? || early("nbf")? || early("iat")? {
@@ -47,11 +48,6 @@ fn number(claims: &Claims, name: &str) -> Result<Option<f64>, Error> {
             _ => Err(Error::Answer("the id_token has a date that is none")),
         },
     }
-}
-
-fn now() -> f64 {
-    use std::time::{SystemTime, UNIX_EPOCH};
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }
 
 /// Checks everything but the signature.
@@ -146,7 +142,7 @@ mod tests {
 
     #[test]
     fn claims() {
-        let (key, time) = (pair(), now());
+        let (key, time) = (pair(), now_seconds());
         let rules = Rules { issuers: vec!["me".into()], needs_expiry: true, ..Rules::default() };
         for (claims, ok) in [
             (json!({"iss":"me","aud":"you","exp":time + 9.0}), true),
@@ -188,7 +184,7 @@ mod tests {
 
     #[test]
     fn signatures() {
-        let (key, other, time) = (pair(), pair(), now());
+        let (key, other, time) = (pair(), pair(), now_seconds());
         let public = |pair: &Ed25519KeyPair| URL_SAFE_NO_PAD.encode(pair.public_key().as_ref());
         let set = json!({"keys":[null, {"kid":"k","alg":""},
             {"kid":"k","kty":"OKP","crv":"Ed25519","alg":"EdDSA","x":public(&key)}]});

@@ -2,6 +2,7 @@
 //! Source: spec collections-and-fields §0.4.
 
 use std::fmt;
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use filter_lang::civil::{DAY_MS, civil_from_days, days_from_civil, is_leap};
@@ -25,17 +26,39 @@ pub struct Civil {
     pub weekday: u8,
 }
 
+/// How far tests have moved the clock, in milliseconds. Of the process and not of an app: tokens are made and checked
+/// where no app is at hand, and a number that never changes costs nothing beside reading the clock.
+static MOVED_MS: AtomicI64 = AtomicI64::new(0);
+
 /// The present moment.
 #[must_use]
 pub fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    let millis = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
+    Timestamp(millis.saturating_add(MOVED_MS.load(Relaxed)))
+}
+
+/// The present moment in seconds since the epoch, as tokens count.
+#[must_use]
+#[allow(clippy::cast_precision_loss, reason = "exact for some hundred thousand years")]
+pub fn now_seconds() -> f64 {
+    now().millis() as f64 / 1000.0
+}
+
+/// Moves the clock of the process by milliseconds, for tests.
+pub fn move_clock(millis: i64) {
+    MOVED_MS.fetch_add(millis, Relaxed);
 }
 
 /// 0001-01-01: the zero time of the reference.
 const ZERO: i64 = -62_135_596_800_000;
 
 impl Timestamp {
+    /// The present moment.
+    #[must_use]
+    pub fn now() -> Self {
+        now()
+    }
     /// From milliseconds since the epoch.
     #[must_use]
     pub const fn from_millis(millis: i64) -> Self {

@@ -418,6 +418,42 @@ pub struct AuthWithOtpEvent {
     pub ext: Ext,
 }
 
+/// The events that a request causes, given to a macro: each layer says with it what such an event can do there, so
+/// that they are written down once.
+///
+/// ```
+/// macro_rules! named {
+///     ($($event:ident),* $(,)?) => { [$(stringify!($event)),*] };
+/// }
+/// assert!(engine::request_events!(named).contains(&"BatchEvent"));
+/// ```
+#[macro_export]
+macro_rules! request_events {
+    ($then:ident) => {
+        $then! {
+            SettingsListEvent,
+            SettingsUpdateEvent,
+            RealtimeConnectEvent,
+            RealtimeMessageEvent,
+            RealtimeSubscribeEvent,
+            FileDownloadEvent,
+            FileTokenEvent,
+            RecordRequestEvent,
+            RecordsListEvent,
+            RecordAuthEvent,
+            AuthWithPasswordEvent,
+            AuthWithOAuth2Event,
+            EmailChangeEvent,
+            RequestOtpEvent,
+            AuthWithOtpEvent,
+            CollectionsListEvent,
+            CollectionRequestEvent,
+            CollectionsImportEvent,
+            BatchEvent,
+        }
+    };
+}
+
 macro_rules! requested {
     ($($event:ty),* $(,)?) => {$(
         impl Requested for $event {
@@ -433,27 +469,7 @@ macro_rules! requested {
         }
     )*};
 }
-requested!(
-    SettingsListEvent,
-    SettingsUpdateEvent,
-    RealtimeConnectEvent,
-    RealtimeMessageEvent,
-    RealtimeSubscribeEvent,
-    FileDownloadEvent,
-    FileTokenEvent,
-    RecordRequestEvent,
-    RecordsListEvent,
-    RecordAuthEvent,
-    AuthWithPasswordEvent,
-    AuthWithOAuth2Event,
-    EmailChangeEvent,
-    RequestOtpEvent,
-    AuthWithOtpEvent,
-    CollectionsListEvent,
-    CollectionRequestEvent,
-    CollectionsImportEvent,
-    BatchEvent,
-);
+request_events!(requested);
 
 macro_rules! tagged_by_collection {
     ($($event:ty),* $(,)?) => {$(

@@ -20,7 +20,8 @@ use crate::{
     ctx::Ctx,
     record::{Record, find},
     schema::Loaded,
-    tokens::{now_seconds, signing_key},
+    time::now_seconds,
+    tokens::signing_key,
 };
 use dialects::statement::Case;
 use token::{Claims, TokenType};

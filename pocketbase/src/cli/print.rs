@@ -15,9 +15,7 @@ pub(crate) fn raw(text: &str) {
 
 /// The one line of a failed command, on stderr, with the time in front (spec upstream-0.40 §8).
 pub(crate) fn error(text: &str) {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let millis = since.unwrap_or_default().as_millis();
-    let now = crate::DateTime::from_millis(i64::try_from(millis).unwrap_or_default()).to_string();
+    let now = crate::now().to_string();
     let now = now.get(..19).unwrap_or_default().replace('-', "/");
     let _ = writeln!(std::io::stderr(), "{now} {}", text.trim_end());
 }

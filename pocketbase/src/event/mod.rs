@@ -14,6 +14,8 @@ use engine::{
 use serde_json::{Map, Value};
 
 pub use engine::event::Action;
+/// The events that a request causes, given to a macro of one's own: `request_events!(name)` is `name! { A, B, … }`.
+pub use engine::request_events;
 
 use crate::{
     app::App,
@@ -209,27 +211,7 @@ macro_rules! requested {
         $(impl Requested for event::$name {})*
     };
 }
-requested!(
-    SettingsListEvent,
-    SettingsUpdateEvent,
-    RealtimeConnectEvent,
-    RealtimeMessageEvent,
-    RealtimeSubscribeEvent,
-    FileDownloadEvent,
-    FileTokenEvent,
-    RecordRequestEvent,
-    RecordsListEvent,
-    RecordAuthEvent,
-    AuthWithPasswordEvent,
-    AuthWithOAuth2Event,
-    EmailChangeEvent,
-    RequestOtpEvent,
-    AuthWithOtpEvent,
-    CollectionsListEvent,
-    CollectionRequestEvent,
-    CollectionsImportEvent,
-    BatchEvent,
-);
+engine::request_events!(requested);
 
 /// Every event of a request knows who asks and what, and can answer it.
 ///
@@ -514,6 +496,24 @@ impl Event<event::ServeEvent> {
         serving.map(|serving| serving.base_url.clone()).unwrap_or_default()
     }
     /// The address of the socket that requests will come through, which is open already; `None` for [`App::service`].
+    ///
+    /// ```
+    /// # use pocketbase::{App, ServeOptions};
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// let app = App::builder().data_dir(dir.path()).build()?;
+    /// app.on_serve().bind(|e| async move {
+    ///     e.app().store().set("port", e.local_addr().map(|local| local.port()));
+    ///     e.next().await
+    /// });
+    /// let seen = app.clone();
+    /// let ended = app.serve(ServeOptions::at("127.0.0.1:0"), async {}, |started| {
+    ///     assert_eq!(seen.store().get::<u16>("port"), Some(started.local.port()));
+    /// }).await?;
+    /// # assert_eq!(ended, pocketbase::Ended::Stopped);
+    /// # Ok::<(), pocketbase::Error>(())
+    /// # }).unwrap();
+    /// ```
     #[must_use]
     pub fn local_addr(&self) -> Option<std::net::SocketAddr> {
         self.inner.ext.get::<Serving>()?.local

@@ -7,7 +7,8 @@ use std::{
 };
 
 use api::{
-    api::Routes,
+    Description,
+    api::{Claims, Routes},
     pipeline::{self, DynHandler, DynMiddleware},
 };
 use engine::hook::BoxFuture;
@@ -81,9 +82,12 @@ struct Route {
     group: usize,
     /// `GET /hello/{name}`.
     pattern: String,
+    /// It is no pattern: what it claims is its.
+    claims: Option<Claims>,
     answer: Answer,
     middlewares: Vec<Middleware>,
     unbound: Vec<String>,
+    description: Option<Description>,
     /// `on_serve` added it.
     from_serve: bool,
     /// Of an `on_serve` that has run again since.
@@ -142,6 +146,36 @@ impl Router {
     pub fn route<Args>(&self, method: &str, path: &str, handler: impl Handler<Args>) -> RouteRef {
         self.add(method, path, handler)
     }
+    /// Answers what it claims, by method and by path as sent, among the requests that no other route answers, before files of
+    /// the public directory are looked for. Paths that are not clean (`//`) are offered as they are; what is not claimed is
+    /// redirected. `name` stands in logs and figures in the place of a pattern. Middlewares apply as to any route.
+    ///
+    /// ```
+    /// # use pocketbase::{RequestEvent, testing::TestApp};
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let test = TestApp::new().await?;
+    /// # let app = test.app();
+    /// let is_mine = |_method: &str, path: &str| path.starts_with("/shop");
+    /// app.router().claim("shops", is_mine, |e: RequestEvent| async move { e.path().to_owned() });
+    /// app.router().get("/shop/open", || async { "open" });
+    ///
+    /// assert_eq!(test.get("/shop7/a").send().await.text(), "/shop7/a");
+    /// assert_eq!(test.get("/shop/open").send().await.text(), "open");
+    /// assert_eq!(test.get("/other").send().await.status, 404);
+    /// # Ok::<(), pocketbase::Error>(())
+    /// # }).unwrap();
+    /// ```
+    #[allow(clippy::must_use_candidate)]
+    pub fn claim<Args>(
+        &self,
+        name: &str,
+        claims: impl Fn(&str, &str) -> bool + Send + Sync + 'static,
+        handler: impl Handler<Args>,
+    ) -> RouteRef {
+        let added = self.add("", name, handler);
+        self.table.kept.lock().routes[added.index].claims = Some(Arc::new(claims));
+        added
+    }
     fn add<Args>(&self, method: &str, path: &str, handler: impl Handler<Args>) -> RouteRef {
         let answer: Answer = Arc::new(move |e| handler.clone().call(e));
         let mut kept = self.table.kept.lock();
@@ -151,9 +185,11 @@ impl Router {
             owner: self.owner.clone(),
             group: self.group,
             pattern,
+            claims: None,
             answer,
             middlewares: Vec::new(),
             unbound: Vec::new(),
+            description: None,
             from_serve: kept.is_serving,
             is_gone: false,
         };
@@ -237,7 +273,11 @@ impl Router {
                     route.pattern
                 )));
             }
-            let mut added = routes.route(&route.pattern, handler(&app, route));
+            let answer = handler(&app, route);
+            let mut added = match &route.claims {
+                Some(claims) => routes.claimed(&route.pattern, claims.clone(), answer),
+                None => routes.route(&route.pattern, answer),
+            };
             for group in outermost_first(&kept.groups, route.group) {
                 for (middleware, _) in &group.middlewares {
                     added.bind(step(&app, middleware, &route.pattern));
@@ -251,6 +291,9 @@ impl Router {
             }
             for id in &route.unbound {
                 added.unbind(id);
+            }
+            if let Some(description) = &route.description {
+                added.describe(description.clone());
             }
         }
         Ok(routes)
@@ -313,6 +356,21 @@ impl fmt::Debug for RouteRef {
 }
 
 impl RouteRef {
+    /// Says what it is for, who may ask, what it takes and gives: it stands in `/api/openapi.json` from then on.
+    ///
+    /// ```
+    /// use pocketbase::{App, Description};
+    ///
+    /// let app = App::new();
+    /// app.router()
+    ///     .get("/api/shop/items", || async { "[]" })
+    ///     .describe(Description::new("Shop", "All items").for_everybody());
+    /// ```
+    #[allow(clippy::must_use_candidate, clippy::return_self_not_must_use)]
+    pub fn describe(self, description: Description) -> Self {
+        self.table.kept.lock().routes[self.index].description = Some(description);
+        self
+    }
     /// Adds a middleware.
     #[allow(clippy::must_use_candidate, clippy::return_self_not_must_use)]
     pub fn bind(self, middleware: Middleware) -> Self {

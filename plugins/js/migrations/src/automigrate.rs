@@ -1,9 +1,6 @@
 //! Files for changes of collections that superusers make through the API or the dashboard.
 
-use std::{
-    path::PathBuf,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::path::PathBuf;
 
 use pocketbase::{App, Collection, Error, Incoming, Result};
 use serde_json::Value;
@@ -48,7 +45,7 @@ fn civil(days: u64) -> (u64, u64, u64) {
 
 /// Now, in seconds.
 fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    u64::try_from(pocketbase::now().seconds()).unwrap_or_default()
 }
 
 /// The name of a file for something done at a moment.

@@ -161,27 +161,7 @@ macro_rules! unasked {
         }
     )*};
 }
-asked!(
-    SettingsListEvent,
-    SettingsUpdateEvent,
-    RealtimeConnectEvent,
-    RealtimeMessageEvent,
-    RealtimeSubscribeEvent,
-    FileDownloadEvent,
-    FileTokenEvent,
-    RecordRequestEvent,
-    RecordsListEvent,
-    RecordAuthEvent,
-    AuthWithPasswordEvent,
-    AuthWithOAuth2Event,
-    EmailChangeEvent,
-    RequestOtpEvent,
-    AuthWithOtpEvent,
-    CollectionsListEvent,
-    CollectionRequestEvent,
-    CollectionsImportEvent,
-    BatchEvent,
-);
+event::request_events!(asked);
 impl Acts for event::AppEvent {}
 impl Acts for event::TerminateEvent {}
 impl Acts for event::BackupEvent {}

@@ -212,10 +212,7 @@ pub(crate) fn new_date_time(args: &Args<'_, '_>) -> Res<DateTimeValue> {
     let text = match args.val(0)? {
         Val::Str(text) if !text.is_empty() => text,
         _ => {
-            let now = std::time::SystemTime::now()
-                .duration_since(std::time::UNIX_EPOCH)
-                .unwrap_or_default();
-            return Ok(at(i64::try_from(now.as_millis()).unwrap_or_default()));
+            return Ok(at(pocketbase::now().millis()));
         }
     };
     Ok(DateTimeValue(parsed(&text)))

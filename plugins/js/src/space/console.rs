@@ -16,10 +16,7 @@ table! {
 }
 
 fn stamped(line: &str) -> String {
-    let now =
-        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    let millis = i64::try_from(now.as_millis()).unwrap_or_default();
-    let time = pocketbase::DateTime::from_millis(millis).to_string();
+    let time = pocketbase::now().to_string();
     let time = time.get(..19).unwrap_or_default().replace('-', "/");
     format!("{time} {line}")
 }

@@ -1,7 +1,5 @@
 //! `$security` (spec extending §3.3): digests, random texts, tokens, encryption.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use md5::Digest as _;
 use pocketbase::security;
@@ -76,8 +74,7 @@ fn random(length: i64, alphabet: &str) -> Res<String> {
 }
 
 fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or_default()
+    pocketbase::now().seconds()
 }
 
 fn token(claims: Map<String, Value>, key: &str) -> String {
