@@ -1339,6 +1339,7 @@ const words: Record<string, string> = {
   "Filled in. It offers: {scopes}": "已填入。它提供：{scopes}",
   "Issuer": "签发者",
   "Ask it": "查询",
+  "Jobs wait that this server has no handler for: {names}": "有任务在等待，但此服务器没有它们的处理程序：{names}",
   "done": "完成",
   "{name} is on": "{name} 已开启",
   "How to switch it on": "如何开启",
