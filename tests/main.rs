@@ -12,6 +12,7 @@ mod cli;
 mod cluster;
 mod dashboard_api;
 mod dashboard_changes;
+mod dashboard_tools;
 mod descriptions;
 mod durability;
 mod files;

@@ -64,6 +64,7 @@ const SQL_ROOMS: &[&str] = &[
     "plugins/secrets/src/store",
     "plugins/jobs/src/store",
     "plugins/analytics/src/store",
+    "plugins/tof/src/store",
     "examples/",
     "tests/",
     "benches/",

@@ -29,6 +29,8 @@ pub struct Api(Arc<Inner>);
 struct Inner {
     app: App,
     router: ArcSwap<Router<Arc<Route>>>,
+    /// Routes that are no patterns, in the order they are asked.
+    claimed: ArcSwap<Vec<(Claims, Arc<Route>)>>,
     described: ArcSwap<Vec<(String, Description)>>,
     limiter: Limiter,
     cors: Cors,
@@ -39,6 +41,7 @@ struct Inner {
     stopping: CancellationToken,
     instance: Instance,
     plugins: OnceLock<Vec<String>>,
+    sql: crate::routes::running_sql::Running,
 }
 
 /// Which run of the server this is.
@@ -83,9 +86,13 @@ pub struct Routes {
     unbound: Vec<String>,
 }
 
+/// Whether a route without a pattern is meant by a method and a path, which is as sent.
+pub type Claims = Arc<dyn Fn(&str, &str) -> bool + Send + Sync>;
+
 #[derive(Clone)]
 struct UserRoute {
     pattern: String,
+    claims: Option<Claims>,
     handler: DynHandler,
     middlewares: Vec<Middleware>,
     unbound: Vec<String>,
@@ -103,12 +110,21 @@ impl Routes {
     pub fn route(&mut self, pattern: &str, handler: DynHandler) -> RouteRef<'_> {
         self.routes.push(UserRoute {
             pattern: pattern.to_owned(),
+            claims: None,
             handler,
             middlewares: Vec::new(),
             unbound: Vec::new(),
             description: None,
         });
         RouteRef(self.routes.last_mut().expect("just pushed"))
+    }
+
+    /// Adds a route that answers what it claims among the requests that no pattern answers, before files are looked for;
+    /// `name` stands in logs and figures in the place of a pattern.
+    pub fn claimed(&mut self, name: &str, claims: Claims, handler: DynHandler) -> RouteRef<'_> {
+        let added = self.route(name, handler);
+        added.0.claims = Some(claims);
+        added
     }
 
     /// Adds a middleware to every route, built-in ones included.
@@ -158,7 +174,7 @@ impl Api {
     /// When a user route is malformed or conflicts with another one.
     pub fn new(app: &App, options: Options) -> Result<Self, PatternError> {
         let metrics = Metrics::new(options.metrics_token);
-        let router = build(&options.routes, options.public.is_some(), &metrics)?;
+        let (router, claimed) = build(&options.routes, options.public.is_some(), &metrics)?;
         let origins =
             if options.origins.is_empty() { vec!["*".to_owned()] } else { options.origins };
         let limiter = Limiter::default();
@@ -173,6 +189,7 @@ impl Api {
         Ok(Self(Arc::new(Inner {
             app: app.clone(),
             router: ArcSwap::from_pointee(router),
+            claimed: ArcSwap::from_pointee(claimed),
             described: ArcSwap::from_pointee(described(&options.routes)),
             limiter,
             cors: Cors::new(origins),
@@ -183,6 +200,7 @@ impl Api {
             stopping: CancellationToken::new(),
             instance: Instance { id: engine::id::random_alnum(15), started: engine::time::now() },
             plugins: OnceLock::new(),
+            sql: crate::routes::running_sql::Running::default(),
         })))
     }
 
@@ -191,8 +209,9 @@ impl Api {
     /// # Errors
     /// As [`Api::new`]; then nothing changes.
     pub fn set_routes(&self, routes: &Routes) -> Result<(), PatternError> {
-        let router = build(routes, self.0.public.is_some(), &self.0.metrics)?;
+        let (router, claimed) = build(routes, self.0.public.is_some(), &self.0.metrics)?;
         self.0.router.store(Arc::new(router));
+        self.0.claimed.store(Arc::new(claimed));
         self.0.described.store(Arc::new(described(routes)));
         Ok(())
     }
@@ -207,6 +226,12 @@ impl Api {
         self.0.router.load()
     }
 
+    /// The route without a pattern that claims a request.
+    pub(crate) fn claimed_by(&self, method: &str, path: &str) -> Option<Arc<Route>> {
+        let claimed = self.0.claimed.load();
+        claimed.iter().find(|(claims, _)| claims(method, path)).map(|(_, route)| route.clone())
+    }
+
     /// What routes that are not built in say of themselves, by pattern.
     pub(crate) fn described(&self) -> Guard<Arc<Vec<(String, Description)>>> {
         self.0.described.load()
@@ -214,6 +239,10 @@ impl Api {
 
     pub(crate) fn limiter(&self) -> &Limiter {
         &self.0.limiter
+    }
+
+    pub(crate) fn running_sql(&self) -> &crate::routes::running_sql::Running {
+        &self.0.sql
     }
 
     pub(crate) fn cors(&self) -> &Cors {
@@ -289,13 +318,15 @@ fn described(routes: &Routes) -> Vec<(String, Description)> {
     all.filter_map(|route| Some((route.pattern.clone(), route.description.clone()?))).collect()
 }
 
+type Table = (Router<Arc<Route>>, Vec<(Claims, Arc<Route>)>);
+
 /// User routes come first: whoever owns the static pattern keeps it.
 fn build(
     routes: &Routes,
     public: bool,
     metrics: &Metrics,
-) -> Result<Router<Arc<Route>>, PatternError> {
-    let mut router = Router::default();
+) -> Result<Table, PatternError> {
+    let (mut router, mut claimed) = (Router::default(), Vec::new());
     for user in &routes.routes {
         let row = Row::new("", routes::unknown);
         let middlewares: Vec<Middleware> =
@@ -303,6 +334,13 @@ fn build(
         let handler = Handler::User(user.handler.clone());
         let unbound: Vec<String> = routes.unbound.iter().chain(&user.unbound).cloned().collect();
         let parts = (handler, &middlewares[..], &unbound[..]);
+        if let Some(claims) = &user.claims {
+            let (name, stats) = (&user.pattern, metrics.route(&user.pattern));
+            let (handler, middlewares, unbound) = parts;
+            let route = Route::new(row, handler, vec![], name, middlewares, unbound, stats);
+            claimed.push((claims.clone(), Arc::new(route)));
+            continue;
+        }
         add(&mut router, &user.pattern, row, parts, metrics)?;
     }
     let owned = |pattern: &str| routes.routes.iter().any(|user| user.pattern == pattern);
@@ -315,7 +353,7 @@ fn build(
             done => done?,
         }
     }
-    Ok(router)
+    Ok((router, claimed))
 }
 
 fn add(

@@ -104,12 +104,30 @@ fn is_compressible(content_type: &str) -> bool {
         )
 }
 
+/// Which of two encodings that are there already a client prefers; `None` if it reads neither.
+#[cfg(feature = "dashboard")]
+pub(crate) fn made<T>(request: &HeaderMap, br: T, gz: T) -> Option<(&'static str, T)> {
+    let accept = request.get(header::ACCEPT_ENCODING).and_then(|v| v.to_str().ok()).unwrap_or("");
+    // of those two only: what is made while it is sent costs more than it saves
+    let only = |name: &str| {
+        let parts = accept.split(',').filter(|part| {
+            part.split(';').next().is_some_and(|token| token.trim().eq_ignore_ascii_case(name))
+        });
+        parts.collect::<Vec<_>>().join(",")
+    };
+    match negotiate(&format!("{},{}", only("br"), only("gzip")))? {
+        Encoding::Gzip => Some((Encoding::Gzip.name(), gz)),
+        Encoding::Zstd | Encoding::Brotli => Some((Encoding::Brotli.name(), br)),
+    }
+}
+
 /// Compresses an answer if that is right for it and the client can read it.
 pub(crate) fn apply(scope: Scope, request: &HeaderMap, response: &mut Response) {
     let size = response.body.size_hint().exact();
     let content_type =
         response.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("");
     let fits = !matches!(response.status, 204 | 206 | 304)
+        && !matches!(response.body, Body::Any(_))
         && size != Some(0)
         && !response.headers.contains_key(header::CONTENT_ENCODING)
         && !response.headers.contains_key(header::CONTENT_RANGE)

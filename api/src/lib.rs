@@ -32,6 +32,7 @@ mod routes;
 pub mod server;
 pub mod sse;
 pub mod static_files;
+pub mod streaming;
 pub mod testing;
 mod through;
 pub mod tls;

@@ -212,6 +212,8 @@ pub struct Route {
     long_running: bool,
     stats: Arc<RouteStats>,
     steps: Vec<Step>,
+    /// Ours for what nothing else answers.
+    pub(crate) is_last: bool,
 }
 
 impl fmt::Debug for Route {
@@ -256,6 +258,7 @@ impl Route {
             compress: row.compress,
             long_running: row.long_running,
             stats,
+            is_last: crate::routes::is_catch_all(&row),
             steps: steps.into_iter().map(|(.., step)| step).collect(),
         }
     }

@@ -34,6 +34,7 @@ use crate::{
     response::Response,
     router::{Spans, decode},
     server::Clock,
+    streaming::Streamed,
 };
 
 /// What the client sent before the body.
@@ -284,6 +285,17 @@ impl Req {
     #[must_use]
     pub fn body_len(&self) -> Option<u64> {
         self.source.len_hint()
+    }
+
+    /// The body as it comes, up to a limit of its own; afterwards there is none to read.
+    #[must_use]
+    pub fn take_body(&mut self, limit: u64) -> Streamed {
+        Streamed::new(std::mem::take(&mut self.source), limit, self.clock.clone())
+    }
+
+    /// Puts a body in the place of the one that was sent: what was read of it, to be read again.
+    pub fn put_body(&mut self, bytes: bytes::Bytes) {
+        self.source = Source::Bytes(bytes);
     }
 
     /// The raw body. Not possible after a multipart form was read.

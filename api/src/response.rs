@@ -17,6 +17,7 @@ use crate::{
     compress::Encoded,
     error::{ApiError, Result},
     sse::EventStream,
+    streaming::{AnyBody, Upgrade},
 };
 
 /// What a handler answers.
@@ -126,6 +127,10 @@ pub enum Body {
     Encoded(Box<Encoded>),
     /// A realtime client's events.
     Events(Box<EventStream>),
+    /// Somebody else's body, as it comes; never compressed.
+    Any(AnyBody),
+    /// Nothing; with a 101, what becomes of the connection.
+    Upgrade(Upgrade),
 }
 
 /// The rest of a file from where it is positioned, read in bounded pieces.
@@ -179,7 +184,8 @@ impl http_body::Body for Body {
     ) -> Poll<Option<std::io::Result<Frame<Bytes>>>> {
         let this = self.get_mut();
         let piece = match this {
-            Self::Empty => return Poll::Ready(None),
+            Self::Empty | Self::Upgrade(_) => return Poll::Ready(None),
+            Self::Any(body) => return body.poll(cx),
             Self::Full(_) => {
                 let Self::Full(bytes) = std::mem::replace(this, Self::Empty) else {
                     return Poll::Ready(None);
@@ -196,7 +202,8 @@ impl http_body::Body for Body {
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Self::Empty => true,
+            Self::Empty | Self::Upgrade(_) => true,
+            Self::Any(body) => body.is_done(),
             Self::Full(bytes) => bytes.is_empty(),
             Self::File(file) => file.left == 0,
             Self::Stream(_) | Self::Events(_) => false,
@@ -206,7 +213,8 @@ impl http_body::Body for Body {
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Empty => SizeHint::with_exact(0),
+            Self::Empty | Self::Upgrade(_) => SizeHint::with_exact(0),
+            Self::Any(body) => body.size(),
             Self::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Self::File(file) => SizeHint::with_exact(file.left),
             Self::Stream(_) | Self::Events(_) | Self::Encoded(_) => SizeHint::new(),
@@ -220,9 +228,7 @@ impl Body {
     pub fn as_bytes(&self) -> Option<&Bytes> {
         match self {
             Self::Full(bytes) => Some(bytes),
-            Self::Empty | Self::File(_) | Self::Stream(_) | Self::Events(_) | Self::Encoded(_) => {
-                None
-            }
+            _ => None,
         }
     }
 }

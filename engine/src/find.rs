@@ -13,8 +13,9 @@ use crate::{
     Error, Result,
     app::record::Record,
     ctx::Ctx,
-    field::{Corrupt, Field, Val},
+    field::{Corrupt, Val},
     schema::Loaded,
+    sealed,
     store::{self, RowRef, Rows, Sql},
 };
 
@@ -112,7 +113,7 @@ pub(crate) async fn many(ctx: &Ctx, collection: &Arc<Loaded>, sql: Sql) -> Resul
 
 fn next(collection: &Arc<Loaded>, rows: &mut Rows<'_>) -> Result<Option<Record>> {
     let Some(row) = rows.next().map_err(Error::Store)? else { return Ok(None) };
-    let values = values_of_row(&collection.fields, &row, 0).map_err(|e| corrupt(&e))?;
+    let values = values_of_row(collection, &row, 0).map_err(|e| corrupt(&e))?;
     Ok(Some(Record::stored(collection, values)))
 }
 
@@ -126,9 +127,13 @@ pub(crate) fn corrupt(error: &Corrupt) -> Error {
 /// # Errors
 /// [`Corrupt`] when a stored value cannot be read at all.
 pub(crate) fn values_of_row(
-    fields: &[Field],
+    collection: &Loaded,
     row: &RowRef<'_>,
     from: usize,
 ) -> Result<Vec<Val>, Corrupt> {
-    fields.iter().enumerate().map(|(i, f)| f.kind.read(row.get(from + i))).collect()
+    let fields = collection.fields.iter().enumerate();
+    let mut values =
+        fields.map(|(i, f)| f.kind.read(row.get(from + i))).collect::<Result<Vec<Val>, _>>()?;
+    sealed::open_all(collection, row, from, &mut values);
+    Ok(values)
 }

@@ -183,6 +183,10 @@ fn original(record: &Record, at: usize) -> &field::Val {
     &record.originals()[at]
 }
 
+fn is_credential(field: &field::Field) -> bool {
+    field.kind.is_sealed() || field.type_name() == field::password::KIND
+}
+
 /// Values as they are shown to superusers; credentials are not.
 fn values(
     record: &Record,
@@ -193,7 +197,7 @@ fn values(
     let mut out = Map::new();
     for (at, field) in collection.fields.iter().enumerate() {
         let is_shown = collection.keys.iter().any(|key| key.source == WireSource::Field(at));
-        if !is_shown || field.type_name() == field::password::KIND || !is_wanted(at) {
+        if !is_shown || is_credential(field) || !is_wanted(at) {
             continue;
         }
         let mut text = Vec::new();

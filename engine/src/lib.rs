@@ -23,6 +23,7 @@ pub mod preferences;
 pub mod realtime;
 pub mod record;
 pub mod rule;
+mod sealed;
 pub mod settings_ops;
 mod start;
 pub mod statistics;
@@ -39,4 +40,4 @@ pub use app::{
 pub use model::{
     Error, FieldError, FieldErrors, Result, check, error, field, schema, settings, wire,
 };
-pub use primitives::{cron, crypto, id, json, lanes, re2, subnet, time};
+pub use primitives::{cron, crypto, id, json, keyring, lanes, re2, subnet, time};

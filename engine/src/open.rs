@@ -19,7 +19,7 @@ pub(crate) async fn databases(config: &Config, is_trial: bool) -> Result<(Store,
     let store = Store::connect(&store_config).await.map_err(Error::Store)?;
     migrate::run(&store).await?;
     let db = Db::Pool(store.data().clone());
-    let snapshot = Snapshot::load(&db).await?;
+    let snapshot = Snapshot::load(&db, &config.keys).await?;
     long_names::settle(&store, &snapshot).await?;
     full_text::settle(&store, &snapshot).await?;
     documents::settle(&store, &snapshot).await?;

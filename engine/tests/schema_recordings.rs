@@ -73,7 +73,7 @@ fn listed_collections_are_the_same_bytes() {
     let dir = unpack(&root.join("http/fixtures/base.tar.gz"));
     let store = Store::open(&StoreConfig::new(data_dir(dir.path()))).unwrap();
     let db = Db::Pool(store.data().clone());
-    let snapshot = block_on(Snapshot::load(&db)).unwrap();
+    let snapshot = block_on(Snapshot::load(&db, &std::sync::Arc::default())).unwrap();
     let mut n_compared = 0;
     for file in ["CollectionsList", "CollectionView"] {
         for line in lines(&root.join(format!("http/{file}.jsonl"))) {
@@ -127,7 +127,7 @@ fn fresh_directories_have_the_known_tables() {
     let report = block_on(migrate::run(&store)).unwrap();
     assert!(report.fresh && report.applied.len() == 8);
     assert_eq!(block_on(migrate::applied(&db)).unwrap(), migrate::SYSTEM_MIGRATIONS);
-    let snapshot = block_on(Snapshot::load(&db)).unwrap();
+    let snapshot = block_on(Snapshot::load(&db, &std::sync::Arc::default())).unwrap();
     let names: Vec<_> = snapshot.iter().map(|c| c.name.as_str()).collect();
     assert_eq!(names, ["_mfas", "_otps", "_externalAuths", "_authOrigins", "_superusers", "users"]);
     // A fresh directory validates against itself.
@@ -185,7 +185,7 @@ fn masked(text: &str) -> String {
 async fn save(store: &Store, body: &Value, old: Option<&Collection>) -> Result<Collection, String> {
     let verb = if old.is_some() { "update" } else { "create" };
     let db = Db::Pool(store.data().clone());
-    let snapshot = Snapshot::load(&db).await.unwrap();
+    let snapshot = Snapshot::load(&db, &std::sync::Arc::default()).await.unwrap();
     let mut draft = match old {
         Some(old) => old.clone(),
         None => new_collection(
@@ -209,7 +209,8 @@ async fn save(store: &Store, body: &Value, old: Option<&Collection>) -> Result<C
         let tx = store.data().begin().await.unwrap();
         result = sync::apply(&tx, &snapshot, &mut draft, old).await;
         if result.is_ok() {
-            let after = Snapshot::load(&Db::Tx(tx.clone())).await.unwrap();
+            let after =
+                Snapshot::load(&Db::Tx(tx.clone()), &std::sync::Arc::default()).await.unwrap();
             sync::refresh_views(&tx, &after, &draft.id).await.unwrap();
             tx.commit().await.unwrap();
         } else {
@@ -226,7 +227,8 @@ async fn save(store: &Store, body: &Value, old: Option<&Collection>) -> Result<C
 }
 
 async fn remove(store: &Store, old: &Collection) -> Result<(), String> {
-    let snapshot = Snapshot::load(&Db::Pool(store.data().clone())).await.unwrap();
+    let snapshot =
+        Snapshot::load(&Db::Pool(store.data().clone()), &std::sync::Arc::default()).await.unwrap();
     let references = sync::references(&snapshot, old);
     if !references.is_empty() {
         let names = references.join(", ");
@@ -266,7 +268,8 @@ async fn step(store: &Store, step: &Value) -> Option<String> {
     if matches!(want_status, 401 | 403) {
         return None;
     }
-    let snapshot = Snapshot::load(&Db::Pool(store.data().clone())).await.unwrap();
+    let snapshot =
+        Snapshot::load(&Db::Pool(store.data().clone()), &std::sync::Arc::default()).await.unwrap();
     let old = snapshot.find(target).map(|c| c.collection.clone());
     let result = match (method, &old) {
         ("POST", _) if target.is_empty() => save(store, &body, None).await.map(|c| c.to_json()),
@@ -388,7 +391,7 @@ fn recorded_dry_runs() {
         let (_dir, store) = fixture(&root, &exchange);
         let db = Db::Pool(store.data().clone());
         let ours = block_on(async {
-            let snapshot = Snapshot::load(&db).await.unwrap();
+            let snapshot = Snapshot::load(&db, &std::sync::Arc::default()).await.unwrap();
             match view::dry_run(&db, &snapshot, query, 10).await {
                 Ok(run) => view::dry_run_json(&run),
                 Err(error) => {
@@ -411,7 +414,7 @@ fn recorded_imports() {
         let (_dir, store) = fixture(&root, &exchange);
         let db = Db::Pool(store.data().clone());
         let (before, after) = block_on(async {
-            let snapshot = Snapshot::load(&db).await.unwrap();
+            let snapshot = Snapshot::load(&db, &std::sync::Arc::default()).await.unwrap();
             let (items, delete_missing) = import::decode_body(body.clone()).unwrap();
             let plan = import::plan(&items, delete_missing, &snapshot).unwrap();
             let tx = store.data().begin().await.unwrap();
@@ -419,12 +422,16 @@ fn recorded_imports() {
                 sync::drop_collection(&tx, collection).await.unwrap();
             }
             for (mut draft, old) in plan.save {
-                let current = Snapshot::load(&Db::Tx(tx.clone())).await.unwrap();
+                let current =
+                    Snapshot::load(&Db::Tx(tx.clone()), &std::sync::Arc::default()).await.unwrap();
                 normalize(&mut draft, old.as_ref(), &current, "2026-01-01 00:00:00.000Z");
                 sync::apply(&tx, &current, &mut draft, old.as_ref()).await.unwrap();
             }
             tx.commit().await.unwrap();
-            (snapshot.iter().count(), Snapshot::load(&db).await.unwrap().iter().count())
+            (
+                snapshot.iter().count(),
+                Snapshot::load(&db, &std::sync::Arc::default()).await.unwrap().iter().count(),
+            )
         });
         let want = exchange["rows_changed"]["_collections"].as_i64().unwrap_or_default();
         let ours = i64::try_from(after).unwrap() - i64::try_from(before).unwrap();

@@ -55,6 +55,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn all_is_all() {
+        let path = std::env::var_os("PATH");
+        let found = all().into_iter().find(|(name, _)| name == "PATH");
+        assert_eq!(found.map(|(_, value)| value), path);
+    }
+
+    #[test]
     fn switches() {
         for (value, want) in [("true", true), ("TRUE", true), ("1", true), ("False", false)] {
             assert_eq!(read_switch("PB_X", value).ok(), Some(want), "{value}");

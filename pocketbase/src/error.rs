@@ -91,6 +91,11 @@ impl Error {
             _ => false,
         }
     }
+    /// True if a row with the same unique values is there already.
+    #[must_use]
+    pub fn is_unique_violation(&self) -> bool {
+        matches!(self, Self::Db(DbError::Unique { .. }))
+    }
     /// The validation errors, if that is what it is.
     #[must_use]
     pub fn fields(&self) -> Option<&FieldErrors> {

@@ -1,8 +1,8 @@
 //! Fields of collections with typed options: an option that a type does not have does not compile.
 
 use engine::field::{
-    self, autodate, date, editor, email, file, geo_point, json, number, password, relation, select,
-    text, url,
+    self, autodate, date, editor, email, file, geo_point, json, number, password, relation, secret,
+    select, text, url,
 };
 
 use crate::{collection::Collection, record::DateTime};
@@ -225,6 +225,11 @@ field_types! {
     }
     /// A place on earth.
     GeoPointField(geo_point::GeoPoint) = geo_point, requirable {}
+    /// A text that is encrypted where it is stored; hidden unless something else is said. Needs a master key.
+    SecretField(secret::Secret) = secret, requirable {
+        /// Most bytes; 0 is 4096.
+        max_size(n: i64) |o: &mut secret::Secret| o.max_size = n;
+    }
     /// A password, stored as its hash.
     PasswordField(password::Password) = password, requirable {
         /// Least number of characters.

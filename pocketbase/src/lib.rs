@@ -68,6 +68,11 @@ mod store;
 pub mod testing;
 pub mod web;
 
+/// Encryption with the master key; see [`App::crypto`].
+pub mod crypto {
+    pub use engine::keyring::{Error, Keyring, Place, secure_zero};
+}
+
 /// Realtime clients and what is sent to them; see [`App::subscriptions_broker`].
 pub mod realtime {
     pub use engine::realtime::{Broker, Client, Message};
@@ -84,7 +89,8 @@ pub use cron::{Cron, Job};
 pub use error::{BoxError, DbError, Error, FieldError, FieldErrors, Result, SharedError};
 pub use field::{
     AutodateField, BoolField, DateField, EditorField, EmailField, Field, FileField, GeoPointField,
-    JsonField, NumberField, PasswordField, RelationField, SelectField, TextField, UrlField,
+    JsonField, NumberField, PasswordField, RelationField, SecretField, SelectField, TextField,
+    UrlField,
 };
 pub use files::File;
 pub use forms::{
@@ -93,9 +99,9 @@ pub use forms::{
 pub use hooks::{CustomHook, Handler, Next, Slot, TaggedHook, Tags};
 pub use mail::{Address, Message};
 pub use migration::{Migration, MigrationSource, Migrations, Template};
-pub use plugin::{Column, Native, NativeParam, Natives, Plugin, Setup, Table};
+pub use plugin::{Column, Native, NativeParam, Natives, Plugin, ScriptFunction, Setup, Table};
 pub use proxy::{FieldValue, RecordProxy};
-pub use record::{DateTime, Record, TokenType, now, parse_date_time};
+pub use record::{DateTime, Record, TokenType, now, parse_date_time, parse_rfc3339};
 pub use serve::{Authority, Ended, Limits, ServeOptions, Service, Started, Times};
 pub use settings::Settings;
 pub use store::AppStore;

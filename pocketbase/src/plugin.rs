@@ -134,6 +134,39 @@ impl Setup {
         registered.tables.push((self.owner.clone(), table));
         Ok(())
     }
+    /// Allows links of accounts (`_externalAuths`) to a service that is no OAuth2 one: one that the plugin signs in with.
+    ///
+    /// ```
+    /// # use pocketbase::{App, Plugin, Record, Result, Setup, testing::TestApp};
+    /// struct Badges;
+    ///
+    /// impl Plugin for Badges {
+    ///     fn name(&self) -> &str { "badges" }
+    ///     fn register(&self, setup: &mut Setup) -> Result<()> {
+    ///         setup.link_provider("badge");
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// let test = TestApp::with(App::builder().plugin(Badges)).await?;
+    /// let app = test.app();
+    /// let users = app.find_collection("users").await?;
+    /// let ann = Record::new(&users);
+    /// ann.set_email("ann@example.com").set_password("1234567890");
+    /// app.save(&ann).await?;
+    /// for (provider, is_allowed) in [("badge", true), ("other", false)] {
+    ///     let link = Record::new(&app.find_collection("_externalAuths").await?);
+    ///     link.set("collectionRef", users.id()).set("recordRef", ann.id());
+    ///     link.set("provider", provider).set("providerId", "7");
+    ///     assert_eq!(app.save(&link).await.is_ok(), is_allowed);
+    /// }
+    /// # Ok::<(), pocketbase::Error>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn link_provider(&self, name: &str) {
+        self.app.shared.settings.change(|given| given.engine.link_providers.push(name.to_owned()));
+    }
     /// Adds a flag to every command; see [`App::flag`].
     pub fn flag(&self, arg: clap::Arg) {
         self.app.add_flag(arg);
@@ -193,6 +226,16 @@ impl Setup {
     }
 }
 
+impl App {
+    /// Makes a table that is known only when the app is open; otherwise [`Setup::table`].
+    ///
+    /// # Errors
+    /// Database errors.
+    pub async fn ensure_table(&self, table: &Table) -> Result<()> {
+        Ok(tables::ensure(&self.engine()?.db(), table).await?)
+    }
+}
+
 pub(crate) fn shown(owner: &str) -> String {
     if owner.is_empty() { "the app".to_owned() } else { format!("plugin {owner:?}") }
 }
@@ -211,7 +254,61 @@ pub(crate) async fn make_tables(app: &App) -> Result<()> {
     Ok(())
 }
 
-type Call = Arc<dyn Fn(App, Vec<Value>) -> BoxFuture<Result<Value>> + Send + Sync>;
+type Call =
+    Arc<dyn Fn(App, Vec<Value>, Vec<ScriptFunction>) -> BoxFuture<Result<Value>> + Send + Sync>;
+type CallBack = Arc<dyn Fn(App, Vec<Value>, Vec<Native>) -> BoxFuture<Result<Value>> + Send + Sync>;
+
+/// A function of a script that a [`Native`] was given ([`Native::handler`]): it can be kept and called at any time, from
+/// anywhere. It runs in an isolated context of its language, like the handler of a route: what surrounds it in its file is
+/// not there.
+#[derive(Clone)]
+pub struct ScriptFunction {
+    place: Arc<str>,
+    call: CallBack,
+}
+
+impl fmt::Debug for ScriptFunction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ScriptFunction").field(&self.place).finish()
+    }
+}
+
+impl ScriptFunction {
+    /// For script runtimes: what calls it with an app, its arguments and the methods of the first of them, and where it
+    /// stands (`file:line:column`).
+    pub fn new<F, Fut>(place: &str, call: F) -> Self
+    where
+        F: Fn(App, Vec<Value>, Vec<Native>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Value>> + Send + 'static,
+    {
+        let call: CallBack = Arc::new(move |app, args, methods| Box::pin(call(app, args, methods)));
+        Self { place: place.into(), call }
+    }
+    /// Where it stands.
+    #[must_use]
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+    /// Calls it; `$app` is the given app. What it returns comes back as JSON.
+    ///
+    /// # Errors
+    /// What it throws.
+    pub async fn call(&self, app: &App, args: Vec<Value>) -> Result<Value> {
+        self.call_with(app, args, Vec::new()).await
+    }
+    /// The same with functions that the first argument, an object, has as methods; they go by the names of the natives.
+    ///
+    /// # Errors
+    /// What it throws.
+    pub async fn call_with(
+        &self,
+        app: &App,
+        args: Vec<Value>,
+        methods: Vec<Native>,
+    ) -> Result<Value> {
+        (self.call)(app.clone(), args, methods).await
+    }
+}
 
 /// A function that scripts may call: its name, its parameters and what it does, in no language in particular. Values are
 /// JSON. The script runtime mounts it and describes it to editors.
@@ -260,6 +357,8 @@ pub struct NativeParam {
     pub kind: String,
     /// What it is.
     pub doc: String,
+    /// It is a function of the script; see [`Native::handler`].
+    pub is_function: bool,
 }
 
 impl fmt::Debug for Native {
@@ -277,7 +376,7 @@ impl Native {
             doc: String::new(),
             params: Vec::new(),
             returns: "void".to_owned(),
-            call: Arc::new(|_, _| Box::pin(std::future::ready(Ok(Value::Null)))),
+            call: Arc::new(|_, _, _| Box::pin(std::future::ready(Ok(Value::Null)))),
         }
     }
     /// What it does, in one sentence.
@@ -289,8 +388,16 @@ impl Native {
     /// Adds a parameter.
     #[must_use]
     pub fn param(mut self, name: &str, kind: &str, doc: &str) -> Self {
-        let param = NativeParam { name: name.into(), kind: kind.into(), doc: doc.into() };
-        self.params.push(param);
+        let (name, kind, doc) = (name.into(), kind.into(), doc.into());
+        self.params.push(NativeParam { name, kind, doc, is_function: false });
+        self
+    }
+    /// Adds a parameter that takes a function of the script. It arrives as a [`ScriptFunction`] ([`Native::run_with`]); its
+    /// place among the values is null.
+    #[must_use]
+    pub fn handler(mut self, name: &str, kind: &str, doc: &str) -> Self {
+        let (name, kind, doc) = (name.into(), kind.into(), doc.into());
+        self.params.push(NativeParam { name, kind, doc, is_function: true });
         self
     }
     /// The type of the result.
@@ -306,8 +413,48 @@ impl Native {
         F: Fn(App, Vec<Value>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Value>> + Send + 'static,
     {
-        self.call = Arc::new(move |app, args| Box::pin(run(app, args)));
+        self.call = Arc::new(move |app, args, _| Box::pin(run(app, args)));
         self
+    }
+    /// What it does, with the functions that the script gave it ([`Native::handler`]), in their order.
+    ///
+    /// ```
+    /// use pocketbase::{App, Native, ScriptFunction};
+    ///
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// let app = App::new();
+    /// let twice = Native::new("$math.twice")
+    ///     .handler("f", "(n: number) => number", "what is done twice")
+    ///     .run_with(|app, _args, functions| async move {
+    ///         let once = functions[0].call(&app, vec![1.into()]).await?;
+    ///         functions[0].call(&app, vec![once]).await
+    ///     });
+    /// app.natives().register(twice)?;
+    /// // what a script runtime makes of a function of its language
+    /// let double = ScriptFunction::new("x.js:1:1", |_app, args, _methods| async move {
+    ///     Ok((args[0].as_i64().unwrap_or_default() * 2).into())
+    /// });
+    /// let done = app.natives().call_with(&app, "$math.twice", vec![().into()], vec![double]).await?;
+    /// assert_eq!(done, 4);
+    /// # Ok::<(), pocketbase::Error>(())
+    /// # }).unwrap();
+    /// ```
+    #[must_use]
+    pub fn run_with<F, Fut>(mut self, run: F) -> Self
+    where
+        F: Fn(App, Vec<Value>, Vec<ScriptFunction>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Value>> + Send + 'static,
+    {
+        self.call = Arc::new(move |app, args, functions| Box::pin(run(app, args, functions)));
+        self
+    }
+    /// Calls it.
+    ///
+    /// # Errors
+    /// What it fails with, panics included.
+    pub async fn call(&self, app: &App, args: Vec<Value>) -> Result<Value> {
+        let (call, app) = (self.call.clone(), app.clone());
+        caught(&self.name, async move { call(app, args, Vec::new()).await }).await
     }
     /// What it does, where nothing has to be waited for.
     #[must_use]
@@ -316,7 +463,7 @@ impl Native {
         F: Fn(&App, &[Value]) -> Result<Value> + Send + Sync + 'static,
     {
         let run = Arc::new(run);
-        self.call = Arc::new(move |app, args| {
+        self.call = Arc::new(move |app, args, _| {
             let run = run.clone();
             Box::pin(async move { run(&app, &args) })
         });
@@ -367,9 +514,22 @@ impl Natives {
     /// # Errors
     /// When there is none of that name; what it fails with, panics included.
     pub async fn call(&self, app: &App, name: &str, args: Vec<Value>) -> Result<Value> {
+        self.call_with(app, name, args, Vec::new()).await
+    }
+    /// The same with the functions of a script that stand among the arguments.
+    ///
+    /// # Errors
+    /// As [`Natives::call`].
+    pub async fn call_with(
+        &self,
+        app: &App,
+        name: &str,
+        args: Vec<Value>,
+        functions: Vec<ScriptFunction>,
+    ) -> Result<Value> {
         let found = self.0.lock().get(name).map(|(_, function)| function.call.clone());
         let call = found.ok_or_else(|| Error::other(format!("there is no function {name:?}")))?;
         let app = app.clone();
-        caught(name, async move { call(app, args).await }).await
+        caught(name, async move { call(app, args, functions).await }).await
     }
 }

@@ -35,6 +35,12 @@ pub fn parse_date_time(text: &str) -> Option<DateTime> {
     engine::time::parse(text)
 }
 
+/// Reads a point in time as RFC 3339 writes it (`2026-01-02T03:04:05.678+01:00`), and in no other form.
+#[must_use]
+pub fn parse_rfc3339(text: &str) -> Option<DateTime> {
+    engine::time::parse_rfc3339(text)
+}
+
 /// What a token is good for.
 pub use engine::auth::token::TokenType;
 

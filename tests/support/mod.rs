@@ -77,13 +77,14 @@ pub(crate) fn binary() -> &'static str {
 
 /// Runs a command of the executable to its end.
 pub(crate) fn run(dir: &Path, args: &[&str]) -> std::process::Output {
-    Command::new(binary())
-        .args(args)
-        .current_dir(dir)
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .output()
-        .expect("the executable starts")
+    command(dir, args).output().expect("the executable starts")
+}
+
+fn command(dir: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(binary());
+    command.args(args).current_dir(dir).env_clear();
+    command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command
 }
 
 /// A port that nobody listens on and that no other test is given: those that the system gives away by itself (from 32768)
@@ -153,6 +154,24 @@ impl Server {
         self.child.kill().expect("kill");
         self.child.wait().expect("wait");
         self.child = start_on(self.dir.path(), &self.flags, &self.env, self.port);
+    }
+
+    /// Ends the process, then a new one on the same directory with other variables.
+    pub(crate) fn restart_with(&mut self, env: &[(&str, &str)]) {
+        self.stop();
+        self.env = env.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+        self.child = start_on(self.dir.path(), &self.flags, &self.env, self.port);
+    }
+
+    /// Ends the process; the directory stays.
+    pub(crate) fn stop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().expect("wait");
+    }
+
+    /// A command in the directory of the server, with variables.
+    pub(crate) fn run_with(&self, args: &[&str], env: &[(&str, &str)]) -> std::process::Output {
+        command(self.dir.path(), args).envs(env.iter().copied()).output().expect("it starts")
     }
 
     /// One request on a connection of its own.

@@ -57,6 +57,7 @@ pub(crate) struct State {
     pub(crate) published_kid: String,
     codes: HashMap<String, String>,
     n_codes: usize,
+    url: String,
     /// Requests of `/token` so far.
     pub(crate) n_token_requests: usize,
 }
@@ -73,6 +74,7 @@ impl Idp {
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let pkcs8 = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).expect("a key");
         let state = Arc::new(Mutex::new(State {
+            url: url.clone(),
             user: json!({"sub": "u1", "name": "Ann Lee", "preferred_username": "ann",
                 "email": "ann@example.com", "email_verified": true}),
             token: json!({}),
@@ -181,6 +183,7 @@ fn serve(stream: TcpStream, shared: &Mutex<State>) {
             "/token" => (state.token_fault, token(&mut state, &request)),
             "/userinfo" => (state.user_fault, user(&state, &request)),
             "/keys" => (None, (200, keys(&state))),
+            "/.well-known/openid-configuration" => (None, (200, document(&state.url))),
             _ => (None, (404, json!({}))),
         };
         drop(state);
@@ -248,6 +251,14 @@ fn user(state: &State, request: &Request) -> (u16, Value) {
         return (401, json!({}));
     }
     (200, state.user.clone())
+}
+
+/// What the service says of itself.
+fn document(url: &str) -> Value {
+    json!({"issuer": url, "authorization_endpoint": format!("{url}/authorize"),
+        "token_endpoint": format!("{url}/token"), "userinfo_endpoint": format!("{url}/userinfo"),
+        "jwks_uri": format!("{url}/keys"), "scopes_supported": ["openid", "email", "profile"],
+        "code_challenge_methods_supported": ["plain", "S256"]})
 }
 
 fn keys(state: &State) -> Value {

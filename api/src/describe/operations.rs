@@ -122,6 +122,23 @@ pub(crate) const OPERATIONS: &[Op] = &[
     op("POST /api/settings/test/email", "testMail", "Settings", "Send a test mail").takes("Any"),
     op("POST /api/settings/test/s3", "testStorage", "Settings", "Test a storage").takes("Any"),
     op("POST /api/sql", "runSql", "SQL", "Run statements").takes("SqlQuery").gives("SqlAnswer"),
+    op(
+        "POST /api/collections/meta/oauth2-discover",
+        "discoverOAuth2",
+        "Collections",
+        "What an OpenID service says of itself",
+    )
+    .takes("Any")
+    .gives("Any"),
+    op(
+        "POST /api/collections/{collection}/oauth2-test",
+        "testOAuth2",
+        "Collections",
+        "What a login with a code of a service would do",
+    )
+    .takes("Any")
+    .gives("Any"),
+    op("DELETE /api/sql/{id}", "cancelSql", "SQL", "End a statement that runs under an id"),
     op("GET /api/crons", "listCrons", "Crons", "The jobs that run at times").gives("Crons"),
     op("POST /api/crons/{id}", "runCron", "Crons", "Start a job now"),
     op("GET /api/logs", "listLogs", "Logs", "Entries of the activity log")

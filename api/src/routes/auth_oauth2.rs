@@ -44,7 +44,7 @@ const MAX_PROVIDER: usize = 100;
 const TIME: Duration = Duration::from_secs(30);
 
 /// A decoded login form.
-struct Form {
+pub(crate) struct Form {
     provider: String,
     code: String,
     code_verifier: String,
@@ -55,7 +55,7 @@ struct Form {
 }
 
 impl Form {
-    fn read(body: &Members) -> Result<Self> {
+    pub(crate) fn read(body: &Members) -> Result<Self> {
         let redirect_url = body.twin_text(["redirectURL", "redirectUrl"])?;
         let create_data = body.object("createData")?;
         Ok(Self {
@@ -69,7 +69,7 @@ impl Form {
     }
 
     /// The provider that is asked for, if the form is complete.
-    fn client(&self, app: &App, collection: &Loaded) -> Result<Client> {
+    pub(crate) fn client(&self, app: &App, collection: &Loaded) -> Result<Client> {
         let name = &self.provider;
         let configured = collection.auth.oauth2.providers.iter().find(|p| p.name == *name);
         let unknown = || {
@@ -138,7 +138,7 @@ async fn sign_in(req: &mut Req) -> Result<Response> {
 }
 
 /// Code for token, token for user.
-async fn fetch(app: &App, client: &Client, form: &Form) -> Result<User> {
+pub(crate) async fn fetch(app: &App, client: &Client, form: &Form) -> Result<User> {
     let failed = |message: &'static str, error: &dyn std::fmt::Display| {
         ApiError::bad_request(message).with_detail(error.to_string())
     };

@@ -82,13 +82,15 @@ pub(crate) async fn answer(asked: &Arc<Exchange>, ctx: &Ctx, login: Login) -> Re
 /// # Errors
 /// 403 when the auth rule refuses; what hooks report.
 pub async fn record_auth_response(
-    req: &Req,
+    req: &mut Req,
     record: Record,
     method: &'static str,
     meta: Value,
 ) -> Result<Response> {
     let token = engine::auth::new_auth_token(&record, 0, true)?;
-    let ctx = req.ctx(serde_json::Map::new());
+    // a second factor names its session there; a body of something else has none
+    let body = req.payload().await.ok().and_then(|payload| payload.into_map().ok());
+    let ctx = req.ctx(body.unwrap_or_default());
     answer(&req.exchange(), &ctx, Login { record, token, method, meta }).await
 }
 

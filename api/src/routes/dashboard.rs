@@ -71,16 +71,29 @@ fn embedded(req: &mut Req, path: &str) -> Option<Response> {
          worker-src 'self'; frame-src 'self' blob:; font-src 'self'; form-action 'self'; \
          base-uri 'none'; frame-ancestors 'none'",
     );
+    use std::borrow::Cow;
+
+    use dashboard::Content;
     let file = dashboard::file(path)?;
     let cached = if file.is_immutable { "public, max-age=31536000, immutable" } else { "no-cache" };
     let headers = &mut req.response_headers;
     headers.insert(header::CONTENT_SECURITY_POLICY, STRICT);
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cached));
     headers.insert(header::ETAG, HeaderValue::from_static(file.etag));
-    Some(if crate::range::has_tag(&req.head.headers, file.etag) {
-        Response::empty(304)
-    } else {
-        Response::text(200, file.content_type, file.bytes)
+    if crate::range::has_tag(&req.head.headers, file.etag) {
+        return Some(Response::empty(304));
+    }
+    let made = match file.content {
+        Content::Plain(_) => None,
+        Content::Small { br, gz } => crate::compress::made(&req.head.headers, br, gz),
+    };
+    Some(match made {
+        Some((encoding, bytes)) => Response::text(200, file.content_type, bytes)
+            .with_header(header::CONTENT_ENCODING, encoding),
+        None => match file.content.plain() {
+            Cow::Borrowed(bytes) => Response::text(200, file.content_type, bytes),
+            Cow::Owned(bytes) => Response::text(200, file.content_type, bytes),
+        },
     })
 }
 

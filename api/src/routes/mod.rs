@@ -73,6 +73,8 @@ routes! {
     invite,
     logs_top,
     dry_run,
+    running_sql,
+    oauth2_tools,
     history,
 }
 

@@ -113,6 +113,11 @@ impl Clock {
         self.deadline.fetch_max(deadline, Relaxed);
     }
 
+    /// Something has moved: the open request has its whole time again, counted from now.
+    pub(crate) fn moved(&self) {
+        self.extend(Some(self.times.request));
+    }
+
     /// True if an open request of the connection may take as long as it wants.
     pub(crate) fn is_unlimited(&self) -> bool {
         self.deadline.load(Relaxed) == NEVER

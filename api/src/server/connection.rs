@@ -5,7 +5,7 @@
 
 use std::{
     convert::Infallible,
-    future::Future as _,
+    future::Future,
     net::SocketAddr,
     pin::{Pin, pin},
     sync::Arc,
@@ -17,11 +17,8 @@ use bytes::Bytes;
 use engine::realtime::{Client, Ended};
 use http::header;
 use http_body::{Body as _, Frame, SizeHint};
-use hyper::{body::Incoming, service::service_fn};
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::graceful::GracefulConnection,
-};
+use hyper::{body::Incoming, service::service_fn, upgrade::OnUpgrade};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use parking_lot::Mutex;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -35,7 +32,9 @@ use super::{
     clock::{Clock, Guard, Timed, Times},
     request_line::{BodyLength, Encoded},
 };
-use crate::{api::Api, metrics::InFlight, response::Body, sse::EventStream};
+use crate::{
+    api::Api, metrics::InFlight, response::Body, sse::EventStream, streaming::Upgrade,
+};
 
 /// Most bytes of a request head; also of what is buffered of an answer.
 const MAX_HEAD: usize = 1 << 20;
@@ -92,17 +91,41 @@ impl Shared {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let reader = Reader::default();
+        let upgraded = Mutex::default();
         let length = Arc::new(BodyLength::new());
         let stream = TokioIo::new(Encoded::new(stream, length.clone()));
         let service = service_fn(|request: http::Request<Incoming>| {
-            length.tell(request.body().size_hint().exact());
-            self.serve(request, &clock, remote, &reader)
+            // behind the head of an upgrade may be anything
+            let is_upgrade = request.headers().contains_key(header::UPGRADE);
+            let size = request.body().size_hint().exact();
+            length.tell(if is_upgrade { None } else { size });
+            self.serve(request, &clock, remote, &reader, &upgraded)
         });
-        let connection = pin!(self.http1.serve_connection(stream, service));
+        let connection = pin!(self.http1.serve_connection(stream, service).with_upgrades());
         tokio::select! {
-            () = self.drive(connection) => {}
+            () = self.drive(connection, |connection| connection.graceful_shutdown()) => {}
             () = reader.stopped() => tracing::debug!("closed a connection that does not read"),
         }
+        let upgraded = upgraded.lock().take();
+        if let Some(upgraded) = upgraded {
+            Box::pin(self.no_longer_http(upgraded, &clock)).await;
+        }
+    }
+
+    /// The connection after a 101.
+    async fn no_longer_http(&self, (connection, upgrade): (OnUpgrade, Upgrade), clock: &Arc<Clock>) {
+        let work = async {
+            if let Ok(io) = connection.await {
+                upgrade.run(io).await;
+            }
+        };
+        let guard = clock.begin();
+        clock.extend(None);
+        tokio::select! {
+            () = work => {}
+            () = self.ends.stop.cancelled() => {}
+        }
+        drop(guard);
     }
 
     /// HTTP/2 until the connection ends.
@@ -117,7 +140,8 @@ impl Shared {
             async move {
                 let limit = shared.times.request;
                 let reader = Reader::default();
-                let mut served = pin!(shared.serve(request, &clock, remote, &reader));
+                let none = Mutex::default();
+                let mut served = pin!(shared.serve(request, &clock, remote, &reader, &none));
                 loop {
                     match tokio::time::timeout(limit, served.as_mut()).await {
                         Ok(response) => return response.map_err(|never| match never {}),
@@ -128,17 +152,20 @@ impl Shared {
             }
         });
         let connection = pin!(self.http2.serve_connection(TokioIo::new(stream), service));
-        self.drive(connection).await;
+        self.drive(connection, |connection| connection.graceful_shutdown()).await;
     }
 
     /// Pinned by the caller: passed by value, a connection would have its room once more in each future it goes through,
     /// and that is most of what an idle one costs.
-    async fn drive<C: GracefulConnection>(&self, mut connection: Pin<&mut C>) {
+    async fn drive<C, E>(&self, mut connection: Pin<&mut C>, shut_down: impl FnOnce(Pin<&mut C>))
+    where
+        C: Future<Output = Result<(), E>>,
+    {
         let ended = tokio::select! {
             biased;
             ended = connection.as_mut() => ended.is_ok(),
             () = self.ends.stop.cancelled() => {
-                connection.as_mut().graceful_shutdown();
+                shut_down(connection.as_mut());
                 tokio::select! {
                     ended = connection => ended.is_ok(),
                     () = self.ends.kill.cancelled() => false,
@@ -152,29 +179,42 @@ impl Shared {
 
     async fn serve(
         &self,
-        request: http::Request<Incoming>,
+        mut request: http::Request<Incoming>,
         clock: &Arc<Clock>,
         remote: SocketAddr,
         reader: &Reader,
+        upgraded: &Mutex<Option<(OnUpgrade, Upgrade)>>,
     ) -> Result<http::Response<Tracked>, Infallible> {
+        let is_upgrade = request.headers().contains_key(header::UPGRADE);
+        let connection = is_upgrade.then(|| hyper::upgrade::on(&mut request));
         let guard = clock.begin();
         let in_flight = self.api.metrics().begin();
         // hyper keeps the room of this future as long as the connection lives; what is behind the box goes with the answer
         let response = Box::pin(answer(&self.api, request, remote, clock)).await;
-        let (parts, body) = response.into_parts();
+        let (parts, mut body) = response.into_parts();
+        if let Body::Upgrade(_) = &body
+            && let Body::Upgrade(upgrade) = std::mem::replace(&mut body, Body::Empty)
+            && parts.status == http::StatusCode::SWITCHING_PROTOCOLS
+        {
+            *upgraded.lock() = connection.map(|connection| (connection, upgrade));
+        }
         if let Body::Events(events) = &body {
             reader.set(events);
         }
-        let is_events = matches!(body, Body::Stream(_) | Body::Events(_))
+        let is_any = matches!(body, Body::Any(_));
+        let is_events = (is_any || matches!(body, Body::Stream(_) | Body::Events(_)))
             && parts
                 .headers
                 .get(header::CONTENT_TYPE)
                 .is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"));
         let stopped = is_events.then(|| {
-            guard.clock().extend(None);
+            // a foreign stream has its time anew with each piece
+            if !is_any {
+                guard.clock().extend(None);
+            }
             Box::pin(self.ends.stop.clone().cancelled_owned())
         });
-        let body = Tracked { body, stopped, _guard: guard, _in_flight: in_flight };
+        let body = Tracked { body, stopped, guard, _in_flight: in_flight };
         Ok(http::Response::from_parts(parts, body))
     }
 }
@@ -211,7 +251,7 @@ impl Reader {
 pub(crate) struct Tracked {
     body: Body,
     stopped: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
-    _guard: Guard,
+    guard: Guard,
     _in_flight: InFlight,
 }
 
@@ -225,6 +265,9 @@ impl http_body::Body for Tracked {
     ) -> Poll<Option<std::io::Result<Frame<Bytes>>>> {
         let this = self.get_mut();
         let frame = Pin::new(&mut this.body).poll_frame(cx);
+        if frame.is_ready() && matches!(this.body, Body::Any(_)) {
+            this.guard.clock().moved();
+        }
         if frame.is_pending()
             && let Some(stopped) = &mut this.stopped
             && stopped.as_mut().poll(cx).is_ready()

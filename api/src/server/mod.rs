@@ -219,6 +219,19 @@ pub(crate) async fn dispatch(req: &mut Req) -> http::Response<Body> {
         host.or_else(|| req.head.uri.host()).unwrap_or_default()
     };
     let found = router.lookup_at(host, req.head.method.as_str(), req.head.uri.path());
+    let (method, path) = (req.head.method.as_str(), req.head.uri.path());
+    let is_free = match &found {
+        Lookup::Found(route, _) => route.is_last,
+        Lookup::Redirect(to) => match router.lookup_at(host, method, to) {
+            Lookup::Found(route, _) => route.is_last,
+            found => matches!(found, Lookup::Missing),
+        },
+        Lookup::Missing => true,
+    };
+    if is_free && let Some(route) = req.api.claimed_by(method, path) {
+        drop(router);
+        return pipeline::serve(req, route).await;
+    }
     let (route, spans) = match found {
         Lookup::Found(route, spans) => (Arc::clone(route), spans),
         Lookup::Redirect(path) => return redirect(req, path),

@@ -105,7 +105,7 @@ check('T3 T4 T7 second factor, reset and confirm links by mail', async () => {
     await p.fill('[name=identity]', email);
     await p.fill('[name=password]', password);
     await p.keyboard.press('Enter');
-    await p.waitForSelector('[name=code]');
+    await p.waitForSelector('text=A code was sent');
     assert.ok(await p.$('[name=code][autocomplete=one-time-code]')); // T5
     const code = />\s*(\d{8})\s*</.exec(await mail.next(0))?.[1] ?? /\b(\d{8})\b/.exec(mail.mails[0])[1];
     await p.fill('[name=code]', code);
@@ -118,7 +118,7 @@ check('T3 T4 T7 second factor, reset and confirm links by mail', async () => {
     await late.page.fill('[name=identity]', email);
     await late.page.fill('[name=password]', password);
     await late.page.keyboard.press('Enter');
-    await late.page.waitForSelector('[name=code]');
+    await late.page.waitForSelector('text=A code was sent');
     const lateMail = await mail.next(before), lateCode = />\s*(\d{8})\s*</.exec(lateMail)?.[1] ?? /\b(\d{8})\b/.exec(lateMail)[1];
     for (const x of (await admin.api('GET', '/api/collections/_mfas/records')).items) await admin.api('DELETE', `/api/collections/_mfas/records/${x.id}`);
     await late.page.fill('[name=code]', lateCode);
@@ -132,7 +132,7 @@ check('T3 T4 T7 second factor, reset and confirm links by mail', async () => {
     await cli.page.fill('[name=identity]', email);
     await cli.page.fill('[name=password]', password);
     await cli.page.keyboard.press('Enter');
-    await cli.page.waitForSelector('[name=code]');
+    await cli.page.waitForSelector('text=A code was sent');
     const out = execFileSync(binary, ['superuser', 'otp', email, '--dir', s.dir], { encoding: 'utf8' });
     const id = /id:?\s+"?([a-z0-9]{15})/i.exec(out)?.[1], pin = /(?:pass|password|otp|code)\w*:?\s+"?(\d{6,})/i.exec(out)?.[1] ?? /\b(\d{8})\b/.exec(out)?.[1];
     await cli.page.click('summary');

@@ -8,6 +8,7 @@ pub mod future;
 pub mod id;
 pub mod json;
 pub mod jwt;
+pub mod keyring;
 pub mod lanes;
 pub mod password;
 pub mod re2;

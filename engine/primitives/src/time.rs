@@ -54,6 +54,11 @@ pub fn move_clock(millis: i64) {
 const ZERO: i64 = -62_135_596_800_000;
 
 impl Timestamp {
+    /// The present moment.
+    #[must_use]
+    pub fn now() -> Self {
+        now()
+    }
     /// From milliseconds since the epoch.
     #[must_use]
     pub const fn from_millis(millis: i64) -> Self {

@@ -1,9 +1,9 @@
 //! How an app starts.
 
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use files::ThumbLimits;
-use primitives::password::Scheme;
+use primitives::{keyring::Keyring, password::Scheme};
 
 use crate::{
     outbound,
@@ -19,6 +19,8 @@ pub struct Config {
     pub encryption_key: Option<String>,
     /// Name of the variable that holds the key, for messages.
     pub encryption_env: String,
+    /// The keys of encrypted fields and of [`App::crypto`](super::App::crypto).
+    pub keys: Arc<Keyring>,
     /// What an acknowledged write survives.
     pub durability: Durability,
     /// How new passwords are hashed.
@@ -41,6 +43,8 @@ pub struct Config {
     pub release_memory: Option<fn()>,
     /// PEM certificates to trust instead of Mozilla's when connecting to others (`SSL_CERT_FILE`).
     pub ca_file: Option<PathBuf>,
+    /// Who may stand in `_externalAuths` as provider besides the OAuth2 services.
+    pub link_providers: Vec<String>,
 }
 
 impl Config {
@@ -51,6 +55,7 @@ impl Config {
             data_dir: data_dir.into(),
             encryption_key: None,
             encryption_env: String::new(),
+            keys: Arc::default(),
             durability: Durability::default(),
             password_hash: Scheme::default(),
             postgres: None,
@@ -62,6 +67,7 @@ impl Config {
             thumbs: ThumbLimits::default(),
             release_memory: None,
             ca_file: None,
+            link_providers: Vec::new(),
         }
     }
 }

@@ -435,7 +435,7 @@ impl Ctx {
     /// # Errors
     /// Database errors.
     pub async fn reload_schema(&self) -> Result<()> {
-        let snapshot = Arc::new(Snapshot::load(&self.db).await?);
+        let snapshot = Arc::new(Snapshot::load(&self.db, &self.app.config().keys).await?);
         match &self.after {
             Some(open) => *open.1.lock() = Some(snapshot),
             None => {

@@ -168,6 +168,11 @@ impl App {
     pub fn config(&self) -> &Config {
         &self.0.config
     }
+    /// Encrypts and decrypts with the master key, if there is one.
+    #[must_use]
+    pub fn crypto(&self) -> &Arc<primitives::keyring::Keyring> {
+        &self.0.config.keys
+    }
     /// The databases.
     #[must_use]
     pub fn store(&self) -> &Store {
@@ -212,7 +217,7 @@ impl App {
     /// Database errors.
     pub async fn reload_schema(&self) -> Result<()> {
         let _turn = self.0.reading.lock().await;
-        self.set_schema(Snapshot::load(&self.db()).await?);
+        self.set_schema(Snapshot::load(&self.db(), &self.0.config.keys).await?);
         Ok(())
     }
     /// Replaces the collections by those that a committed transaction has read. Where others write at the same time it

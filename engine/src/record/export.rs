@@ -8,6 +8,7 @@ use crate::{
     field::Corrupt,
     json,
     schema::{Loaded, WireSource},
+    sealed,
     store::{RowRef, ValueRef},
 };
 
@@ -107,7 +108,10 @@ pub(crate) fn write_row_with_gap(
         open = b',';
         out.extend_from_slice(&key.prefix);
         if let Some(index) = field {
-            collection.fields[index].kind.write_json(row.get(from + index), out)?;
+            match sealed::open(collection, row, from, index) {
+                Some(plain) => crate::json::write_str(out, &plain),
+                None => collection.fields[index].kind.write_json(row.get(from + index), out)?,
+            }
         }
     }
     out.push(b'}');

@@ -282,8 +282,7 @@ fn read_rows(
     let mut out = Vec::new();
     while let Some(row) = rows.next().map_err(Error::Store)? {
         let parent = if from > 0 { row.text(0).to_owned() } else { String::new() };
-        let values =
-            find::values_of_row(&collection.fields, &row, from).map_err(|e| corrupt(&e))?;
+        let values = find::values_of_row(collection, &row, from).map_err(|e| corrupt(&e))?;
         out.push((parent, Record::stored(collection, values)));
     }
     Ok(out)

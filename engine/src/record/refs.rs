@@ -45,7 +45,9 @@ pub(crate) async fn validate(ctx: &Ctx, record: &RecordRef) -> Result<()> {
     if find::by_id(ctx, &target, &record_ref).await?.is_none() {
         return fail("recordRef", "validation_invalid_record", "Missing or invalid record.");
     }
-    if collection.name == "_externalAuths" && !oauth2::is_registered(&provider) {
+    let is_provider =
+        || oauth2::is_registered(&provider) || ctx.app.config().link_providers.contains(&provider);
+    if collection.name == "_externalAuths" && !is_provider() {
         return fail("provider", "validation_in_invalid", "Must be a valid value");
     }
     Ok(())

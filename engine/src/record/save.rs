@@ -33,6 +33,7 @@ use crate::{
         Loaded,
         index::{self, Index},
     },
+    sealed,
     store::{self, Job},
 };
 
@@ -600,13 +601,14 @@ async fn write_row(ctx: &Ctx, record: &RecordRef, held: &[Step]) -> Result<()> {
         // clients that change different fields of one record at the same time both keep what they wrote.
         // What changes nothing writes nothing; a key that stays is not written either, which distributed tables refuse.
         let all = record.is_new();
-        let columns: Vec<(&str, dialects::Value)> = collection
+        let mut columns: Vec<(&str, dialects::Value)> = collection
             .fields
             .iter()
             .zip(record.values().iter().zip(record.originals()))
             .filter(|(_, (val, original))| all || val != original)
             .map(|(field, (val, _))| (field.name.as_str(), field.kind.to_db(val)))
             .collect();
+        sealed::seal(&collection, &record, &mut columns)?;
         storable::check(ctx.app.dialect(), &collection, &columns)?;
         let (dialect, table) = (ctx.app.dialect(), &collection.name);
         if record.is_new() {

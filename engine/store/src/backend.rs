@@ -116,6 +116,11 @@ pub(super) trait Backend: Clone + Debug + Send + Sync + Into<AnyBackend> {
         limit: Duration,
     ) -> impl Future<Output = Result<TextRows>> + Send;
     fn raw_columns(&self, text: String) -> impl Future<Output = Result<Vec<Column>>> + Send;
+    fn raw_place(
+        &self,
+        text: String,
+        words: String,
+    ) -> impl Future<Output = Result<Option<usize>>> + Send;
 
     // upkeep
     fn write_version(&self) -> u64;

@@ -61,7 +61,7 @@ pub fn name_columns(text: &str, found: &mut TextRows) {
 
 /// Runs one or more statements; the rows of the last one, at most `max_rows`.
 ///
-/// `limit` is the time limit. Parameters belong to the last statement. On SQLite, statements that only read run on a
+/// `limit` is the time limit; a future that is dropped ends the statement, too. Parameters belong to the last statement. On SQLite, statements that only read run on a
 /// reader, others (`PRAGMA x = y`, `WITH … INSERT`) on the writer, outside of a transaction.
 ///
 /// # Errors
@@ -159,6 +159,20 @@ pub async fn columns(db: &Db, text: String) -> Result<Vec<Column>> {
     match db {
         Db::Tx(tx) => on!(AnyTx, &tx.any, tx => Transaction::raw_columns(tx, text).await),
         Db::Pool(pool) => on!(AnyBackend, &pool.0, db => Backend::raw_columns(db, text).await),
+    }
+}
+
+/// The byte of the text where the database refuses it with these words, as far as it says that.
+///
+/// # Errors
+/// What the driver says.
+pub async fn place(db: &Db, text: String, words: String) -> Result<Option<usize>> {
+    match db {
+        // a transaction has seen more than a look from outside
+        Db::Tx(_) => Ok(None),
+        Db::Pool(pool) => {
+            on!(AnyBackend, &pool.0, db => Backend::raw_place(db, text, words).await)
+        }
     }
 }
 

@@ -32,6 +32,8 @@ struct TableIndex {
     name: String,
     columns: Vec<String>,
     unique: bool,
+    /// Which rows are in it; empty means all.
+    only: String,
 }
 
 /// A column of a [`Table`].
@@ -140,7 +142,7 @@ impl Table {
     /// Adds an index.
     #[must_use]
     pub fn index<S: Into<String>>(self, name: &str, columns: impl IntoIterator<Item = S>) -> Self {
-        self.indexed(name, columns, false)
+        self.indexed(name, columns, false, "")
     }
     /// Adds an index without duplicates.
     #[must_use]
@@ -149,16 +151,42 @@ impl Table {
         name: &str,
         columns: impl IntoIterator<Item = S>,
     ) -> Self {
-        self.indexed(name, columns, true)
+        self.indexed(name, columns, true, "")
+    }
+    /// Adds an index of the rows that satisfy a condition (SQL of both databases). A column may end with ` DESC`.
+    #[must_use]
+    pub fn index_where<S: Into<String>>(
+        self,
+        name: &str,
+        columns: impl IntoIterator<Item = S>,
+        only: &str,
+    ) -> Self {
+        self.indexed(name, columns, false, only)
+    }
+    /// The same without duplicates.
+    #[must_use]
+    pub fn unique_index_where<S: Into<String>>(
+        self,
+        name: &str,
+        columns: impl IntoIterator<Item = S>,
+        only: &str,
+    ) -> Self {
+        self.indexed(name, columns, true, only)
     }
     fn indexed<S: Into<String>>(
         mut self,
         name: &str,
         columns: impl IntoIterator<Item = S>,
         unique: bool,
+        only: &str,
     ) -> Self {
         let columns = columns.into_iter().map(Into::into).collect();
-        self.indexes.push(TableIndex { name: name.to_owned(), columns, unique });
+        self.indexes.push(TableIndex {
+            name: name.to_owned(),
+            columns,
+            unique,
+            only: only.to_owned(),
+        });
         self
     }
 
@@ -182,11 +210,23 @@ impl Table {
         }
         out.extend(self.indexes.iter().map(|index| {
             let kind = if index.unique { "UNIQUE INDEX" } else { "INDEX" };
-            let columns: Vec<String> = index.columns.iter().map(|name| ident(name)).collect();
+            let columns: Vec<String> = index.columns.iter().map(|name| ordered(name)).collect();
             let (name, columns) = (ident(&index.name), columns.join(", "));
-            format!("CREATE {kind} IF NOT EXISTS {name} ON {table} ({columns})")
+            let only = match index.only.as_str() {
+                "" => String::new(),
+                only => format!(" WHERE {only}"),
+            };
+            format!("CREATE {kind} IF NOT EXISTS {name} ON {table} ({columns}){only}")
         }));
         out
+    }
+}
+
+/// A column of an index.
+fn ordered(name: &str) -> String {
+    match name.strip_suffix(" DESC") {
+        Some(name) => format!("{} DESC", ident(name)),
+        None => ident(name),
     }
 }
 
@@ -231,12 +271,14 @@ mod tests {
             .column(Column::text("id").primary())
             .column(Column::integer("n"))
             .column(Column::json("j").nullable())
-            .unique_index("i", ["n", "id"]);
+            .unique_index("i", ["n", "id"])
+            .index_where("p", ["n DESC", "id"], "n > 0");
         assert_eq!(
             table.statements(Dialect::POSTGRES, &[]),
             [
                 r#"CREATE TABLE IF NOT EXISTS "_t" ("id" TEXT DEFAULT '' NOT NULL, "n" BIGINT DEFAULT 0 NOT NULL, "j" JSONB DEFAULT NULL, PRIMARY KEY ("id"))"#,
                 r#"CREATE UNIQUE INDEX IF NOT EXISTS "i" ON "_t" ("n", "id")"#,
+                r#"CREATE INDEX IF NOT EXISTS "p" ON "_t" ("n" DESC, "id") WHERE n > 0"#,
             ]
         );
         assert_eq!(

@@ -207,7 +207,7 @@ fn on_hook<'js>(cx: &Ctx<'js>, name: &'static str, tagged: bool, args: &[Value<'
 }
 
 /// A handler with its place in its file.
-fn program<'js>(
+pub(crate) fn program<'js>(
     cx: &Ctx<'js>,
     js: &Arc<Js>,
     handler: &Value<'js>,

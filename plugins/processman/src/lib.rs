@@ -1,4 +1,4 @@
-//! Programs that are kept running beside the server: `pb_processes.json`, restarts, logs, REST. See docs/processes.md.
+//! Programs that are kept running beside the server: `pb_processes.json`, restarts, logs, REST. See docs/processman.md.
 //!
 //! Nothing is kept in a database. Must not know what lies below `pocketbase`.
 //!
@@ -36,7 +36,9 @@ use std::{
     sync::Arc,
 };
 
-use pocketbase::{App, Error, Plugin, Result, Setup, clap, environment, event::ServeEvent};
+use pocketbase::{
+    App, Error, MetricKind, Plugin, Result, Sample, Setup, clap, environment, event::ServeEvent,
+};
 
 pub use self::{
     config::ProcessConfig,
@@ -130,12 +132,12 @@ fn metrics(setup: &Setup, manager: &ProcessManager) {
     let m = manager.clone();
     let running = move || m.n_running() as f64;
     setup.metric("pm_processes_running", "Processes of the process manager that run.", running);
-    let m = manager.clone();
-    let restarts = move || m.n_restarts() as f64;
-    setup.metric("pm_restarts", "Restarts of processes since the server was started.", restarts);
-    let m = manager.clone();
-    let dropped = move || m.n_dropped() as f64;
-    setup.metric("pm_log_lines_dropped", "Lines of processes that the log did not get.", dropped);
+    let count = |name, help, read: fn(&ProcessManager) -> u64| {
+        let m = manager.clone();
+        setup.metrics(name, help, MetricKind::Counter, move || vec![Sample::new(read(&m) as f64)]);
+    };
+    count("pm_restarts", "Restarts of processes.", ProcessManager::n_restarts);
+    count("pm_log_lines_dropped", "Lines that the log did not get.", ProcessManager::n_dropped);
 }
 
 /// Nobody has asked for processes: no route, no task, no thread.

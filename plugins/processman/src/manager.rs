@@ -63,6 +63,7 @@ pub struct ProcessManager(Arc<Inner>);
 struct Inner {
     kept: Mutex<Kept>,
     counts: Arc<Counts>,
+    budget: Arc<Budget>,
 }
 
 #[derive(Debug, Default)]
@@ -148,7 +149,7 @@ impl ProcessManager {
             app: app.clone(),
             around,
             launcher: Launcher::default(),
-            budget: Arc::default(),
+            budget: self.0.budget.clone(),
             counts: self.0.counts.clone(),
         };
         let mut serving = Serving {
@@ -271,8 +272,7 @@ impl ProcessManager {
     }
     /// Lines that the app log did not get.
     pub(crate) fn n_dropped(&self) -> u64 {
-        let kept = self.0.kept.lock();
-        kept.serving.as_ref().map_or(0, |serving| serving.site.budget.dropped())
+        self.0.budget.dropped()
     }
 }
 

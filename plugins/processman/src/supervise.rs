@@ -321,7 +321,7 @@ fn why(exit: ExitStatus) -> Option<String> {
     match exit.code() {
         Some(0) => None,
         Some(code) => Some(format!("exit status {code}")),
-        None => Some(exit.to_string()),
+        None => Some(os::signal_name(exit).unwrap_or_else(|| exit.to_string())),
     }
 }
 

@@ -1,12 +1,13 @@
 //! [`Builder`]: how an app starts, and the plugins it is made of. Reads no environment and no command line.
 
-use std::{collections::BTreeSet, fmt, path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use engine::{
     app::Config,
     auth::password::Scheme,
     event::AppEvent,
     hook::Handler,
+    keyring::Keyring,
     store::{
         Durability, Trace,
         postgres::{Dsn, PostgresConfig},
@@ -158,6 +159,15 @@ impl Builder {
             given.engine.encryption_env = "encryption_key".to_owned();
             given.engine.encryption_key = Some(key.into());
         })
+    }
+    /// The key that secrets are encrypted with, of 64 hex digits; `PB_MASTER_KEY` wins. See [`App::crypto`].
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn master_key(mut self, hex: impl Into<String>) -> Result<Self> {
+        let keys = Keyring::read(hex.into(), String::new()).map_err(Error::other)?;
+        self.given.engine.keys = Arc::new(keys);
+        Ok(self)
     }
     /// Longest time of a query. Default: 30 seconds.
     pub fn query_timeout(self, limit: Duration) -> Self {

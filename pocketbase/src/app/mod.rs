@@ -7,6 +7,7 @@ mod announce;
 mod auth_extras;
 mod builder;
 mod finders;
+mod rules;
 mod saving;
 mod services;
 
@@ -392,6 +393,20 @@ impl App {
         });
         queued.await?;
         Ok(())
+    }
+
+    /// Encrypts and decrypts with the master key (`PB_MASTER_KEY`); without one it is disabled.
+    ///
+    /// ```
+    /// # fn main() -> pocketbase::Result<()> {
+    /// let app = pocketbase::App::builder().master_key("00".repeat(32))?.build()?;
+    /// let sealed = app.crypto().encrypt("geheim")?;
+    /// assert_eq!(app.crypto().decrypt(&sealed)?, "geheim");
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn crypto(&self) -> Arc<crate::crypto::Keyring> {
+        self.shared.settings.get().engine.keys
     }
 
     /// Values that live as long as the process, shared by hooks, routes, jobs and scripts.

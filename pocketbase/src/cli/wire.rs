@@ -1,8 +1,11 @@
 //! Which parts make up the product, and how they start.
 
+use std::sync::Arc;
+
 use clap::ArgMatches;
 use engine::{
     auth::password::Scheme,
+    keyring::Keyring,
     store::{
         Durability,
         postgres::{ClusterMode, Dsn, PostgresConfig},
@@ -23,6 +26,7 @@ pub(super) fn configure(app: &App, config: &Config, matches: &ArgMatches) -> Res
     }
     app.shared.commands.matched(matches);
     let postgres = postgres(config)?;
+    let keys = keys();
     app.shared.settings.change(|given| {
         let engine = &mut given.engine;
         engine.data_dir.clone_from(&config.dir);
@@ -30,6 +34,9 @@ pub(super) fn configure(app: &App, config: &Config, matches: &ArgMatches) -> Res
         if !given.decided.contains("encryptionEnv") || !config.encryption_env.is_empty() {
             engine.encryption_env.clone_from(&config.encryption_env);
             engine.encryption_key.clone_from(&config.encryption_key);
+        }
+        if let Some(keys) = keys {
+            engine.keys = keys;
         }
         engine.query_timeout = config.query_timeout;
         engine.postgres = postgres;
@@ -53,6 +60,20 @@ pub(super) fn configure(app: &App, config: &Config, matches: &ArgMatches) -> Res
         given.migrations_dir = Some(config.migrations_dir.clone());
     });
     Ok(())
+}
+
+/// The keys of encrypted values. Without a usable one nothing is encrypted or decrypted, and everything else works (spec
+/// extensions 2.2).
+fn keys() -> Option<Arc<Keyring>> {
+    let current = flags::variable("PB_MASTER_KEY")?;
+    let previous = flags::variable("PB_MASTER_KEY_PREVIOUS").unwrap_or_default();
+    match Keyring::read(current, previous) {
+        Ok(keys) => Some(Arc::new(keys)),
+        Err(error) => {
+            print::error(&format!("WARN secrets are disabled: {error}"));
+            Some(Arc::default())
+        }
+    }
 }
 
 /// Opens the app for a command.

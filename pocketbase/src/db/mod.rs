@@ -69,6 +69,7 @@ use crate::{
 pub struct Db {
     app: App,
     is_aux: bool,
+    is_apart: bool,
 }
 
 impl fmt::Debug for Db {
@@ -81,12 +82,12 @@ impl App {
     /// The database with the records.
     #[must_use]
     pub fn db(&self) -> Db {
-        Db { app: self.clone(), is_aux: false }
+        Db { app: self.clone(), is_aux: false, is_apart: false }
     }
     /// The database with the logs; the same as [`App::db`] on PostgreSQL.
     #[must_use]
     pub fn aux_db(&self) -> Db {
-        Db { app: self.clone(), is_aux: true }
+        Db { app: self.clone(), is_aux: true, is_apart: false }
     }
 }
 
@@ -230,9 +231,14 @@ impl Db {
         Ok(changed)
     }
 
+    /// The same database, in tables that nothing is remembered of.
+    pub(crate) fn apart(self) -> Self {
+        Self { is_apart: true, ..self }
+    }
+
     /// What is remembered of accounts may have changed.
     fn written(&self) -> Result<()> {
-        if !self.is_aux {
+        if !self.is_aux && !self.is_apart {
             self.app.engine()?.forget_all_auth();
         }
         Ok(())

@@ -46,6 +46,12 @@ impl Query {
         self.params.push((name.to_owned(), spelling::value(&value.into())));
         self
     }
+    /// Says that it touches only tables of a plugin. Otherwise, whatever the server remembers of accounts is read again
+    /// after a write, because nobody knows what was written.
+    pub fn apart(mut self) -> Self {
+        self.db = self.db.apart();
+        self
+    }
     /// Values for several names.
     pub fn bind_all(mut self, values: impl IntoParams) -> Self {
         self.params.extend(params(values));

@@ -496,6 +496,24 @@ impl Event<event::ServeEvent> {
         serving.map(|serving| serving.base_url.clone()).unwrap_or_default()
     }
     /// The address of the socket that requests will come through, which is open already; `None` for [`App::service`].
+    ///
+    /// ```
+    /// # use pocketbase::{App, ServeOptions};
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// let app = App::builder().data_dir(dir.path()).build()?;
+    /// app.on_serve().bind(|e| async move {
+    ///     e.app().store().set("port", e.local_addr().map(|local| local.port()));
+    ///     e.next().await
+    /// });
+    /// let seen = app.clone();
+    /// let ended = app.serve(ServeOptions::at("127.0.0.1:0"), async {}, |started| {
+    ///     assert_eq!(seen.store().get::<u16>("port"), Some(started.local.port()));
+    /// }).await?;
+    /// # assert_eq!(ended, pocketbase::Ended::Stopped);
+    /// # Ok::<(), pocketbase::Error>(())
+    /// # }).unwrap();
+    /// ```
     #[must_use]
     pub fn local_addr(&self) -> Option<std::net::SocketAddr> {
         self.inner.ext.get::<Serving>()?.local

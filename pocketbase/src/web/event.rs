@@ -189,7 +189,7 @@ impl RequestEvent {
             }
         }
     }
-    fn with<T>(&self, read: impl FnOnce(&mut Req) -> T) -> Option<T> {
+    pub(super) fn with<T>(&self, read: impl FnOnce(&mut Req) -> T) -> Option<T> {
         self.cell.state.lock().req.as_deref_mut().map(read)
     }
 

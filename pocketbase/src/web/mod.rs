@@ -11,6 +11,7 @@ pub mod middleware;
 mod outgoing;
 mod respond;
 mod router;
+mod streaming;
 mod texts;
 
 pub use self::{
@@ -26,6 +27,9 @@ pub use self::{
     outgoing::{Fetched, Outgoing},
     respond::{Html, IntoResponse, NoContent, Redirect, Stream, Xml},
     router::{RouteRef, Router},
+    streaming::{
+        AnyBody, Streamed, Upgrade, Upgraded, is_too_large, piped, read_body, upgraded,
+    },
 };
 
 /// What `on_serve` events know besides the app.

@@ -8,7 +8,7 @@ use std::{
 
 use api::{
     Description,
-    api::Routes,
+    api::{Claims, Routes},
     pipeline::{self, DynHandler, DynMiddleware},
 };
 use engine::hook::BoxFuture;
@@ -82,6 +82,8 @@ struct Route {
     group: usize,
     /// `GET /hello/{name}`.
     pattern: String,
+    /// It is no pattern: what it claims is its.
+    claims: Option<Claims>,
     answer: Answer,
     middlewares: Vec<Middleware>,
     unbound: Vec<String>,
@@ -144,6 +146,36 @@ impl Router {
     pub fn route<Args>(&self, method: &str, path: &str, handler: impl Handler<Args>) -> RouteRef {
         self.add(method, path, handler)
     }
+    /// Answers what it claims, by method and by path as sent, among the requests that no other route answers, before files of
+    /// the public directory are looked for. Paths that are not clean (`//`) are offered as they are; what is not claimed is
+    /// redirected. `name` stands in logs and figures in the place of a pattern. Middlewares apply as to any route.
+    ///
+    /// ```
+    /// # use pocketbase::{RequestEvent, testing::TestApp};
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let test = TestApp::new().await?;
+    /// # let app = test.app();
+    /// let is_mine = |_method: &str, path: &str| path.starts_with("/shop");
+    /// app.router().claim("shops", is_mine, |e: RequestEvent| async move { e.path().to_owned() });
+    /// app.router().get("/shop/open", || async { "open" });
+    ///
+    /// assert_eq!(test.get("/shop7/a").send().await.text(), "/shop7/a");
+    /// assert_eq!(test.get("/shop/open").send().await.text(), "open");
+    /// assert_eq!(test.get("/other").send().await.status, 404);
+    /// # Ok::<(), pocketbase::Error>(())
+    /// # }).unwrap();
+    /// ```
+    #[allow(clippy::must_use_candidate)]
+    pub fn claim<Args>(
+        &self,
+        name: &str,
+        claims: impl Fn(&str, &str) -> bool + Send + Sync + 'static,
+        handler: impl Handler<Args>,
+    ) -> RouteRef {
+        let added = self.add("", name, handler);
+        self.table.kept.lock().routes[added.index].claims = Some(Arc::new(claims));
+        added
+    }
     fn add<Args>(&self, method: &str, path: &str, handler: impl Handler<Args>) -> RouteRef {
         let answer: Answer = Arc::new(move |e| handler.clone().call(e));
         let mut kept = self.table.kept.lock();
@@ -153,6 +185,7 @@ impl Router {
             owner: self.owner.clone(),
             group: self.group,
             pattern,
+            claims: None,
             answer,
             middlewares: Vec::new(),
             unbound: Vec::new(),
@@ -240,7 +273,11 @@ impl Router {
                     route.pattern
                 )));
             }
-            let mut added = routes.route(&route.pattern, handler(&app, route));
+            let answer = handler(&app, route);
+            let mut added = match &route.claims {
+                Some(claims) => routes.claimed(&route.pattern, claims.clone(), answer),
+                None => routes.route(&route.pattern, answer),
+            };
             for group in outermost_first(&kept.groups, route.group) {
                 for (middleware, _) in &group.middlewares {
                     added.bind(step(&app, middleware, &route.pattern));

@@ -53,9 +53,10 @@ export class SignIn {
   }
   async sendCode(): Promise<void> {
     this.step = 'code';
-    this.code = '';
+    this.code = this.otpId = '';
     const r = await post<{ otpId: string }>(`${base}/request-otp`, { email: this.identity.trim() }, guest);
-    this.otpId = r.otpId;
+    // who meanwhile typed the id of a code that he has keeps it
+    if (!this.otpId) this.otpId = r.otpId;
     this.codeUntil = Date.now() + (this.methods?.otp.duration ?? 180) * 1000;
     this.notice = t('A code was sent to {email}.', { email: this.identity.trim() });
   }

@@ -1,7 +1,7 @@
 // The sections of the settings: a new one is one file and one line.
 import type { Component } from 'svelte';
 
-export interface Section { id: string; title: string; group: 'System' | 'Access' | 'Data' | 'Dashboard'; load: () => Promise<{ default: Component }> }
+export interface Section { id: string; title: string; group: 'System' | 'Access' | 'Data' | 'Dashboard'; /** only where that plugin is on */ plugin?: string; load: () => Promise<{ default: Component }> }
 export const sections: Section[] = [
   { id: 'application', title: 'Application', group: 'System', load: () => import('./Application.svelte') },
   { id: 'mail', title: 'Mail', group: 'System', load: () => import('./Mail.svelte') },
@@ -12,6 +12,7 @@ export const sections: Section[] = [
   { id: 'rate-limits', title: 'Rate limits', group: 'Access', load: () => import('./RateLimits.svelte') },
   { id: 'proxy', title: 'Proxy', group: 'Access', load: () => import('./Proxy.svelte') },
   { id: 'superuser-ips', title: 'Superuser addresses', group: 'Access', load: () => import('./SuperuserIps.svelte') },
+  { id: 'tof', title: 'TOF sign-in', group: 'Access', plugin: 'tof', load: () => import('./Tof.svelte') },
   { id: 'batch', title: 'Batch requests', group: 'Access', load: () => import('./Batch.svelte') },
   { id: 'export-collections', title: 'Export collections', group: 'Data', load: () => import('./ExportCollections.svelte') },
   { id: 'import-collections', title: 'Import collections', group: 'Data', load: () => import('./ImportCollections.svelte') },

@@ -43,7 +43,7 @@ macro_rules! fields {
 
 fields! {
     text, number, bool, email, url, editor, date, autodate, select, json, geo_point, password, file,
-    relation,
+    relation, secret,
 }
 
 /// The value of one field of a record, normalized by its field type.
@@ -171,6 +171,8 @@ pub struct SettingsCheck<'a> {
     pub fields: &'a [Field],
     /// The collection is a view.
     pub is_view: bool,
+    /// There is a key to encrypt with.
+    pub can_seal: bool,
     /// Finds a collection by its exact id: `Some(true)` for a view.
     pub target_is_view: &'a dyn Fn(&str) -> Option<bool>,
 }
@@ -281,6 +283,11 @@ pub trait FieldType: WireStruct + Any + Debug + Send + Sync {
     /// The column.
     fn column(&self) -> ColumnType {
         ColumnType::Text
+    }
+    /// What is stored is encrypted and belongs to its row: filters, sorts and indexes cannot use it, and nobody but
+    /// superusers sees it unless its collection says so.
+    fn is_sealed(&self) -> bool {
+        false
     }
     /// True if the full-text index of the table holds it.
     fn full_text(&self) -> bool {
@@ -418,7 +425,7 @@ impl Field {
             id: String::new(),
             name: name.to_owned(),
             system: false,
-            hidden: false,
+            hidden: kind.is_sealed(),
             presentable: false,
             help: String::new(),
             required: false,

@@ -167,7 +167,7 @@ async fn apply_pending(tx: &Tx, pending: &[&'static str]) -> crate::Result<bool>
 }
 
 async fn snapshot(tx: &Tx) -> crate::Result<Snapshot> {
-    Snapshot::load(&Db::Tx(tx.clone())).await
+    Snapshot::load(&Db::Tx(tx.clone()), &std::sync::Arc::default()).await
 }
 
 async fn create_system_collections(tx: &Tx) -> crate::Result<()> {

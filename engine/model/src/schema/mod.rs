@@ -23,7 +23,7 @@ mod view_query;
 mod view_tree;
 
 pub use collection::{Collection, Kind};
-pub use snapshot::{BackRef, Loaded, Snapshot, WireKey, WireSource};
+pub use snapshot::{BackRef, Loaded, Sealed, Snapshot, WireKey, WireSource};
 pub use validate::{Validation, validate};
 pub use view::prepare;
 pub use view_query::original_field;

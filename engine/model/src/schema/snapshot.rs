@@ -8,12 +8,13 @@ use std::{
     ops::Deref,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
 use dialects::statement::ColumnList;
 use filter_lang::{schema as plan, value::Affinity};
+use primitives::keyring::Keyring;
 
 use super::{Collection, Kind, index::Index, view_query::without_affinity};
 use crate::{
@@ -30,6 +31,7 @@ pub struct Snapshot {
     collections: Vec<Arc<Loaded>>,
     by_id: HashMap<String, usize>,
     by_name: HashMap<String, usize>,
+    keys: Arc<Keyring>,
 }
 
 /// A collection in a snapshot, with what was prepared for it.
@@ -51,7 +53,18 @@ pub struct Loaded {
     pub file_fields: Vec<usize>,
     /// Index of the field `id`, if there is one.
     pub id_field: Option<usize>,
+    /// What is encrypted in it, if anything is.
+    pub sealed: Option<Sealed>,
     by_field: HashMap<String, usize>,
+}
+
+/// The encrypted fields of a collection, with what opens them.
+#[derive(Debug)]
+pub struct Sealed {
+    /// Indexes into `fields`, and whether it has been told that a value does not open.
+    pub fields: Vec<(usize, AtomicBool)>,
+    /// The keys.
+    pub keys: Arc<Keyring>,
 }
 
 impl Deref for Loaded {
@@ -136,12 +149,18 @@ impl Snapshot {
     /// Prepares collections, given in insertion order. Every snapshot has a version of its own.
     #[must_use]
     pub fn build(collections: Vec<Collection>) -> Self {
+        Self::build_with(collections, Arc::default())
+    }
+
+    /// As [`Snapshot::build`], with the keys of encrypted fields.
+    #[must_use]
+    pub fn build_with(collections: Vec<Collection>, keys: Arc<Keyring>) -> Self {
         let mut back_refs = collect_back_refs(&collections);
         let loaded: Vec<_> = collections
             .into_iter()
             .map(|c| {
                 let refs = back_refs.remove(&c.id).unwrap_or_default();
-                Arc::new(prepare(c, refs))
+                Arc::new(prepare(c, refs, &keys))
             })
             .collect();
         let mut by_id = HashMap::with_capacity(loaded.len());
@@ -151,15 +170,21 @@ impl Snapshot {
             by_name.entry(collection.name.to_ascii_lowercase()).or_insert(at);
         }
         let version = VERSIONS.fetch_add(1, Ordering::Relaxed);
-        Self { version, collections: loaded, by_id, by_name }
+        Self { version, collections: loaded, by_id, by_name, keys }
     }
 
     /// Reads `_collections`.
     ///
     /// # Errors
     /// What the store reports, or a row that cannot be decoded.
-    pub async fn load(db: &Db) -> crate::Result<Self> {
-        Ok(Self::build(load_collections(db).await?))
+    pub async fn load(db: &Db, keys: &Arc<Keyring>) -> crate::Result<Self> {
+        Ok(Self::build_with(load_collections(db).await?, keys.clone()))
+    }
+
+    /// The keys of encrypted fields.
+    #[must_use]
+    pub fn keys(&self) -> &Arc<Keyring> {
+        &self.keys
     }
 
     /// Differs between any two snapshots of a process.
@@ -207,14 +232,13 @@ impl Snapshot {
             Some(slot) => slot.clone_from(collection),
             None => all.push(collection.clone()),
         }
-        Self::build(all)
+        Self::build_with(all, self.keys.clone())
     }
     /// A snapshot without a collection.
     #[must_use]
     pub fn without(&self, id: &str) -> Self {
-        Self::build(
-            self.collections.iter().filter(|c| c.id != id).map(|c| c.collection.clone()).collect(),
-        )
+        let kept = self.collections.iter().filter(|c| c.id != id);
+        Self::build_with(kept.map(|c| c.collection.clone()).collect(), self.keys.clone())
     }
 }
 
@@ -240,7 +264,8 @@ pub fn to_plan(collection: &Collection) -> plan::Collection {
             indexed_fields.push(column.name.to_ascii_lowercase());
         }
     }
-    let mut fields: Vec<_> = collection.fields.iter().map(Field::to_filter).collect();
+    let visible = collection.fields.iter().filter(|field| !field.kind.is_sealed());
+    let mut fields: Vec<_> = visible.map(Field::to_filter).collect();
     if collection.is_view() {
         let computed = without_affinity(&collection.view_query);
         for field in fields.iter_mut().filter(|field| computed.contains(&field.name)) {
@@ -262,7 +287,7 @@ pub fn to_plan(collection: &Collection) -> plan::Collection {
     plan
 }
 
-fn prepare(collection: Collection, back_refs: Vec<BackRef>) -> Loaded {
+fn prepare(collection: Collection, back_refs: Vec<BackRef>, keys: &Arc<Keyring>) -> Loaded {
     let columns: Vec<String> = collection.fields.iter().map(|f| f.name.clone()).collect();
     let by_field = columns.iter().enumerate().map(|(at, name)| (name.clone(), at)).collect();
     let file_fields = collection
@@ -272,7 +297,18 @@ fn prepare(collection: Collection, back_refs: Vec<BackRef>) -> Loaded {
         .filter(|(_, f)| f.kind.class() == plan::Class::File)
         .map(|(at, _)| at)
         .collect();
+    // rows of views are not those that values were sealed for
+    let is_sealed = |field: &Field| field.kind.is_sealed() && !collection.is_view();
+    let sealed: Vec<_> = collection
+        .fields
+        .iter()
+        .enumerate()
+        .filter(|(_, field)| is_sealed(field))
+        .map(|(at, _)| (at, AtomicBool::new(false)))
+        .collect();
+    let sealed = (!sealed.is_empty()).then(|| Sealed { fields: sealed, keys: keys.clone() });
     Loaded {
+        sealed,
         plan: Arc::new(to_plan(&collection)),
         select: ColumnList::new(&columns),
         keys: wire_keys(&collection),

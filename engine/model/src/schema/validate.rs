@@ -248,11 +248,16 @@ fn check_field_settings(draft: &Collection, cx: &Validation<'_>, errors: &mut Fi
             old: cx.old.and_then(|old| old.field_by_id(&field.id)),
             fields: &draft.fields,
             is_view: draft.is_view(),
+            can_seal: cx.snapshot.keys().is_enabled(),
             target_is_view: &target_is_view,
         };
-        let found = field_errors(field, &settings);
-        if !found.is_empty() {
-            errors.set(index.to_string(), FieldError::Nested(found));
+        let mut found = field_errors(field, &settings);
+        match found.0.remove("") {
+            Some(whole) => errors.set(index.to_string(), whole),
+            None if !found.is_empty() => {
+                errors.set(index.to_string(), FieldError::Nested(found));
+            }
+            None => {}
         }
     }
 }
@@ -339,7 +344,7 @@ async fn check_index(
     {
         return Ok(Some(invalid_index()));
     }
-    if !is_understood(cx.db.dialect(), index) {
+    if !is_understood(cx.db.dialect(), index) || uses_sealed(draft, index) {
         return Ok(Some(invalid_index()));
     }
     if earlier.iter().any(|other| other.name.eq_ignore_ascii_case(&index.name)) {
@@ -367,6 +372,21 @@ async fn check_index(
         return Ok(fail("validation_duplicated_index_definition", message));
     }
     Ok(None)
+}
+
+/// True if an index is over what is encrypted: equal values are stored differently.
+fn uses_sealed(draft: &Collection, index: &Index) -> bool {
+    let sealed = draft.fields.iter().filter(|field| field.kind.is_sealed());
+    sealed.into_iter().any(|field| {
+        index.columns.iter().any(|column| names_field(&column.name, &field.name))
+            || names_field(&index.condition, &field.name)
+    })
+}
+
+/// True if SQL text has a name in it, between quotes or not.
+fn names_field(sql: &str, name: &str) -> bool {
+    let words = sql.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    words.into_iter().any(|word| word.eq_ignore_ascii_case(name))
 }
 
 /// "Invalid CREATE INDEX expression."

@@ -210,7 +210,13 @@ pub async fn dry_run(
 
 fn check_settings(fields: &[Field], snapshot: &Snapshot) -> Result<(), String> {
     let target_is_view = |id: &str| snapshot.by_id(id).map(|c| c.is_view());
-    let cx = SettingsCheck { old: None, fields, is_view: true, target_is_view: &target_is_view };
+    let cx = SettingsCheck {
+        old: None,
+        fields,
+        is_view: true,
+        can_seal: true,
+        target_is_view: &target_is_view,
+    };
     for (index, field) in fields.iter().enumerate() {
         let errors = field_errors(field, &cx);
         if !errors.is_empty() {

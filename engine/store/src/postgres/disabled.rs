@@ -224,6 +224,7 @@ impl Backend for Database {
         async fn begin_within(&self, _limit: Duration) -> Result<Tx>;
         async fn raw_read(&self, _sql: Sql, _max_rows: usize, _limit: Duration) -> Result<TextRows>;
         async fn raw_columns(&self, _text: String) -> Result<Vec<Column>>;
+        async fn raw_place(&self, _text: String, _words: String) -> Result<Option<usize>>;
         fn write_version(&self) -> u64;
         fn foreign_version(&self) -> i64;
         fn bump(&self);

@@ -122,6 +122,9 @@ impl Backend for Database {
     async fn raw_columns(&self, text: String) -> Result<Vec<Column>> {
         Box::pin(self.raw_columns(&text)).await
     }
+    async fn raw_place(&self, text: String, words: String) -> Result<Option<usize>> {
+        Box::pin(self.raw_place(&text, &words)).await
+    }
 
     fn write_version(&self) -> u64 {
         self.write_version()

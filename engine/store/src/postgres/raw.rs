@@ -4,7 +4,10 @@ use std::time::{Duration, Instant};
 
 use dialects::postgres;
 use futures_util::TryStreamExt as _;
-use tokio_postgres::{SimpleQueryMessage, error::SqlState};
+use tokio_postgres::{
+    SimpleQueryMessage,
+    error::{ErrorPosition, SqlState},
+};
 
 use super::{bind::Bound, conn::Conn, db::Database, error::Fail, rows::decl_type};
 use crate::{
@@ -34,6 +37,23 @@ impl Database {
     pub(crate) async fn raw_columns(&self, text: &str) -> Result<Vec<Column>> {
         let mut lent = self.lend().await?;
         describe(lent.conn()?, text).await.map_err(Fail::into_error)
+    }
+
+    /// The byte of the text that a refusal with these words is about, as far as the database says it.
+    pub(crate) async fn raw_place(&self, text: &str, words: &str) -> Result<Option<usize>> {
+        let mut lent = self.lend().await?;
+        let Err(fail) = lent.conn()?.prepare(text).await else { return Ok(None) };
+        let at = match &fail {
+            Fail::Driver(error) => error.as_db_error().and_then(|db| match db.position() {
+                Some(ErrorPosition::Original(at)) => usize::try_from(*at).ok(),
+                _ => None,
+            }),
+            _ => None,
+        };
+        // it counts characters, from 1
+        let byte = |at: usize| text.char_indices().nth(at.saturating_sub(1)).map(|(byte, _)| byte);
+        let at = at.and_then(byte);
+        Ok(at.filter(|_| fail.into_error().to_string() == words))
     }
 }
 

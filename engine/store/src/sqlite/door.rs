@@ -126,6 +126,13 @@ impl Backend for Database {
     fn raw_columns(&self, text: String) -> impl Future<Output = Result<Vec<Column>>> + Send {
         raw::columns(self, text)
     }
+    fn raw_place(
+        &self,
+        text: String,
+        words: String,
+    ) -> impl Future<Output = Result<Option<usize>>> + Send {
+        raw::place(self, text, words)
+    }
 
     fn write_version(&self) -> u64 {
         self.write_version()

@@ -1,20 +1,25 @@
 //! Users' SQL on SQLite: which connection it runs on, several statements in one text.
+//!
+//! It ends when nobody waits for it any more.
 
 use std::time::{Duration, Instant};
 
 use rusqlite::fallible_iterator::FallibleIterator as _;
 
 use super::conn::Conn;
+use super::read::Cancel;
 use super::rows::Bind;
 use super::{Database, Error, Result, Rows, Sql, Tx, Value};
 use crate::raw::{Column, TextRows};
 
 pub(crate) async fn read_tx(tx: &Tx, sql: Sql, max_rows: usize) -> Result<TextRows> {
-    tx.raw(move |conn| run(conn, &sql, max_rows)).await
+    let waiting = Cancel::default();
+    tx.raw(waiting.ends(move |conn| run(conn, &sql, max_rows))).await
 }
 
 pub(crate) async fn write_tx(tx: &Tx, sql: Sql) -> Result<u64> {
-    tx.raw(move |conn| run_writes(conn, &sql)).await
+    let waiting = Cancel::default();
+    tx.raw(waiting.ends(move |conn| run_writes(conn, &sql))).await
 }
 
 pub(crate) async fn read(
@@ -24,24 +29,50 @@ pub(crate) async fn read(
     limit: Duration,
 ) -> Result<TextRows> {
     let copy = sql.clone();
-    let read_only = database
-        .on_reader(limit, move |conn| {
-            see_schema(conn)?;
-            match only_reads(conn, &copy)? {
-                true => run(conn, &copy, max_rows).map(Some),
-                false => Ok(None),
-            }
-        })
-        .await?;
-    if let Some(rows) = read_only {
+    let waiting = Cancel::default();
+    let reads = waiting.ends(move |conn| {
+        see_schema(conn)?;
+        match only_reads(conn, &copy)? {
+            true => run(conn, &copy, max_rows).map(Some),
+            false => Ok(None),
+        }
+    });
+    if let Some(rows) = database.on_reader(limit, reads).await? {
         return Ok(rows);
     }
-    database
-        .alone(move |conn| {
-            conn.guard.arm(0, Some(Instant::now() + limit));
-            run(conn, &sql, max_rows)
-        })
-        .await
+    let waiting = Cancel::default();
+    let writes = waiting.ends(move |conn| {
+        conn.guard.arm(0, Some(Instant::now() + limit));
+        run(conn, &sql, max_rows)
+    });
+    database.alone(writes).await
+}
+
+/// The byte of the text that a refusal with these words is about, as far as the database says it.
+pub(crate) async fn place(
+    database: &Database,
+    text: String,
+    words: String,
+) -> Result<Option<usize>> {
+    let look = move |conn: &mut Conn| {
+        let mut batch = rusqlite::Batch::new(&conn.raw, &text);
+        let refused = loop {
+            match batch.next() {
+                Ok(Some(_)) => {}
+                Ok(None) => return Ok(None),
+                Err(error) => break error,
+            }
+        };
+        // the database counts from where the statement begins
+        let at = match &refused {
+            rusqlite::Error::SqlInputError { sql, offset, .. } => usize::try_from(*offset)
+                .ok()
+                .and_then(|offset| Some(text.len().checked_sub(sql.len())? + offset)),
+            _ => None,
+        };
+        Ok(at.filter(|_| Error::from(refused).to_string() == words))
+    };
+    database.on_reader(database.query_timeout(), look).await
 }
 
 pub(crate) async fn columns_tx(tx: &Tx, text: String) -> Result<Vec<Column>> {

@@ -427,7 +427,25 @@ impl Flag {
 
 /// Interrupts the job when dropped before its end.
 #[derive(Default)]
-struct Cancel(Flag);
+pub(super) struct Cancel(Flag);
+
+impl Cancel {
+    /// `f`, ended when this is dropped.
+    pub(super) fn ends<R, F>(&self, f: F) -> impl FnOnce(&mut Conn) -> Result<R> + Send + use<R, F>
+    where
+        F: FnOnce(&mut Conn) -> Result<R> + Send,
+    {
+        let flag = self.0.clone();
+        move |conn| {
+            if !flag.start(conn.raw.get_interrupt_handle()) {
+                return Err(Error::Timeout);
+            }
+            let result = f(conn);
+            flag.finish();
+            result
+        }
+    }
+}
 
 impl Drop for Cancel {
     fn drop(&mut self) {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use pocketbase::{App, Collection, Error, Result};
+use pocketbase::{App, Collection, Error, Incoming, Result};
 use serde_json::Value;
 
 use crate::text;
@@ -66,7 +66,9 @@ pub fn automigrate(app: &App, dir: PathBuf, prefix: Prefix) {
         async move {
             let collection = e.collection();
             e.next().await?;
-            files.changed(e.app(), None, Some(&collection.id())).await
+            let file = files.changed(e.app(), None, Some(&collection.id())).await;
+            tell(e.incoming(), file);
+            Ok(())
         }
     });
     app.on_collection_update_request().bind(move |e| {
@@ -75,7 +77,9 @@ pub fn automigrate(app: &App, dir: PathBuf, prefix: Prefix) {
             let id = e.collection().id();
             let old = e.app().find_collection(&id).await?.to_json();
             e.next().await?;
-            files.changed(e.app(), Some(old), Some(&id)).await
+            let file = files.changed(e.app(), Some(old), Some(&id)).await;
+            tell(e.incoming(), file);
+            Ok(())
         }
     });
     app.on_collection_delete_request().bind(move |e| {
@@ -83,9 +87,18 @@ pub fn automigrate(app: &App, dir: PathBuf, prefix: Prefix) {
         async move {
             let old = e.collection().to_json();
             e.next().await?;
-            files.changed(e.app(), Some(old), None).await
+            let file = files.changed(e.app(), Some(old), None).await;
+            tell(e.incoming(), file);
+            Ok(())
         }
     });
+}
+
+/// Which file was written, for whoever made the change.
+fn tell(request: Option<Incoming>, file: Option<String>) {
+    if let (Some(request), Some(file)) = (request, file) {
+        request.set_response_header("X-Migration", &file);
+    }
 }
 
 #[derive(Clone)]
@@ -95,8 +108,8 @@ struct Files {
 }
 
 impl Files {
-    /// Writes what happened; the change itself is done and stays, whatever becomes of the file.
-    async fn changed(&self, app: &App, old: Option<Value>, new: Option<&str>) -> Result<()> {
+    /// Writes what happened; the name of the file. The change itself is done and stays, whatever becomes of the file.
+    async fn changed(&self, app: &App, old: Option<Value>, new: Option<&str>) -> Option<String> {
         let new = match new {
             Some(id) => app.find_collection(id).await.ok().as_ref().map(Collection::to_json),
             None => None,
@@ -106,18 +119,20 @@ impl Files {
             (None, Some(new)) => ("created", name(new), Some(text::created(new))),
             (Some(old), Some(new)) => ("updated", name(old), text::updated(old, new)),
             (Some(old), None) => ("deleted", name(old), Some(text::deleted(old))),
-            (None, None) => return Ok(()),
+            (None, None) => return None,
         };
-        let Some(text) = text else { return Ok(()) };
-        if let Err(error) = self.write(app, action, &name, &text).await {
-            let error = error.to_string();
-            app.logger().error("failed to write a migration file", &[("error", error.into())]);
+        match self.write(app, action, &name, &text?).await {
+            Ok(file) => Some(file),
+            Err(error) => {
+                let error = error.to_string();
+                app.logger().error("failed to write a migration file", &[("error", error.into())]);
+                None
+            }
         }
-        Ok(())
     }
 
     /// Puts a file and its name in the history, both or none. Two changes within a second get names of two seconds.
-    async fn write(&self, app: &App, action: &str, name: &str, text: &str) -> Result<()> {
+    async fn write(&self, app: &App, action: &str, name: &str, text: &str) -> Result<String> {
         tokio::fs::create_dir_all(&self.dir).await?;
         let mut seconds = now();
         let applied = app.migrations().applied(app).await?;
@@ -134,7 +149,8 @@ impl Files {
             .mark_applied(app, &file, async move {
                 tokio::fs::write(&path, text).await.map_err(Error::from)
             })
-            .await
+            .await?;
+        Ok(file)
     }
 }
 

@@ -146,6 +146,7 @@ table! {
         fn "settings" "(): core.Settings" "The settings." => |cx, app, a| Arc::new(SettingsTree::of(&*app.settings()?)) as Shared;
         fn "reloadSettings" "(): void" "Reads the settings again." => |cx, app, a| wait(app.reload_settings())?;
         fn "newMailClient" "(): mailer.Mailer" "What sends mail." => |cx, app, a| mailer(app);
+        fn "crypto" "(): core.CryptoProvider" "Encryption with the master key." => |cx, app, a| std::sync::Arc::new(super::crypto::Crypto(app.crypto())) as Shared;
         fn "cron" "(): cron.Cron" "The jobs." => |cx, app, a| jobs(app);
         fn "subscriptionsBroker" "(): subscriptions.Broker" "What knows all realtime clients." => |cx, app, a| super::realtime::broker(app)?;
         fn "unsafeWithoutHooks" "(): core.App" "The app, in whose operations no hooks take part." => |cx, app, a| app.without_hooks()?;

@@ -3,6 +3,7 @@
 mod app;
 mod collection;
 mod cookie;
+mod crypto;
 mod dir;
 mod events;
 mod exchange;
@@ -60,6 +61,7 @@ pub(crate) static TYPES: &[&Type] = &[
     &collection::COLLECTION,
     &collection::OPTIONS,
     &cookie::COOKIE,
+    &crypto::CRYPTO,
     &dir::DIR,
     &field::FIELD,
     &field::FIELDS,

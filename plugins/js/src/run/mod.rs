@@ -6,6 +6,6 @@ mod threads;
 
 pub(crate) use self::{
     executor::{Executor, Executors, Local, Role},
-    program::{Fatal, Program, call, source_of, thrown_error},
+    program::{Fatal, Program, call, invoke, source_of, thrown_error},
     threads::{Pool, wait, wait_serving},
 };

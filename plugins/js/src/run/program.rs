@@ -82,9 +82,19 @@ pub(crate) fn call(
     app: &App,
     event: Option<Shared>,
 ) -> Result<()> {
+    invoke(js, program, app, |cx| Ok(event.map(|event| object(cx, event)).transpose()?))
+}
+
+/// Calls a handler in a free executor of this thread, with an argument that is made there, or without.
+pub(crate) fn invoke(
+    js: &Arc<Js>,
+    program: &Program,
+    app: &App,
+    argument: impl for<'js> FnOnce(&Ctx<'js>) -> Res<Option<Value<'js>>>,
+) -> Result<()> {
     js.executors.with(js, |cx| {
         let begun = Instant::now();
-        let done = timed(js, || called(cx, program, app, event));
+        let done = timed(js, || called(cx, program, app, argument));
         if let Some(profile) = &js.profile {
             profile.note(&program.label, program.place(), begun);
         }
@@ -114,11 +124,16 @@ pub(crate) fn thrown_error(cx: &Ctx<'_>, fail: Fail) -> Error {
     }
 }
 
-fn called<'js>(cx: &Ctx<'js>, program: &Program, app: &App, event: Option<Shared>) -> Res<()> {
+fn called<'js>(
+    cx: &Ctx<'js>,
+    program: &Program,
+    app: &App,
+    argument: impl FnOnce(&Ctx<'js>) -> Res<Option<Value<'js>>>,
+) -> Res<()> {
     let function = function(cx, program)?;
     host::set_app(cx, app)?;
-    let given: Value<'js> = match event {
-        Some(event) => function.call((object(cx, event)?,))?,
+    let given: Value<'js> = match argument(cx)? {
+        Some(argument) => function.call((argument,))?,
         None => function.call(())?,
     };
     outcome(cx, app, program, &given)

@@ -24,6 +24,7 @@ globals! {
         new "RelationField" "(data?: { [key: string]: any })" "A field of type relation." => |cx, a| host::new_field(a, Some("relation"))?;
         new "JSONField" "(data?: { [key: string]: any })" "A field of type json." => |cx, a| host::new_field(a, Some("json"))?;
         new "PasswordField" "(data?: { [key: string]: any })" "A field of type password." => |cx, a| host::new_field(a, Some("password"))?;
+        new "SecretField" "(data?: { [key: string]: any })" "A field of type secret." => |cx, a| host::new_field(a, Some("secret"))?;
         new "GeoPointField" "(data?: { [key: string]: any })" "A field of type geoPoint." => |cx, a| host::new_field(a, Some("geoPoint"))?;
         new "DynamicModel" "(shape: { [key: string]: any })" "A shape that rows and JSON are read into." => |cx, a| host::Model::of_shape(a)?;
         new "MailerMessage" "(data?: { [key: string]: any })" "A message to send." => |cx, a| host::MailMessage::new(a)?;

@@ -1,10 +1,16 @@
-//! Functions that plugins offer to scripts in the library's neutral table: `$namespace.name`, values as JSON.
+//! Functions that plugins offer to scripts in the library's neutral table: `$namespace.name`, values as JSON, functions of
+//! the script as handlers that run in an executor of their own.
 
+use std::sync::Arc;
+
+use pocketbase::{Native, ScriptFunction};
 use rquickjs::{Ctx, Function, Object, Result, Value, function::Rest, object::Property};
+use serde_json::Value as Json;
 
 use crate::{
     bind::{Fail, Res, ToJs as _, Val, export, throw},
-    run::{Local, wait},
+    load::program,
+    run::{Local, invoke, wait},
 };
 
 /// Mounts all of them.
@@ -22,18 +28,79 @@ pub(crate) fn define<'js>(cx: &Ctx<'js>) -> Result<()> {
                 object
             }
         };
-        let full = native.name.clone();
+        let name = name.to_owned();
         let function = Function::new(cx.clone(), move |cx: Ctx<'js>, args: Rest<Value<'js>>| {
-            call(&cx, &full, &args.0).map_err(|fail| throw(&cx, fail))?.to_js(&cx)
+            call(&cx, &native, &args.0).map_err(|fail| throw(&cx, fail))
         })?;
         object.prop(name, Property::from(function).writable().configurable().enumerable())?;
     }
     Ok(())
 }
 
-fn call<'js>(cx: &Ctx<'js>, name: &str, args: &[Value<'js>]) -> Res<Val> {
+fn call<'js>(cx: &Ctx<'js>, native: &Native, args: &[Value<'js>]) -> Res<Value<'js>> {
+    let (mut values, mut functions) = (Vec::with_capacity(args.len()), Vec::new());
+    for (at, value) in args.iter().enumerate() {
+        if native.params.get(at).is_some_and(|param| param.is_function) {
+            functions.push(handler(cx, native, value)?);
+            values.push(Json::Null);
+        } else {
+            values.push(export(cx, value)?.into_json());
+        }
+    }
+    let app = Local::of(cx).app.borrow().clone();
+    let given = wait(app.natives().call_with(&app, &native.name, values, functions));
+    Ok(plain(cx, given.map_err(Fail::Host)?)?)
+}
+
+/// A value of JSON as a plain one of the script.
+fn plain<'js>(cx: &Ctx<'js>, value: Json) -> Result<Value<'js>> {
+    match value {
+        Json::Array(_) | Json::Object(_) => cx.json_parse(value.to_string()),
+        simple => Val::from(simple).to_js(cx),
+    }
+}
+
+/// A function of the script as one that anybody may call later.
+fn handler<'js>(cx: &Ctx<'js>, native: &Native, given: &Value<'js>) -> Res<ScriptFunction> {
+    let js = Local::of(cx).js.clone();
+    let made = program(cx, &js, given, native.name.clone())?;
+    let program = made.ok_or_else(|| {
+        Fail::Type(format!("[{}] failed to wrap handler: a function is expected", native.name))
+    })?;
+    let place = program.place();
+    Ok(ScriptFunction::new(&place, move |app, mut args, methods| {
+        let (js, program) = (js.clone(), program.clone());
+        async move {
+            let pool = js.pool.clone();
+            let argument = if args.is_empty() { None } else { Some(args.swap_remove(0)) };
+            let work = move || {
+                invoke(&js, &program, &app, |cx| {
+                    Ok(argument.map(|value| with_methods(cx, value, methods)).transpose()?)
+                })
+            };
+            pool.run(work).await.map(|()| Json::Null)
+        }
+    }))
+}
+
+/// A value, with functions as its methods if it is an object.
+fn with_methods<'js>(cx: &Ctx<'js>, value: Json, methods: Vec<Native>) -> Result<Value<'js>> {
+    let value = plain(cx, value)?;
+    let Some(object) = value.as_object() else { return Ok(value) };
+    for native in methods {
+        let name = native.name.clone();
+        let native = Arc::new(native);
+        let function = Function::new(cx.clone(), move |cx: Ctx<'js>, args: Rest<Value<'js>>| {
+            call_method(&cx, &native, &args.0).map_err(|fail| throw(&cx, fail))
+        })?;
+        object.prop(name, Property::from(function).writable().configurable())?;
+    }
+    Ok(value)
+}
+
+fn call_method<'js>(cx: &Ctx<'js>, native: &Native, args: &[Value<'js>]) -> Res<Value<'js>> {
     let args: Res<Vec<_>> = args.iter().map(|value| Ok(export(cx, value)?.into_json())).collect();
     let app = Local::of(cx).app.borrow().clone();
-    let given = wait(app.natives().call(&app, name, args?)).map_err(Fail::Host)?;
-    Ok(given.into())
+    let given = wait(native.call(&app, args?)).map_err(Fail::Host)?;
+    Ok(plain(cx, given)?)
 }

@@ -12,11 +12,11 @@ mod unix;
 #[cfg(target_os = "linux")]
 pub(crate) use self::linux::{Launcher, become_child, lives};
 #[cfg(not(any(target_os = "linux", unix)))]
-pub(crate) use self::other::{Launcher, become_child, lives, signal};
-#[cfg(unix)]
-pub(crate) use self::unix::signal;
+pub(crate) use self::other::{Launcher, become_child, lives, signal, signal_name};
 #[cfg(all(unix, not(target_os = "linux")))]
 pub(crate) use self::unix::{Launcher, become_child, lives};
+#[cfg(unix)]
+pub(crate) use self::unix::{signal, signal_name};
 
 /// What a group is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

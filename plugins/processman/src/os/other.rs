@@ -30,6 +30,11 @@ pub(crate) fn lives(_group: u32) -> bool {
     false
 }
 
+/// There are no signals.
+pub(crate) fn signal_name(_exit: std::process::ExitStatus) -> Option<String> {
+    None
+}
+
 /// There are no groups: whoever has the child ends it.
 pub(crate) fn signal(_group: u32, _signal: Signal) -> bool {
     false

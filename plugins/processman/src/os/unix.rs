@@ -16,6 +16,27 @@ pub(crate) fn signal(group: u32, signal: Signal) -> bool {
     pid(group).is_some_and(|group| killpg(group, signal).is_ok())
 }
 
+/// What ended a process, as Go says it.
+pub(crate) fn signal_name(exit: std::process::ExitStatus) -> Option<String> {
+    use std::os::unix::process::ExitStatusExt as _;
+    let number = exit.signal()?;
+    let name = match number {
+        1 => "hangup",
+        2 => "interrupt",
+        3 => "quit",
+        4 => "illegal instruction",
+        6 => "aborted",
+        8 => "floating point exception",
+        9 => "killed",
+        11 => "segmentation fault",
+        13 => "broken pipe",
+        14 => "alarm clock",
+        15 => "terminated",
+        _ => return Some(format!("signal: {number}")),
+    };
+    Some(format!("signal: {name}"))
+}
+
 /// True if somebody is in a group, be it dead and not waited for.
 pub(super) fn exists(group: u32) -> bool {
     pid(group).is_some_and(|group| killpg(group, None).is_ok())

@@ -1,0 +1,191 @@
+//! `/api/jobs`, for superusers (spec extensions §3.6). Must not know SQL.
+
+use std::{collections::HashMap, sync::Arc};
+
+use pocketbase::{
+    ApiError, App, Bytes, Json, Path, Query, Result, Setup, middleware, parse_rfc3339,
+};
+use serde_json::{Map, Value, json};
+
+use crate::{Filter, Job, JobStore, NewJob, Shared, Status, get_job_store, job::TOO_LARGE};
+
+/// Most jobs of one batch.
+const BATCH: usize = 1_000;
+
+pub(crate) fn add(setup: &Setup, shared: &Arc<Shared>) {
+    let api = setup.router().group("/api/jobs");
+    api.bind(middleware::require_superuser_auth());
+    let (one, many) = (shared.clone(), shared.clone());
+    api.post("/enqueue", move |app: App, body: Bytes| {
+        let shared = one.clone();
+        async move {
+            let job = read(&shared, serde_json::from_slice(&body.0).map_err(|_| unreadable())?)?;
+            Ok::<_, pocketbase::Error>(Json(
+                store(&app)?.enqueue_with_options(job).await?.to_json(),
+            ))
+        }
+    });
+    api.post("/batch", move |app: App, body: Bytes| {
+        let shared = many.clone();
+        async move {
+            let jobs = read_batch(&shared, &body.0)?;
+            let made =
+                app.run_in_transaction(|tx| async move { store(&tx)?.enqueue_many(jobs).await });
+            Ok::<_, pocketbase::Error>(Json(json!({"items": all(&made.await?)})))
+        }
+    });
+    api.get("", list);
+    api.get("/stats", |app: App| async move {
+        Ok::<_, pocketbase::Error>(Json(store(&app)?.stats().await?.to_json("success_rate")))
+    });
+    api.get("/topics", topics);
+    api.get("/{id}", |app: App, Path(id): Path<String>| async move {
+        Ok::<_, pocketbase::Error>(Json(found(&store(&app)?, &id).await?.to_json()))
+    });
+    api.post("/{id}/requeue", requeue);
+    api.delete("/{id}", delete);
+}
+
+fn store(app: &App) -> Result<JobStore> {
+    get_job_store(app).ok_or_else(|| ApiError::not_found("").into())
+}
+fn refused(sentence: &'static str) -> pocketbase::Error {
+    ApiError::bad_request(sentence).into()
+}
+fn unreadable() -> pocketbase::Error {
+    refused("Invalid request body.")
+}
+async fn found(store: &JobStore, id: &str) -> Result<Job> {
+    Ok(store.get(id).await?.ok_or_else(|| ApiError::not_found("Job not found."))?)
+}
+fn all(jobs: &[Job]) -> Vec<Value> {
+    jobs.iter().map(Job::to_json).collect()
+}
+
+/// A job of a body.
+fn read(shared: &Shared, body: Value) -> Result<NewJob> {
+    let Value::Object(mut body) = body else { return Err(unreadable()) };
+    let topic = text(&mut body, "topic")?;
+    let payload = body.remove("payload").unwrap_or_else(|| json!({}));
+    let run_at = match text(&mut body, "run_at")?.as_str() {
+        "" => None,
+        time => Some(parse_rfc3339(time).ok_or_else(unreadable)?),
+    };
+    let max_retries = number(&mut body, "max_retries")?;
+    let priority = number(&mut body, "priority")?;
+    let unique_key = text(&mut body, "unique_key")?;
+    if topic.is_empty() {
+        return Err(refused("Topic is required."));
+    }
+    let allowed = &shared.config.allowed_topics;
+    if !allowed.is_empty() && !allowed.contains(&topic) {
+        return Err(refused("Topic not allowed."));
+    }
+    let mut job = NewJob::new(topic, payload).max_retries(max_retries).priority(priority);
+    if let Some(time) = run_at {
+        job = job.run_at(time);
+    }
+    let job = job.unique_key(unique_key);
+    job.checked(shared.config.max_payload).map_err(|error| match error.to_string() {
+        text if text == TOO_LARGE => refused("Payload too large (max 1MB)."),
+        _ => error,
+    })?;
+    Ok(job)
+}
+
+fn read_batch(shared: &Shared, body: &[u8]) -> Result<Vec<NewJob>> {
+    let mut body: Map<String, Value> = serde_json::from_slice(body).map_err(|_| unreadable())?;
+    let Some(Value::Array(jobs)) = body.remove("jobs") else { return Err(unreadable()) };
+    if jobs.len() > BATCH {
+        return Err(refused("Too many jobs (max 1000)."));
+    }
+    jobs.into_iter().map(|job| read(shared, job)).collect()
+}
+
+fn text(body: &mut Map<String, Value>, name: &str) -> Result<String> {
+    match body.remove(name) {
+        None | Some(Value::Null) => Ok(String::new()),
+        Some(Value::String(text)) => Ok(text),
+        Some(_) => Err(unreadable()),
+    }
+}
+fn number(body: &mut Map<String, Value>, name: &str) -> Result<i64> {
+    match body.remove(name) {
+        None | Some(Value::Null) => Ok(0),
+        Some(value) => value.as_i64().ok_or_else(unreadable),
+    }
+}
+
+async fn list(app: App, Query(query): Query<HashMap<String, String>>) -> Result<Json<Value>> {
+    let word = |name: &str| query.get(name).cloned().unwrap_or_default();
+    // what is no number, or a negative one, counts as not given
+    let number = |name: &str| query.get(name).and_then(|text| text.parse::<i64>().ok());
+    let number = |name: &str| number(name).filter(|n| *n >= 0).unwrap_or_default();
+    let limit = match number("limit") {
+        0 => 20,
+        n => n.min(500),
+    };
+    let filter = Filter {
+        topic: word("topic"),
+        status: word("status"),
+        unique_key: word("unique_key"),
+        limit,
+        offset: number("offset"),
+    };
+    let offset = filter.offset;
+    let (jobs, total) = store(&app)?.list(filter).await?;
+    Ok(Json(json!({"items": all(&jobs), "total": total, "limit": limit, "offset": offset})))
+}
+
+/// The topics that there are, with the numbers of their jobs, and whether this node has a handler for them.
+async fn topics(app: App) -> Result<Json<Value>> {
+    let store = store(&app)?;
+    let handled = store.registered_topics();
+    let mut topics: Vec<(String, Map<String, Value>)> = Vec::new();
+    let blank = |topic: &str| {
+        let mut row = Map::new();
+        row.insert("topic".into(), json!(topic));
+        row.insert("handled".into(), json!(handled.iter().any(|known| known == topic)));
+        for status in [Status::Pending, Status::Processing, Status::Completed, Status::Failed] {
+            row.insert(status.name().into(), json!(0));
+        }
+        row
+    };
+    for (topic, status, n) in store.store()?.topics().await? {
+        if topics.last().is_none_or(|(last, _)| *last != topic) {
+            topics.push((topic.clone(), blank(&topic)));
+        }
+        if let Some((_, row)) = topics.last_mut() {
+            row.insert(status, json!(n));
+        }
+    }
+    for topic in &handled {
+        if !topics.iter().any(|(known, _)| known == topic) {
+            topics.push((topic.clone(), blank(topic)));
+        }
+    }
+    topics.sort_by(|a, b| a.0.cmp(&b.0));
+    let items: Vec<Value> = topics.into_iter().map(|(_, row)| Value::Object(row)).collect();
+    Ok(Json(json!({ "items": items })))
+}
+
+async fn requeue(app: App, Path(id): Path<String>) -> Result<Json<Value>> {
+    let store = store(&app)?;
+    if let Some(job) = store.requeue(&id).await? {
+        return Ok(Json(job.to_json()));
+    }
+    let job = found(&store, &id).await?;
+    Err(refused(match job.status {
+        Status::Failed => "Job cannot be requeued (another one has its unique key).",
+        _ => "Job cannot be requeued (must be in 'failed' status).",
+    }))
+}
+
+async fn delete(app: App, Path(id): Path<String>) -> Result<Json<Value>> {
+    let store = store(&app)?;
+    if store.delete(&id).await? {
+        return Ok(Json(json!({"ok": true})));
+    }
+    found(&store, &id).await?;
+    Err(refused("Job cannot be deleted (must be in 'pending' or 'failed' status)."))
+}
