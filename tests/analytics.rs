@@ -81,6 +81,32 @@ impl Rig {
     }
 }
 
+impl Rig {
+    fn auxiliary(&self) -> rusqlite::Connection {
+        let path = self.server.data_dir().join("auxiliary.db");
+        let db = rusqlite::Connection::open(path).expect("opened");
+        db.busy_timeout(std::time::Duration::from_secs(30)).expect("set");
+        db
+    }
+    /// Runs a statement beside the server.
+    fn execute(&self, text: &str) {
+        match &self.postgres {
+            Some(postgres) => postgres.execute("postgres", text),
+            None => self.auxiliary().execute_batch(text).expect("executed"),
+        }
+    }
+    /// A number beside the server.
+    fn value(&self, text: &str) -> String {
+        match &self.postgres {
+            Some(postgres) => postgres.value("postgres", text),
+            None => {
+                let read = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0);
+                self.auxiliary().query_row(text, [], read).expect("read").to_string()
+            }
+        }
+    }
+}
+
 /// On both databases; PostgreSQL is left out, with a line, where there is none.
 fn on_both(env: &[(&str, &str)], test: fn(&mut Rig)) {
     test(&mut Rig::sqlite(env));
@@ -359,23 +385,8 @@ fn old_days_are_deleted() {
         rig.until_views(1);
         let old = "INSERT INTO _analytics_daily (id, date, path, total_pv) VALUES \
             ('2000-01-01|/a', '2000-01-01', '/a', 1), ('2001-01-01|/a', '2001-01-01', '/a', 1)";
-        let n_rows: Box<dyn Fn() -> String> = match &rig.postgres {
-            Some(postgres) => {
-                postgres.execute("postgres", old);
-                Box::new(|| postgres.value("postgres", "SELECT count(*) FROM _analytics_daily"))
-            }
-            None => {
-                let path = rig.server.data_dir().join("auxiliary.db");
-                let db = rusqlite::Connection::open(path).expect("opened");
-                db.busy_timeout(std::time::Duration::from_secs(30)).expect("set");
-                db.execute(old, []).expect("added");
-                Box::new(move || {
-                    let text = "SELECT count(*) FROM _analytics_daily";
-                    let n: i64 = db.query_row(text, [], |row| row.get(0)).expect("counted");
-                    n.to_string()
-                })
-            }
-        };
+        rig.execute(old);
+        let n_rows = || rig.value("SELECT count(*) FROM _analytics_daily");
         assert_eq!(n_rows(), "3");
         let started =
             rig.server.send("POST", "/api/crons/__pbAnalyticsPrune__", &rig.token, &Value::Null);
@@ -386,11 +397,27 @@ fn old_days_are_deleted() {
 }
 
 #[test]
+fn stored_visitors_that_nobody_can_read() {
+    on_both(&[], |rig| {
+        rig.count(&[view("/a", "s"), view("/a", "t")]);
+        rig.until_views(2);
+        rig.execute("UPDATE _analytics_daily SET total_uv = 'rubbish'");
+        rig.count(&[view("/a", "u")]);
+        rig.until_views(3);
+        let pages = rig.get("/api/analytics/top-pages");
+        assert_eq!(pages["pages"], json!([{"path": "/a", "pv": 3, "visitors": 1}]));
+        assert_eq!(rig.value("SELECT visitors FROM _analytics_daily"), "1");
+    });
+}
+
+#[test]
 fn two_nodes_add_up() {
-    let Some(one) = Rig::postgres(&[]) else { return };
+    let Some(mut one) = Rig::postgres(&[]) else { return };
     let postgres = one.postgres.as_ref().expect("it was started");
     let server = postgres.serve_with(&postgres.dsn("postgres"), &[], &[FAST]);
     let two = Rig::of(server, None);
+    // the superuser was made again, with which earlier tokens end
+    one.token = one.server.superuser();
     for n in 0..10 {
         one.count(&[view("/a", &format!("one{n}")), view("/a", "both")]);
         two.count(&[view("/a", &format!("two{n}")), view("/a", "both")]);

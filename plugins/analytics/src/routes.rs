@@ -28,9 +28,13 @@ pub(crate) fn mount(router: &Router, config: &AnalyticsConfig, collector: Option
     get.bind(middleware::require_superuser_auth())
         .describe(Description::new(TAG, "How visitors are counted").gives(object()));
     let Some(collector) = collector else {
-        group.any("/{rest...}", || async {
-            Err::<(), _>(ApiError::not_found("Analytics is disabled."))
-        });
+        let disabled =
+            || std::future::ready(Err::<(), _>(ApiError::not_found("Analytics is disabled.")));
+        group.post("/events", disabled);
+        let reads = ["stats", "top-pages", "top-sources", "devices", "raw-logs", "raw-logs/{date}"];
+        for path in reads {
+            group.get(&format!("/{path}"), disabled);
+        }
         return;
     };
     let c = collector.clone();
