@@ -239,9 +239,12 @@ fn fields_over_http(server: &Server) {
         (&json!("validation_max_size"), &json!("Value exceeds maximum size limit."))
     );
     // no question can be asked about it
-    for query in
-        ["filter=open='zyxgeheim'", "filter=open~'a'", "sort=open", "filter=title='u'%26%26shut!=''"]
-    {
+    for query in [
+        "filter=open='zyxgeheim'",
+        "filter=open~'a'",
+        "sort=open",
+        "filter=title='u'%26%26shut!=''",
+    ] {
         let asked = root.get(&format!("{records}?{}", query.replace('\'', "%27"))).0;
         assert_eq!(asked, 400, "{query}");
     }

@@ -14,7 +14,7 @@ export const binary = process.env.PB_BIN ?? [`${root}target/release/pocketbase`,
 /** How long anything is waited for, in ms: generous, as the machine may be busy; nothing waits longer than it must. The one place for it. */
 export const patience = 90_000;
 /** How long a whole check may take. */
-export const checkLimit = 300_000;
+export const checkLimit = 600_000;
 /** Until `ask` gives something true; that is returned. */
 export async function until(ask, what = 'it', every = 50) {
   for (const end = Date.now() + patience; ;) {
