@@ -81,8 +81,9 @@ impl Plugin for GatewayPlugin {
         app.store().set_typed(KEPT, manager.clone());
         app.on_bootstrap().bind(|e| async move {
             e.next().await?;
-            store::ensure(e.app()).await
+            store::widen(e.app()).await
         });
+        setup.collection_on_demand(PROXIES, |app| async move { store::ensure(&app).await });
         keep_in_form(app);
         follow(app, &manager);
         routes::offer(setup, &manager);

@@ -66,9 +66,22 @@ pub(crate) async fn ensure(app: &App) -> Result<()> {
     app.save(&there).await
 }
 
-/// All that are to be served.
+/// Adds the fields that a collection which is there lacks.
+pub(crate) async fn widen(app: &App) -> Result<()> {
+    let all = app.find_all_collections::<1>(["base"]).await?;
+    if all.iter().any(|collection| collection.name() == PROXIES) {
+        ensure(app).await
+    } else {
+        Ok(())
+    }
+}
+
+/// All that are to be served; none before somebody has asked for the collection.
 pub(crate) async fn all(app: &App) -> Result<Vec<Record>> {
-    app.find_all_records(PROXIES, ()).await
+    match app.find_all_records(PROXIES, ()).await {
+        Err(error) if error.is_not_found() => Ok(Vec::new()),
+        found => found,
+    }
 }
 
 /// Fills in what a request that creates a record has not named.
