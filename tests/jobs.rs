@@ -594,3 +594,32 @@ fn eventually_long<T>(what: &str, limit: Duration, mut ask: impl FnMut() -> Opti
         std::thread::sleep(Duration::from_millis(50));
     }
 }
+
+#[test]
+fn completed_jobs_go_and_rows_of_the_fork_are_read() {
+    let env = [ENV[0], ENV[1], ("PB_JOBS_RETENTION", "1ms")];
+    let mut rig = Rig::with(None, &env);
+    let note = rig.enqueue(&json!({"topic": "note"}));
+    let fail = rig.enqueue(&json!({"topic": "fail", "max_retries": 1}));
+    rig.until(&note["id"], "done", |job| job["status"] == "completed");
+    rig.until(&fail["id"], "failed", |job| job["status"] == "failed");
+    let cleaned = rig.send("POST", "/api/crons/__pbJobsCleanup__", &Value::Null);
+    assert_eq!(cleaned.status, 204);
+    let path = format!("/api/jobs/{}", of(&note));
+    eventually("it is removed", || {
+        (rig.send("GET", &path, &Value::Null).status == 404).then_some(())
+    });
+    assert_eq!(rig.get(&fail["id"])["status"], "failed");
+    // what the fork has written
+    rig.sql(
+        "INSERT INTO _jobs (id, topic, payload, status, run_at, retries, max_retries, created, updated) VALUES \
+         ('old', 'nobody', '{\"a\":1}', 'pending', '2026-11-23T19:02:44Z', 0, 3, '2026-11-23T19:02:44Z', '2026-11-23T19:02:44Z')",
+    );
+    rig.server.kill_and_restart();
+    let job = rig.get(&json!("old"));
+    assert_eq!(
+        (&job["run_at"], &job["payload"]),
+        (&json!("2026-11-23 19:02:44.000Z"), &json!({"a": 1}))
+    );
+    assert_eq!((&job["locked_until"], &job["retries"]), (&json!(""), &json!(0)));
+}

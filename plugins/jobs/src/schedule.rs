@@ -60,3 +60,78 @@ impl JobStore {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use pocketbase::{App, DateTime, testing::TestApp};
+    use serde_json::json;
+
+    use super::*;
+    use crate::{Filter, JobsPlugin, Stats};
+
+    async fn reaches(queue: &JobStore, want: impl Fn(Stats) -> bool) -> Result<()> {
+        let end = Instant::now() + Duration::from_secs(60);
+        while !want(queue.stats().await?) {
+            assert!(Instant::now() < end, "{:?}", queue.stats().await?);
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_run_that_goes_on_is_not_overtaken() -> Result<()> {
+        let test = TestApp::with(App::builder().plugin(JobsPlugin::new())).await?;
+        let app = test.app();
+        let queue = get_job_store(app).expect("enabled");
+        let tick =
+            |n: i64| test.run_crons_at(DateTime::from_millis(1_767_225_600_000 + n * 60_000));
+        queue.schedule("each", "* * * * *", NewJob::new("t", json!({"a": 1})))?;
+        assert!(queue.schedule("never", "* * *", NewJob::new("t", 1)).is_err());
+        assert!(queue.schedule("nothing", "* * * * *", NewJob::new("", 1)).is_err());
+        let n_ticks = 3;
+        for n in 0..n_ticks {
+            tick(n)?;
+        }
+        reaches(&queue, |stats| stats.pending == 1).await?;
+        let (jobs, total) = queue.list(Filter::default()).await?;
+        assert_eq!((total, jobs[0].unique_key.as_str()), (1, "schedule:each"));
+        queue.register("t", |_, job| async move {
+            assert_eq!(job.payload["a"], 1);
+            Ok(())
+        })?;
+        queue.start().await?;
+        reaches(&queue, |stats| stats.completed >= 1 && stats.pending == 0).await?;
+        tick(n_ticks)?;
+        reaches(&queue, |stats| stats.completed >= 2).await?;
+        queue.stop().await;
+        let has = |id: &str| app.cron().jobs().iter().any(|job| job.id == id);
+        assert!(has("jobs:each") && has("__pbJobsCleanup__"));
+        queue.unschedule("each");
+        assert!(!has("jobs:each"));
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn panics_fail_and_outer_transactions_join() -> Result<()> {
+        let test = TestApp::with(App::builder().plugin(JobsPlugin::new())).await?;
+        let app = test.app();
+        let queue = get_job_store(app).expect("enabled");
+        queue.register("bang", |_, _| async { panic!("boom") })?;
+        let again = queue.register("bang", |_, _| async { Ok(()) }).expect_err("twice");
+        assert_eq!(again.to_string(), "topic already registered");
+        queue.start().await?;
+        queue.start().await?;
+        let made = app.run_in_transaction(|tx| async move {
+            let queue = get_job_store(&tx).expect("enabled");
+            queue.enqueue_with_options(NewJob::new("bang", 1).max_retries(1)).await
+        });
+        let made = made.await?;
+        reaches(&queue, |stats| stats.failed == 1).await?;
+        let job = queue.get(&made.id).await?.expect("a job");
+        assert_eq!((job.last_error.as_str(), job.retries), ("panic: boom", 1));
+        queue.stop().await;
+        Ok(())
+    }
+}

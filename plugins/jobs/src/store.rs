@@ -295,10 +295,9 @@ impl Store {
         lock: Duration,
         by: &str,
     ) -> Result<Vec<Job>> {
-        // the CTE is computed once: read again it would lock others
-        let (hint, skip, kept) = match self.is_postgres {
-            true => ("", " FOR UPDATE SKIP LOCKED", "MATERIALIZED "),
-            false => (" INDEXED BY idx_jobs_claim", "", "MATERIALIZED "),
+        let (hint, skip) = match self.is_postgres {
+            true => ("", " FOR UPDATE SKIP LOCKED"),
+            false => (" INDEXED BY idx_jobs_claim", ""),
         };
         let each = |at: usize| {
             format!(
@@ -308,11 +307,17 @@ impl Store {
         };
         let all: Vec<String> = (0..topics.len()).map(each).collect();
         let until = self.moment(Some("{:lock}"));
-        let text = format!(
-            "WITH due AS {kept}(SELECT id AS due_id FROM ({}) AS each ORDER BY priority DESC, run_at, id LIMIT {{:most}}) \
-             UPDATE _jobs SET status = 'processing', locked_until = {until}, locked_by = {{:by}}, started = @NOW@, updated = @NOW@, \
-             finished = NULL, progress = 0 FROM due WHERE id = due_id AND status = 'pending' RETURNING {COLUMNS}",
+        let due = format!(
+            "SELECT id FROM ({}) AS each ORDER BY priority DESC, run_at, id LIMIT {{:most}}",
             all.join(" UNION ALL ")
+        );
+        // an array is computed once (what is read again would lock others), and PostgreSQL expects few ids in it: joined with a
+        // query whose limit it cannot see it reads the whole table
+        let those =
+            if self.is_postgres { format!("= ANY(ARRAY({due}))") } else { format!("IN ({due})") };
+        let text = format!(
+            "UPDATE _jobs SET status = 'processing', locked_until = {until}, locked_by = {{:by}}, started = @NOW@, updated = @NOW@, \
+             finished = NULL, progress = 0 WHERE id {those} AND status || '' = 'pending' RETURNING {COLUMNS}"
         );
         let mut statement = self
             .statement(&text)
@@ -521,9 +526,9 @@ impl Store {
     }
 }
 
-/// Whose they are.
+/// Whose they are. The status is no column here but an expression, lest SQLite looks for rows by it instead of by their ids.
 const MINE: &str =
-    "WHERE _jobs.id = rows.c0 AND _jobs.locked_by = rows.c1 AND _jobs.status = 'processing'";
+    "WHERE _jobs.id = rows.c0 AND _jobs.locked_by = rows.c1 AND _jobs.status || '' = 'processing'";
 
 fn fresh(job: NewJob, max: i64) -> Job {
     Job {
