@@ -94,6 +94,12 @@ export class App {
   row(text) { return this.page.locator('[role=row]', { hasText: text }).first(); }
   async sql(query) { return (await api(this.front, 'POST', '/api/sql', { query }, this.auth.token)).rows; }
   api(method, path, body) { return api(this.front, method, path, body, this.auth.token); }
+  /** Preferences that the server keeps are gone. */
+  async forget() {
+    const state = await this.api('GET', '/api/dashboard/state').catch(() => null);
+    const none = Object.fromEntries(Object.entries(state ?? {}).map(([part, keys]) => [part, Object.fromEntries(Object.keys(keys).map((k) => [k, null]))]));
+    if (Object.values(none).some((keys) => Object.keys(keys).length)) await this.api('PATCH', '/api/dashboard/state', none);
+  }
   async close() { await this.context.close(); }
 }
 

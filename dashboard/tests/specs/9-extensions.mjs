@@ -361,3 +361,21 @@ real('T52 processes of the executable: stop, start, restart, output, a crash loo
   await p.waitForSelector('.log .line.err >> text=dying');
   await p.waitForSelector('text=max retries exceeded');
 });
+
+real('T53 analytics of the executable: seeded events show the numbers of the API; markup is text', { env: { PB_ANALYTICS_FLUSH_INTERVAL: '1' } }, async (app, p, s) => {
+  const evil = '/<img src=x onerror="window.xss=1">';
+  const events = Array.from({ length: 12 }, (_, i) => ({ event: 'page_view', path: i % 3 ? '/start' : evil, sid: `s${i % 4}`, referrer: 'https://news.example/x' }));
+  const sent = await fetch(`${s.url}/api/analytics/events`, { method: 'POST', headers: { 'Content-Type': 'application/json', 'User-Agent': 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0' }, body: JSON.stringify({ events }) });
+  assert.equal((await sent.json()).accepted, 12);
+  // written by and by
+  await until(async () => (await app.api('GET', '/api/analytics/stats')).summary.totalPV === 12, 'the figures', 200);
+  const { pages } = await app.api('GET', '/api/analytics/top-pages');
+  await app.fresh('#/analytics');
+  await p.locator('[data-tile=pv] strong >> text=12').waitFor();
+  await p.locator('[data-tile=uv] strong >> text=4').waitFor();
+  assert.deepEqual(await p.locator('[data-list=pages] .bar-row').evaluateAll((n) => n.map((x) => [x.querySelector('.name').textContent, Number(x.querySelector('.num').textContent)])), pages.map((x) => [x.path, x.pv]));
+  await p.locator('[data-list=sources] >> text=news.example').waitFor();
+  await p.locator('[data-list=browsers] >> text=Firefox').waitFor();
+  assert.equal(await p.evaluate(() => window.xss), undefined);
+  assert.ok(pages.some((x) => x.path === evil));
+});
