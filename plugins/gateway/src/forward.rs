@@ -211,8 +211,9 @@ impl Passage {
     async fn headers(&self) -> Result<HeaderMap, String> {
         let Self { e, proxy, manager, .. } = self;
         let socket_ip = e.remote_ip();
-        let forwarded_ip = e.forwarded_ip();
-        let peer = Peer { socket_ip: &socket_ip, forwarded_ip, is_tls: manager.is_tls() };
+        let (forwarded_ip, host) = (e.forwarded_ip(), e.host());
+        let is_tls = manager.is_tls();
+        let peer = Peer { socket_ip: &socket_ip, forwarded_ip, is_tls, host: &host };
         let mut sent = headers::for_upstream(e.headers(), &peer);
         if proxy.headers.is_empty() {
             return Ok(sent);

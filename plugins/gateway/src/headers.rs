@@ -74,6 +74,8 @@ pub(crate) struct Peer<'a> {
     /// What the trusted proxy says, if there is one.
     pub(crate) forwarded_ip: Option<String>,
     pub(crate) is_tls: bool,
+    /// What it has asked for.
+    pub(crate) host: &'a str,
 }
 
 /// The headers for the upstream.
@@ -129,8 +131,8 @@ fn add_forwarded(client: &HeaderMap, headers: &mut HeaderMap, peer: &Peer<'_>) {
     chain.push(peer.socket_ip);
     insert(headers, "x-forwarded-for", &chain.join(", "));
     insert(headers, "x-real-ip", peer.forwarded_ip.as_deref().unwrap_or(peer.socket_ip));
-    if let Some(host) = client.get(header::HOST) {
-        headers.insert("x-forwarded-host", host.clone());
+    if !peer.host.is_empty() {
+        insert(headers, "x-forwarded-host", peer.host);
     }
     let said = client.get("x-forwarded-proto").and_then(|value| value.to_str().ok());
     let said = said.filter(|said| peer.forwarded_ip.is_some() && matches!(*said, "http" | "https"));
@@ -216,7 +218,9 @@ mod tests {
     }
     fn sent(lines: &[(&'static str, &str)], trusted: Option<&str>) -> HeaderMap {
         let forwarded_ip = trusted.map(str::to_owned);
-        for_upstream(&map(lines), &Peer { socket_ip: "10.0.0.9", forwarded_ip, is_tls: false })
+        let host = lines.iter().find(|(name, _)| *name == "host").map_or("", |(_, host)| *host);
+        let peer = Peer { socket_ip: "10.0.0.9", forwarded_ip, is_tls: false, host };
+        for_upstream(&map(lines), &peer)
     }
     fn text<'h>(headers: &'h HeaderMap, name: &str) -> &'h str {
         headers.get(name).map_or("-", |value| value.to_str().expect("text"))

@@ -120,7 +120,7 @@ impl Config {
     }
 
     /// With what the environment says.
-    pub(crate) fn from_environment(self) -> Self {
+    pub(crate) fn with_environment(self) -> Self {
         self.told(&environment::text)
     }
 

@@ -83,7 +83,7 @@ impl Plugin for JobsPlugin {
         "jobs"
     }
     fn register(&self, setup: &mut Setup) -> Result<()> {
-        let config = self.config.clone().from_environment();
+        let config = self.config.clone().with_environment();
         if config.disabled {
             return Ok(());
         }

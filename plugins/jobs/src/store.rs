@@ -562,6 +562,9 @@ fn count(n: usize) -> i64 {
 
 /// An error as it is kept. PostgreSQL refuses NUL.
 fn cut(error: &str) -> String {
-    let end = error.floor_char_boundary(MAX_ERROR);
+    let mut end = error.len().min(MAX_ERROR);
+    while !error.is_char_boundary(end) {
+        end -= 1;
+    }
     error[..end].replace('\0', "\u{fffd}")
 }

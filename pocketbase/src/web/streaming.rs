@@ -57,6 +57,15 @@ impl RequestEvent {
     pub fn set_time_limit(&self, limit: Option<std::time::Duration>) {
         self.with(|req| req.set_time_limit(limit));
     }
+    /// The host that the client has asked for, with the port if it has named one.
+    #[must_use]
+    pub fn host(&self) -> String {
+        let named = self.header("host");
+        if !named.is_empty() {
+            return named.to_owned();
+        }
+        self.head().uri.authority().map(|at| at.as_str().to_owned()).unwrap_or_default()
+    }
     /// The client's address behind the trusted proxy of the settings; `None` if they name none, when whatever other
     /// servers may have written into headers is the client's own text.
     #[must_use]
