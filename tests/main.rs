@@ -42,6 +42,7 @@ mod realtime;
 mod schema;
 mod sdk;
 mod secrets;
+mod secrets_keys;
 mod structure;
 mod support;
 mod tidy;

@@ -7,50 +7,50 @@ use serde_json::{Value, json};
 
 use crate::support::{EMAIL, PASSWORD, Server, encode, postgres::Postgres, run};
 
-const ONE: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
-const TWO: &str = "ff0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
-const PLAIN: &str = "sk_live_1234567890";
+pub(crate) const ONE: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+pub(crate) const TWO: &str = "ff0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+pub(crate) const PLAIN: &str = "sk_live_1234567890";
 
-fn directory() -> tempfile::TempDir {
+pub(crate) fn directory() -> tempfile::TempDir {
     let dir = tempfile::tempdir().expect("a directory");
     let made = run(dir.path(), &["superuser", "upsert", EMAIL, PASSWORD, "--dir", "pb_data"]);
     assert!(made.status.success());
     dir
 }
 
-fn with_key(env: &[(&str, &str)]) -> Server {
+pub(crate) fn with_key(env: &[(&str, &str)]) -> Server {
     Server::on_with(directory(), &[], &[&[("PB_MASTER_KEY", ONE)], env].concat())
 }
 
 /// A server, a token of a superuser, and requests with it.
-struct Root<'s>(&'s Server, String);
+pub(crate) struct Root<'s>(pub(crate) &'s Server, pub(crate) String);
 
 impl<'s> Root<'s> {
-    fn of(server: &'s Server) -> Self {
+    pub(crate) fn of(server: &'s Server) -> Self {
         Self(server, server.superuser())
     }
-    fn send(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
+    pub(crate) fn send(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
         let answer = self.0.send(method, path, &self.1, body);
         let json = if answer.body.is_empty() { Value::Null } else { answer.json() };
         (answer.status, json)
     }
-    fn ok(&self, method: &str, path: &str, body: &Value) -> Value {
+    pub(crate) fn ok(&self, method: &str, path: &str, body: &Value) -> Value {
         let (status, json) = self.send(method, path, body);
         assert!((200..300).contains(&status), "{method} {path}: {status} {json}");
         json
     }
-    fn get(&self, path: &str) -> (u16, Value) {
+    pub(crate) fn get(&self, path: &str) -> (u16, Value) {
         self.send("GET", path, &Value::Null)
     }
 }
 
 /// The first cell of a query on a directory's database.
-fn stored(server: &Server, sql: &str) -> String {
+pub(crate) fn stored(server: &Server, sql: &str) -> String {
     let db = Connection::open(server.data_dir().join("data.db")).expect("the database");
     db.query_row(sql, [], |row| row.get(0)).expect("a row")
 }
 
-fn vault() -> Value {
+pub(crate) fn vault() -> Value {
     json!({"name": "vault", "type": "base", "listRule": "", "viewRule": "", "createRule": "", "updateRule": "",
         "fields": [{"name": "title", "type": "text"}, {"name": "open", "type": "secret", "hidden": false},
             {"name": "shut", "type": "secret", "maxSize": 10}]})
@@ -112,7 +112,16 @@ fn secrets_over_http(server: &Server) {
     );
     assert!(item["created"].as_str().is_some_and(|at| at.contains('T')), "{item}");
     assert_eq!(item["id"].as_str().map(str::len), Some(15));
-    // an update without a description keeps it, an empty one clears it
+    let raw = server.send("GET", "/api/secrets", &root.1, &Value::Null).body;
+    let raw = String::from_utf8_lossy(&raw).into_owned();
+    assert!(raw.starts_with("{\"items\":[{\"id\":") && raw.ends_with("],\"total\":1}"), "{raw}");
+    let answer = server.send("GET", "/api/secrets/STRIPE", &root.1, &Value::Null);
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    // what is not given stays, what is given empty is empty
+    root.ok("PUT", "/api/secrets/STRIPE", &json!({"description": "more"}));
+    assert_eq!(root.get("/api/secrets/STRIPE").1["value"], PLAIN);
+    assert_eq!(root.get("/api/secrets").1["items"][0]["description"], "more");
+    root.ok("PUT", "/api/secrets/STRIPE", &json!({"value": PLAIN, "description": "d"}));
     root.ok("PUT", "/api/secrets/STRIPE", &json!({"value": "short"}));
     assert_eq!(root.get("/api/secrets").1["items"][0]["description"], "d");
     assert_eq!(root.get("/api/secrets").1["items"][0]["masked_value"], "***");
@@ -198,6 +207,10 @@ fn secrets() {
         .expect("an update");
     let (status, failed) = root.get("/api/secrets/API_KEY?env=dev");
     assert_eq!((status, &failed["message"]), (500, &json!("Failed to get secret.")));
+    let metrics = server.send("GET", "/api/metrics", &root.1, &Value::Null).body;
+    let metrics = String::from_utf8_lossy(&metrics).into_owned();
+    let line = "pocketbase_secrets_unreadable_total 1";
+    assert!(metrics.contains(line) && metrics.contains("operation=\"set\""), "{metrics}");
     let document = root.get("/api/openapi.json").1;
     assert_eq!(document["paths"]["/api/secrets/{key}"]["put"]["tags"], json!(["Secrets"]));
 }
@@ -264,6 +277,15 @@ fn fields_over_http(server: &Server) {
     assert_eq!(status, 400);
     let code = &refused["data"]["fields"]["1"]["maxSize"]["code"];
     assert_eq!(code, "validation_max_less_equal_than_required", "{refused}");
+    let needed = json!({"name": "needed", "type": "base",
+        "fields": [{"name": "s", "type": "secret", "required": true}]});
+    root.ok("POST", "/api/collections", &needed);
+    for body in [json!({}), json!({"s": ""})] {
+        let (status, refused) = root.send("POST", "/api/collections/needed/records", &body);
+        let want = json!({"code": "validation_required", "message": "Cannot be blank."});
+        assert_eq!((status, &refused["data"]["s"]), (400, &want));
+    }
+    root.ok("POST", "/api/collections/needed/records", &json!({"s": true}));
     // a view over it shows nothing
     root.ok(
         "POST",
@@ -307,48 +329,6 @@ fn secret_fields() {
         let bytes = fs::read(&path).unwrap_or_default();
         assert!(!bytes.windows(9).any(|w| w == b"zyxgeheim"), "{}", path.display());
     }
-}
-
-#[test]
-fn keys_are_rotated() {
-    let dir = directory();
-    let mut server = Server::on_with(dir, &[], &[("PB_MASTER_KEY", ONE)]);
-    let root = Root::of(&server);
-    root.ok("POST", "/api/collections", &vault());
-    let made =
-        root.ok("POST", "/api/collections/vault/records", &json!({"title": "t", "open": "plain"}));
-    root.ok("POST", "/api/secrets", &json!({"key": "STRIPE", "value": PLAIN}));
-    let path = format!("/api/collections/vault/records/{}", made["id"].as_str().expect("an id"));
-
-    // another key: names are known, values are not, and nothing is overwritten
-    server.restart_with(&[("PB_MASTER_KEY", TWO)]);
-    let root = Root::of(&server);
-    let list = root.get("/api/secrets").1;
-    assert_eq!(list["items"][0]["error"], "decryption_failed", "{list}");
-    let (status, failed) = root.get("/api/secrets/STRIPE");
-    assert_eq!((status, &failed["message"]), (500, &json!("Failed to get secret.")));
-    assert_eq!(root.get(&path).1["open"], "");
-    root.ok("PATCH", &path, &json!({"title": "changed"}));
-    let before = stored(&server, "SELECT open || (SELECT value FROM _secrets) FROM vault");
-    server.stop();
-    let rotated =
-        server.run_with(&["secrets", "rotate", "--dir", "pb_data"], &[("PB_MASTER_KEY", TWO)]);
-    assert_eq!(rotated.status.code(), Some(1));
-    let said = String::from_utf8_lossy(&rotated.stderr).into_owned();
-    assert!(said.contains("630dcd29") && said.contains("nothing was changed"), "{said}");
-    assert_eq!(stored(&server, "SELECT open || (SELECT value FROM _secrets) FROM vault"), before);
-
-    // both keys: everything opens, and is encrypted anew
-    let both = [("PB_MASTER_KEY", TWO), ("PB_MASTER_KEY_PREVIOUS", ONE)];
-    let rotated = server.run_with(&["secrets", "rotate", "--dir", "pb_data"], &both);
-    assert!(rotated.status.success(), "{}", String::from_utf8_lossy(&rotated.stderr));
-    let said = String::from_utf8_lossy(&rotated.stdout).into_owned();
-    assert_eq!(said, "Encrypted again: 1 secrets, 1 field values.\n");
-    server.restart_with(&[("PB_MASTER_KEY", TWO)]);
-    let root = Root::of(&server);
-    assert_eq!(root.get("/api/secrets/STRIPE").1["value"], PLAIN);
-    assert_eq!(root.get(&path).1["open"], "plain");
-    assert_eq!(root.get(&path).1["title"], "changed");
 }
 
 #[test]

@@ -22,20 +22,24 @@
 //! ```
 
 mod config;
+mod kept;
 mod natives;
 mod rotate;
 mod routes;
 mod store;
 
+use std::sync::Arc;
+
 use pocketbase::{App, Plugin, Result, Setup, clap};
 
+use self::kept::Kept;
 pub use self::{
     config::Config,
     rotate::{Rotated, rotate},
     store::{Secret, Set, Store},
 };
 
-/// The name under which the app keeps the configuration.
+/// The name under which the app keeps [`kept::Kept`].
 const KEPT: &str = "@secrets";
 
 /// Named secrets as a plugin.
@@ -61,8 +65,22 @@ impl SecretsPlugin {
 /// The secrets of an app, or of an open transaction; `None` without the plugin.
 #[must_use]
 pub fn get_store(app: &App) -> Option<Store> {
-    let config = app.store().get_typed::<Config>(KEPT)?;
-    Some(Store::new(app.clone(), config))
+    let kept = app.store().get_typed::<Arc<Kept>>(KEPT)?;
+    Some(Store::new(app.clone(), kept.as_ref().clone()))
+}
+
+/// Makes the table, if there is a key, and tells when there are secrets that it does not open: after another key, or none,
+/// was set, or a backup came from elsewhere.
+async fn opened(app: &App) -> Result<()> {
+    if app.crypto().is_enabled() {
+        app.ensure_table(&store::table()).await?;
+    }
+    let Some(store) = get_store(app) else { return Ok(()) };
+    if let Some(error) = store.unreadable().await? {
+        let text = "There are secrets that cannot be decrypted.";
+        app.logger().warn(text, &[("error", error.to_string().into())]);
+    }
+    Ok(())
 }
 
 impl Plugin for SecretsPlugin {
@@ -72,14 +90,12 @@ impl Plugin for SecretsPlugin {
     fn register(&self, setup: &mut Setup) -> Result<()> {
         let config = self.config.clone().resolved()?;
         let is_served = config.http_enabled;
-        setup.app().store().set_typed(KEPT, config);
+        let kept = Arc::new(Kept::new(config));
+        kept::measure(setup, &kept);
+        setup.app().store().set_typed(KEPT, kept);
         setup.app().on_bootstrap().bind(|e| async move {
             e.next().await?;
-            let app = e.app();
-            if app.crypto().is_enabled() {
-                app.ensure_table(&store::table()).await?;
-            }
-            Ok(())
+            opened(e.app()).await
         });
         if is_served {
             routes::mount(&setup.router());

@@ -120,3 +120,61 @@ fn shown(secret: &Secret) -> Value {
         "updated": secret.updated,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering::Relaxed;
+
+    use pocketbase::testing::TestApp;
+
+    use super::*;
+    use crate::{KEPT, SecretsPlugin, kept::Kept};
+
+    async fn app() -> Result<TestApp> {
+        let builder = App::builder().master_key("00".repeat(32))?;
+        TestApp::with(builder.plugin(SecretsPlugin::new())).await
+    }
+
+    /// How other plugins, which know the library only, resolve names of secrets.
+    async fn resolved(app: &App, name: &str) -> Result<Value> {
+        app.natives().call(app, "$secrets.get", vec![name.into()]).await
+    }
+
+    #[tokio::test]
+    async fn a_transaction_sees_its_own_secrets_and_takes_them_back() -> Result<()> {
+        let test = app().await?;
+        let outer = test.app();
+        get_store(outer).expect("a store").set("K", "before").await?;
+        let failed: Result<()> = outer
+            .run_in_transaction(|tx| async move {
+                let store = get_store(&tx).expect("a store");
+                store.set("K", "within").await?;
+                store.set("NEW", "within").env("prod").await?;
+                assert_eq!(resolved(&tx, "K").await?, "within");
+                assert_eq!(store.get_for_env("NEW", "prod").await?, "within");
+                Err(Error::other("back"))
+            })
+            .await;
+        assert!(failed.is_err());
+        assert_eq!(resolved(outer, "K").await?, "before");
+        assert!(!get_store(outer).expect("a store").exists("NEW").await?);
+        let missing = resolved(outer, "NEW").await.expect_err("no secret");
+        assert!(missing.is_not_found(), "callers can tell that there is none: {missing}");
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn many_at_once_are_one_secret() -> Result<()> {
+        let test = app().await?;
+        let store = get_store(test.app()).expect("a store");
+        let tasks: Vec<_> =
+            (0..20).map(|n| tokio::spawn(store.set("K", &n.to_string()).into_future())).collect();
+        for task in tasks {
+            task.await.expect("no panic")?;
+        }
+        assert_eq!(store.list().await?.len(), 1);
+        let kept = test.app().store().get_typed::<std::sync::Arc<Kept>>(KEPT).expect("kept");
+        assert_eq!(kept.counts.set.load(Relaxed), 20);
+        Ok(())
+    }
+}

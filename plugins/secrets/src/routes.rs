@@ -29,8 +29,7 @@ struct InEnv {
 struct Given {
     #[serde(default)]
     key: String,
-    #[serde(default)]
-    value: String,
+    value: Option<String>,
     env: Option<String>,
     description: Option<String>,
 }
@@ -40,15 +39,40 @@ pub(crate) fn mount(router: &Router) {
     let group = router.group("/api/secrets");
     group.bind(pocketbase::Middleware::new(enabled).id("secretsEnabled").priority(-2_000));
     group.bind(middleware::require_superuser_auth());
-    let about = |summary: &str| Description::new("Secrets", summary);
-    let object = || json!({"type": "object"});
-    group.get("", list).describe(about("All secrets, masked").gives(object()));
-    group.post("", create).describe(about("Sets a secret").takes(object()).gives(object()));
-    group
-        .get("/{key}", view)
-        .describe(about("The value of a secret").query("env", ENV).gives(object()));
-    group.put("/{key}", update).describe(about("Changes a secret").takes(object()).gives(object()));
-    group.delete("/{key}", delete).describe(about("Deletes a secret").query("env", ENV));
+    let about = |id: &str, summary: &str| Description::new("Secrets", summary).id(id);
+    let all = schema(&["items:array", "total:integer"]);
+    group.get("", list).describe(about("listSecrets", "All secrets, masked").gives(all));
+    group.post("", create).describe(
+        about("setSecret", "Sets a secret")
+            .takes(schema(&["key", "value", "env?", "description?"]))
+            .gives(schema(&["key", "env", "message"])),
+    );
+    group.get("/{key}", view).describe(
+        about("readSecret", "The value of a secret")
+            .query("env", ENV)
+            .gives(schema(&["key", "value", "env"])),
+    );
+    group.put("/{key}", update).describe(
+        about("updateSecret", "Changes a secret; makes it when it is missing")
+            .takes(schema(&["value?", "env?", "description?"]))
+            .gives(schema(&["key", "message"])),
+    );
+    let gone = about("deleteSecret", "Deletes a secret, if there is one").query("env", ENV);
+    group.delete("/{key}", delete).describe(gone);
+}
+
+/// The JSON schema of an object: `name`, `name?`, `name:type`.
+fn schema(properties: &[&str]) -> Value {
+    let (mut all, mut required) = (serde_json::Map::new(), Vec::new());
+    for property in properties {
+        let (name, kind) = property.split_once(':').unwrap_or((property, "string"));
+        let needed = name.trim_end_matches('?');
+        if needed == name {
+            required.push(name);
+        }
+        all.insert(needed.to_owned(), json!({ "type": kind }));
+    }
+    json!({ "type": "object", "properties": all, "required": required })
 }
 
 const ENV: &str = "The environment; the default one without it.";
@@ -85,7 +109,8 @@ async fn body(e: &RequestEvent) -> Result<Given> {
 async fn list(e: RequestEvent) -> Result<Json<Value>> {
     let all = store(&e)?.list().await?;
     let items: Vec<Value> = all.iter().map(shown).collect();
-    Ok(Json(json!({ "total": items.len(), "items": items })))
+    let total = items.len();
+    Ok(Json(json!({ "items": items, "total": total })))
 }
 
 /// RFC 3339, as lists of secrets have it.
@@ -128,7 +153,8 @@ fn with(mut set: Set, given: &Given) -> Set {
 
 async fn create(e: RequestEvent) -> Result<Json<Value>> {
     let (given, store) = (body(&e).await?, store(&e)?);
-    with(store.set(&given.key, &given.value), &given).await?;
+    let value = given.value.as_deref().unwrap_or_default();
+    with(store.set(&given.key, value), &given).await?;
     let env = store.env(given.env.as_deref());
     audit(&e, "set", &given.key, env);
     Ok(Json(json!({ "key": given.key, "env": env, "message": "Secret created successfully" })))
@@ -154,9 +180,14 @@ async fn view(
     e.json(200, &json!({ "key": key, "value": value, "env": found.env }))
 }
 
+/// Without a value the one that it has stays; a secret that is missing is made.
 async fn update(e: RequestEvent, Path(key): Path<String>) -> Result<Json<Value>> {
     let (given, store) = (body(&e).await?, store(&e)?);
-    with(store.set(&key, &given.value), &given).await?;
+    let set = match &given.value {
+        Some(value) => store.set(&key, value),
+        None => store.describe(&key),
+    };
+    with(set, &given).await?;
     audit(&e, "set", &key, store.env(given.env.as_deref()));
     Ok(Json(json!({ "key": key, "message": "Secret updated successfully" })))
 }

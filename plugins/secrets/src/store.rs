@@ -12,11 +12,13 @@ use pocketbase::{
 };
 use serde::Deserialize;
 
-use crate::Config;
+use crate::kept::{Kept, count};
 
 pub(crate) const TABLE: &str = "_secrets";
 /// What is looked at when an environment has no value of its own.
 const GLOBAL: &str = "global";
+/// How many are tried at the start.
+const MAX_LOOKED_AT: u64 = 1_000;
 const COLUMNS: [&str; 7] = ["id", "key", "value", "env", "description", "created", "updated"];
 
 /// The declaration of the table.
@@ -74,12 +76,12 @@ pub(crate) fn place(id: &str) -> Place<'_> {
 #[derive(Debug, Clone)]
 pub struct Store {
     app: App,
-    config: Arc<Config>,
+    kept: Arc<Kept>,
 }
 
 impl Store {
-    pub(crate) fn new(app: App, config: Arc<Config>) -> Self {
-        Self { app, config }
+    pub(crate) fn new(app: App, kept: Arc<Kept>) -> Self {
+        Self { app, kept }
     }
     /// True if there is a master key.
     #[must_use]
@@ -91,21 +93,19 @@ impl Store {
     }
     /// The environment that a call is about.
     pub(crate) fn env<'a>(&'a self, given: Option<&'a str>) -> &'a str {
-        match given.filter(|env| self.config.env_isolation && !env.is_empty()) {
+        match given.filter(|env| self.kept.config.env_isolation && !env.is_empty()) {
             Some(env) => env,
-            None => &self.config.default_env,
+            None => &self.kept.config.default_env,
         }
     }
 
     /// Sets a secret: `.env(…)`, `.description(…)`, `.await`. Without a description the one that it has stays.
     pub fn set(&self, key: &str, value: &str) -> Set {
-        Set {
-            store: self.clone(),
-            key: key.to_owned(),
-            value: value.to_owned(),
-            env: None,
-            description: None,
-        }
+        Set { value: Some(value.to_owned()), ..self.describe(key) }
+    }
+    /// As [`Store::set`], but the value stays; one that is missing is made with an empty value.
+    pub(crate) fn describe(&self, key: &str) -> Set {
+        Set { store: self.clone(), key: key.to_owned(), value: None, env: None, description: None }
     }
 
     /// The value in the default environment, else in `global`.
@@ -133,11 +133,14 @@ impl Store {
     pub async fn find(&self, key: &str, env: &str) -> Result<Secret> {
         self.check_enabled()?;
         let env = self.env(Some(env));
-        if let Some(found) = self.exact(key, env).await? {
-            return Ok(found);
+        let mut found = self.exact(key, env).await?;
+        if found.is_none() && env != GLOBAL {
+            found = self.exact(key, GLOBAL).await?;
         }
-        let global = if env == GLOBAL { None } else { self.exact(key, GLOBAL).await? };
-        global.ok_or(Error::NotFound)
+        if found.is_some() {
+            count(&self.kept.counts.read);
+        }
+        found.ok_or(Error::NotFound)
     }
     async fn exact(&self, key: &str, env: &str) -> Result<Option<Secret>> {
         let found = self.rows(Some(hash([("key", key), ("env", env)]))).await?;
@@ -149,8 +152,12 @@ impl Store {
             query = query.where_(filter);
         }
         let (rows, keys) = (query.all::<Row>().await?, self.app.crypto());
+        let open = |row: &Row| {
+            let opened = keys.open(&place(&row.id), &row.value);
+            opened.inspect_err(|_| count(&self.kept.counts.unreadable))
+        };
         let opened = rows.into_iter().map(|row| Secret {
-            value: keys.open(&place(&row.id), &row.value),
+            value: open(&row),
             id: row.id,
             key: row.key,
             env: row.env,
@@ -176,6 +183,7 @@ impl Store {
         self.check_enabled()?;
         let filter = hash([("key", key), ("env", self.env(Some(env)))]);
         self.app.db().delete(TABLE).where_(filter).execute().await?;
+        count(&self.kept.counts.deleted);
         Ok(())
     }
     /// True if there is a secret of that name in any environment.
@@ -195,6 +203,17 @@ impl Store {
         self.check_enabled()?;
         self.rows(None).await
     }
+    /// Why the first of the newest secrets that does not open is shut; `None` if all open, or
+    /// there are none.
+    pub(crate) async fn unreadable(&self) -> Result<Option<crypto::Error>> {
+        if !self.is_enabled() && self.app.db().columns_of(TABLE).await.is_err() {
+            return Ok(None);
+        }
+        let newest = self.app.db().select(["id", "value"]).from(TABLE).order_by(["updated DESC"]);
+        let rows: Vec<(String, String)> = newest.limit(MAX_LOOKED_AT).all().await?;
+        let keys = self.app.crypto();
+        Ok(rows.iter().find_map(|(id, sealed)| keys.open(&place(id), sealed).err()))
+    }
 }
 
 /// A secret being set; see [`Store::set`].
@@ -203,7 +222,7 @@ impl Store {
 pub struct Set {
     store: Store,
     key: String,
-    value: String,
+    value: Option<String>,
     env: Option<String>,
     description: Option<String>,
 }
@@ -228,11 +247,13 @@ impl Set {
 
     async fn run(self) -> Result<()> {
         self.store.check_enabled()?;
-        let config = &self.store.config;
+        let config = &self.store.kept.config;
         let message = match () {
             () if self.key.is_empty() => "secret key cannot be empty",
             () if self.key.len() > config.max_key_length => "secret key too long",
-            () if self.value.len() > config.max_value_size => "secret value too large",
+            () if self.value.as_ref().is_some_and(|v| v.len() > config.max_value_size) => {
+                "secret value too large"
+            }
             () => "",
         };
         if !message.is_empty() {
@@ -241,14 +262,17 @@ impl Set {
         let set = self.clone();
         let done =
             self.store.app.run_in_transaction(move |tx| async move { set.write(&tx).await }).await;
+        let kept = self.store.kept.clone();
         match done {
             // another node was faster: now there is a row to change
             Err(error) if self.is_taken(&error) => {
                 let app = self.store.app.clone();
-                app.run_in_transaction(move |tx| async move { self.write(&tx).await }).await
+                app.run_in_transaction(move |tx| async move { self.write(&tx).await }).await?;
             }
-            done => done,
+            done => done?,
         }
+        count(&kept.counts.set);
+        Ok(())
     }
     fn is_taken(&self, error: &Error) -> bool {
         !self.store.app.is_transactional() && error.is_unique_violation()
@@ -260,6 +284,7 @@ impl Set {
         let filter = || hash([("key", self.key.as_str()), ("env", env)]);
         let known: Vec<String> =
             tx.db().select(["id"]).from(TABLE).where_(filter()).column().await?;
+        let stays = self.value.is_none() && !known.is_empty();
         let (id, mut change) = match known.into_iter().next() {
             Some(id) => (id, tx.db().update(TABLE).where_(filter())),
             None => {
@@ -269,8 +294,12 @@ impl Set {
                 (id, new.set("env", env).set("created", now.as_str()))
             }
         };
-        let sealed = keys.seal(&place(&id), &self.value).map_err(Error::other)?;
-        change = change.set("value", sealed).set("updated", now);
+        if !stays {
+            let value = self.value.as_deref().unwrap_or_default();
+            let sealed = keys.seal(&place(&id), value).map_err(Error::other)?;
+            change = change.set("value", sealed);
+        }
+        change = change.set("updated", now);
         if let Some(description) = &self.description {
             change = change.set("description", description.as_str());
         }
