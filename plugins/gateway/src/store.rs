@@ -124,7 +124,7 @@ pub(crate) fn check(app: &App, record: &Record) -> Result<(), FieldErrors> {
     {
         errors.set("accessRule", fault.clone());
     }
-    let parts: [(&str, fn(&Value) -> Result<(), String>); 3] = [
+    let parts: [(&str, Check); 3] = [
         ("headers", |value| proxy::read_headers(value).map(|_| ())),
         ("circuitBreaker", |value| proxy::read_breaker(value).map(|_| ())),
         ("timeoutConfig", |value| proxy::read_times(value).map(|_| ())),
@@ -136,6 +136,9 @@ pub(crate) fn check(app: &App, record: &Record) -> Result<(), FieldErrors> {
     }
     if errors.is_empty() { Ok(()) } else { Err(errors) }
 }
+
+/// Why a JSON field cannot be used.
+type Check = fn(&Value) -> Result<(), String>;
 
 /// A JSON field; null if it is empty.
 pub(crate) fn json_of(record: &Record, name: &str) -> Value {
