@@ -119,13 +119,16 @@ impl Body for Upload {
     }
 }
 
+/// Who is told why a body ends early.
+type Failed = Box<dyn FnOnce(&io::Error) + Send + Sync>;
+
 /// A body for the client. What it holds is held until it ends.
 pub(crate) struct Download<H> {
     body: Incoming,
     silence: Duration,
     /// Since when the upstream is waited for.
     waiting: Option<Pin<Box<Sleep>>>,
-    failed: Option<Box<dyn FnOnce(&io::Error) + Send + Sync>>,
+    failed: Option<Failed>,
     _held: H,
 }
 

@@ -80,6 +80,9 @@ pub(crate) fn fill_in(record: &Record, body: &serde_json::Map<String, Value>) {
     }
 }
 
+/// Reads a part of the configuration only to see whether that is possible.
+type Reads = fn(&Value) -> Result<(), String>;
+
 /// Brings what is about to be saved into its form, and checks it.
 ///
 /// # Errors
@@ -111,7 +114,7 @@ pub(crate) fn check(app: &App, record: &Record) -> Result<(), FieldErrors> {
     {
         errors.set("accessRule", fault.clone());
     }
-    let parts: [(&str, fn(&Value) -> Result<(), String>); 3] = [
+    let parts: [(&str, Reads); 3] = [
         ("headers", |value| proxy::read_headers(value).map(|_| ())),
         ("circuitBreaker", |value| proxy::read_breaker(value).map(|_| ())),
         ("timeoutConfig", |value| proxy::read_times(value).map(|_| ())),
