@@ -99,10 +99,13 @@ impl Shared {
             length.tell(if is_upgrade { None } else { size });
             self.serve(request, &clock, remote, &reader, &upgraded)
         });
-        let connection = pin!(self.http1.serve_connection(stream, service).with_upgrades());
-        tokio::select! {
-            () = self.drive(connection, |connection| connection.graceful_shutdown()) => {}
-            () = reader.stopped() => tracing::debug!("closed a connection that does not read"),
+        // in a block: whoever waits for what becomes of the connection must not wait for one that broke off
+        {
+            let connection = pin!(self.http1.serve_connection(stream, service).with_upgrades());
+            tokio::select! {
+                () = self.drive(connection, |connection| connection.graceful_shutdown()) => {}
+                () = reader.stopped() => tracing::debug!("closed a connection that does not read"),
+            }
         }
         let upgraded = upgraded.lock().take();
         if let Some(upgraded) = upgraded {
