@@ -66,7 +66,8 @@ const ENV: [(&str, &str); 2] =
 /// A server with the hooks, on SQLite or PostgreSQL.
 struct Rig {
     server: Server,
-    postgres: Option<Postgres>,
+    /// Ends after the server.
+    _postgres: Option<Postgres>,
     token: String,
 }
 
@@ -91,7 +92,7 @@ impl Rig {
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         let server = Server::on_with(dir, &flags, env);
         let token = server.superuser();
-        Self { server, postgres, token }
+        Self { server, _postgres: postgres, token }
     }
     fn send(&self, method: &str, path: &str, body: &Value) -> Answer {
         self.server.send(method, path, &self.token, body)
@@ -115,6 +116,13 @@ impl Rig {
     /// Waits until a job satisfies a condition.
     fn until(&self, id: &Value, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
         eventually(what, || Some(self.get(id)).filter(&holds))
+    }
+    /// The only number that a statement gives.
+    fn number(&self, text: &str) -> i64 {
+        let found = self.sql(text);
+        let cell = &found["rows"][0][0];
+        let text = cell.as_str().map_or_else(|| cell.to_string(), str::to_owned);
+        text.parse().unwrap_or_else(|_| panic!("{found}"))
     }
     fn sql(&self, text: &str) -> Value {
         self.ok("POST", "/api/sql", &json!({ "query": text }))
@@ -336,4 +344,253 @@ fn transactions_and_scripts() {
             "{said}"
         );
     });
+}
+
+fn of(job: &Value) -> &str {
+    job["id"].as_str().expect("an id")
+}
+
+#[test]
+fn killed_workers() {
+    on_both_owned(|mut rig| {
+        // 3.9.4: one that is killed counts, and is done again when its lock has run out
+        let made = rig.enqueue(&json!({"topic": "slow", "payload": 60_000, "max_retries": 2}));
+        rig.until(&made["id"], "it runs", |job| {
+            job["status"] == "processing" && job["progress"] == 0.5
+        });
+        rig.server.kill_and_restart();
+        let job = rig.until(&made["id"], "again", |job| {
+            job["retries"] == 1 && job["status"] == "processing"
+        });
+        let why = "lock expired: worker crashed or timed out";
+        assert_eq!(job["last_error"], why);
+        let kept = "Job cannot be deleted (must be in 'pending' or 'failed' status).";
+        rig.refused("DELETE", &format!("/api/jobs/{}", of(&made)), &Value::Null, 400, kept);
+        rig.server.kill_and_restart();
+        let job = rig.until(&made["id"], "a dead letter", |job| job["status"] == "failed");
+        assert_eq!((&job["retries"], &job["last_error"]), (&json!(2), &json!(why)));
+        assert_eq!(job["locked_until"], "");
+    });
+}
+
+#[test]
+fn a_job_longer_than_its_lock_is_done_once() {
+    on_both(|rig| {
+        let made = rig.enqueue(&json!({"topic": "slow", "payload": 5_000}));
+        let job = rig.until(&made["id"], "done", |job| job["status"] == "completed");
+        assert_eq!((job["retries"].as_i64(), job["progress"].as_f64()), (Some(0), Some(1.0)));
+        assert_eq!(rig.number("SELECT count(*) AS n FROM seen WHERE topic = 'slow'"), 1);
+    });
+}
+
+#[test]
+fn unique_keys_and_batches() {
+    on_both(|rig| {
+        let keyed = json!({"topic": "nobody", "payload": 1, "unique_key": "k"});
+        let first = rig.enqueue(&keyed);
+        assert_eq!(first["unique_key"], "k");
+        assert_eq!(of(&rig.enqueue(&keyed)), of(&first));
+        let listed = rig.ok("GET", "/api/jobs?unique_key=k", &Value::Null);
+        assert_eq!(listed["total"], 1);
+        // a dead letter lets go of its key, and cannot come back while another one has it
+        rig.sql("UPDATE _jobs SET status = 'failed'");
+        let second = rig.enqueue(&keyed);
+        assert_ne!(of(&second), of(&first));
+        let taken = "Job cannot be requeued (another one has its unique key).";
+        rig.refused("POST", &format!("/api/jobs/{}/requeue", of(&first)), &Value::Null, 400, taken);
+
+        let jobs: Vec<Value> = (0..1_000).map(|n| json!({"topic": "many", "payload": n})).collect();
+        let made = rig.ok("POST", "/api/jobs/batch", &json!({ "jobs": jobs }));
+        let made = made["items"].as_array().expect("items").clone();
+        assert!(made.len() == 1_000 && made[999]["payload"] == 999);
+        assert!(made.windows(2).all(|two| of(&two[0]) < of(&two[1])), "ids grow");
+        for bad in
+            [json!({"jobs": [{"topic": "ok"}, {"topic": ""}]}), json!({"jobs": 1}), json!([])]
+        {
+            assert_eq!(rig.send("POST", "/api/jobs/batch", &bad).status, 400, "{bad}");
+        }
+        let topics = rig.ok("GET", "/api/jobs/topics", &Value::Null);
+        let topics = topics["items"].as_array().expect("items");
+        let of = |name: &str| topics.iter().find(|topic| topic["topic"] == name).expect("a topic");
+        assert_eq!(
+            (&of("many")["pending"], &of("many")["handled"]),
+            (&json!(1_000), &json!(false))
+        );
+        assert_eq!((&of("note")["pending"], &of("note")["handled"]), (&json!(0), &json!(true)));
+    });
+}
+
+#[test]
+fn the_important_first_and_one_at_a_time() {
+    let rig = Rig::with(None, &[("PB_JOBS_WORKERS", "1"), ("PB_JOBS_BATCH_SIZE", "1")]);
+    let busy = rig.enqueue(&json!({"topic": "slow", "payload": 2_000}));
+    rig.until(&busy["id"], "it runs", |job| job["status"] == "processing");
+    let jobs: Vec<Value> = [1, 0, 3, 2, 3]
+        .iter()
+        .enumerate()
+        .map(|(n, priority)| json!({"topic": "note", "payload": n, "priority": priority}))
+        .collect();
+    rig.ok("POST", "/api/jobs/batch", &json!({ "jobs": jobs }));
+    let seen = eventually("five", || {
+        let found = rig.sql("SELECT group_concat(said, ',') AS said FROM (SELECT said FROM seen WHERE topic = 'note' ORDER BY rowid)").to_string();
+        found
+            .matches(',')
+            .count()
+            .ge(&4)
+            .then_some(found)
+            .filter(|found| found.contains('1') && found.contains('0') && found.contains('3'))
+    });
+    assert!(seen.contains("2,4,3,0,1"), "{seen}");
+    // a topic's own limit
+    let rig = Rig::sqlite();
+    let jobs: Vec<Value> = (0..8).map(|_| json!({"topic": "one"})).collect();
+    let made = rig.ok("POST", "/api/jobs/batch", &json!({ "jobs": jobs }));
+    let mut spans: Vec<(String, String)> = made["items"]
+        .as_array()
+        .expect("items")
+        .iter()
+        .map(|made| {
+            let done = rig.until(&made["id"], "done", |job| job["status"] == "completed");
+            (
+                done["started"].as_str().expect("a time").to_owned(),
+                done["finished"].as_str().expect("a time").to_owned(),
+            )
+        })
+        .collect();
+    spans.sort();
+    assert!(spans.windows(2).all(|two| two[0].1 <= two[1].0), "{spans:?}");
+}
+
+#[test]
+fn a_graceful_stop_gives_back_what_does_not_end() {
+    let mut rig = Rig::sqlite();
+    let short = rig.enqueue(&json!({"topic": "slow", "payload": 1_000}));
+    let long = rig.enqueue(&json!({"topic": "slow", "payload": 60_000}));
+    for made in [&short, &long] {
+        rig.until(&made["id"], "it runs", |job| job["status"] == "processing");
+    }
+    rig.server.terminate();
+    assert_eq!(rig.server.wait(), Some(0));
+    let listed = run(
+        rig.server.data_dir().parent().expect("a directory"),
+        &["jobs", "list", "--dir", "pb_data"],
+    );
+    let text = String::from_utf8_lossy(&listed.stdout).into_owned();
+    let line =
+        |id: &str| text.lines().find(|line| line.starts_with(id)).unwrap_or_default().to_owned();
+    assert!(line(of(&short)).contains("completed"), "{text}");
+    assert!(line(of(&long)).contains("pending") && line(of(&long)).contains("0/3"), "{text}");
+    assert!(text.ends_with("2 of 2\n"), "{text}");
+}
+
+#[test]
+fn commands() {
+    let rig = Rig::sqlite();
+    let dir = rig.server.data_dir();
+    let dir = dir.parent().expect("a directory");
+    let jobs = |args: &[&str]| {
+        let done = run(dir, &[&["jobs"], args, &["--dir", "pb_data"]].concat());
+        let text = format!(
+            "{}{}",
+            String::from_utf8_lossy(&done.stdout),
+            String::from_utf8_lossy(&done.stderr)
+        );
+        (done.status.success(), text)
+    };
+    let made = rig.enqueue(&json!({"topic": "fail", "max_retries": 1}));
+    let note = rig.enqueue(&json!({"topic": "note"}));
+    rig.until(&made["id"], "failed", |job| job["status"] == "failed");
+    rig.until(&note["id"], "done", |job| job["status"] == "completed");
+    let (_, text) = jobs(&["list", "--status", "failed"]);
+    assert!(text.contains(of(&made)) && text.contains("1 of 1"), "{text}");
+    rig.sql("UPDATE _jobs SET topic = 'nobody' WHERE topic = 'fail'");
+    assert!(!jobs(&["requeue", of(&note)]).0);
+    assert!(jobs(&["requeue", "--all"]).1.contains("1 requeued"));
+    assert_eq!(rig.get(&made["id"])["status"], "pending");
+    assert!(jobs(&["purge"]).1.contains("1 removed"));
+    assert!(!jobs(&["purge", "--status", "processing"]).0);
+    rig.refused("GET", &format!("/api/jobs/{}", of(&note)), &Value::Null, 404, "Job not found.");
+    let metrics = rig.send("GET", "/api/metrics", &Value::Null);
+    let metrics = String::from_utf8_lossy(&metrics.body).into_owned();
+    assert!(metrics.contains("jobs_attempts_total{result=\"failed\"} 1"), "{metrics}");
+}
+
+#[test]
+fn off_is_off() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let server = Server::on_with(dir, &[], &[("PB_JOBS_DISABLED", "true")]);
+    let data = fs::read(server.data_dir().join("data.db")).expect("a database");
+    assert!(!data.windows(5).any(|name| name == b"_jobs"), "no table");
+    let dir = server.data_dir();
+    let dir = dir.parent().expect("a directory");
+    let made = run(dir, &["superuser", "upsert", EMAIL, PASSWORD, "--dir", "pb_data"]);
+    assert!(made.status.success());
+    let token = server.superuser();
+    assert_eq!(server.send("GET", "/api/jobs/stats", &token, &Value::Null).status, 404);
+}
+
+/// A test on both databases that may restart its server.
+fn on_both_owned(test: fn(Rig)) {
+    test(Rig::sqlite());
+    if let Some(postgres) = Postgres::start(&[], &[]) {
+        test(Rig::with(Some(postgres), &ENV));
+    }
+}
+
+/// Three nodes, one of which is killed now and then, do all jobs at least once, and those twice only whose worker was killed.
+/// `JOBS` says how many (10,000 for the figure of the release notes), `KILL_SECONDS` how often.
+#[test]
+fn three_nodes_that_are_killed_do_every_job() {
+    let number = |name: &str, or: u64| {
+        std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(or)
+    };
+    let (n, kill_every) = (number("JOBS", 600), Duration::from_secs(number("KILL_SECONDS", 2)));
+    let Some(postgres) = Postgres::start(&[], &["max_connections=300"]) else { return };
+    let dsn = postgres.dsn("postgres");
+    let mut rig = Rig::with(Some(postgres), &ENV);
+    let mut others: Vec<Server> =
+        (0..2).map(|_| Server::on_with(hooked(), &["--pg", &dsn], &ENV)).collect();
+    let mut left = n;
+    while left > 0 {
+        let some = left.min(1_000);
+        let jobs: Vec<Value> =
+            (0..some).map(|n| json!({"topic": "note", "payload": n, "max_retries": 20})).collect();
+        rig.ok("POST", "/api/jobs/batch", &json!({ "jobs": jobs }));
+        left -= some;
+    }
+    let mut killed = Instant::now();
+    let mut n_kills = 0;
+    eventually_long("all done", Duration::from_secs(120 + n / 20), || {
+        if killed.elapsed() >= kill_every {
+            match n_kills % 3 {
+                0 => rig.server.kill_and_restart(),
+                at => others[at - 1].kill_and_restart(),
+            }
+            n_kills += 1;
+            killed = Instant::now();
+        }
+        let stats = rig.ok("GET", "/api/jobs/stats", &Value::Null);
+        let is_done = stats["completed"] == n;
+        assert_eq!(stats["failed"], 0);
+        (is_done && n_kills > 0).then_some(())
+    });
+    // every job was done
+    let missing = "SELECT count(*) AS n FROM _jobs j WHERE NOT EXISTS (SELECT 1 FROM seen s WHERE s.job = j.id)";
+    assert_eq!(rig.number(missing), 0);
+    // none twice that was not taken from a dead worker
+    let twice = "SELECT count(*) AS n FROM (SELECT job FROM seen GROUP BY job HAVING count(*) > 1) d \
+                 JOIN _jobs j ON j.id = d.job WHERE j.retries = 0";
+    assert_eq!(rig.number(twice), 0);
+    println!("{n} jobs, {n_kills} kills");
+}
+
+fn eventually_long<T>(what: &str, limit: Duration, mut ask: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + limit;
+    loop {
+        if let Some(found) = ask() {
+            return found;
+        }
+        assert!(Instant::now() < end, "{what}: not within {limit:?}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }

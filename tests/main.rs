@@ -11,6 +11,7 @@ mod bodies;
 mod cli;
 mod cluster;
 mod dashboard_api;
+mod dashboard_changes;
 mod dashboard_tools;
 mod descriptions;
 mod durability;

@@ -13,6 +13,7 @@ const CRATES: &[&str] = &[
     "dialects/src",
     "engine/content-type/src",
     "engine/primitives/src",
+    "engine/outbound/src",
     "engine/sql-text/src",
     "engine/store/src",
     "engine/model/src",

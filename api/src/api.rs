@@ -321,11 +321,7 @@ fn described(routes: &Routes) -> Vec<(String, Description)> {
 type Table = (Router<Arc<Route>>, Vec<(Claims, Arc<Route>)>);
 
 /// User routes come first: whoever owns the static pattern keeps it.
-fn build(
-    routes: &Routes,
-    public: bool,
-    metrics: &Metrics,
-) -> Result<Table, PatternError> {
+fn build(routes: &Routes, public: bool, metrics: &Metrics) -> Result<Table, PatternError> {
     let (mut router, mut claimed) = (Router::default(), Vec::new());
     for user in &routes.routes {
         let row = Row::new("", routes::unknown);

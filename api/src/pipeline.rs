@@ -374,7 +374,7 @@ pub(crate) async fn serve(req: &mut Req, route: Arc<Route>) -> http::Response<Bo
     finish(req, response)
 }
 
-/// The collection in the path may be one that another node has just made.
+/// The collection in the path may be one that another node has just made, or that is made when somebody asks for it.
 async fn look_again(req: &Req) {
     let app = req.app();
     if engine::cluster::has_others(app) {
@@ -385,6 +385,16 @@ async fn look_again(req: &Req) {
             tracing::warn!(%error, "the collections could not be read again");
         }
         req.seen.catch_up(app);
+    }
+    // guests never are the first who need one
+    if req.head.uri.path().starts_with("/api/collections/_")
+        && req.head.headers.contains_key(header::AUTHORIZATION)
+    {
+        match app.make_on_demand(&req.param("collection")).await {
+            Ok(true) => req.seen.catch_up(app),
+            Ok(false) => {}
+            Err(error) => tracing::warn!(%error, "a collection could not be made"),
+        }
     }
 }
 

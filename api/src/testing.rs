@@ -18,6 +18,12 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// Status 0: the request could not be sent, and why.
+    #[must_use]
+    pub fn unsent(reason: &str) -> Self {
+        Self { status: 0, headers: HeaderMap::new(), body: reason.to_owned().into() }
+    }
+
     /// The body as text.
     #[must_use]
     pub fn text(&self) -> String {

@@ -1,9 +1,9 @@
 // Starts a server on a fresh directory, seeds it, serves dist/ in front of it and opens Chromium. See README.md.
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 import { api, seed } from './seed.mjs';
@@ -14,7 +14,7 @@ export const binary = process.env.PB_BIN ?? [`${root}target/release/pocketbase`,
 /** How long anything is waited for, in ms: generous, as the machine may be busy; nothing waits longer than it must. The one place for it. */
 export const patience = 90_000;
 /** How long a whole check may take. */
-export const checkLimit = 300_000;
+export const checkLimit = 600_000;
 /** Until `ask` gives something true; that is returned. */
 export async function until(ask, what = 'it', every = 50) {
   for (const end = Date.now() + patience; ;) {
@@ -28,15 +28,17 @@ export const email = 'root@example.com', password = '1234567890';
 
 const freePort = () => new Promise((go) => { const s = createServer().listen(0, '127.0.0.1', () => { const { port } = s.address(); s.close(() => go(port)); }); });
 
-export async function startServer({ superuser = true, args = [] } = {}) {
+/** `env`: variables of its environment; `files`: what lies beside its data, by path. */
+export async function startServer({ superuser = true, args = [], env = {}, files = {} } = {}) {
   if (!binary) throw new Error('no server: build it or set PB_BIN');
   // the data directory has a parent of its own: migrations are written beside it
   const home = mkdtempSync(join(tmpdir(), 'dash-')), dir = join(home, 'pb_data');
+  for (const [path, text] of Object.entries(files)) { mkdirSync(dirname(join(home, path)), { recursive: true }); writeFileSync(join(home, path), text); }
   if (superuser) execFileSync(binary, ['superuser', 'upsert', email, password, '--dir', dir], { stdio: 'ignore' });
   const port = await freePort();
   let child, log = '';
   const start = async () => {
-    child = spawn(binary, ['serve', '--http', `127.0.0.1:${port}`, '--dir', dir, ...args], { stdio: ['ignore', 'pipe', 'pipe'], cwd: home });
+    child = spawn(binary, ['serve', '--http', `127.0.0.1:${port}`, '--dir', dir, ...args], { stdio: ['ignore', 'pipe', 'pipe'], cwd: home, env: { ...process.env, ...env } });
     child.stdout.on('data', (d) => (log += d));
     child.stderr.on('data', (d) => (log += d));
     await until(() => fetch(`http://127.0.0.1:${port}/api/health`).then((r) => r.ok, () => { if (child.exitCode !== null) throw new Error(`the server did not start\n${log}`); return false; }), 'the server');

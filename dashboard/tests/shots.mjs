@@ -45,6 +45,8 @@ export const screens = [
   { name: 'realtime', hash: '#/realtime?topic=posts/*', ready: (p) => p.waitForSelector('form .field') },
   { name: 'metrics', hash: '#/metrics', ready: (p) => p.waitForSelector('.tile strong') },
   { name: 'system', hash: '#/system', ready: (p) => p.waitForSelector('.screen table, .screen .muted') },
+  ...['jobs', 'secrets', 'processes', 'gateway', 'analytics'].map((x) => ({ name: x, hash: `#/${x}`, ready: (p) => p.waitForSelector('[data-screen] h1, [role=gridcell]') })),
+  { name: 'job-new', hash: '#/jobs', ready: async (p) => { await p.waitForSelector('[data-screen] h1, [role=gridcell]'); const b = p.getByRole('button', { name: 'New job' }); if (await b.count()) { await b.click(); await p.waitForSelector('dialog textarea'); } } },
   { name: 'usage', hash: '#/collections?collection=posts&edit=usage', ready: (p) => p.waitForSelector('.drawer section') },
   { name: 'chips', hash: `#/collections?collection=posts&filter=${encodeURIComponent("status = 'published' && views > 100 && author.name ~ 'Ann'")}`, ready: (p) => p.waitForSelector('[role=gridcell], [role=listitem]') },
   { name: 'explain', hash: `#/collections?collection=posts&filter=${encodeURIComponent('views > 100')}&sort=title&explain=filter`, ready: (p) => p.waitForSelector('dialog [data-steps] li, dialog .issue') },

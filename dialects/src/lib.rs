@@ -98,7 +98,7 @@ pub mod sqlite;
 pub mod statement;
 pub mod transfer;
 
-pub use emit::{Alias, Half, Part, Spell, Walk};
+pub use emit::{Alias, Half, Spell, Walk};
 pub use idiom::{Dialect, Fault, Idiom, Syntax};
 pub use postgres::{HELPERS as POSTGRES_HELPERS, HELPERS_VERSION as POSTGRES_HELPERS_VERSION};
 pub use quote::ident;

@@ -11,7 +11,7 @@ mod support;
 use std::{collections::BTreeSet, sync::Arc};
 
 use dialects::{
-    Alias, Dialect, Half, Part, Spell, Value, Walk,
+    Alias, Dialect, Half, Spell, Value, Walk,
     statement::{ColumnList, Query, Select},
 };
 use filter_lang::{
@@ -138,11 +138,14 @@ impl Spell for Repeatable {
     fn may_match(&self, w: &mut Walk<'_>, node: NodeId, query: &str) {
         self.inner().may_match(w, node, query);
     }
-    fn source(&self, w: &mut Walk<'_>, row: Row, part: Part, alias: Alias) {
-        self.inner().source(w, row, part, alias);
+    fn null_text(&self) -> &'static str {
+        self.inner().null_text()
     }
-    fn link(&self, w: &mut Walk<'_>, row: Row, part: Part, alias: Alias) {
-        self.inner().link(w, row, part, alias);
+    fn elements(&self, w: &mut Walk<'_>, row: Row, alias: Alias) {
+        self.inner().elements(w, row, alias);
+    }
+    fn names(&self, w: &mut Walk<'_>, row: Row, alias: Alias, column: &str) {
+        self.inner().names(w, row, alias, column);
     }
     fn order(&self, w: &mut Walk<'_>, expr: &Expr, desc: bool, write: &dyn Fn(&mut Walk<'_>)) {
         self.inner().order(w, expr, desc, write);

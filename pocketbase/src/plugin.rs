@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fmt, future::Future, sync::Arc};
 
 use api::{MetricKind, Sample};
 use clap::{ArgMatches, Command};
-use engine::{hook::BoxFuture, store::tables};
+use engine::{app::OnDemand, hook::BoxFuture, store::tables};
 use parking_lot::Mutex;
 use serde_json::Value;
 
@@ -166,6 +166,26 @@ impl Setup {
     /// ```
     pub fn link_provider(&self, name: &str) {
         self.app.shared.settings.change(|given| given.engine.link_providers.push(name.to_owned()));
+    }
+    /// Tells how a collection is made when somebody first asks for it: directories of whoever does not stay as they
+    /// were. Its name begins with `_`.
+    pub fn collection_on_demand<F, Fut>(&self, name: &str, make: F)
+    where
+        F: Fn(App) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<()>> + Send + 'static,
+    {
+        let (shared, make) = (Arc::downgrade(&self.app.shared), Arc::new(make));
+        let made = OnDemand {
+            name: name.to_owned(),
+            make: Arc::new(move || {
+                let (shared, make) = (shared.clone(), make.clone());
+                Box::pin(
+                    async move { make(App::upgrade(&shared)?).await.map_err(engine::Error::from) },
+                )
+            }),
+            is_making: Arc::default(),
+        };
+        self.app.shared.settings.change(|given| given.engine.on_demand.push(made));
     }
     /// Adds a flag to every command; see [`App::flag`].
     pub fn flag(&self, arg: clap::Arg) {

@@ -122,8 +122,8 @@ impl<P: RecordProxy + Send + Sync> Model for P {
 }
 
 /// Declares a struct around [`Record`] whose fields are methods: `getter: Type`, `getter / setter: Type`, each with
-/// `= "field"` behind it if the field has another name. The struct derefs to the record, is saved as it and is seen by
-/// clients as it; [`RecordProxy`] has `new` and `of`, [`FieldValue`] the types.
+/// `= "field"` behind it if the field has another name. The struct derefs to the record, is saved as it and becomes it
+/// with `into()`; [`RecordProxy`] has `new` and `of`, [`FieldValue`] the types.
 ///
 /// ```
 /// use pocketbase::{prelude::*, record_proxy, testing::TestApp};

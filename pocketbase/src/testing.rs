@@ -11,7 +11,7 @@ use std::{
 };
 
 pub use api::testing::Answer;
-use api::{api::Api, testing as wire};
+use api::{api::Api, testing};
 use parking_lot::Mutex;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -265,14 +265,11 @@ impl TestRequest<'_> {
     pub async fn send(self) -> Answer {
         let api = match self.test.api().await {
             Ok(api) => api,
-            Err(error) => {
-                let body = error.to_string().into();
-                return Answer { status: 0, headers: ::http::HeaderMap::new(), body };
-            }
+            Err(error) => return Answer::unsent(&error.to_string()),
         };
         let headers: Vec<(&str, &str)> =
             self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        wire::send(&api, &self.method, &self.url, &headers, &self.body).await
+        testing::send(&api, &self.method, &self.url, &headers, &self.body).await
     }
 }
 

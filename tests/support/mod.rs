@@ -19,6 +19,24 @@ use std::{
 
 use serde_json::Value;
 
+/// A test of what touches SQL, on both databases.
+macro_rules! on_both {
+    ($sqlite:ident, $postgres:ident = $test:path) => {
+        #[test]
+        fn $sqlite() {
+            $test(&crate::support::Server::fresh(&[]));
+        }
+        #[test]
+        fn $postgres() {
+            let Some(postgres) = crate::support::postgres::Postgres::start(&[], &[]) else {
+                return;
+            };
+            $test(&postgres.serve("pocketbase", &[]));
+        }
+    };
+}
+pub(crate) use on_both;
+
 /// The superuser every test directory has.
 pub(crate) const EMAIL: &str = "root@example.com";
 /// Its password.

@@ -32,9 +32,7 @@ use super::{
     clock::{Clock, Guard, Timed, Times},
     request_line::{BodyLength, Encoded},
 };
-use crate::{
-    api::Api, metrics::InFlight, response::Body, sse::EventStream, streaming::Upgrade,
-};
+use crate::{api::Api, metrics::InFlight, response::Body, sse::EventStream, streaming::Upgrade};
 
 /// Most bytes of a request head; also of what is buffered of an answer.
 const MAX_HEAD: usize = 1 << 20;
@@ -113,7 +111,11 @@ impl Shared {
     }
 
     /// The connection after a 101.
-    async fn no_longer_http(&self, (connection, upgrade): (OnUpgrade, Upgrade), clock: &Arc<Clock>) {
+    async fn no_longer_http(
+        &self,
+        (connection, upgrade): (OnUpgrade, Upgrade),
+        clock: &Arc<Clock>,
+    ) {
         let work = async {
             if let Ok(io) = connection.await {
                 upgrade.run(io).await;

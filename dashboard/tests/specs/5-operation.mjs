@@ -178,6 +178,15 @@ check('T47 SQL: read only blocks, confirmation counts, 1,000-row notice, error',
   await type('SELECT nope FROM posts');
   await p.keyboard.press('Control+Enter');
   await p.waitForSelector('.bar.danger >> text=nope');
+  await p.waitForSelector('.bar.danger >> text=Line 1, column 8');
+  // a statement without end is stopped on the server
+  await type('WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM s) SELECT count(*) FROM s');
+  app.clear();
+  await p.keyboard.press('Control+Enter');
+  await p.getByRole('button', { name: 'Stop' }).click();
+  await p.waitForSelector('[role=status] >> text=Stopped on the server.');
+  const { id } = JSON.parse(app.requests('POST', '/api/sql')[0].body);
+  assert.ok(app.requests('DELETE', `/api/sql/${id}`).length >= 1);
 });
 
 check('T69 crons: the next run is the real one; run now shows what was logged', async (app, p) => {

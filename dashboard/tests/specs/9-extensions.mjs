@@ -1,7 +1,19 @@
-// The screens of the extensions. Their routes are answered by ../fakes.mjs, from the chapters of the specification.
+// The screens of the extensions: against the executable, and (for what it cannot be asked to do) against ../fakes.mjs, which answers
+// their routes from the chapters of the specification.
 import assert from 'node:assert/strict';
 import * as fakes from '../fakes.mjs';
-import { until } from '../rig.mjs';
+import { App, launch, startServer, until } from '../rig.mjs';
+import { serve } from '../serve.mjs';
+
+/** A check against an executable with that environment. */
+const real = (name, options, run) => check(name, async () => {
+  const s = await startServer(options), front = await serve({ server: s.url }), browser = await launch();
+  try {
+    const app = await App.open(browser, front.url);
+    await run(app, app.page, s);
+    if (app.problems.length) throw new Error(app.problems.slice(0, 4).join('\n'));
+  } finally { await browser.close(); front.close(); await s.stop(); }
+}, { own: true });
 
 const menu = async (p, name, item) => { await p.getByRole('button', { name: `Menu of ${name}`, exact: true }).click(); await p.getByRole('menuitem', { name: item, exact: true }).click(); };
 const offered = async (p) => (await p.locator('.rail a').allTextContents()).map((x) => x.trim());
@@ -261,4 +273,91 @@ check('TOF: masked keys, the mock is warned of', async (app, p, r) => {
   await p.waitForSelector('[data-tof] >> text=0123****cdef');
   await p.waitForSelector('[role=alert] >> text=TOF_DEV_MOCK_USER');
   await p.locator('.side a', { hasText: 'TOF sign-in' }).waitFor();
+});
+
+real('T49 jobs of the executable: done, failed, run again; a topic without handler', { env: { PB_JOBS_POLL_INTERVAL: '200ms' }, files: { 'pb_hooks/jobs.pb.js': "$jobs.register('fine', () => {});\n$jobs.register('bad', (job) => { throw new Error('boom ' + job.payload.n); });\n" } }, async (app, p) => {
+  await app.fresh('#/collections?collection=users');
+  await p.getByRole('link', { name: 'Jobs' }).click();
+  await p.waitForSelector('text=There are no jobs yet.');
+  const make = async (topic, payload, attempts) => {
+    await p.getByRole('button', { name: 'New job' }).click();
+    await p.locator('dialog').getByLabel('Topic').fill(topic);
+    await p.locator('dialog').getByLabel('Payload (JSON)').fill(payload);
+    await p.locator('dialog').getByLabel('Attempts').fill(String(attempts));
+    await p.locator('dialog .btn.primary').click();
+    await p.waitForSelector('dialog', { state: 'detached' });
+    await p.locator('.drawer [data-status]').waitFor();
+  };
+  const state = (s) => p.waitForSelector(`.drawer [data-status=${s}]`);
+  const close = async () => { await p.locator('.drawer').getByRole('button', { name: 'Close' }).click(); await p.waitForSelector('.drawer', { state: 'detached' }); };
+  await make('fine', '{"n": 12345678901234567890}', 3);
+  await state('completed');
+  await close();
+  await make('bad', '{"n": 7}', 1);
+  await state('failed');
+  await p.waitForSelector('.drawer [data-error] >> text=boom 7');
+  const before = (await app.api('GET', '/api/jobs?topic=bad')).items[0].updated;
+  await p.locator('.drawer').getByRole('button', { name: 'Run again' }).click();
+  await until(async () => { const j = (await app.api('GET', '/api/jobs?topic=bad')).items[0]; return j.status === 'failed' && j.updated !== before; }, 'the second failure', 200);
+  await close();
+  await make('nobody', '{}', 3);
+  await close();
+  await p.waitForSelector('[data-orphans] >> text=nobody');
+  await p.locator('[data-count=pending] strong >> text=1').waitFor();
+  await p.locator('[data-count=completed] strong >> text=1').waitFor();
+  await p.locator('.tile', { hasText: 'success rate' }).locator('strong >> text=50.0 %').waitFor();
+});
+
+real('T50 secrets of the executable: two environments; the value is in no log', { env: { PB_MASTER_KEY: 'ab'.repeat(32) } }, async (app, p) => {
+  await app.fresh('#/secrets');
+  await p.waitForSelector('text=There are no secrets yet.');
+  for (const [env, text] of [['global', 'first_value_hidden'], ['test', 'second_value_hidden']]) {
+    await p.getByRole('button', { name: 'New secret' }).click();
+    await p.locator('dialog').getByLabel('Key').fill('API/KEY b');
+    await p.locator('dialog').getByLabel('Environment').fill(env);
+    await p.getByLabel('Value', { exact: true }).fill(text);
+    await p.locator('dialog .btn.primary').click();
+    await p.waitForSelector('dialog', { state: 'detached' });
+  }
+  const row = p.locator('[data-secret="API/KEY b/test"]');
+  await row.getByText('seco***').waitFor();
+  await row.getByRole('button', { name: 'Reveal' }).click();
+  await row.locator('text=second_value_hidden').waitFor();
+  await p.locator('[data-secret="API/KEY b/global"]').getByRole('button', { name: 'Reveal' }).click();
+  await p.locator('[data-secret="API/KEY b/global"] >> text=first_value_hidden').waitFor();
+  await app.logged('/api/secrets');
+  const logs = await app.api('GET', '/api/logs?perPage=500');
+  assert.ok(logs.items.length > 0 && !JSON.stringify(logs).includes('value_hidden'));
+  await menu(p, 'API/KEY b test', 'Delete…');
+  await p.locator('dialog input').fill('API/KEY b');
+  await p.locator('dialog .btn.fill').click();
+  await row.waitFor({ state: 'detached' });
+  assert.deepEqual((await app.api('GET', '/api/secrets')).items.map((x) => x.env), ['global']);
+});
+
+real('T50 the executable without a master key says so', { env: { PB_MASTER_KEY: '' } }, async (app, p) => {
+  await app.fresh('#/secrets');
+  await p.waitForSelector('[data-off=secrets] >> text=Please set PB_MASTER_KEY');
+  assert.ok(!(await offered(p)).includes('Secrets'));
+});
+
+real('T52 processes of the executable: stop, start, restart, output, a crash loop', { files: { 'pb_processes.json': JSON.stringify([{ id: 'ticker', command: 'sh', args: ['-c', 'n=0; while :; do n=$((n+1)); echo tick $n; sleep 0.2; done'], cwd: '.' }, { id: 'looper', command: 'sh', args: ['-c', 'echo dying >&2; exit 3'], maxRetries: 3, backoff: '50ms' }]) } }, async (app, p) => {
+  await app.fresh('#/processes');
+  const row = p.locator('[data-process=ticker]');
+  await row.locator('[data-status=running]').waitFor();
+  await row.getByRole('button', { name: 'Stop' }).click();
+  await p.locator('dialog .btn.fill').click();
+  await row.locator('[data-status=stopped]').waitFor();
+  await row.getByRole('button', { name: 'Start', exact: true }).click();
+  await row.locator('[data-status=running]').waitFor();
+  const pid = await row.locator('td').nth(2).textContent();
+  await row.getByRole('button', { name: 'Restart' }).click();
+  await p.locator('dialog .btn.fill').click();
+  await p.waitForFunction((old) => { const r = document.querySelector('[data-process=ticker]'); return r.querySelector('[data-status=running]') && ![old, '—'].includes(r.querySelectorAll('td')[2].textContent); }, pid);
+  await row.locator('a').click();
+  await p.waitForSelector('.log .line >> text=tick 3');
+  await app.open('#/processes/looper');
+  await p.waitForSelector('[data-loop]');
+  await p.waitForSelector('.log .line.err >> text=dying');
+  await p.waitForSelector('text=max retries exceeded');
 });

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `query` | [`Query`]: a plan that is lowered once, whatever is asked of it |
 //! | `walk`, `page`, `test` | the walk: rows and aliases; pages and orders; conditions |
+//! | `rows` | where joined rows come from and what they hang on |
 //! | `ways` | what the shape of a plan says about reading it |
 //! | `spell` | [`Spell`]: a method per construct |
 //! | `shared` | what several spellings need |
@@ -12,6 +13,7 @@
 
 mod page;
 mod query;
+mod rows;
 mod select;
 pub(crate) mod shared;
 mod spell;
@@ -21,5 +23,5 @@ mod ways;
 
 pub use query::Query;
 pub use select::{ColumnList, Only, Select, Way};
-pub use spell::{Alias, Half, Part, Spell};
+pub use spell::{Alias, Half, Spell};
 pub use walk::Walk;

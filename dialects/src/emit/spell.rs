@@ -31,15 +31,6 @@ pub enum Half {
     Right,
 }
 
-/// A row source: some nodes need two.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
-    /// The elements of a list.
-    Elements,
-    /// The table.
-    Table,
-}
-
 /// How one dialect spells a plan.
 pub trait Spell: std::fmt::Debug + Send + Sync {
     /// What begins a placeholder.
@@ -59,10 +50,12 @@ pub trait Spell: std::fmt::Debug + Send + Sync {
     fn holds(&self, w: &mut Walk<'_>, holds: &Holds<'_>);
     /// The test of [`filter_lang::semijoin::Test::MayMatch`] that the full-text index answers.
     fn may_match(&self, w: &mut Walk<'_>, node: NodeId, query: &str);
-    /// A FROM item with its alias.
-    fn source(&self, w: &mut Walk<'_>, row: Row, part: Part, alias: Alias);
-    /// The join condition of a FROM item.
-    fn link(&self, w: &mut Walk<'_>, row: Row, part: Part, alias: Alias);
+    /// NULL where a text is expected.
+    fn null_text(&self) -> &'static str;
+    /// The elements of a row's list as a FROM item with its alias, `e<number>`.
+    fn elements(&self, w: &mut Walk<'_>, row: Row, alias: Alias);
+    /// The condition that the list `column` of a joined row names the row that it hangs on.
+    fn names(&self, w: &mut Walk<'_>, row: Row, alias: Alias, column: &str);
     /// One ORDER BY term; `write` writes the value (of `expr`'s type) each time it is called.
     fn order(&self, w: &mut Walk<'_>, expr: &Expr, desc: bool, write: &dyn Fn(&mut Walk<'_>));
     /// The plain value of an expression, as ORDER BY and sort subqueries see it.

@@ -7,8 +7,9 @@ use filter_lang::{
 };
 
 use super::{
-    spell::{Alias, Part},
-    walk::{Walk, parts},
+    rows::{Part, parts},
+    spell::Alias,
+    walk::Walk,
 };
 
 impl Walk<'_> {
@@ -101,10 +102,10 @@ impl Walk<'_> {
             }
         }
         self.push(" FROM ");
-        self.spell().source(self, first, Part::Table, alias);
+        self.source(first, Part::Table, alias);
         if matches!(node.kind, NodeKind::BackMany { .. }) {
             self.push(" CROSS JOIN ");
-            self.spell().source(self, first, Part::Elements, alias);
+            self.source(first, Part::Elements, alias);
         }
         if tested {
             for row in &exists.rows[1..] {
@@ -135,10 +136,12 @@ impl Walk<'_> {
                 if at > 0 {
                     self.push(" JOIN ");
                 }
-                self.spell().source(self, row, *part, alias);
+                self.source(row, *part, alias);
                 if at > 0 {
                     self.push(" ON ");
-                    self.spell().link(self, row, *part, alias);
+                    if !self.link(row, *part, alias) {
+                        self.truth(true);
+                    }
                 }
             }
         }
@@ -149,11 +152,7 @@ impl Walk<'_> {
         self.push(" WHERE ");
         if let Some((row, alias)) = first {
             let part = parts(&self.node(row.node).kind)[0];
-            let before = self.text.len();
-            self.spell().link(self, row, part, alias);
-            if self.text.ends_with("TRUE") {
-                self.text.truncate(before);
-            } else {
+            if self.link(row, part, alias) {
                 self.push(" AND ");
             }
         }

@@ -5,14 +5,15 @@
 use std::fmt::Write;
 
 use filter_lang::{
-    plan::{Node, NodeId, NodeKind, Plan},
+    plan::{Node, NodeId, Plan},
     schema::{Collection, CollectionKind},
     semijoin::{Lowered, Row, Seen, Test},
 };
 
 use super::{
+    rows::parts,
     select::Only,
-    spell::{Alias, Half, Part, Spell},
+    spell::{Alias, Half, Spell},
 };
 use crate::{
     quote::{json_list, push_ident},
@@ -200,9 +201,11 @@ impl<'p> Walk<'p> {
     pub(super) fn join(&mut self, row: Row, alias: Alias) {
         for part in parts(&self.node(row.node).kind) {
             self.push(if row.must { " JOIN " } else { " LEFT JOIN " });
-            self.spell().source(self, row, *part, alias);
+            self.source(row, *part, alias);
             self.push(" ON ");
-            self.spell().link(self, row, *part, alias);
+            if !self.link(row, *part, alias) {
+                self.truth(true);
+            }
         }
     }
 
@@ -240,19 +243,4 @@ impl<'p> Walk<'p> {
 /// True if a node's rows come from a table, which has an insertion order.
 pub(super) fn is_table(node: &Node) -> bool {
     node.collection.as_ref().is_some_and(|c| c.kind != CollectionKind::View)
-}
-
-/// The row sources of a node, in join order.
-pub(super) fn parts(kind: &NodeKind) -> &'static [Part] {
-    match kind {
-        NodeKind::RelMany { .. } => &[Part::Elements, Part::Table],
-        NodeKind::Each { .. } | NodeKind::BodyEach { .. } => &[Part::Elements],
-        NodeKind::Base
-        | NodeKind::RelOne { .. }
-        | NodeKind::BackOne { .. }
-        | NodeKind::BackMany { .. }
-        | NodeKind::Cross { .. }
-        | NodeKind::Auth { .. }
-        | NodeKind::Body { .. } => &[Part::Table],
-    }
 }

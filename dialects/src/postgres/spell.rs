@@ -13,10 +13,10 @@ use filter_lang::{
 use super::{Postgres, contents, full_text::indexed};
 use crate::{
     emit::{
-        Alias, Half, Part, Spell, Walk,
+        Alias, Half, Spell, Walk,
         shared::{json_items, plain_text, wanted_words},
     },
-    quote::{ident, json_list, push_literal},
+    quote::{ident, push_literal},
 };
 
 /// Static type of an expression.
@@ -163,7 +163,7 @@ impl Spell for Postgres {
             if at > 0 {
                 w.push("\n");
             }
-            text_column(w, alias, column);
+            w.text_column(alias, column);
         }
         let columns = w.text.split_off(start);
         w.push(&indexed(&columns.split('\n').collect::<Vec<_>>()));
@@ -174,17 +174,12 @@ impl Spell for Postgres {
         w.push(")::tsquery");
     }
 
-    fn source(&self, w: &mut Walk<'_>, row: Row, part: Part, alias: Alias) {
-        let node = w.node(row.node);
-        if part == Part::Table {
-            if let Some(collection) = &node.collection {
-                w.ident(&collection.name);
-            }
-            w.push(" AS ");
-            w.number('n', alias);
-            return;
-        }
-        match &node.kind {
+    fn null_text(&self) -> &'static str {
+        "NULL::text"
+    }
+
+    fn elements(&self, w: &mut Walk<'_>, row: Row, alias: Alias) {
+        match &w.node(row.node).kind {
             NodeKind::RelMany { parent, column } | NodeKind::Each { parent, column } => {
                 let at = w.parent(row);
                 elements(w, *parent, at, column);
@@ -202,50 +197,18 @@ impl Spell for Postgres {
         w.push("(value, key)");
     }
 
-    fn link(&self, w: &mut Walk<'_>, row: Row, part: Part, alias: Alias) {
-        let node = w.node(row.node);
+    fn names(&self, w: &mut Walk<'_>, row: Row, alias: Alias, column: &str) {
         let parent = w.parent(row);
-        match (&node.kind, part) {
-            (NodeKind::RelOne { column, .. }, _) => {
-                w.column(alias, "id");
-                w.push(" = ");
-                text_column(w, parent, column);
-            }
-            (NodeKind::RelMany { parent, column }, Part::Table) => {
-                w.column(alias, "id");
-                w.push(" = ");
-                element_id(w, *parent, alias, column);
-            }
-            (NodeKind::BackOne { column, .. }, _) => {
-                w.column(alias, column);
-                w.push(" = ");
-                text_column(w, parent, "id");
-            }
-            (NodeKind::BackMany { column, .. }, _) => {
-                if is_list(w.plan, row.node, column) {
-                    w.column(alias, column);
-                    w.push(" @> to_jsonb(");
-                    text_column(w, parent, "id");
-                    w.push("::text)");
-                } else {
-                    text_column(w, parent, "id");
-                    w.push(" IN (SELECT x.value #>> '{}' FROM ");
-                    elements(w, row.node, alias, column);
-                    w.push(" AS x(value, key))");
-                }
-            }
-            (NodeKind::Auth { id }, _) => {
-                w.column(alias, "id");
-                w.push(" = ");
-                self.value(w, &Value::Text(id.clone()));
-            }
-            (NodeKind::Body { ids, .. }, _) => {
-                w.column(alias, "id");
-                w.push(" ");
-                let list = json_list(ids);
-                w.in_list(Value::Text(list.into()));
-            }
-            _ => w.push("TRUE"),
+        if is_list(w.plan, row.node, column) {
+            w.column(alias, column);
+            w.push(" @> to_jsonb(");
+            w.text_column(parent, "id");
+            w.push("::text)");
+        } else {
+            w.text_column(parent, "id");
+            w.push(" IN (SELECT x.value #>> '{}' FROM ");
+            elements(w, row.node, alias, column);
+            w.push(" AS x(value, key))");
         }
     }
 
@@ -706,25 +669,10 @@ impl Postgres {
     /// Helper functions, over numbers or over texts.
     fn apply(&self, w: &mut Walk<'_>, prim: Prim, args: &[Expr], half: Half) {
         let numeric = match prim {
-            Prim::Calc(operation) => {
-                w.push("pb_calc('");
-                w.push(operation.sign());
-                w.push("', ");
-                true
-            }
-            Prim::Distance => {
-                w.push("pb_geo_distance(");
-                true
-            }
-            Prim::FormatTime => {
-                w.push("pb_strftime(");
-                false
-            }
-            Prim::HasWords => {
-                w.push("pb_fts(");
-                false
-            }
+            Prim::Calc(_) | Prim::Distance => true,
+            Prim::FormatTime | Prim::HasWords => false,
         };
+        w.helper(prim);
         for (at, arg) in args.iter().enumerate() {
             w.push(if at > 0 { ", " } else { "" });
             if numeric {
@@ -867,12 +815,6 @@ fn json_column(w: &mut Walk<'_>, node: NodeId, alias: Alias, column: &str) {
     w.push(head);
     w.column(alias, column);
     w.push(tail);
-}
-
-fn text_column(w: &mut Walk<'_>, alias: Alias, column: &str) {
-    if !w.column(alias, column) {
-        w.push("NULL::text");
-    }
 }
 
 /// True for columns of the base table that are declared NOT NULL: all but JSON.

@@ -14,11 +14,11 @@ use filter_lang::{
 use super::{Sqlite, row_id};
 use crate::{
     emit::{
-        Alias, Half, Part, Spell, Walk,
+        Alias, Half, Spell, Walk,
         shared::{json_items, plain_text, wanted_words},
     },
     full_text::full_text_name,
-    quote::{ident, json_list, push_json_text, push_literal},
+    quote::{ident, push_json_text, push_literal},
 };
 
 impl Spell for Sqlite {
@@ -92,77 +92,34 @@ impl Spell for Sqlite {
         w.push(")");
     }
 
-    fn source(&self, w: &mut Walk<'_>, row: Row, part: Part, alias: Alias) {
-        let node = w.node(row.node);
-        match part {
-            Part::Table => {
-                if let Some(collection) = &node.collection {
-                    w.ident(&collection.name);
-                }
-                w.push(" AS ");
-                w.number('n', alias);
-            }
-            Part::Elements => {
-                w.push("json_each(");
-                match &node.kind {
-                    NodeKind::RelMany { parent, column } | NodeKind::Each { parent, column } => {
-                        let sure = is_list(w.plan, *parent, column);
-                        list(w, w.parent(row), column, sure);
-                    }
-                    NodeKind::BackMany { column, .. } => {
-                        let sure = is_list(w.plan, row.node, column);
-                        list(w, alias, column, sure);
-                    }
-                    NodeKind::BodyEach { items, .. } => {
-                        w.param(Value::Text(json_items(items).into()))
-                    }
-                    _ => w.push("'[]'"),
-                }
-                w.push(") AS ");
-                w.number('e', alias);
-            }
-        }
+    fn null_text(&self) -> &'static str {
+        "NULL"
     }
 
-    fn link(&self, w: &mut Walk<'_>, row: Row, part: Part, alias: Alias) {
-        let node = w.node(row.node);
-        let parent = w.parent(row);
-        match (&node.kind, part) {
-            (NodeKind::RelOne { column, .. }, _) => {
-                w.column(alias, "id");
-                w.push(" = ");
-                column_or_null(w, parent, column);
+    fn elements(&self, w: &mut Walk<'_>, row: Row, alias: Alias) {
+        w.push("json_each(");
+        match &w.node(row.node).kind {
+            NodeKind::RelMany { parent, column } | NodeKind::Each { parent, column } => {
+                let sure = is_list(w.plan, *parent, column);
+                list(w, w.parent(row), column, sure);
             }
-            (NodeKind::RelMany { .. }, Part::Table) => {
-                w.column(alias, "id");
-                w.push(" = ");
-                w.element(alias, "value");
-            }
-            (NodeKind::BackOne { column, .. }, _) => {
-                w.column(alias, column);
-                w.push(" = ");
-                column_or_null(w, parent, "id");
-            }
-            (NodeKind::BackMany { column, .. }, _) => {
-                column_or_null(w, parent, "id");
-                w.push(" IN (SELECT value FROM json_each(");
+            NodeKind::BackMany { column, .. } => {
                 let sure = is_list(w.plan, row.node, column);
                 list(w, alias, column, sure);
-                w.push("))");
             }
-            (NodeKind::Auth { id }, _) => {
-                w.column(alias, "id");
-                w.push(" = ");
-                w.param(Value::Text(id.clone()));
-            }
-            (NodeKind::Body { ids, .. }, _) => {
-                w.column(alias, "id");
-                w.push(" ");
-                let list = json_list(ids);
-                w.in_list(Value::Text(list.into()));
-            }
-            _ => w.push("TRUE"),
+            NodeKind::BodyEach { items, .. } => w.param(Value::Text(json_items(items).into())),
+            _ => w.push("'[]'"),
         }
+        w.push(") AS ");
+        w.number('e', alias);
+    }
+
+    fn names(&self, w: &mut Walk<'_>, row: Row, alias: Alias, column: &str) {
+        w.text_column(w.parent(row), "id");
+        w.push(" IN (SELECT value FROM json_each(");
+        let sure = is_list(w.plan, row.node, column);
+        list(w, alias, column, sure);
+        w.push("))");
     }
 
     fn order(&self, w: &mut Walk<'_>, _expr: &Expr, desc: bool, write: &dyn Fn(&mut Walk<'_>)) {
@@ -335,7 +292,7 @@ impl Sqlite {
             Expr::Literal(Literal::True) => w.push("1"),
             Expr::Literal(Literal::False) => w.push("0"),
             Expr::Literal(Literal::Int(number)) => w.push(&number.to_string()),
-            Expr::Column { node, column } => column_or_null(w, w.alias(*node, half), column),
+            Expr::Column { node, column } => w.text_column(w.alias(*node, half), column),
             Expr::Json { node, column, path } => json(w, w.alias(*node, half), column, path),
             Expr::Length { node, column } => {
                 let sure = is_list(w.plan, *node, column);
@@ -366,16 +323,10 @@ impl Sqlite {
 
     /// Registered functions ([`crate::sqlite::FUNCTIONS`]), but for times.
     fn apply(&self, w: &mut Walk<'_>, prim: Prim, args: &[Expr], half: Half) {
-        match prim {
-            Prim::FormatTime => return self.format_time(w, args, half),
-            Prim::Calc(operation) => {
-                w.push("pb_calc('");
-                w.push(operation.sign());
-                w.push("', ");
-            }
-            Prim::Distance => w.push("pb_geo_distance("),
-            Prim::HasWords => w.push("pb_fts("),
+        if prim == Prim::FormatTime {
+            return self.format_time(w, args, half);
         }
+        w.helper(prim);
         self.arguments(w, args, half);
         w.push(")");
     }
@@ -408,12 +359,6 @@ impl Sqlite {
         w.push("strftime(");
         self.arguments(w, args, half);
         w.push(if is_guarded { ") END)" } else { ")" });
-    }
-}
-
-fn column_or_null(w: &mut Walk<'_>, alias: Alias, column: &str) {
-    if !w.column(alias, column) {
-        w.push("NULL");
     }
 }
 
@@ -457,7 +402,7 @@ fn json(w: &mut Walk<'_>, alias: Alias, column: &str, path: &[JsonSeg]) {
 /// The argument of `json_each`: an array, or the scalar as its only element.
 fn list(w: &mut Walk<'_>, alias: Alias, column: &str, sure: bool) {
     let start = w.text.len();
-    column_or_null(w, alias, column);
+    w.text_column(alias, column);
     if !sure {
         let name = w.text.split_off(start);
         w.push(&guarded(&name, false));

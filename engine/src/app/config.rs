@@ -1,11 +1,21 @@
 //! How an app starts.
 
-use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use files::ThumbLimits;
 use primitives::{keyring::Keyring, password::Scheme};
 
 use crate::{
+    Result,
+    hook::BoxFuture,
     outbound,
     store::{Durability, Trace, postgres::PostgresConfig},
 };
@@ -41,6 +51,9 @@ pub struct Config {
     pub thumbs: ThumbLimits,
     /// Returns free memory to the system; called after password hashes (19 MiB each) when no other waits.
     pub release_memory: Option<fn()>,
+    /// Collections of plugins that are made when somebody asks for them: directories of whoever does not look the same as
+    /// without the plugin.
+    pub on_demand: Vec<OnDemand>,
     /// PEM certificates to trust instead of Mozilla's when connecting to others (`SSL_CERT_FILE`).
     pub ca_file: Option<PathBuf>,
     /// Who may stand in `_externalAuths` as provider besides the OAuth2 services.
@@ -66,6 +79,7 @@ impl Config {
             trace: None,
             thumbs: ThumbLimits::default(),
             release_memory: None,
+            on_demand: Vec::new(),
             ca_file: None,
             link_providers: Vec::new(),
         }
@@ -78,5 +92,41 @@ impl fmt::Debug for Config {
             .field("data_dir", &self.data_dir)
             .field("dev", &self.dev)
             .finish_non_exhaustive()
+    }
+}
+
+/// Makes a collection that somebody has asked for; see [`Config::on_demand`].
+#[derive(Clone)]
+pub struct OnDemand {
+    /// Its name, which begins with `_`.
+    pub name: String,
+    /// Makes it where it is missing. Several nodes may do that at a time.
+    pub make: Arc<dyn Fn() -> BoxFuture<Result<()>> + Send + Sync>,
+    /// It is being made: looking for it then does not make it once more.
+    pub is_making: Arc<AtomicBool>,
+}
+
+impl fmt::Debug for OnDemand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("OnDemand").field(&self.name).finish()
+    }
+}
+
+impl super::App {
+    /// Makes a collection that is missing, if that is one that is made when somebody asks for it. True if it was.
+    ///
+    /// # Errors
+    /// What making it fails with.
+    pub async fn make_on_demand(&self, name: &str) -> Result<bool> {
+        let known = self.config().on_demand.iter().find(|known| known.name == name);
+        let Some(known) = known.filter(|_| self.snapshot().find(name).is_none()) else {
+            return Ok(false);
+        };
+        if known.is_making.swap(true, Relaxed) {
+            return Ok(false);
+        }
+        let made = (known.make)().await;
+        known.is_making.store(false, Relaxed);
+        made.map(|()| true)
     }
 }

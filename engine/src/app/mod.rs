@@ -28,7 +28,7 @@ use primitives::password::{self, Unhashable};
 pub use client::{Client, Ended, Message};
 pub(crate) use client::{Keeper, Pushed};
 pub use collection_ref::CollectionRef;
-pub use config::Config;
+pub use config::{Config, OnDemand};
 pub use known_auth::Found;
 pub use parts::{Listener, Parts};
 pub use topic::Topic;

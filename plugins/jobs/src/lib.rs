@@ -96,17 +96,8 @@ impl Plugin for JobsPlugin {
         }
         scripts::add(setup)?;
         command::add(setup)?;
-        meters::register(setup, &shared.meters);
-        let cleaned = shared.clone();
-        setup.cron().add("__pbJobsCleanup__", "0 * * * *", move |app| {
-            let shared = cleaned.clone();
-            async move { queue::clean(&app, &shared).await }
-        })?;
-        let counted = shared;
-        setup.cron().add_local("__pbJobsStats__", "* * * * *", move |app| {
-            let shared = counted.clone();
-            async move { queue::count(&app, &shared).await }
-        })
+        meters::register(setup, &shared);
+        Ok(())
     }
 }
 
@@ -121,20 +112,19 @@ fn bind_life(app: &App, shared: &Arc<Shared>) {
         woken.wake.notify_one();
         async { Ok(()) }
     });
-    if shared.config.auto_start {
-        app.on_serve().bind(|e| async move {
+    let served = shared.clone();
+    app.on_serve().bind(move |e| {
+        let shared = served.clone();
+        async move {
             e.next().await?;
-            match get_job_store(&e.app().clone()) {
-                Some(queue) => queue.start().await,
-                None => Ok(()),
-            }
-        });
-    }
+            shared.serves(e.app()).await
+        }
+    });
     let stopped = shared.clone();
     app.on_terminate().bind(move |e| {
         let shared = stopped.clone();
         async move {
-            shared.stop().await;
+            shared.ends().await;
             e.next().await
         }
     });

@@ -8,12 +8,15 @@ use std::{
     time::Duration,
 };
 
-use pocketbase::Setup;
+use pocketbase::{MetricKind, Sample, Setup};
 
-use crate::job::{Job, Stats, now_millis};
+use crate::{
+    Shared,
+    job::{Job, Stats, Status, now_millis},
+};
 
-/// Upper limits of the classes of waits and runs, in milliseconds.
-const LIMITS: [u64; 4] = [10, 100, 1_000, 10_000];
+/// Upper limits of the classes of waits and runs, in milliseconds; the last class has none.
+const LIMITS: [u64; 6] = [10, 100, 1_000, 10_000, 60_000, u64::MAX];
 
 /// The counters of an app.
 #[derive(Debug, Default)]
@@ -29,17 +32,21 @@ pub(crate) struct Meters {
 #[derive(Debug, Default)]
 struct Histogram {
     millis: AtomicU64,
-    n: AtomicU64,
     classes: [AtomicU64; LIMITS.len()],
 }
 
 impl Histogram {
     fn add(&self, millis: u64) {
         self.millis.fetch_add(millis, Relaxed);
-        self.n.fetch_add(1, Relaxed);
-        for (class, _) in self.classes.iter().zip(LIMITS).filter(|(_, limit)| millis <= *limit) {
-            class.fetch_add(1, Relaxed);
-        }
+        let class = LIMITS.iter().position(|limit| millis <= *limit).unwrap_or(LIMITS.len() - 1);
+        self.classes[class].fetch_add(1, Relaxed);
+    }
+    #[allow(clippy::cast_precision_loss, reason = "figures")]
+    fn sample(&self) -> Vec<Sample> {
+        let bound = |limit: u64| if limit == u64::MAX { f64::MAX } else { limit as f64 / 1e3 };
+        let classes = LIMITS.iter().zip(&self.classes);
+        let buckets = classes.map(|(limit, n)| (bound(*limit), n.load(Relaxed))).collect();
+        vec![Sample::histogram(self.millis.load(Relaxed) as f64 / 1e3, buckets)]
     }
 }
 
@@ -69,49 +76,34 @@ impl Meters {
 
 /// Offers them all.
 #[allow(clippy::cast_precision_loss, reason = "figures")]
-pub(crate) fn register(setup: &Setup, meters: &Arc<Meters>) {
-    type Read = fn(&Meters) -> f64;
-    let all: [(&'static str, &'static str, Read); 19] = [
-        ("jobs_pending", "Jobs that wait.", |m| m.stats[0].load(Relaxed) as f64),
-        ("jobs_processing", "Jobs that run.", |m| m.stats[1].load(Relaxed) as f64),
-        ("jobs_completed", "Jobs that are done and kept.", |m| m.stats[2].load(Relaxed) as f64),
-        ("jobs_failed", "Jobs that were given up.", |m| m.stats[3].load(Relaxed) as f64),
-        ("jobs_done_total", "Attempts that succeeded here.", |m| m.done.load(Relaxed) as f64),
-        ("jobs_errors_total", "Attempts that failed here.", |m| m.failed.load(Relaxed) as f64),
-        ("jobs_expired_total", "Locks that ran out.", |m| m.expired.load(Relaxed) as f64),
-        ("jobs_wait_seconds_sum", "Time from due to taken.", |m| {
-            m.waits.millis.load(Relaxed) as f64 / 1e3
-        }),
-        ("jobs_wait_seconds_count", "Jobs taken here.", |m| m.waits.n.load(Relaxed) as f64),
-        ("jobs_wait_seconds_le_0_01", "Taken within 10 ms.", |m| {
-            m.waits.classes[0].load(Relaxed) as f64
-        }),
-        ("jobs_wait_seconds_le_0_1", "Taken within 100 ms.", |m| {
-            m.waits.classes[1].load(Relaxed) as f64
-        }),
-        ("jobs_wait_seconds_le_1", "Taken within 1 s.", |m| {
-            m.waits.classes[2].load(Relaxed) as f64
-        }),
-        ("jobs_wait_seconds_le_10", "Taken within 10 s.", |m| {
-            m.waits.classes[3].load(Relaxed) as f64
-        }),
-        ("jobs_run_seconds_sum", "Time of attempts.", |m| m.runs.millis.load(Relaxed) as f64 / 1e3),
-        ("jobs_run_seconds_count", "Attempts here.", |m| m.runs.n.load(Relaxed) as f64),
-        ("jobs_run_seconds_le_0_01", "Attempts within 10 ms.", |m| {
-            m.runs.classes[0].load(Relaxed) as f64
-        }),
-        ("jobs_run_seconds_le_0_1", "Attempts within 100 ms.", |m| {
-            m.runs.classes[1].load(Relaxed) as f64
-        }),
-        ("jobs_run_seconds_le_1", "Attempts within 1 s.", |m| {
-            m.runs.classes[2].load(Relaxed) as f64
-        }),
-        ("jobs_run_seconds_le_10", "Attempts within 10 s.", |m| {
-            m.runs.classes[3].load(Relaxed) as f64
-        }),
-    ];
-    for (name, help, read) in all {
-        let meters = meters.clone();
-        setup.metric(name, help, move || read(&meters));
-    }
+pub(crate) fn register(setup: &Setup, shared: &Arc<Shared>) {
+    let of = shared.clone();
+    let help = "Jobs by status, as they were counted for the request before.";
+    setup.metrics("jobs", help, MetricKind::Gauge, move || {
+        of.count_again();
+        let all = [Status::Pending, Status::Processing, Status::Completed, Status::Failed];
+        let each = all.iter().zip(&of.meters.stats);
+        each.map(|(status, n)| Sample::new(n.load(Relaxed) as f64).label("status", status.name()))
+            .collect()
+    });
+    let of = shared.meters.clone();
+    setup.metrics(
+        "jobs_attempts",
+        "Attempts of this node, and locks that it found run out.",
+        MetricKind::Counter,
+        move || {
+            let all = [("done", &of.done), ("failed", &of.failed), ("expired", &of.expired)];
+            let each = all.into_iter();
+            each.map(|(result, n)| Sample::new(n.load(Relaxed) as f64).label("result", result))
+                .collect()
+        },
+    );
+    let of = shared.meters.clone();
+    setup.metrics("jobs_wait_seconds", "From due to taken.", MetricKind::Histogram, move || {
+        of.waits.sample()
+    });
+    let of = shared.meters.clone();
+    setup.metrics("jobs_run_seconds", "From taken to ended.", MetricKind::Histogram, move || {
+        of.runs.sample()
+    });
 }

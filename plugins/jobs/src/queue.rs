@@ -5,7 +5,10 @@
 use std::{
     fmt,
     future::Future,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -30,6 +33,8 @@ pub(crate) const KEY: &str = "$jobs";
 pub(crate) const TOPIC: &str = "$jobs";
 /// How often other nodes are told at most: a notification makes commits wait for each other.
 const QUIET: Duration = Duration::from_millis(50);
+/// How often jobs are counted for the metrics at most.
+const RECOUNT: Duration = Duration::from_secs(1);
 /// Most jobs of one call, and of one page.
 pub(crate) const MOST: usize = 100_000;
 const PAGE: i64 = 500;
@@ -46,6 +51,10 @@ pub(crate) struct Shared {
     dispatcher: tokio::sync::Mutex<Option<Dispatcher>>,
     /// When the others were told last, or will be.
     told: Mutex<Option<Instant>>,
+    /// While it is served: the app, and when its jobs were counted last.
+    served: Mutex<Option<(App, Option<Instant>)>>,
+    /// The cron that cleans is there.
+    cleans: AtomicBool,
 }
 
 impl fmt::Debug for Shared {
@@ -64,14 +73,68 @@ impl Shared {
             wake: Notify::new(),
             dispatcher: tokio::sync::Mutex::default(),
             told: Mutex::default(),
+            served: Mutex::default(),
+            cleans: AtomicBool::new(false),
         }
     }
+    /// The app is about to be served.
+    pub(crate) async fn serves(self: &Arc<Self>, app: &App) -> Result<()> {
+        *self.served.lock() = Some((app.clone(), None));
+        if !self.config.auto_start {
+            return Ok(());
+        }
+        JobStore { app: app.clone(), shared: self.clone() }.start().await
+    }
+    /// It is not any more.
+    pub(crate) async fn ends(&self) {
+        self.stop().await;
+        // it keeps the app, which keeps this
+        self.served.lock().take();
+    }
+    /// Counts jobs for the metrics, behind whoever asks for them and not too often.
+    pub(crate) fn count_again(self: &Arc<Self>) {
+        let app = match &mut *self.served.lock() {
+            Some((app, counted)) if counted.is_none_or(|at| at.elapsed() >= RECOUNT) => {
+                *counted = Some(Instant::now());
+                app.clone()
+            }
+            _ => return,
+        };
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let shared = self.clone();
+        runtime.spawn(async move {
+            let counted = async { Store::of(&app)?.stats().await };
+            match counted.await {
+                Ok(stats) => shared.meters.count(stats),
+                Err(error) => tracing::debug!(%error, "jobs: not counted"),
+            }
+        });
+    }
+
     /// Stops the dispatcher, if it runs.
     pub(crate) async fn stop(&self) {
         let running = self.dispatcher.lock().await.take();
         if let Some(running) = running {
             running.stop().await;
         }
+    }
+
+    /// This process has to do with jobs: from now on completed ones are removed, every hour, by one node. A server that never
+    /// had any has no such cron.
+    fn is_used(self: &Arc<Self>, app: &App) -> Result<()> {
+        if self.cleans.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
+        let shared = Arc::downgrade(self);
+        app.cron().add("__pbJobsCleanup__", "0 * * * *", move |app| {
+            let shared = shared.clone();
+            async move {
+                match shared.upgrade() {
+                    Some(shared) => clean(&app, &shared).await,
+                    None => Ok(()),
+                }
+            }
+        })
     }
 
     /// There is something to do: here at once, on other nodes in a moment.
@@ -161,6 +224,7 @@ impl JobStore {
     {
         let handler = Arc::new(move |app, job| Box::pin(handler(app, job)) as _);
         self.shared.topics.register(topic, options, handler)?;
+        self.shared.is_used(&self.app)?;
         self.shared.wake.notify_one();
         Ok(())
     }
@@ -216,6 +280,7 @@ impl JobStore {
         Ok(added)
     }
     async fn work_came(&self, is_postgres: bool) -> Result<()> {
+        self.shared.is_used(&self.app)?;
         let shared = self.shared.clone();
         if !self.app.is_transactional() {
             shared.work_came(&self.app, is_postgres);
@@ -327,16 +392,10 @@ fn bounded(filter: Filter) -> Filter {
 }
 
 /// Removes completed jobs that are kept long enough.
-pub(crate) async fn clean(app: &App, shared: &Shared) -> Result<()> {
+async fn clean(app: &App, shared: &Shared) -> Result<()> {
     if let Some(age) = shared.config.retention {
         let n = Store::of(app)?.purge(Status::Completed, age).await?;
         tracing::debug!(n, "jobs: completed ones removed");
     }
-    Ok(())
-}
-
-/// Counts jobs for the metrics.
-pub(crate) async fn count(app: &App, shared: &Shared) -> Result<()> {
-    shared.meters.count(Store::of(app)?.stats().await?);
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use pocketbase::{
-    ApiError, App, Bytes, Json, Path, Query, Result, Setup, middleware, parse_rfc3339,
+    ApiError, App, Bytes, Description, Json, Path, Query, Result, Setup, middleware, parse_rfc3339,
 };
 use serde_json::{Map, Value, json};
 
@@ -16,34 +16,60 @@ pub(crate) fn add(setup: &Setup, shared: &Arc<Shared>) {
     let api = setup.router().group("/api/jobs");
     api.bind(middleware::require_superuser_auth());
     let (one, many) = (shared.clone(), shared.clone());
-    api.post("/enqueue", move |app: App, body: Bytes| {
-        let shared = one.clone();
-        async move {
-            let job = read(&shared, serde_json::from_slice(&body.0).map_err(|_| unreadable())?)?;
-            Ok::<_, pocketbase::Error>(Json(
-                store(&app)?.enqueue_with_options(job).await?.to_json(),
-            ))
-        }
-    });
-    api.post("/batch", move |app: App, body: Bytes| {
-        let shared = many.clone();
-        async move {
-            let jobs = read_batch(&shared, &body.0)?;
-            let made =
-                app.run_in_transaction(|tx| async move { store(&tx)?.enqueue_many(jobs).await });
-            Ok::<_, pocketbase::Error>(Json(json!({"items": all(&made.await?)})))
-        }
-    });
-    api.get("", list);
-    api.get("/stats", |app: App| async move {
-        Ok::<_, pocketbase::Error>(Json(store(&app)?.stats().await?.to_json("success_rate")))
-    });
-    api.get("/topics", topics);
-    api.get("/{id}", |app: App, Path(id): Path<String>| async move {
-        Ok::<_, pocketbase::Error>(Json(found(&store(&app)?, &id).await?.to_json()))
-    });
-    api.post("/{id}/requeue", requeue);
-    api.delete("/{id}", delete);
+    let enqueue = move |app: App, body: Bytes| enqueue(one.clone(), app, body);
+    let batch = move |app: App, body: Bytes| batch(many.clone(), app, body);
+    let job = || {
+        json!({"type": "object", "properties": {
+            "id": {"type": "string"}, "topic": {"type": "string"}, "payload": {}, "status": {"type": "string"},
+            "run_at": {"type": "string"}, "locked_until": {"type": "string"}, "retries": {"type": "integer"},
+            "max_retries": {"type": "integer"}, "last_error": {"type": "string"}, "created": {"type": "string"},
+            "updated": {"type": "string"}, "priority": {"type": "integer"}, "progress": {"type": "number"},
+            "unique_key": {"type": "string"}, "started": {"type": "string"}, "finished": {"type": "string"},
+        }})
+    };
+    let new = || {
+        json!({"type": "object", "required": ["topic"], "properties": {
+            "topic": {"type": "string"}, "payload": {}, "run_at": {"type": "string", "format": "date-time"},
+            "max_retries": {"type": "integer"}, "priority": {"type": "integer"}, "unique_key": {"type": "string"},
+        }})
+    };
+    let items = |of: Value| json!({"type": "object", "properties": {"items": {"type": "array", "items": of}}});
+    let about = |text: &str| Description::new("Jobs", text);
+    api.post("/enqueue", enqueue).describe(about("Enqueues a job").takes(new()).gives(job()));
+    let jobs = json!({"type": "object", "properties": {"jobs": {"type": "array", "items": new()}}});
+    api.post("/batch", batch)
+        .describe(about("Enqueues up to 1000 jobs, all or none").takes(jobs).gives(items(job())));
+    let page = about("Lists jobs, the newest first").gives(items(job()));
+    api.get("", list).describe(
+        page.query("topic", "only of this topic")
+            .query("status", "only of this status")
+            .query("unique_key", "only with this key")
+            .query("limit", "at most so many, 20 to 500")
+            .query("offset", "after skipping so many"),
+    );
+    let object = || json!({"type": "object"});
+    api.get("/stats", stats).describe(about("Counts jobs by status").gives(object()));
+    api.get("/topics", topics).describe(about("Counts jobs by topic").gives(items(object())));
+    api.get("/{id}", view).describe(about("One job").gives(job()));
+    api.post("/{id}/requeue", requeue).describe(about("Lets a failed job begin anew").gives(job()));
+    api.delete("/{id}", delete)
+        .describe(about("Removes a job that waits or has failed").gives(object()));
+}
+
+async fn enqueue(shared: Arc<Shared>, app: App, body: Bytes) -> Result<Json<Value>> {
+    let job = read(&shared, serde_json::from_slice(&body.0).map_err(|_| unreadable())?)?;
+    Ok(Json(store(&app)?.enqueue_with_options(job).await?.to_json()))
+}
+async fn batch(shared: Arc<Shared>, app: App, body: Bytes) -> Result<Json<Value>> {
+    let jobs = read_batch(&shared, &body.0)?;
+    let made = app.run_in_transaction(|tx| async move { store(&tx)?.enqueue_many(jobs).await });
+    Ok(Json(json!({"items": all(&made.await?)})))
+}
+async fn stats(app: App) -> Result<Json<Value>> {
+    Ok(Json(store(&app)?.stats().await?.to_json("success_rate")))
+}
+async fn view(app: App, Path(id): Path<String>) -> Result<Json<Value>> {
+    Ok(Json(found(&store(&app)?, &id).await?.to_json()))
 }
 
 fn store(app: &App) -> Result<JobStore> {

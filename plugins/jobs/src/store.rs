@@ -2,7 +2,6 @@
 //!
 //! Times are texts in the form of records, as in the other system tables. On PostgreSQL they come from the database's clock,
 //! so that nodes whose clocks differ agree on what is due and whose lock ran out. Payloads are text there, too.
-// DIFFERENCE: the fork has JSONB; that refuses `\u0000`, and loses the order of keys and the digits of numbers.
 //!
 //! Must not know who does the jobs.
 
@@ -13,6 +12,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::job::{Job, NewJob, Stats, Status, new_id, now_millis, stamp};
+
+// DIFFERENCE: the fork has JSONB; that refuses `\u0000`, and loses the order of keys and the digits of numbers.
 
 /// What is written into `last_error` when a lock ran out.
 const EXPIRED: &str = "lock expired: worker crashed or timed out";

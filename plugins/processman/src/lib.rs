@@ -25,6 +25,7 @@ mod natives;
 mod os;
 mod plan;
 mod routes;
+mod site;
 mod state;
 mod supervise;
 mod watch;
@@ -110,6 +111,7 @@ impl Plugin for ProcessmanPlugin {
                 .help("the file with the processes to run (default: pb_processes.json, here or in the data directory)"),
         );
         metrics(setup, &manager);
+        routes::mount(&setup.router(), &manager);
         natives::offer(setup, &manager)?;
         let (name, m): (Arc<str>, _) = (self.config_file.as_str().into(), manager.clone());
         setup.app().on_serve().bind(move |e| {
@@ -140,7 +142,7 @@ fn metrics(setup: &Setup, manager: &ProcessManager) {
     count("pm_log_lines_dropped", "Lines that the log did not get.", ProcessManager::n_dropped);
 }
 
-/// Nobody has asked for processes: no route, no task, no thread.
+/// Reads the file, and starts the processes when the server is about to listen.
 async fn serve(e: ServeEvent, name: &str, manager: ProcessManager) -> Result<()> {
     let app = e.app().clone();
     let logger = app.logger();
@@ -154,10 +156,13 @@ async fn serve(e: ServeEvent, name: &str, manager: ProcessManager) -> Result<()>
             read.entries
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let text = "Process manager: there is no file with processes.";
             if !is_named && !manager.has_own() {
+                // nobody has asked for processes: no task, no thread, no line in the log
+                logger.debug(text, &attrs);
                 return e.next().await;
             }
-            logger.info("Process manager: there is no file with processes.", &attrs);
+            logger.info(text, &attrs);
             Vec::new()
         }
         Err(error) => {
@@ -166,7 +171,6 @@ async fn serve(e: ServeEvent, name: &str, manager: ProcessManager) -> Result<()>
             Vec::new()
         }
     };
-    routes::mount(&e.router(), &manager);
     let around = surroundings(&e)?;
     e.next().await?;
     for warning in manager.begin(&app, around, entries) {

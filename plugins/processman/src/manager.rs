@@ -2,13 +2,7 @@
 //!
 //! Must not know HTTP.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 use pocketbase::App;
@@ -23,6 +17,7 @@ use crate::{
     logs::{Budget, Line, Ring},
     os::Launcher,
     plan::Surroundings,
+    site::{Counts, Site},
     state::{Live, ProcessState, Status},
     supervise::{GRACE, Letter, MAX_ORDERS, Order, Process, supervise},
     watch,
@@ -86,28 +81,6 @@ struct Serving {
 struct Member {
     process: Arc<Process>,
     orders: mpsc::Sender<Letter>,
-}
-
-/// Numbers since the program began.
-#[derive(Debug, Default)]
-pub(crate) struct Counts {
-    restarts: AtomicU64,
-}
-
-impl Counts {
-    pub(crate) fn restarted(&self) {
-        self.restarts.fetch_add(1, Relaxed);
-    }
-}
-
-/// Where processes run.
-#[derive(Debug)]
-pub(crate) struct Site {
-    pub(crate) app: App,
-    pub(crate) around: Surroundings,
-    pub(crate) launcher: Launcher,
-    pub(crate) budget: Arc<Budget>,
-    pub(crate) counts: Arc<Counts>,
 }
 
 impl ProcessManager {
@@ -268,7 +241,7 @@ impl ProcessManager {
     }
     /// How often any was started again.
     pub(crate) fn n_restarts(&self) -> u64 {
-        self.0.counts.restarts.load(Relaxed)
+        self.0.counts.restarts()
     }
     /// Lines that the app log did not get.
     pub(crate) fn n_dropped(&self) -> u64 {

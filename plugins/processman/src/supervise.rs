@@ -20,8 +20,8 @@ use tokio::{
 use crate::{
     config::ProcessConfig,
     logs::{self, Ring, Sink, Source},
-    manager::Site,
     os::{self, Signal},
+    site::Site,
     state::{Live, Status},
 };
 

@@ -170,6 +170,8 @@ impl App {
         if ctx.snapshot().find(name_or_id).is_none() && !ctx.in_transaction() {
             // another server may have just made it
             engine::cluster::find_unknown(&ctx.app, name_or_id).await?;
+            // or nobody has asked for it before
+            ctx.app.make_on_demand(name_or_id).await?;
             return Ok(Collection::loaded(&by_name(&self.ctx()?, name_or_id)?));
         }
         Ok(Collection::loaded(&by_name(&ctx, name_or_id)?))

@@ -27,9 +27,7 @@ pub use self::{
     outgoing::{Fetched, Outgoing},
     respond::{Html, IntoResponse, NoContent, Redirect, Stream, Xml},
     router::{RouteRef, Router},
-    streaming::{
-        AnyBody, Streamed, Upgrade, Upgraded, is_too_large, piped, read_body, upgraded,
-    },
+    streaming::{AnyBody, Streamed, Upgrade, Upgraded, is_too_large, piped, read_body, upgraded},
 };
 
 /// What `on_serve` events know besides the app.

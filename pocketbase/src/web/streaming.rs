@@ -53,6 +53,10 @@ impl RequestEvent {
         self.with(|req| RequestInfo::of(&req.ctx(Map::new())))
             .ok_or_else(|| Error::other("the request is in the hands of another step"))
     }
+    /// Gives the request more time than the server does, from now on; `None` for no limit, which the handler must have then.
+    pub fn set_time_limit(&self, limit: Option<std::time::Duration>) {
+        self.with(|req| req.set_time_limit(limit));
+    }
     /// The client's address behind the trusted proxy of the settings; `None` if they name none, when whatever other
     /// servers may have written into headers is the client's own text.
     #[must_use]

@@ -12,16 +12,16 @@ class Schema {
   byName = $derived(new Map(this.list.flatMap((c) => [[c.id, c], [c.name, c]] as const)));
   find(idOrName: string | undefined): Collection | undefined { return idOrName ? this.byName.get(idOrName) : undefined; }
 
-  /** The first screen: names of all, the whole of one. The rest comes when that is shown. */
+  /** The first screen: names of all, the whole of one. The rest comes when that is shown (until then a name says what is the system's). */
   async start(current: string): Promise<void> {
     if (!current || this.loaded) return this.load();
     try {
       const [light, one] = await Promise.all([
-        get<Page<Collection>>('/api/collections', { page: 1, perPage: 1000, skipTotal: 1, sort: 'name', fields: 'id,name,type,system' }, { superuser: true }),
+        get<Page<Collection>>('/api/collections', { page: 1, perPage: 1000, skipTotal: 1, sort: 'name', fields: 'id,name,type' }, { superuser: true }),
         get<Collection>(`/api/collections/${encodeURIComponent(current)}`, {}, { superuser: true }).catch(() => null),
       ]);
       if (!this.complete) {
-        this.list = light.items.map((c) => (c.id === one?.id ? one : { ...c, fields: [], indexes: [] } as unknown as Collection));
+        this.list = light.items.map((c) => (c.id === one?.id ? one : { ...c, system: c.name.startsWith('_'), fields: [], indexes: [] } as unknown as Collection));
         this.loaded = true;
       }
     } catch (e) { this.error = e; return; }

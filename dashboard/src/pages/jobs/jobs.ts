@@ -8,6 +8,9 @@ export const statuses = ['pending', 'processing', 'completed', 'failed'] as cons
 export interface JobPage { items: Job[]; total: number; limit: number; offset: number }
 export const stats = (): Promise<Stats> => get<Stats>('/api/jobs/stats', {}, { superuser: true, key: 'jobs-stats' });
 export const list = (q: { topic?: string; status?: string; limit: number; offset: number }, key = 'jobs-list'): Promise<JobPage> => get<JobPage>('/api/jobs', q, { superuser: true, key });
+/** The topics, and whether this node does their jobs; `null` from a server that does not tell. */
+export interface Topic { topic: string; handled: boolean; pending: number; processing: number; completed: number; failed: number }
+export const topics = async (): Promise<Topic[] | null> => { try { const r = await get<{ items?: Topic[] }>('/api/jobs/topics', {}, { superuser: true, key: 'jobs-topics' }); return Array.isArray(r.items) ? r.items : null; } catch { return null; } };
 export const one = (id: string): Promise<Job> => get<Job>(`/api/jobs/${enc(id)}`, {}, { superuser: true });
 export const enqueue = (job: { topic: string; payload: unknown; run_at?: string; max_retries?: number; priority?: number }): Promise<Job> => post<Job>('/api/jobs/enqueue', job, { superuser: true });
 export const requeue = (id: string): Promise<Job> => post<Job>(`/api/jobs/${enc(id)}/requeue`, undefined, { superuser: true });

@@ -5,8 +5,8 @@ import type { Collection, Field, Page, Rec } from '../../lib/api/types';
 import { onUpdateField, presentable, schema } from '../../lib/schema/schema.svelte';
 import { defOf } from '../../fields';
 
-/** Three screens of dense rows; small enough for the first list's budget. */
-export const perPage = 50;
+/** Two screens of dense rows; small enough for the first list's budget. */
+export const perPage = 40;
 interface Kept { pages: Map<number, Rec[]>; total: number | null }
 const cache = new Map<string, Kept>();
 
@@ -14,7 +14,7 @@ export interface ListQuery { collection: Collection; filter: string; sort: strin
 
 /** `fields` and `expand` for the visible columns only. */
 export function selection(c: Collection, columns: Field[]): { fields: string; expand: string } {
-  const names = new Set(['id', 'collectionId', 'collectionName']);
+  const names = new Set(['id']);
   const expand: string[] = [];
   for (const p of presentable(c)) names.add(p.name);
   const update = onUpdateField(c);
@@ -95,8 +95,10 @@ export class RecordList {
     this.loading = true;
     try {
       const { fields, expand } = selection(q.collection, q.columns);
-      const rows = await listRecords(q.collection.name, { page, perPage, skipTotal: 1, sort: q.sort || (q.collection.type === 'view' ? '' : '-@rowid'), filter: q.filter, fields, expand }, { key: fresh ? 'list' : `list-${page}` });
+      const found = await listRecords(q.collection.name, { page, perPage, skipTotal: 1, sort: q.sort || (q.collection.type === 'view' ? '' : '-@rowid'), filter: q.filter, fields, expand }, { key: fresh ? 'list' : `list-${page}` });
       if (epoch !== this.epoch) return;
+      // the same for all: not sent
+      const rows = found.map((r): Rec => ({ ...r, collectionId: q.collection.id, collectionName: q.collection.name }));
       this.put(page, rows, fresh);
       this.error = '';
     } catch (e) {

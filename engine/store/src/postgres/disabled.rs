@@ -24,6 +24,36 @@ use crate::{
     raw::{Column, TextRows},
 };
 
+/// Methods of values that do not exist: signatures are all there is to say.
+macro_rules! nobody {
+    () => {};
+    (
+        $(#[$about:meta])* $vis:vis async fn $name:ident $(<$($of:ident),*>)?
+        (&$self:ident $(, $arg:ident: $ty:ty)* $(,)?) $(-> $answer:ty)?
+        $(where $($who:ident: [$($bound:tt)*]),* $(,)?)?;
+        $($rest:tt)*
+    ) => {
+        $(#[$about])*
+        $vis async fn $name $(<$($of),*>)? (&$self $(, $arg: $ty)*) $(-> $answer)?
+        $(where $($who: $($bound)*),*)?
+        {
+            match $self.0 {}
+        }
+        nobody! { $($rest)* }
+    };
+    (
+        $(#[$about:meta])* $vis:vis fn $name:ident
+        (&$self:ident $(, $arg:ident: $ty:ty)* $(,)?) $(-> $answer:ty)?;
+        $($rest:tt)*
+    ) => {
+        $(#[$about])*
+        $vis fn $name(&$self $(, $arg: $ty)*) $(-> $answer)? {
+            match $self.0 {}
+        }
+        nobody! { $($rest)* }
+    };
+}
+
 /// A connection string.
 #[derive(Clone, PartialEq)]
 pub struct Dsn(Infallible);
@@ -161,144 +191,51 @@ impl Database {
 impl Backend for Database {
     type Tx = Tx;
 
-    fn id(&self) -> u64 {
-        match self.0 {}
-    }
-    fn dialect(&self) -> Dialect {
-        match self.0 {}
-    }
-    fn path(&self) -> Option<&Path> {
-        match self.0 {}
-    }
-    fn warning(&self) -> Option<&str> {
-        match self.0 {}
-    }
-    fn query_timeout(&self) -> Duration {
-        match self.0 {}
-    }
-    fn batch_rows(&self) -> usize {
-        match self.0 {}
-    }
-    async fn size(&self) -> Result<u64> {
-        match self.0 {}
-    }
-    fn stats(&self) -> Stats {
-        match self.0 {}
-    }
-    fn waiting_reads(&self) -> usize {
-        match self.0 {}
-    }
-    fn waiting_writes(&self) -> usize {
-        match self.0 {}
-    }
-
-    fn for_claims(&self, _claims: Claims) -> Self {
-        match self.0 {}
-    }
-    fn has_row_security(&self) -> bool {
-        match self.0 {}
-    }
-    fn about(&self, _subject: Option<Arc<str>>) -> Self {
-        match self.0 {}
-    }
-    fn counts_subjects(&self) -> bool {
-        match self.0 {}
-    }
-    fn subject(&self) -> Option<Arc<str>> {
-        match self.0 {}
-    }
-    fn anywhere(&self) -> Self {
-        match self.0 {}
-    }
-    fn cluster(&self) -> Option<Cluster> {
-        match self.0 {}
-    }
-    fn may_have_nodes(&self) -> bool {
-        match self.0 {}
-    }
-    fn is_told(&self) -> bool {
-        match self.0 {}
-    }
-    async fn lock_migrations(&self) -> Result<MigrationLock> {
-        match self.0 {}
-    }
-
-    async fn query<T, F>(&self, _sql: Sql, _visit: F) -> Result<T>
-    where
-        T: Send + 'static,
-        F: FnOnce(&mut Rows<'_>) -> T + Send + 'static,
-    {
-        match self.0 {}
-    }
-    async fn query_now<T, F>(&self, _sql: Sql, _visit: F) -> Result<T>
-    where
-        T: Send + 'static,
-        F: FnOnce(&mut Rows<'_>) -> T + Send + 'static,
-    {
-        match self.0 {}
-    }
-    async fn query_ways<T, F>(&self, _ways: &Ways<'_>, _visit: F) -> Result<T>
-    where
-        T: Send + 'static,
-        F: FnOnce(&mut Rows<'_>) -> T + Clone + Send + 'static,
-    {
-        match self.0 {}
-    }
-    async fn query_lane<T, F>(&self, _sql: Sql, _visit: F) -> Result<T>
-    where
-        T: Send + 'static,
-        F: FnOnce(&mut Rows<'_>) -> T + Send + 'static,
-    {
-        match self.0 {}
-    }
-    async fn write(&self, _job: Job) -> Result<Done> {
-        match self.0 {}
-    }
-    async fn begin_within(&self, _limit: Duration) -> Result<Tx> {
-        match self.0 {}
-    }
-    async fn raw_read(&self, _sql: Sql, _max_rows: usize, _limit: Duration) -> Result<TextRows> {
-        match self.0 {}
-    }
-    async fn raw_columns(&self, _text: String) -> Result<Vec<Column>> {
-        match self.0 {}
-    }
-    async fn raw_place(&self, _text: String, _words: String) -> Result<Option<usize>> {
-        match self.0 {}
-    }
-
-    fn write_version(&self) -> u64 {
-        match self.0 {}
-    }
-    fn foreign_version(&self) -> i64 {
-        match self.0 {}
-    }
-    fn bump(&self) {
-        match self.0 {}
-    }
-    async fn optimize(&self) -> Result<()> {
-        match self.0 {}
-    }
-    async fn checkpoint_truncate(&self) -> Result<()> {
-        match self.0 {}
-    }
-    fn checkpoint_soon(&self) {
-        match self.0 {}
-    }
-    async fn vacuum(&self, _table: &str) -> Result<()> {
-        match self.0 {}
-    }
-    async fn copy_into(&self, _target: &Path) -> Result<()> {
-        match self.0 {}
-    }
-    fn copy_pages(&self, _target: &Path, _pace: &mut dyn FnMut() -> bool) -> Result<()> {
-        match self.0 {}
-    }
-    async fn writer_pragma(&self, _name: &str) -> Result<String> {
-        match self.0 {}
-    }
-    fn close(&self) {
-        match self.0 {}
+    nobody! {
+        fn id(&self) -> u64;
+        fn dialect(&self) -> Dialect;
+        fn path(&self) -> Option<&Path>;
+        fn warning(&self) -> Option<&str>;
+        fn query_timeout(&self) -> Duration;
+        fn batch_rows(&self) -> usize;
+        async fn size(&self) -> Result<u64>;
+        fn stats(&self) -> Stats;
+        fn waiting_reads(&self) -> usize;
+        fn waiting_writes(&self) -> usize;
+        fn for_claims(&self, _claims: Claims) -> Self;
+        fn has_row_security(&self) -> bool;
+        fn about(&self, _subject: Option<Arc<str>>) -> Self;
+        fn counts_subjects(&self) -> bool;
+        fn subject(&self) -> Option<Arc<str>>;
+        fn anywhere(&self) -> Self;
+        fn cluster(&self) -> Option<Cluster>;
+        fn may_have_nodes(&self) -> bool;
+        fn is_told(&self) -> bool;
+        async fn lock_migrations(&self) -> Result<MigrationLock>;
+        async fn query<T, F>(&self, _sql: Sql, _visit: F) -> Result<T>
+        where T: [Send + 'static], F: [FnOnce(&mut Rows<'_>) -> T + Send + 'static];
+        async fn query_now<T, F>(&self, _sql: Sql, _visit: F) -> Result<T>
+        where T: [Send + 'static], F: [FnOnce(&mut Rows<'_>) -> T + Send + 'static];
+        async fn query_ways<T, F>(&self, _ways: &Ways<'_>, _visit: F) -> Result<T>
+        where T: [Send + 'static], F: [FnOnce(&mut Rows<'_>) -> T + Clone + Send + 'static];
+        async fn query_lane<T, F>(&self, _sql: Sql, _visit: F) -> Result<T>
+        where T: [Send + 'static], F: [FnOnce(&mut Rows<'_>) -> T + Send + 'static];
+        async fn write(&self, _job: Job) -> Result<Done>;
+        async fn begin_within(&self, _limit: Duration) -> Result<Tx>;
+        async fn raw_read(&self, _sql: Sql, _max_rows: usize, _limit: Duration) -> Result<TextRows>;
+        async fn raw_columns(&self, _text: String) -> Result<Vec<Column>>;
+        async fn raw_place(&self, _text: String, _words: String) -> Result<Option<usize>>;
+        fn write_version(&self) -> u64;
+        fn foreign_version(&self) -> i64;
+        fn bump(&self);
+        async fn optimize(&self) -> Result<()>;
+        async fn checkpoint_truncate(&self) -> Result<()>;
+        fn checkpoint_soon(&self);
+        async fn vacuum(&self, _table: &str) -> Result<()>;
+        async fn copy_into(&self, _target: &Path) -> Result<()>;
+        fn copy_pages(&self, _target: &Path, _pace: &mut dyn FnMut() -> bool) -> Result<()>;
+        async fn writer_pragma(&self, _name: &str) -> Result<String>;
+        fn close(&self);
     }
 }
 
@@ -307,51 +244,22 @@ impl Backend for Database {
 pub(crate) struct Tx(Infallible);
 
 impl Transaction for Tx {
-    fn deadline(&self) -> Instant {
-        match self.0 {}
-    }
-    async fn query<T, F>(&self, _sql: Sql, _visit: F) -> Result<T>
-    where
-        T: Send + 'static,
-        F: FnOnce(&mut Rows<'_>) -> T + Send + 'static,
-    {
-        match self.0 {}
-    }
-    async fn write(&self, _job: Job) -> Result<Done> {
-        match self.0 {}
-    }
-    async fn execute_batch(&self, _sql: String) -> Result<()> {
-        match self.0 {}
-    }
-    async fn savepoint(&self) -> Result<Savepoint> {
-        match self.0 {}
-    }
-    async fn rollback_to(&self, _savepoint: Savepoint) -> Result<()> {
-        match self.0 {}
-    }
-    async fn release(&self, _savepoint: Savepoint) -> Result<()> {
-        match self.0 {}
-    }
-    async fn commit(&self) -> Result<()> {
-        match self.0 {}
-    }
-    async fn rollback(&self) {
-        match self.0 {}
-    }
-    fn has_collided(&self) -> bool {
-        match self.0 {}
-    }
-    fn is_open(&self) -> bool {
-        match self.0 {}
-    }
-    async fn raw_read(&self, _sql: Sql, _max_rows: usize) -> Result<TextRows> {
-        match self.0 {}
-    }
-    async fn raw_write(&self, _sql: Sql) -> Result<u64> {
-        match self.0 {}
-    }
-    async fn raw_columns(&self, _text: String) -> Result<Vec<Column>> {
-        match self.0 {}
+    nobody! {
+        fn deadline(&self) -> Instant;
+        async fn query<T, F>(&self, _sql: Sql, _visit: F) -> Result<T>
+        where T: [Send + 'static], F: [FnOnce(&mut Rows<'_>) -> T + Send + 'static];
+        async fn write(&self, _job: Job) -> Result<Done>;
+        async fn execute_batch(&self, _sql: String) -> Result<()>;
+        async fn savepoint(&self) -> Result<Savepoint>;
+        async fn rollback_to(&self, _savepoint: Savepoint) -> Result<()>;
+        async fn release(&self, _savepoint: Savepoint) -> Result<()>;
+        async fn commit(&self) -> Result<()>;
+        async fn rollback(&self);
+        fn has_collided(&self) -> bool;
+        fn is_open(&self) -> bool;
+        async fn raw_read(&self, _sql: Sql, _max_rows: usize) -> Result<TextRows>;
+        async fn raw_write(&self, _sql: Sql) -> Result<u64>;
+        async fn raw_columns(&self, _text: String) -> Result<Vec<Column>>;
     }
 }
 
@@ -391,75 +299,55 @@ pub struct Cluster(Infallible);
 
 #[expect(clippy::unused_async, reason = "as with the feature")]
 impl Cluster {
-    /// The name of this node.
-    #[must_use]
-    pub fn node(&self) -> Arc<str> {
-        match self.0 {}
-    }
-    /// True if writes are announced only while others are known.
-    #[must_use]
-    pub fn is_automatic(&self) -> bool {
-        match self.0 {}
-    }
-    /// Makes the tables where they are missing.
-    ///
-    /// # Errors
-    /// None.
-    pub async fn ensure_tables(&self) -> Result<()> {
-        match self.0 {}
-    }
-    /// Writes announce themselves from now on.
-    pub async fn announce_all(&self) {
-        match self.0 {}
-    }
-    /// Writes do not announce themselves.
-    pub fn announce_nothing(&self) {
-        match self.0 {}
-    }
-    /// Tells the other nodes something that is no write.
-    ///
-    /// # Errors
-    /// None.
-    pub async fn tell(&self, _event: &str, _data: &Json) -> Result<()> {
-        match self.0 {}
-    }
-    /// Takes the run of a job in a minute.
-    ///
-    /// # Errors
-    /// None.
-    pub async fn claim(&self, _job: &str, _minute: i64) -> Result<bool> {
-        match self.0 {}
-    }
-    /// Removes what is too old.
-    ///
-    /// # Errors
-    /// None.
-    pub async fn purge(&self) -> Result<()> {
-        match self.0 {}
-    }
-    /// A kept row as one of its table.
-    #[must_use]
-    pub fn kept_row(
-        &self,
-        _table: &str,
-        _columns: &dialects::statement::ColumnList,
-        _kept: i64,
-    ) -> Sql {
-        match self.0 {}
-    }
-    /// This node ends.
-    ///
-    /// # Errors
-    /// None.
-    pub async fn leave(&self) -> Result<()> {
-        match self.0 {}
-    }
-    /// Connects and listens.
-    ///
-    /// # Errors
-    /// None.
-    pub async fn listen(&self) -> Result<Listener> {
-        match self.0 {}
+    nobody! {
+        /// The name of this node.
+        #[must_use]
+        pub fn node(&self) -> Arc<str>;
+        /// True if writes are announced only while others are known.
+        #[must_use]
+        pub fn is_automatic(&self) -> bool;
+        /// Makes the tables where they are missing.
+        ///
+        /// # Errors
+        /// None.
+        pub async fn ensure_tables(&self) -> Result<()>;
+        /// Writes announce themselves from now on.
+        pub async fn announce_all(&self);
+        /// Writes do not announce themselves.
+        pub fn announce_nothing(&self);
+        /// Tells the other nodes something that is no write.
+        ///
+        /// # Errors
+        /// None.
+        pub async fn tell(&self, _event: &str, _data: &Json) -> Result<()>;
+        /// Takes the run of a job in a minute.
+        ///
+        /// # Errors
+        /// None.
+        pub async fn claim(&self, _job: &str, _minute: i64) -> Result<bool>;
+        /// Removes what is too old.
+        ///
+        /// # Errors
+        /// None.
+        pub async fn purge(&self) -> Result<()>;
+        /// A kept row as one of its table.
+        #[must_use]
+        pub fn kept_row(
+            &self,
+            _table: &str,
+            _columns: &dialects::statement::ColumnList,
+            _kept: i64,
+        ) -> Sql;
+        /// This node ends.
+        ///
+        /// # Errors
+        /// None.
+        pub async fn leave(&self) -> Result<()>;
+        /// Connects and listens.
+        ///
+        /// # Errors
+        /// None.
+        pub async fn listen(&self) -> Result<Listener>;
     }
 }
 
@@ -485,18 +373,16 @@ pub struct Heart(Infallible);
 
 #[expect(clippy::unused_async, reason = "as with the feature")]
 impl Heart {
-    /// Tells that this node lives.
-    ///
-    /// # Errors
-    /// None.
-    pub async fn beat(&self) -> Result<Vec<String>> {
-        match self.0 {}
-    }
-    /// Tells that this node has joined.
-    ///
-    /// # Errors
-    /// None.
-    pub async fn join(&self) -> Result<()> {
-        match self.0 {}
+    nobody! {
+        /// Tells that this node lives.
+        ///
+        /// # Errors
+        /// None.
+        pub async fn beat(&self) -> Result<Vec<String>>;
+        /// Tells that this node has joined.
+        ///
+        /// # Errors
+        /// None.
+        pub async fn join(&self) -> Result<()>;
     }
 }

@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use pocketbase::{Native, ScriptFunction};
+use pocketbase::{App, Native, ScriptFunction};
 use rquickjs::{Ctx, Function, Object, Result, Value, function::Rest, object::Property};
 use serde_json::Value as Json;
 
 use crate::{
-    bind::{Fail, Res, ToJs as _, Val, export, throw},
+    bind::{Fail, Held, Res, ToJs as _, Val, as_host, export, throw},
     load::program,
     run::{Local, invoke, wait},
 };
@@ -47,9 +47,17 @@ fn call<'js>(cx: &Ctx<'js>, native: &Native, args: &[Value<'js>]) -> Res<Value<'
             values.push(export(cx, value)?.into_json());
         }
     }
-    let app = Local::of(cx).app.borrow().clone();
+    let app = acting(cx);
     let given = wait(app.natives().call_with(&app, &native.name, values, functions));
     Ok(plain(cx, given.map_err(Fail::Host)?)?)
+}
+
+/// The app that a call acts in: the innermost open transaction of the context, or else what `$app` is.
+fn acting(cx: &Ctx<'_>) -> App {
+    let local = Local::of(cx);
+    let open = local.transactions.borrow().last().and_then(|(tx, _)| as_host(tx));
+    let open = open.and_then(Held::<App>::of).map(|app| App::clone(&app));
+    open.unwrap_or_else(|| local.app.borrow().clone())
 }
 
 /// A value of JSON as a plain one of the script.
@@ -100,7 +108,7 @@ fn with_methods<'js>(cx: &Ctx<'js>, value: Json, methods: Vec<Native>) -> Result
 
 fn call_method<'js>(cx: &Ctx<'js>, native: &Native, args: &[Value<'js>]) -> Res<Value<'js>> {
     let args: Res<Vec<_>> = args.iter().map(|value| Ok(export(cx, value)?.into_json())).collect();
-    let app = Local::of(cx).app.borrow().clone();
+    let app = acting(cx);
     let given = wait(native.call(&app, args?)).map_err(Fail::Host)?;
     Ok(plain(cx, given)?)
 }

@@ -1,0 +1,183 @@
+//! Bodies on their way through: to the upstream, with what is known of their progress; to the client, with a limit for
+//! silence. Nothing is kept but the piece at hand.
+
+use std::{
+    future::Future,
+    io,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use pocketbase::web::{Streamed, is_too_large};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// How far a request has come.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    start: Instant,
+    last_ms: AtomicU64,
+    too_large: AtomicBool,
+    client_gone: AtomicBool,
+}
+
+impl Progress {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            start: Instant::now(),
+            last_ms: AtomicU64::new(0),
+            too_large: AtomicBool::new(false),
+            client_gone: AtomicBool::new(false),
+        })
+    }
+    /// When something has last moved.
+    pub(crate) fn last(&self) -> Instant {
+        self.start + Duration::from_millis(self.last_ms.load(Relaxed))
+    }
+    fn moved(&self) {
+        let ms = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.last_ms.store(ms, Relaxed);
+    }
+    /// The body is longer than it may be.
+    pub(crate) fn is_too_large(&self) -> bool {
+        self.too_large.load(Relaxed)
+    }
+    /// The client has broken off.
+    pub(crate) fn is_client_gone(&self) -> bool {
+        self.client_gone.load(Relaxed)
+    }
+}
+
+/// A body for the upstream.
+#[derive(Debug)]
+pub(crate) struct Upload {
+    source: Source,
+    progress: Arc<Progress>,
+}
+
+#[derive(Debug)]
+enum Source {
+    Streamed(Box<Streamed>),
+    Held(Bytes),
+}
+
+impl Upload {
+    pub(crate) fn streamed(body: Streamed, progress: &Arc<Progress>) -> Self {
+        Self { source: Source::Streamed(Box::new(body)), progress: progress.clone() }
+    }
+    pub(crate) fn held(bytes: Bytes, progress: &Arc<Progress>) -> Self {
+        Self { source: Source::Held(bytes), progress: progress.clone() }
+    }
+}
+
+impl Body for Upload {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let this = self.get_mut();
+        let frame = match &mut this.source {
+            Source::Held(bytes) => {
+                let bytes = std::mem::take(bytes);
+                return Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))));
+            }
+            Source::Streamed(body) => Pin::new(&mut **body).poll_frame(cx),
+        };
+        match &frame {
+            Poll::Ready(Some(Err(error))) if is_too_large(error) => {
+                this.progress.too_large.store(true, Relaxed);
+            }
+            Poll::Ready(Some(Err(_))) => this.progress.client_gone.store(true, Relaxed),
+            Poll::Ready(_) => this.progress.moved(),
+            Poll::Pending => {}
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.source {
+            Source::Held(bytes) => bytes.is_empty(),
+            Source::Streamed(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.source {
+            Source::Held(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Source::Streamed(body) => body.size_hint(),
+        }
+    }
+}
+
+/// A body for the client. What it holds is held until it ends.
+pub(crate) struct Download<H> {
+    body: Incoming,
+    silence: Duration,
+    /// Since when the upstream is waited for.
+    waiting: Option<Pin<Box<Sleep>>>,
+    failed: Option<Box<dyn FnOnce(&io::Error) + Send + Sync>>,
+    _held: H,
+}
+
+impl<H> Download<H> {
+    /// `failed` is told if the upstream breaks off or is silent for too long.
+    pub(crate) fn new(
+        body: Incoming,
+        silence: Duration,
+        held: H,
+        failed: impl FnOnce(&io::Error) + Send + Sync + 'static,
+    ) -> Self {
+        Self { body, silence, waiting: None, failed: Some(Box::new(failed)), _held: held }
+    }
+}
+
+impl<H: Unpin> Body for Download<H> {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let this = self.get_mut();
+        let error = match Pin::new(&mut this.body).poll_frame(cx) {
+            Poll::Ready(Some(Err(error))) => io::Error::other(error),
+            Poll::Ready(frame) => {
+                this.waiting = None;
+                return Poll::Ready(frame.map(|frame| frame.map_err(io::Error::other)));
+            }
+            Poll::Pending => {
+                let silence = this.silence;
+                let waiting = this
+                    .waiting
+                    .get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + silence)));
+                if waiting.as_mut().poll(cx).is_pending() {
+                    return Poll::Pending;
+                }
+                io::ErrorKind::TimedOut.into()
+            }
+        };
+        if let Some(failed) = this.failed.take() {
+            failed(&error);
+        }
+        Poll::Ready(Some(Err(error)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

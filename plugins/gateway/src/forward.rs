@@ -1,0 +1,423 @@
+//! One request through a proxy: whether it may, what the upstream gets, what the client gets.
+//!
+//! The order is that of spec extensions 4.9: rule, headers, breaker, limiter, upstream. Bodies are never held, except for
+//! rules that read them.
+
+use std::{
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
+use hyper::body::Incoming;
+use hyper_util::{client::legacy, rt::TokioIo};
+use pocketbase::{
+    ApiError, App, Error, RequestEvent, Response, Result,
+    web::{AnyBody, Upgrade, piped, read_body, upgraded},
+};
+use serde_json::{Value, json};
+use tokio::time::sleep_until;
+
+use crate::{
+    client,
+    flow::{Download, Progress, Upload},
+    headers::{self, Peer},
+    limits::{Slot, State, Ticket},
+    manager::Manager,
+    path,
+    proxy::{Proxy, Rule},
+    tunnel,
+};
+
+/// Most bytes of a body that is held for a rule.
+const HELD: usize = 1 << 20;
+/// What a connection may be silent at least once it is a WebSocket.
+const QUIET: Duration = Duration::from_secs(300);
+/// What the server gives a request beyond the limits of its proxy.
+const MARGIN: Duration = Duration::from_secs(10);
+/// Seconds after which whoever finds a proxy full may come again.
+const BUSY_S: u64 = 30;
+
+/// Answers a request that the manager has claimed.
+pub(crate) async fn handle(manager: Manager, e: RequestEvent) -> Result<Response> {
+    let started = Instant::now();
+    let Some(path) = path::resolved(e.path()) else {
+        return Err(ApiError::bad_request("The path is not valid.").into());
+    };
+    let Some((proxy, rest)) = manager.find(&path) else {
+        return Err(ApiError::not_found("No matching proxy found.").into());
+    };
+    let headers = e.headers();
+    if headers.contains_key(header::TRANSFER_ENCODING)
+        && headers.contains_key(header::CONTENT_LENGTH)
+    {
+        return Err(ApiError::bad_request("The length of the body is contradictory.").into());
+    }
+    let held = allow(&e, &proxy).await?;
+    let target = proxy.target(&path, rest, e.raw_query());
+    let count = Count { state: proxy.state.clone(), status: 499, started };
+    Passage { manager, e, proxy, target, started }.pass(held, count).await
+}
+
+/// Lets a request through by the rule of the proxy; gives the body if the rule has read it.
+async fn allow(e: &RequestEvent, proxy: &Proxy) -> Result<Option<Bytes>> {
+    let mut held = None;
+    let is_allowed = match &proxy.rule {
+        Rule::Everybody => true,
+        Rule::Nobody => false,
+        Rule::Superusers => e.has_superuser_auth(),
+        Rule::Expression { .. } if e.has_superuser_auth() => true,
+        Rule::Expression { text, reads_body } => {
+            let mut facts = e.request_facts()?;
+            if *reads_body {
+                let most = proxy.max_body.min(HELD as u64);
+                let body = e.take_body(most)?;
+                let bytes = read_body(body, HELD).await.map_err(|_| ApiError::bad_request(""))?;
+                let bytes = bytes.ok_or_else(ApiError::too_large)?;
+                if e.header("content-type").starts_with("application/json")
+                    && let Ok(Value::Object(map)) = serde_json::from_slice(&bytes)
+                {
+                    facts.body = map;
+                }
+                held = Some(bytes);
+            }
+            e.app().matches_rule(&facts, text).await.unwrap_or_else(|error| {
+                let attrs =
+                    [("proxy", proxy.id.as_str().into()), ("error", error.to_string().into())];
+                e.app().logger().warn("gateway: a rule cannot be judged; nobody passes", &attrs);
+                false
+            })
+        }
+    };
+    match (is_allowed, e.auth().is_some()) {
+        (true, _) => Ok(held),
+        (false, true) => Err(ApiError::forbidden("Access denied.").into()),
+        (false, false) => Err(ApiError::unauthorized("Authentication required.").into()),
+    }
+}
+
+/// Counts a request when it has ended.
+#[derive(Debug)]
+struct Count {
+    state: Arc<State>,
+    /// 499 until there is an answer: the client has not waited for one.
+    status: u16,
+    started: Instant,
+}
+
+impl Drop for Count {
+    fn drop(&mut self) {
+        self.state.count(self.status, self.started.elapsed());
+    }
+}
+
+/// What is held as long as an answer is on its way.
+type Held = (Slot, Count);
+
+/// An answer of the gateway itself.
+fn refusal(status: u16, title: &str, details: &str) -> Response {
+    let text = json!({"error": title, "details": details});
+    // the order of the members is part of what is promised
+    let text = format!(r#"{{"error":{},"details":{}}}"#, text["error"], text["details"]);
+    Response::json_bytes(status, Bytes::from(text), false)
+}
+
+struct Passage {
+    manager: Manager,
+    e: RequestEvent,
+    proxy: Arc<Proxy>,
+    target: String,
+    started: Instant,
+}
+
+impl Passage {
+    async fn pass(self, held: Option<Bytes>, count: Count) -> Result<Response> {
+        match self.try_pass(held, count).await {
+            Ok(response) => Ok(response),
+            Err(Stopped::Refused(refused, mut count)) => {
+                count.status = refused.status;
+                Ok(*refused)
+            }
+            Err(Stopped::Failed(error, mut count)) => {
+                count.status = error.api().map_or(400, |api| api.status);
+                Err(error)
+            }
+        }
+    }
+
+    async fn try_pass(&self, held: Option<Bytes>, count: Count) -> Result<Response, Stopped> {
+        let Self { e, proxy, .. } = self;
+        let is_websocket = e.method() == "GET"
+            && headers::has_token(e.headers(), header::UPGRADE, "websocket")
+            && headers::has_token(e.headers(), header::CONNECTION, "upgrade");
+        let mut sent = match self.headers().await {
+            Ok(sent) => sent,
+            Err(why) => {
+                let attrs = [("proxy", proxy.id.as_str().into()), ("error", why.as_str().into())];
+                e.app().logger().error("gateway: a header cannot be made", &attrs);
+                return Err(Stopped::refused(
+                    refusal(500, "Gateway Configuration Error", &why),
+                    count,
+                ));
+            }
+        };
+        if is_websocket {
+            sent.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+            sent.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        }
+        let ticket = match proxy.state.admit(proxy.breaker, Instant::now()) {
+            Ok(ticket) => ticket,
+            Err(seconds) => return Err(Stopped::refused(open(seconds), count)),
+        };
+        let Some(slot) = proxy.state.enter(proxy.max_concurrent) else {
+            let full = "AI Engine is at capacity, please retry later";
+            let answer = refusal(429, "Too Many Requests", full);
+            let answer = answer.with_header(header::RETRY_AFTER, &BUSY_S.to_string());
+            return Err(Stopped::refused(answer, count));
+        };
+        let progress = Progress::new();
+        let body = match held {
+            _ if is_websocket => Upload::held(Bytes::new(), &progress),
+            Some(bytes) => Upload::held(bytes, &progress),
+            None => match e.take_body(proxy.max_body) {
+                Ok(body) => Upload::streamed(body, &progress),
+                Err(error) => return Err(Stopped::Failed(error, count)),
+            },
+        };
+        let request = match self.request(sent, body) {
+            Ok(request) => request,
+            Err(error) => return Err(Stopped::Failed(error, count)),
+        };
+        let asked = Instant::now();
+        let answer = match self.ask(request, is_websocket, &progress).await {
+            Ok(answer) => answer,
+            Err(failed) => return Err(self.failed(failed, &progress, ticket, count)),
+        };
+        self.log(asked);
+        let is_switching = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
+        if is_switching && !is_websocket {
+            let failed =
+                Failure::Upstream("protocol error", "an upgrade nobody has asked for".into());
+            return Err(self.failed(failed, &progress, ticket, count));
+        }
+        ticket.settle(answer.status().as_u16() < 500);
+        let held = (slot, Count::with(count, answer.status().as_u16()));
+        Ok(if is_switching { self.switch(answer, held) } else { self.answer(answer, held) })
+    }
+
+    /// The headers for the upstream.
+    async fn headers(&self) -> Result<HeaderMap, String> {
+        let Self { e, proxy, manager, .. } = self;
+        let socket_ip = e.remote_ip();
+        let forwarded_ip = e.forwarded_ip();
+        let peer = Peer { socket_ip: &socket_ip, forwarded_ip, is_tls: manager.is_tls() };
+        let mut sent = headers::for_upstream(e.headers(), &peer);
+        if proxy.headers.is_empty() {
+            return Ok(sent);
+        }
+        let auth = e.auth();
+        for (name, template) in &proxy.headers {
+            let value = template.resolve(e.app(), auth.as_ref()).await?;
+            let plain = name.as_str().replace('_', "-");
+            // nobody else says what is said here, not even if there is nothing to say
+            headers::drop_spellings(&mut sent, |other| other == plain);
+            sent.remove(name);
+            if value.is_empty() {
+                continue;
+            }
+            let mut value = HeaderValue::from_bytes(value.as_bytes())
+                .map_err(|_| format!("The value of the header {name} is not valid."))?;
+            value.set_sensitive(true);
+            sent.insert(name.clone(), value);
+        }
+        Ok(sent)
+    }
+
+    fn request(&self, sent: HeaderMap, body: Upload) -> Result<Request<Upload>> {
+        let method = Method::from_bytes(self.e.method().as_bytes())?;
+        let mut request = Request::builder().method(method).uri(&self.target).body(body)?;
+        *request.headers_mut() = sent;
+        Ok(request)
+    }
+
+    /// Sends a request and waits for the headers of the answer; time counts from when the body has last moved.
+    async fn ask(
+        &self,
+        request: Request<Upload>,
+        is_websocket: bool,
+        progress: &Progress,
+    ) -> Result<http::Response<Incoming>, Failure> {
+        let proxy = &self.proxy;
+        if self.manager.config().deny_private
+            && let Ok(ip) = proxy.upstream.host.parse::<IpAddr>()
+            && !client::is_public(ip)
+        {
+            return Err(Failure::Upstream(
+                "address not allowed",
+                "the address is not public".into(),
+            ));
+        }
+        let limit = proxy.header_limit;
+        if limit.is_none_or(|limit| limit + MARGIN > QUIET) {
+            self.e.set_time_limit(limit.map(|limit| limit + MARGIN));
+        }
+        let pool = if is_websocket { &proxy.client.one } else { &proxy.client.any };
+        let sending = pool.request(request);
+        tokio::pin!(sending);
+        let late = async {
+            loop {
+                let Some(limit) = limit else { return std::future::pending().await };
+                let end = progress.last() + limit;
+                if end <= tokio::time::Instant::now() {
+                    return;
+                }
+                sleep_until(end).await;
+            }
+        };
+        tokio::select! {
+            answer = &mut sending => answer.map_err(Failure::Client),
+            () = late => Err(Failure::Late),
+        }
+    }
+
+    /// Why there is no answer of the upstream.
+    fn failed(
+        &self,
+        failure: Failure,
+        progress: &Progress,
+        ticket: Ticket,
+        count: Count,
+    ) -> Stopped {
+        let (e, proxy) = (&self.e, &self.proxy);
+        if progress.is_too_large() {
+            return Stopped::Failed(ApiError::too_large().into(), count);
+        }
+        if progress.is_client_gone() {
+            return Stopped::Failed(ApiError::bad_request("").into(), count);
+        }
+        ticket.settle(false);
+        let (status, title, category, whole) = match failure {
+            Failure::Late => (504, "Gateway Timeout", "timeout", "no headers in time".to_owned()),
+            Failure::Client(error) => {
+                let whole = client::whole_text(&error);
+                (502, "Upstream Unavailable", client::category(&error), whole)
+            }
+            Failure::Upstream(category, whole) => (502, "Upstream Unavailable", category, whole),
+        };
+        log_failure(e.app(), proxy, &whole);
+        let details =
+            if e.has_superuser_auth() { format!("{category}: {whole}") } else { category.into() };
+        Stopped::refused(refusal(status, title, &details), count)
+    }
+
+    /// The answer of the upstream for the client.
+    fn answer(&self, answer: http::Response<Incoming>, held: Held) -> Response {
+        let (mut parts, body) = answer.into_parts();
+        headers::for_client(&mut parts.headers);
+        let (app, proxy) = (self.e.app().clone(), self.proxy.clone());
+        let body = Download::new(body, self.proxy.timeout, held, move |error| {
+            log_failure(
+                &app,
+                &proxy,
+                &format!("the answer broke off: {}", client::whole_text(error)),
+            );
+        });
+        let mut response = piped(parts.status.as_u16(), AnyBody::new(body));
+        response.headers = parts.headers;
+        response
+    }
+
+    /// The connection becomes something else on both sides.
+    fn switch(&self, mut answer: http::Response<Incoming>, held: Held) -> Response {
+        let connection = hyper::upgrade::on(&mut answer);
+        let idle = self.proxy.timeout.max(QUIET);
+        let mut response = upgraded(Upgrade::new(move |client| async move {
+            if let Ok(upstream) = connection.await {
+                tunnel::run(client, TokioIo::new(upstream), idle).await;
+            }
+            drop(held);
+        }));
+        headers::for_client(answer.headers_mut());
+        response.headers = std::mem::take(answer.headers_mut());
+        response.headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+        response.headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        response
+    }
+
+    /// One line per request, where somebody wants it.
+    fn log(&self, asked: Instant) {
+        let app = self.e.app();
+        if app.settings().is_ok_and(|settings| settings.logs.min_level > DEBUG) {
+            return;
+        }
+        let (all, upstream) = (self.started.elapsed(), asked.elapsed());
+        let ms = |time: Duration| -> Value { (time.as_secs_f64() * 1000.0).into() };
+        let mut attrs: Vec<(&str, Value)> = vec![
+            ("proxy_name", self.proxy.path.as_str().into()),
+            ("method", self.e.method().into()),
+            ("path", self.e.path().into()),
+            ("upstream", self.proxy.upstream.origin.as_str().into()),
+            ("upstream_latency_ms", ms(upstream)),
+            ("proxy_latency_ms", ms(all.saturating_sub(upstream))),
+            ("duration_ms", ms(all)),
+        ];
+        if self.proxy.max_concurrent > 0 {
+            attrs.push(("concurrent_count", self.proxy.state.active().into()));
+        }
+        if self.proxy.breaker.is_some() {
+            let name = ["closed", "open", "half-open"][usize::from(self.proxy.state.breaker())];
+            attrs.push(("circuit_state", name.into()));
+        }
+        app.logger().debug("gateway request", &attrs);
+    }
+}
+
+/// The level of debug entries.
+const DEBUG: i64 = -4;
+
+fn log_failure(app: &App, proxy: &Proxy, error: &str) {
+    let attrs = [
+        ("proxy", proxy.id.as_str().into()),
+        ("upstream", proxy.upstream.origin.as_str().into()),
+        ("error", error.into()),
+    ];
+    app.logger().warn("gateway: the upstream has failed", &attrs);
+}
+
+/// 503 of an open breaker.
+fn open(seconds: u64) -> Response {
+    let details = "Circuit breaker is open, upstream service is experiencing issues";
+    let mut answer = refusal(503, "Service Unavailable", details)
+        .with_header(header::RETRY_AFTER, &seconds.to_string());
+    answer.headers.insert("x-circuit-breaker", HeaderValue::from_static("open"));
+    answer
+}
+
+impl Count {
+    fn with(mut self, status: u16) -> Self {
+        self.status = status;
+        self
+    }
+}
+
+/// Why an upstream has not answered.
+enum Failure {
+    Late,
+    Client(legacy::Error),
+    /// What clients may know, and all of it.
+    Upstream(&'static str, String),
+}
+
+/// What is answered in the place of an upstream.
+enum Stopped {
+    Refused(Box<Response>, Count),
+    Failed(Error, Count),
+}
+
+impl Stopped {
+    fn refused(response: Response, count: Count) -> Self {
+        Self::Refused(Box::new(response), count)
+    }
+}
