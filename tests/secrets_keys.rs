@@ -1,7 +1,11 @@
 //! Master keys: rotation that is all or nothing, nodes with different keys, no key, backups that go elsewhere, and who is
 //! told what a secret field holds. Spec extensions 2.2, 2.10; what users reported.
 
-use std::{fs, io::Read as _};
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    net::TcpListener,
+};
 
 use rusqlite::Connection;
 use serde_json::{Value, json};
@@ -251,4 +255,53 @@ fn scripts_without_a_key() {
         assert!(said.contains(&off.to_lowercase()), "{answer}");
     }
     assert_eq!((&answer["on"], &answer["other"]), (&json!([false, false]), &json!("other")));
+}
+
+/// An upstream that answers with the heads that it is sent, as many connections as come.
+fn echo() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    std::thread::spawn(move || {
+        for socket in listener.incoming() {
+            let Ok(mut socket) = socket else { return };
+            let (mut head, mut piece) = (Vec::new(), [0; 4_096]);
+            while !head.windows(4).any(|end| end == b"\r\n\r\n") {
+                match socket.read(&mut piece) {
+                    Ok(n) if n > 0 => head.extend_from_slice(&piece[..n]),
+                    _ => break,
+                }
+            }
+            let answer = format!(
+                "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+                head.len()
+            );
+            let _ = socket.write_all(&[answer.as_bytes(), &head].concat());
+        }
+    });
+    port
+}
+
+#[test]
+fn headers_of_the_gateway_take_secrets() {
+    let mut server = with_key(&[]);
+    let root = Root::of(&server);
+    root.ok("POST", "/api/secrets", &json!({"key": "API_KEY", "value": PLAIN}));
+    let proxy = json!({"path": "/-/echo", "upstream": format!("http://127.0.0.1:{}", echo()),
+        "headers": {"X-Key": "Bearer {secret.API_KEY}"}, "active": true});
+    root.ok("POST", "/api/collections/_proxies/records", &proxy);
+    let sent = eventually("the proxy is there", || {
+        let answer = server.send("GET", "/-/echo/x", &root.1, &Value::Null);
+        (answer.status == 200).then_some(answer.body)
+    });
+    let sent = String::from_utf8_lossy(&sent).into_owned();
+    assert!(sent.to_lowercase().contains(&format!("x-key: bearer {PLAIN}")), "{sent}");
+    // nothing is forwarded without it
+    server.restart_with(&[("PB_MASTER_KEY", TWO)]);
+    let root = Root::of(&server);
+    let refused = eventually("the proxy is there", || {
+        let answer = server.send("GET", "/-/echo/x", &root.1, &Value::Null);
+        (answer.status == 500).then_some(answer.json())
+    });
+    assert_eq!(refused["error"], "Gateway Configuration Error", "{refused}");
+    assert!(refused["details"].as_str().is_some_and(|text| text.contains("API_KEY")), "{refused}");
 }
