@@ -95,7 +95,7 @@ pub use migration::{Migration, MigrationSource, Migrations, Template};
 pub use plugin::{Column, Native, NativeParam, Natives, Plugin, Setup, Table};
 pub use record::{DateTime, Record, TokenType, parse_date_time};
 pub use serve::{Authority, Ended, Limits, ServeOptions, Service, Started, Times};
-pub use settings::Settings;
+pub use settings::{S3, Settings};
 pub use store::AppStore;
 pub use web::{
     AuthRecord, Bytes, Form, FromRequest, Headers, Html, Incoming, IntoResponse, Json, Middleware,
