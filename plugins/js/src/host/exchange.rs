@@ -47,7 +47,7 @@ table! {
         prop "method": "string", "The method." => |cx, r| r.0.incoming().map(|i| i.method().to_owned());
         prop "url": "url.URL", "The address." => |cx, r| shared(Url::of(&r.0));
         prop "header": "http.Header", "The headers." => |cx, r| shared(RequestHeader::Live(r.0.clone()));
-        prop "body": "io.ReadCloser", "The body; it is read but once." => |cx, r| shared(Reader(r.0.stream()?));
+        prop "body": "io.ReadCloser", "The body; may be read several times." => |cx, r| shared(Reader(r.0.body()?));
         prop "host": "string", "The host." => |cx, r| r.0.header("Host");
         prop "remoteAddr": "string", "The address of the socket." => |cx, r| r.0.incoming().map(|i| i.remote_addr());
         prop "requestURI": "string", "Path and query as sent." => |cx, r| r.0.incoming().map(|i| i.target());

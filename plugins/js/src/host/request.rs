@@ -7,10 +7,9 @@ mod body;
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, AtomicUsize, Ordering},
+    atomic::{AtomicUsize, Ordering},
 };
 
-use self::body::Kind;
 use super::{
     CurrentApp, Dir,
     exchange::{self, HttpRequest, HttpResponse, Reader, canonical},
@@ -62,8 +61,6 @@ struct State {
     info: Mutex<Option<Arc<Info>>>,
     /// The request's headers, once a script has changed them.
     headers: Mutex<Option<Vec<(String, String)>>>,
-    /// Whether the body was read: it streams by once, and facts taken from JSON put it back.
-    is_read: AtomicBool,
     /// What scripts have put in the place of wildcards.
     params: Mutex<Vec<(String, String)>>,
 }
@@ -302,14 +299,7 @@ impl Request {
         }
         let info = match &self.0.origin {
             Origin::Route(event) => {
-                let info = wait(event.request_info());
-                if info.is_err() || self.kind() == Kind::Form {
-                    self.0.state.is_read.store(true, Ordering::Release);
-                }
-                match info {
-                    Ok(info) => info,
-                    Err(error) => return Err(self.unreadable(error)),
-                }
+                wait(event.request_info()).map_err(|error| self.unreadable(error))?
             }
             Origin::Hook(event) => event.info(),
         };

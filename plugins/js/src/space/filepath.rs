@@ -56,6 +56,10 @@ fn visited<'js>(args: &Args<'_, 'js>, visit: &Function<'js>, path: &str, entries
                 rquickjs::Error::Exception => cx.catch(),
                 other => return Err(other.into()),
             };
+            // it prints as its message alone
+            if let Some(thrown) = thrown.as_object() {
+                thrown.set("name", "")?;
+            }
             let given = visit.call((path, nil(), thrown))?;
             return crate::bind::no_result(cx, &given);
         }

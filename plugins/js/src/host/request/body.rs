@@ -1,6 +1,4 @@
-//! Bodies of requests: read once as a stream, bound to models, forms of parts. Knows nothing of answers.
-
-use std::sync::atomic::Ordering;
+//! Bodies of requests: bound to models, forms of parts. Knows nothing of answers.
 
 use pocketbase::{Error, Record};
 
@@ -21,12 +19,6 @@ pub(super) enum Kind {
 }
 
 impl Request {
-    /// The body, unless it was read before.
-    pub(in crate::host) fn stream(&self) -> Res<Vec<u8>> {
-        let body = self.body()?;
-        let was_read = self.0.state.is_read.swap(true, Ordering::AcqRel);
-        Ok(if was_read { Vec::new() } else { body })
-    }
     pub(super) fn kind(&self) -> Kind {
         let kind = self.header("Content-Type");
         let is = |prefix: &str| kind.starts_with(prefix);
@@ -57,11 +49,9 @@ impl Request {
         if kind != Kind::Form && self.body()?.is_empty() {
             return Ok(());
         }
-        let is_read = self.0.state.is_read.load(Ordering::Acquire);
         let is_pointer =
             args.opt_host::<Record>(0)?.is_some() || args.opt_host::<Model>(0)?.is_some();
         match kind {
-            Kind::Json | Kind::Xml if is_read && is_pointer => return Err(Fail::other("EOF")),
             Kind::Form if !is_pointer => return Err(Fail::other("dst must be a pointer")),
             Kind::Xml if !is_pointer => {
                 return Err(Fail::other("non-pointer passed to Unmarshal"));
