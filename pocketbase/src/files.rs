@@ -60,6 +60,15 @@ impl File {
     pub fn name(&self) -> &str {
         self.0.name()
     }
+    /// Another name to store it under, as it is. A record that holds the file already follows when it is saved.
+    pub fn rename(&self, name: &str) {
+        self.0.rename(name);
+    }
+    /// The name it will be stored under: [`File::name`], or that of [`File::rename`].
+    #[must_use]
+    pub fn stored_as(&self) -> String {
+        self.0.stored_as()
+    }
     /// The name it came with.
     #[must_use]
     pub fn original_name(&self) -> &str {

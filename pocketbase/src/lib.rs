@@ -103,7 +103,7 @@ pub use plugin::{Column, Native, NativeParam, Natives, Plugin, ScriptFunction, S
 pub use proxy::{FieldValue, RecordProxy};
 pub use record::{DateTime, Record, TokenType, now, parse_date_time, parse_rfc3339};
 pub use serve::{Authority, Ended, Limits, ServeOptions, Service, Started, Times};
-pub use settings::Settings;
+pub use settings::{S3, Settings};
 pub use store::AppStore;
 pub use web::{
     AuthRecord, Bytes, Form, FromRequest, Headers, Html, Incoming, IntoResponse, Json, Middleware,

@@ -1,3 +1,3 @@
 //! The settings of the app, as the dashboard shows them.
 
-pub use engine::settings::Settings;
+pub use engine::settings::{S3, Settings};

@@ -12,10 +12,11 @@ pub mod thumb;
 use std::{
     io::{self, Read},
     path::{Path, PathBuf},
-    sync::OnceLock,
+    sync::{Arc, OnceLock},
 };
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 
 pub use content_type as mime;
 pub use local::Local;
@@ -35,6 +36,14 @@ enum Content {
 #[derive(Debug)]
 pub struct Upload {
     name: String,
+    /// The name that code has asked for since; see [`Upload::settled`].
+    renamed: Mutex<Option<String>>,
+    body: Arc<Body>,
+}
+
+/// What uploads under other names share.
+#[derive(Debug)]
+struct Body {
     original: String,
     size: u64,
     content: Content,
@@ -62,7 +71,8 @@ impl Upload {
     fn new(client_name: &str, size: u64, content: Content, mime: mime::Mime) -> Self {
         let original = base_name(client_name).to_owned();
         let name = model::field::file::stored_name(&original, mime.extension);
-        Self { name, original, size, content, mime: OnceLock::from(mime) }
+        let body = Arc::new(Body { original, size, content, mime: OnceLock::from(mime) });
+        Self { name, renamed: Mutex::default(), body }
     }
 
     /// An upload that keeps a given stored name (programmatic use, restores).
@@ -71,12 +81,27 @@ impl Upload {
         self.name = name.into();
         self
     }
+    /// Asks for another name. Values hold names, so it counts when they are next looked through.
+    pub fn rename(&self, name: impl Into<String>) {
+        *self.renamed.lock() = Some(name.into());
+    }
+    /// The name it will be stored under.
+    #[must_use]
+    pub fn stored_as(&self) -> String {
+        self.renamed.lock().clone().unwrap_or_else(|| self.name.clone())
+    }
+    /// The same content under the name that was asked for, if one was.
+    #[must_use]
+    pub fn settled(&self) -> Option<Self> {
+        let name = self.renamed.lock().clone().filter(|name| *name != self.name)?;
+        Some(Self { name, renamed: Mutex::default(), body: self.body.clone() })
+    }
     /// The same content as if a client had sent it under the stored name (batch items are uploads of uploads).
     ///
     /// # Errors
     /// If a spooled file cannot be linked or copied.
     pub fn again(&self) -> io::Result<Self> {
-        match &self.content {
+        match &self.body.content {
             Content::Memory(bytes) => Ok(Self::from_bytes(&self.name, bytes.clone())),
             Content::Spooled(path) => {
                 let mut copy = path.clone().into_os_string();
@@ -97,17 +122,17 @@ impl Upload {
     /// Base name of what the client sent.
     #[must_use]
     pub fn original_name(&self) -> &str {
-        &self.original
+        &self.body.original
     }
     /// Number of bytes.
     #[must_use]
     pub fn size(&self) -> u64 {
-        self.size
+        self.body.size
     }
     /// Type of the content.
     #[must_use]
     pub fn mime(&self) -> &mime::Mime {
-        self.mime.get_or_init(|| match &self.content {
+        self.body.mime.get_or_init(|| match &self.body.content {
             Content::Memory(bytes) => mime::detect(bytes),
             Content::Spooled(path) => mime::detect(&head_of(path).unwrap_or_default()),
         })
@@ -117,15 +142,15 @@ impl Upload {
     pub fn facts(&self) -> model::field::Upload {
         model::field::Upload {
             name: self.name.clone(),
-            original_name: self.original.clone(),
-            size: self.size,
+            original_name: self.body.original.clone(),
+            size: self.body.size,
             mime: self.mime().clone(),
         }
     }
     /// The content as storage takes it. A spooled file goes away with this value.
     #[must_use]
     pub fn source(&self) -> Source {
-        match &self.content {
+        match &self.body.content {
             Content::Memory(bytes) => Source::Bytes(bytes.clone()),
             Content::Spooled(path) => Source::File(path.clone()),
         }
@@ -135,12 +160,12 @@ impl Upload {
     pub fn labels(&self) -> Labels {
         Labels {
             content_type: self.mime().name.to_string(),
-            original_name: Some(self.original.clone()),
+            original_name: Some(self.body.original.clone()),
         }
     }
 }
 
-impl Drop for Upload {
+impl Drop for Body {
     fn drop(&mut self) {
         if let Content::Spooled(path) = &self.content {
             let _ = std::fs::remove_file(path);

@@ -346,6 +346,20 @@ impl Record {
             self.uploads.extend(added.into_iter().map(|u| (index, u)));
         }
     }
+    /// Puts the names that uploads were given since into the value.
+    pub(crate) fn settle_uploads(&mut self) {
+        for (index, upload) in &mut self.uploads {
+            let Some(settled) = upload.settled() else { continue };
+            let field = &self.collection.fields[*index];
+            let names = self.values[*index].items().iter().map(|name| {
+                let name = if name == upload.name() { settled.name() } else { name.as_str() };
+                Value::String(name.into())
+            });
+            let val = field.kind.normalize(&Value::Array(names.collect()));
+            Arc::make_mut(&mut self.values)[*index] = val;
+            *upload = Arc::new(settled);
+        }
+    }
     /// Drops uploads whose names are no longer in the value.
     pub(crate) fn prune_uploads(&mut self) {
         let values = self.values.clone();

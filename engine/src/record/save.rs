@@ -327,6 +327,7 @@ async fn validate_stage(ctx: &Ctx, record: &RecordRef) -> Result<()> {
 async fn validate_fields(ctx: &Ctx, record: &RecordRef) -> Result<()> {
     let (errors, checks) = {
         let mut record = record.lock();
+        record.settle_uploads();
         record.recheck.begin(ctx);
         record.recheck.forget_fields();
         fill(&mut record, Moment::Validate);
@@ -434,6 +435,7 @@ async fn execute(ctx: &Ctx, record: &RecordRef) -> Result<()> {
         let mut record = record.lock();
         let moment = if is_new { Moment::Create } else { Moment::Update };
         fill(&mut record, moment);
+        record.settle_uploads();
         record.prune_uploads();
         if record.is_superuser() {
             record.set_val("verified", Val::Bool(true));

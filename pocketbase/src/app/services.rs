@@ -1,10 +1,18 @@
 //! Services that an app has beside its data: log, mail, files, realtime, backups.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, LazyLock},
+};
 
 use engine::{
     backup,
-    files::{Labels, Source, Storage, storage::read_all},
+    files::{
+        Labels, Source, Storage, ThumbLimits, Thumbs,
+        image::{Format, Size},
+        storage::read_all,
+        thumb::Wanted,
+    },
     log::Level,
     mail,
     realtime::Broker,
@@ -16,6 +24,7 @@ use crate::{
     error::{Error, Result},
     files::File,
     mail::{Address, Message},
+    settings::S3,
 };
 
 /// The log of the app, which the dashboard shows. See [`App::logger`].
@@ -117,6 +126,27 @@ impl FileSystem {
     #[must_use]
     pub fn local(dir: impl Into<std::path::PathBuf>) -> Self {
         Self(Arc::new(engine::files::Local::new(dir.into())))
+    }
+    /// The files of a bucket.
+    ///
+    /// # Errors
+    /// Settings that cannot be those of a bucket; a build without S3.
+    pub fn s3(bucket: &S3) -> Result<Self> {
+        Ok(Self(engine::files::s3::open(bucket)?))
+    }
+    /// Stores a smaller copy of a picture: `100x100`, also with `t`, `b` or `f` behind it, `0x100`, `100x0`.
+    ///
+    /// # Errors
+    /// Other sizes, what is no picture, what the storage says.
+    pub async fn create_thumb(&self, original: &str, thumb: &str, size: &str) -> Result<()> {
+        static SHOP: LazyLock<Thumbs> = LazyLock::new(|| Thumbs::new(ThumbLimits::default()));
+        let invalid = || Error::other("thumb size must be in WxH, WxHt, WxHb or WxHf format");
+        let size = Size::parse(size).ok_or_else(invalid)?;
+        let kind = self.attributes(original).await?.content_type;
+        let format = Format::of_source(&kind, false).unwrap_or(Format::Png);
+        let (original, thumb) = (original.to_owned(), thumb.to_owned());
+        let made = SHOP.ensure(&self.0, Wanted { original, thumb, size, format }).await;
+        made.map_err(|why| Error::other(why.to_string()))
     }
     /// True if there is a file under a key.
     ///

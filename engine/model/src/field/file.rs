@@ -147,7 +147,7 @@ impl File {
                 upload.original_name.clone()
             };
             let message = format!(
-                "Failed to upload \"{shown}\" - the maximum allowed file size is {max} bytes."
+                "Failed to upload {shown} - the maximum allowed file size is {max} bytes."
             );
             return Some(
                 FieldError::new("validation_file_size_limit", message)

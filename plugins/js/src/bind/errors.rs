@@ -128,7 +128,7 @@ fn rendered(error: &FieldError) -> String {
 pub(super) fn plain(errors: &FieldErrors) -> String {
     let parts = errors.0.iter().map(|(key, error)| match error {
         FieldError::Nested(inner) => format!("{key}: ({})", plain(inner)),
-        other => format!("{key}: {}", rendered(other).trim_end_matches('.')),
+        other => format!("{key}: {}", rendered(other)),
     });
     let all = parts.collect::<Vec<_>>().join("; ");
     if all.is_empty() { all } else { format!("{all}.") }

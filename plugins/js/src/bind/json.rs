@@ -120,7 +120,7 @@ pub(crate) fn base64(out: &mut String, bytes: &[u8]) {
 }
 
 /// `2024-01-02T03:04:05.678Z`, without a fraction that is zero.
-pub(crate) fn rfc3339(millis: i64) -> String {
+fn rfc3339(millis: i64) -> String {
     let text = pocketbase::DateTime::from_millis(millis).to_string().replacen(' ', "T", 1);
     let Some((whole, fraction)) = text.trim_end_matches('Z').split_once('.') else { return text };
     let fraction = fraction.trim_end_matches('0');

@@ -14,7 +14,7 @@ mod value;
 pub(crate) use self::{
     args::{Args, is_nil, items, number, text},
     fail::{Fail, GoError, Res, Thrown, error_of, throw},
-    json::{encode, rfc3339},
+    json::encode,
     object::{
         Callable, Held, Host, Method, as_host, define, live_map, no_result, object, shared,
         table_me, table_out,

@@ -258,11 +258,15 @@ impl<'js> JsClass<'js> for Host {
 
     fn exotic_delete_property(
         this: &JsCell<'js, Self>,
-        _: &Ctx<'js>,
+        cx: &Ctx<'js>,
         atom: Atom<'js>,
     ) -> Result<bool> {
         let name = atom.to_string()?;
         Ok(match &*this.borrow() {
+            Self::Typed(host) if member(host, &name).is_some() => {
+                let text = format!("Cannot delete property {name} from a Go type");
+                return Err(rquickjs::Exception::throw_type(cx, &text));
+            }
             Self::Typed(_) => false,
             Self::Map(map) => {
                 map.lock().remove(&name);

@@ -19,8 +19,8 @@ use super::{
 };
 use crate::{
     bind::{
-        Args, Fail, Res, Shared, Val, as_host, error_of, errors, is_nil, items, native, new_map,
-        no_result, object, table,
+        Args, Fail, Own, Res, Shared, Val, as_host, error_of, errors, is_nil, items, native,
+        new_map, no_result, object, table,
     },
     run::{Local, call, source_of, wait, wait_serving},
 };
@@ -31,7 +31,10 @@ hosted!(App);
 table! {
     pub(crate) static APP: App = "core.App", "The app." {
         prop "rootCmd": "cobra.Command", "The executable, for more commands; only while hook files are loaded." => |cx, app| {
-            Local::of(cx).root.borrow().clone().map(|root| Val::Host(Arc::new(root) as Shared))
+            match Local::of(cx).root.borrow().clone() {
+                Some(root) => Own(object(cx, Arc::new(root))?),
+                None => Own(rquickjs::Value::new_undefined(cx.clone())),
+            }
         };
         fn "isBootstrapped" "(): boolean" "Whether the databases are open." => |cx, app, a| app.is_bootstrapped();
         fn "isDev" "(): boolean" "Whether it runs with --dev." => |cx, app, a| app.is_dev();
@@ -44,6 +47,10 @@ table! {
         fn "saveNoValidate" "(model: core.Model): void" "Stores a model without validating it." => |cx, app, a| save(app, a, 0, false)?;
         fn "delete" "(model: core.Model): void" "Deletes a model, with all hooks." => |cx, app, a| delete(app, a, 0)?;
         fn "validate" "(model: core.Model): void" "Validates a model." => |cx, app, a| validate(app, a, 0)?;
+        fn "saveWithContext" "(context: context.Context, model: core.Model): void" "Stores a model, with all hooks." => |cx, app, a| save(app, a, 1, true)?;
+        fn "saveNoValidateWithContext" "(context: context.Context, model: core.Model): void" "Stores a model without validating it." => |cx, app, a| save(app, a, 1, false)?;
+        fn "deleteWithContext" "(context: context.Context, model: core.Model): void" "Deletes a model, with all hooks." => |cx, app, a| delete(app, a, 1)?;
+        fn "validateWithContext" "(context: context.Context, model: core.Model): void" "Validates a model." => |cx, app, a| validate(app, a, 1)?;
         fn "findCollectionByNameOrId" "(nameOrId: string): core.Collection" "A collection." => |cx, app, a| wait(app.find_collection(&a.str(0)?))?;
         fn "findCachedCollectionByNameOrId" "(nameOrId: string): core.Collection" "A collection." => |cx, app, a| wait(app.find_collection(&a.str(0)?))?;
         fn "findRecordById" "(collection: string | core.Collection, id: string, ...filters: ((q: dbx.SelectQuery) => void)[]): core.Record" "A record." => |cx, app, a| {
@@ -156,14 +163,14 @@ table! {
                 .limit(u32::try_from(a.int(3)?.max(0)).unwrap_or(u32::MAX))
                 .offset(u64::try_from(a.int(4)?).unwrap_or_default());
             for params in a.rest(5) {
-                query = query.params(crate::bind::export(cx, &params)?.into_object());
+                query = query.params(filter_params(cx, &params)?);
             }
             wait(app.find_records_by_filter(collection_arg(a, 0)?, query))?
         };
         fn "findFirstRecordByFilter" "(collection: string | core.Collection, filter: string, ...params: { [key: string]: any }[]): core.Record" "The first record that a filter matches." => |cx, app, a| {
             let mut params = serde_json::Map::new();
             for given in a.rest(2) {
-                params.extend(crate::bind::export(cx, &given)?.into_object());
+                params.extend(filter_params(cx, &given)?);
             }
             wait(app.find_first_record_by_filter(collection_arg(a, 0)?, &a.str(1)?, params))?
         };
@@ -171,6 +178,21 @@ table! {
             wait(app.find_first_record_by_data(collection_arg(a, 0)?, &a.str(1)?, a.json(2)?))?
         };
     }
+}
+
+/// Values of a filter's `{:name}`; dates as Go prints them.
+fn filter_params<'js>(
+    cx: &Ctx<'js>,
+    given: &Value<'js>,
+) -> Res<serde_json::Map<String, serde_json::Value>> {
+    let given = crate::bind::export(cx, given)?;
+    let Val::Map(map) = &given else { return Ok(given.into_object()) };
+    let values = map.lock().clone();
+    let value = |value: Val| match value {
+        Val::Time(millis) => super::moment_of(millis).text().into(),
+        other => other.into_json(),
+    };
+    Ok(values.into_iter().map(|(name, one)| (name, value(one))).collect())
 }
 
 fn fields_of_view(app: &App, query: &str) -> Res<Vec<Val>> {

@@ -9,7 +9,7 @@ use super::{
     url::{Url, Values, by_name},
 };
 use crate::{
-    bind::{Fail, Shared, Val, native, table},
+    bind::{Args, Fail, Res, Shared, Val, as_host, native, table},
     run::wait,
 };
 
@@ -23,8 +23,12 @@ pub(crate) enum RequestHeader {
 pub(crate) struct ResponseHeader(Request);
 /// Content that can be read as often as one likes.
 pub(crate) struct Reader(pub(crate) Vec<u8>);
-/// How long a request lasts.
-pub(crate) struct Lasting;
+/// How long something lasts, and a value that it carries.
+#[derive(Default)]
+pub(crate) struct Lasting {
+    parent: Option<Shared>,
+    carries: Option<(String, Val)>,
+}
 /// The facts of an uploaded file.
 pub(crate) struct Uploaded(pub(crate) File);
 
@@ -57,7 +61,7 @@ table! {
             r.0.set_path_value(a.str(0)?, a.str(1)?);
         };
         fn "basicAuth" "(): any[]" "Name, password and whether there are any, of the Authorization header." => |cx, r, a| basic(&r.0.header("Authorization"));
-        fn "context" "(): context.Context" "How long the request lasts." => |cx, r, a| shared(Lasting);
+        fn "context" "(): context.Context" "How long the request lasts." => |cx, r, a| shared(Lasting::default());
         fn "formFile" "(key: string): any[]" "The content and the facts of an uploaded file." => |cx, r, a| {
             let file = r.0.files(&a.str(0)?)?.into_iter().next().ok_or_else(|| Fail::other("http: no such file"))?;
             let content: Shared = shared(Reader(wait(file.bytes())?.to_vec()));
@@ -103,7 +107,29 @@ table! {
 table! {
     pub(crate) static LASTING: Lasting = "context.Context", "How long something lasts." {
         fn "err" "(): void" "Fails once it is over." => |cx, c, a| ();
-        fn "value" "(key: any): any" "A value that it carries." => |cx, c, a| Val::Null;
+        fn "done" "(): any" "Nothing: scripts cannot wait for its end." => |cx, c, a| Val::Null;
+        fn "value" "(key: any): any" "A value that it carries." => |cx, c, a| c.value(&a.json(0)?.to_string());
+    }
+}
+
+impl Lasting {
+    /// `new Context(parent, key, value)`.
+    pub(crate) fn new(args: &Args<'_, '_>) -> Res<Self> {
+        let parent = as_host(&args.at(0)).filter(|host| host.get::<Self>().is_some());
+        let carries = match args.is_nil(1) {
+            true => None,
+            false => Some((args.json(1)?.to_string(), args.val(2)?)),
+        };
+        Ok(Self { parent, carries })
+    }
+    fn value(&self, key: &str) -> Val {
+        match &self.carries {
+            Some((known, value)) if known == key => value.clone(),
+            _ => {
+                let parent = self.parent.as_ref().and_then(|parent| parent.get::<Self>());
+                parent.map_or(Val::Null, |parent| parent.value(key))
+            }
+        }
     }
 }
 

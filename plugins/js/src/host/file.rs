@@ -6,7 +6,7 @@ use pocketbase::File;
 
 use super::{exchange::Reader, hosted};
 use crate::{
-    bind::{Shared, Val, native, new_map, table},
+    bind::{Shared, Val, native, new_map, table, text},
     run::wait,
 };
 
@@ -19,7 +19,7 @@ native!(Opener = OPENER);
 
 table! {
     pub(crate) static FILE: File = "filesystem.File", "A file that is to be stored." {
-        prop "name": "string", "The name it is stored under." => |cx, f| f.name().to_owned();
+        prop "name": "string", "The name it is stored under." => |cx, f| f.stored_as(), set |cx, f, v| f.rename(&text(cx, &v)?);
         prop "originalName": "string", "The name it came with." => |cx, f| f.original_name().to_owned();
         prop "size": "number", "Its size in bytes." => |cx, f| f.size();
         prop "reader": "filesystem.FileReader", "Its content." => |cx, f| Arc::new(Opener(f.clone())) as Shared;
@@ -36,7 +36,7 @@ table! {
 
 fn map(file: &File) -> Val {
     Val::Map(new_map([
-        ("name".to_owned(), file.name().into()),
+        ("name".to_owned(), file.stored_as().into()),
         ("originalName".to_owned(), file.original_name().into()),
         ("reader".to_owned(), Val::Map(new_map([]))),
         ("size".to_owned(), Val::Int(i64::try_from(file.size()).unwrap_or(i64::MAX))),

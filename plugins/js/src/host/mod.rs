@@ -8,10 +8,12 @@ mod dir;
 mod events;
 mod exchange;
 mod expand;
+mod fault;
 mod field;
 mod file;
 mod forms;
 mod info;
+mod layout;
 mod middleware;
 mod model;
 mod query;
@@ -22,6 +24,7 @@ mod services;
 mod store;
 mod time;
 mod url;
+mod zone;
 
 use std::sync::Arc;
 
@@ -33,7 +36,7 @@ pub(crate) use self::{
     cookie::Cookie,
     dir::Dir,
     events::{HOOKS, bind_hook, hook_tables},
-    exchange::{HttpRequest, Reader, Uploaded, canonical},
+    exchange::{HttpRequest, Lasting, Reader, Uploaded, canonical},
     field::new_field,
     forms::UpsertForm,
     info::new_request_info,
@@ -41,10 +44,11 @@ pub(crate) use self::{
     model::{Kind, Model, array_of, null_cell},
     query::{Condition, condition, conditions},
     realtime::Letter,
-    record::{new_record, value as field_value},
+    record::{load as load_record, new_record, value as field_value},
     request::{Request, of as request_of, respond},
     services::MailMessage,
-    time::{date_time, moment, new_date_time},
+    time::{date_time, moment, moment_of, new_date_time},
+    zone::new_zone,
 };
 use crate::{
     bind::{Res, ToJs, Type, errors, object},
@@ -106,6 +110,9 @@ pub(crate) static TYPES: &[&Type] = &[
     &time::DATE_TIME,
     &time::TIME,
     &time::DURATION,
+    &time::MONTH,
+    &time::WEEKDAY,
+    &zone::LOCATION,
 ];
 
 /// Gives values of the library to scripts as host objects.

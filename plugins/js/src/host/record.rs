@@ -15,7 +15,10 @@ table! {
         prop "id": "string", "The id." => |cx, r| r.id(), set |cx, r, v| r.set("id", text(cx, &v)?);
         prop "baseModel": "core.BaseModel", "The record as a model." => |cx, r| r.clone();
         fn "get" "(key: string): any" "The value of a field, normalized; `null` for an unknown one." => |cx, r, a| value(r, &a.str(0)?);
-        fn "getRaw" "(key: string): any" "The value as it is kept." => |cx, r, a| value(r, &a.str(0)?);
+        fn "getRaw" "(key: string): any" "The value as it is kept." => |cx, r, a| match a.str(0)?.as_str() {
+            "expand" if r.expand().is_empty() => Val::Null,
+            key => value(r, key),
+        };
         fn "getString" "(key: string): string" "The value as a text." => |cx, r, a| string(r, &a.str(0)?);
         fn "getInt" "(key: string): number" "The value as a whole number." => |cx, r, a| r.get_int(&a.str(0)?);
         fn "getInt64" "(key: string): number" "The value as a whole number." => |cx, r, a| r.get_int(&a.str(0)?);
@@ -299,6 +302,10 @@ fn set_value(record: &Record, key: &str, value: Val) -> Res<()> {
                 let text = crate::bind::encode(&value).unwrap_or_default();
                 Val::from(serde_json::from_slice::<serde_json::Value>(&text).unwrap_or_default())
             }
+            // as Go prints it
+            (Val::Time(millis), Some("text" | "editor" | "email" | "url")) => {
+                Val::Str(super::moment_of(millis).text())
+            }
             (value, _) => value,
         };
         record.set(key, value.into_json());
@@ -315,7 +322,7 @@ fn set_value(record: &Record, key: &str, value: Val) -> Res<()> {
     Ok(())
 }
 
-pub(super) fn load(record: &Record, data: Val) -> Res<()> {
+pub(crate) fn load(record: &Record, data: Val) -> Res<()> {
     if let Val::Map(map) = data {
         let map = map.lock().clone();
         for (key, value) in map {

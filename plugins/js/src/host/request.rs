@@ -3,6 +3,8 @@
 //! Scripts write answers piece by piece; the library wants one. So what is written is collected in [`Out`] and given away when
 //! the handler ends. What the rest of a chain has answered counts as written.
 
+mod body;
+
 use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering},
@@ -10,9 +12,8 @@ use std::sync::{
 
 use super::{
     CurrentApp, Dir,
-    exchange::{self, HttpRequest, HttpResponse, Reader, Uploaded, canonical},
+    exchange::{self, HttpRequest, HttpResponse, Reader, canonical},
     info::Info,
-    model::Model,
 };
 use crate::{
     bind::{
@@ -297,7 +298,9 @@ impl Request {
             return Ok(known.clone());
         }
         let info = match &self.0.origin {
-            Origin::Route(event) => wait(event.request_info())?,
+            Origin::Route(event) => {
+                wait(event.request_info()).map_err(|error| self.unreadable(error))?
+            }
             Origin::Hook(event) => event.info(),
         };
         let info = Arc::new(Info::of(info));
@@ -395,59 +398,6 @@ impl Request {
             return Err(Fail::other("files can be answered with in routes"));
         };
         self.answer(wait(event.serve_stored(files, key, name))?);
-        Ok(())
-    }
-    /// The values and files of a form of parts, by field.
-    pub(super) fn multipart_form(&self) -> Res<Val> {
-        let Origin::Route(event) = &self.0.origin else { return Ok(Val::Null) };
-        if !self.header("Content-Type").starts_with("multipart/") {
-            return Ok(Val::Null);
-        }
-        let (files, values) = (new_map([]), new_map([]));
-        let add = |map: &crate::bind::MapRef, key: &str, value: Val| {
-            let mut map = map.lock();
-            if let Val::List(list) = map.entry(key.to_owned()).or_insert_with(|| Val::List(vec![]))
-            {
-                list.push(value);
-            }
-        };
-        for (key, file) in &wait(event.uploaded_files())? {
-            add(&files, key, Val::Host(shared(Uploaded(file.clone()))));
-        }
-        if let Val::Map(given) = self.info()?.body() {
-            for (key, value) in &*given.lock() {
-                let one = std::slice::from_ref(value);
-                let all = if let Val::List(items) = value { items } else { one };
-                for value in all.iter().filter(|value| !matches!(value, Val::Host(_))) {
-                    add(&values, key, plain(value.clone()).into());
-                }
-            }
-        }
-        Ok(Val::Map(new_map([
-            ("value".to_owned(), Val::Map(values)),
-            ("file".to_owned(), Val::Map(files)),
-        ])))
-    }
-    fn bind_body(&self, args: &Args<'_, '_>) -> Res<()> {
-        if let Some(record) = args.opt_host::<Record>(0)? {
-            // forms are bound to fields of structs, and those of a record are not
-            if self.header("Content-Type").starts_with("application/json") {
-                super::record::load(&record, self.info()?.body())?;
-            }
-            return Ok(());
-        }
-        let pointer = || {
-            Fail::other(
-                "json: unable to unmarshal into Go map[string]interface {}: value must be passed as a non-nil pointer reference",
-            )
-        };
-        let model = args.opt_host::<Model>(0)?.ok_or_else(pointer)?;
-        let body = self.info()?.body().into_object();
-        model.fill(body, false)?;
-        let kind = self.header("Content-Type");
-        if kind.starts_with("multipart/") || kind.starts_with("application/x-www-form-urlencoded") {
-            model.zero_nulls();
-        }
         Ok(())
     }
     pub(super) fn files(&self, key: &str) -> Res<Vec<pocketbase::File>> {

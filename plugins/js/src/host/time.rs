@@ -4,72 +4,172 @@ use std::sync::Arc;
 
 use pocketbase::DateTime;
 
-use super::hosted;
-use crate::bind::{Args, Res, Shared, Val, native, rfc3339, table};
+use super::{
+    hosted,
+    layout::{self, Wall},
+    zone::{self, Zone},
+};
+use crate::bind::{Args, Res, Shared, Val, native, table};
 
 /// The value of date fields; `None` is the empty one.
 #[derive(Clone, Copy)]
 pub(crate) struct DateTimeValue(pub(crate) Option<DateTime>);
 
-/// Go's time, in milliseconds.
-#[derive(Clone, Copy)]
-pub(crate) struct Moment(pub(crate) i64);
+/// Go's time: milliseconds, and where clocks show it.
+#[derive(Clone)]
+pub(crate) struct Moment(pub(crate) i64, Zone);
 
 native!(DateTimeValue = DATE_TIME, Moment = TIME);
 hosted!(DateTimeValue, Moment);
 
 table! {
     pub(crate) static DATE_TIME: DateTimeValue = "types.DateTime", "A point in time." {
-        fn "string" "(): string" "As stored: `2024-01-02 03:04:05.678Z`." => |cx, t, a| shown(t);
-        fn "isZero" "(): boolean" "True for none." => |cx, t, a| t.0.is_none();
-        fn "unix" "(): number" "Seconds since 1970." => |cx, t, a| t.millis().div_euclid(1000);
-        fn "time" "(): time.Time" "As a time." => |cx, t, a| Moment(t.millis());
         fn "add" "(nanoseconds: number): types.DateTime" "Later by a duration." => |cx, t, a| at(t.millis() + a.int(0)? / 1_000_000);
         fn "addDate" "(years: number, months: number, days: number): types.DateTime" "Later by a date." => |cx, t, a| {
             at(add_date(t.millis(), a.int(0)?, a.int(1)?, a.int(2)?))
         };
-        fn "sub" "(other: types.DateTime): number" "How much later it is, in nanoseconds." => |cx, t, a| Span(t.millis() - instant(a, 0)?);
         fn "after" "(other: types.DateTime): boolean" "Whether it is later." => |cx, t, a| t.millis() > instant(a, 0)?;
         fn "before" "(other: types.DateTime): boolean" "Whether it is earlier." => |cx, t, a| t.millis() < instant(a, 0)?;
+        fn "compare" "(other: types.DateTime): number" "-1, 0 or 1." => |cx, t, a| t.millis().cmp(&instant(a, 0)?) as i64;
         fn "equal" "(other: types.DateTime): boolean" "Whether it is the same." => |cx, t, a| t.millis() == instant(a, 0)?;
-        fn "compare" "(other: types.DateTime): number" "-1, 0 or 1." => |cx, t, a| match t.millis().cmp(&instant(a, 0)?) {
-            std::cmp::Ordering::Less => -1,
-            std::cmp::Ordering::Equal => 0,
-            std::cmp::Ordering::Greater => 1,
-        };
+        fn "isZero" "(): boolean" "True for none." => |cx, t, a| t.0.is_none();
+        fn "marshalJSON" "(): number[]" "As JSON, in bytes." => |cx, t, a| Val::Bytes(format!("\"{}\"", shown(t)).into_bytes());
+        fn "string" "(): string" "As stored: `2024-01-02 03:04:05.678Z`." => |cx, t, a| shown(t);
+        fn "sub" "(other: types.DateTime): number" "How much later it is, in nanoseconds." => |cx, t, a| Span(t.millis() - instant(a, 0)?);
+        fn "time" "(): time.Time" "As a time." => |cx, t, a| moment_of(t.millis());
+        fn "unix" "(): number" "Seconds since 1970." => |cx, t, a| t.millis().div_euclid(1000);
+        fn "value" "(): string" "As stored." => |cx, t, a| shown(t);
     }
     text |t| shown(t);
     json |t| Val::Str(shown(t));
 }
 
 table! {
-    pub(crate) static TIME: Moment = "time.Time", "A point in time, as Go has it; in UTC." {
-        fn "unix" "(): number" "Seconds since 1970." => |cx, t, a| t.0.div_euclid(1000);
-        fn "unixMilli" "(): number" "Milliseconds since 1970." => |cx, t, a| t.0;
-        fn "unixMicro" "(): number" "Microseconds since 1970." => |cx, t, a| t.0 * 1000;
-        fn "unixNano" "(): number" "Nanoseconds since 1970." => |cx, t, a| t.0 * 1_000_000;
-        fn "year" "(): number" "The year." => |cx, t, a| civil(t.0).0;
-        fn "month" "(): number" "The month, from 1." => |cx, t, a| civil(t.0).1;
-        fn "day" "(): number" "The day, from 1." => |cx, t, a| civil(t.0).2;
-        fn "hour" "(): number" "The hour." => |cx, t, a| t.0.rem_euclid(DAY) / 3_600_000;
-        fn "minute" "(): number" "The minute." => |cx, t, a| t.0.rem_euclid(DAY) / 60_000 % 60;
-        fn "second" "(): number" "The second." => |cx, t, a| t.0.rem_euclid(DAY) / 1000 % 60;
-        fn "nanosecond" "(): number" "The nanosecond." => |cx, t, a| t.0.rem_euclid(1000) * 1_000_000;
-        fn "weekday" "(): number" "The day of the week, from Sunday as 0." => |cx, t, a| (t.0.div_euclid(DAY) + 4).rem_euclid(7);
-        fn "yearDay" "(): number" "The day of the year, from 1." => |cx, t, a| t.0.div_euclid(DAY) - days(civil(t.0).0, 1, 1) + 1;
-        fn "add" "(nanoseconds: number): time.Time" "Later by a duration." => |cx, t, a| Moment(t.0 + a.int(0)? / 1_000_000);
-        fn "addDate" "(years: number, months: number, days: number): time.Time" "Later by a date." => |cx, t, a| Moment(add_date(t.0, a.int(0)?, a.int(1)?, a.int(2)?));
-        fn "sub" "(other: time.Time): number" "How much later it is, in nanoseconds." => |cx, t, a| Span(t.0 - instant(a, 0)?);
+    pub(crate) static TIME: Moment = "time.Time", "A point in time, as Go has it." {
+        fn "add" "(nanoseconds: number): time.Time" "Later by a duration." => |cx, t, a| t.at(t.0 + a.int(0)? / 1_000_000);
+        fn "addDate" "(years: number, months: number, days: number): time.Time" "Later by a date." => |cx, t, a| {
+            t.at(t.1.instant(add_date(t.wall(), a.int(0)?, a.int(1)?, a.int(2)?)))
+        };
         fn "after" "(other: time.Time): boolean" "Whether it is later." => |cx, t, a| t.0 > instant(a, 0)?;
         fn "before" "(other: time.Time): boolean" "Whether it is earlier." => |cx, t, a| t.0 < instant(a, 0)?;
+        fn "clock" "(): number[]" "Hour, minute and second." => |cx, t, a| {
+            let wall = t.shown();
+            Val::List(vec![Val::Int(wall.hour), Val::Int(wall.minute), Val::Int(wall.second)])
+        };
+        fn "compare" "(other: time.Time): number" "-1, 0 or 1." => |cx, t, a| t.0.cmp(&instant(a, 0)?) as i64;
+        fn "date" "(): number[]" "Year, month and day." => |cx, t, a| {
+            let (year, month, day) = civil(t.wall());
+            Val::List(vec![Val::Int(year), Val::Host(Arc::new(Month(month))), Val::Int(day)])
+        };
+        fn "day" "(): number" "The day, from 1." => |cx, t, a| civil(t.wall()).2;
         fn "equal" "(other: time.Time): boolean" "Whether it is the same." => |cx, t, a| t.0 == instant(a, 0)?;
+        fn "format" "(layout: string): string" "Written after the example `Mon Jan 2 15:04:05 MST 2006`." => |cx, t, a| t.shown().format(&a.str(0)?);
+        fn "hour" "(): number" "The hour." => |cx, t, a| t.shown().hour;
+        fn "isoWeek" "(): number[]" "Year and week, as ISO 8601 counts them." => |cx, t, a| {
+            let (year, week) = iso_week(t.wall());
+            Val::List(vec![Val::Int(year), Val::Int(week)])
+        };
+        fn "in" "(zone: time.Location): time.Time" "The same in another time zone." => |cx, t, a| Moment(t.0, a.host::<Zone>(0)?.clone());
+        fn "isDST" "(): boolean" "Whether clocks are put forward." => |cx, t, a| t.1.is_dst(t.0);
         fn "isZero" "(): boolean" "True for the year 1." => |cx, t, a| t.0 == ZERO_MILLIS;
-        fn "utc" "(): time.Time" "Itself." => |cx, t, a| *t;
-        fn "local" "(): time.Time" "Itself." => |cx, t, a| *t;
-        fn "string" "(): string" "As a text." => |cx, t, a| rfc3339(t.0);
+        fn "local" "(): time.Time" "The same in the time zone of the machine." => |cx, t, a| Moment(t.0, Zone::named("Local"));
+        fn "location" "(): time.Location" "The time zone." => |cx, t, a| t.1.clone();
+        fn "marshalJSON" "(): number[]" "As JSON, in bytes." => |cx, t, a| Val::Bytes(format!("\"{}\"", t.rfc3339()).into_bytes());
+        fn "marshalText" "(): number[]" "As RFC 3339, in bytes." => |cx, t, a| Val::Bytes(t.rfc3339().into_bytes());
+        fn "minute" "(): number" "The minute." => |cx, t, a| t.shown().minute;
+        fn "month" "(): number" "The month, from 1." => |cx, t, a| Arc::new(Month(civil(t.wall()).1)) as Shared;
+        fn "nanosecond" "(): number" "The nanosecond." => |cx, t, a| t.shown().nanos;
+        fn "round" "(nanoseconds: number): time.Time" "To the nearest multiple of a duration since the year 1." => |cx, t, a| {
+            let step = a.int(0)? / 1_000_000;
+            if step > 0 { t.at(t.0 + step / 2 - (t.0 - ZERO_MILLIS + step / 2).rem_euclid(step)) } else { t.clone() }
+        };
+        fn "second" "(): number" "The second." => |cx, t, a| t.shown().second;
+        fn "string" "(): string" "As Go prints it." => |cx, t, a| t.text();
+        fn "sub" "(other: time.Time): number" "How much later it is, in nanoseconds." => |cx, t, a| Span(t.0 - instant(a, 0)?);
+        fn "truncate" "(nanoseconds: number): time.Time" "Down to a multiple of a duration since the year 1." => |cx, t, a| {
+            let step = a.int(0)? / 1_000_000;
+            if step > 0 { t.at(t.0 - (t.0 - ZERO_MILLIS).rem_euclid(step)) } else { t.clone() }
+        };
+        fn "utc" "(): time.Time" "The same in UTC." => |cx, t, a| moment_of(t.0);
+        fn "unix" "(): number" "Seconds since 1970." => |cx, t, a| t.0.div_euclid(1000);
+        fn "unixMicro" "(): number" "Microseconds since 1970." => |cx, t, a| t.0 * 1000;
+        fn "unixMilli" "(): number" "Milliseconds since 1970." => |cx, t, a| t.0;
+        fn "unixNano" "(): number" "Nanoseconds since 1970." => |cx, t, a| t.0.wrapping_mul(1_000_000);
+        fn "weekday" "(): number" "The day of the week, from Sunday as 0." => |cx, t, a| Arc::new(Weekday(t.shown().week_day)) as Shared;
+        fn "year" "(): number" "The year." => |cx, t, a| civil(t.wall()).0;
+        fn "yearDay" "(): number" "The day of the year, from 1." => |cx, t, a| t.shown().year_day;
+        fn "zone" "(): any[]" "The letters of the time zone, and how many seconds it is from UTC." => |cx, t, a| {
+            Val::List(vec![t.1.letters(t.0).into(), Val::Int(t.1.offset(t.0))])
+        };
     }
-    text |t| rfc3339(t.0);
-    json |t| Val::Str(rfc3339(t.0));
+    text |t| t.text();
+    json |t| Val::Str(t.rfc3339());
+}
+
+/// A month that prints as its name.
+struct Month(i64);
+/// A day of the week that prints as its name.
+struct Weekday(i64);
+native!(Month = MONTH, Weekday = WEEKDAY);
+
+table! {
+    pub(crate) static MONTH: Month = "time.Month", "A month: a number that prints as a name." {
+        fn "string" "(): string" "Its name." => |cx, m, a| layout::month_name(m.0).to_owned();
+    }
+    text |m| layout::month_name(m.0).to_owned();
+    json |m| Val::Int(m.0);
+    value |m| Val::Int(m.0);
+}
+table! {
+    pub(crate) static WEEKDAY: Weekday = "time.Weekday", "A day of the week: a number that prints as a name." {
+        fn "string" "(): string" "Its name." => |cx, d, a| layout::day_name(d.0).to_owned();
+    }
+    text |d| layout::day_name(d.0).to_owned();
+    json |d| Val::Int(d.0);
+    value |d| Val::Int(d.0);
+}
+
+impl Moment {
+    fn at(&self, millis: i64) -> Self {
+        Self(millis, self.1.clone())
+    }
+    /// What the clocks show, as if it were UTC.
+    fn wall(&self) -> i64 {
+        self.0 + self.1.offset(self.0) * 1000
+    }
+    fn shown(&self) -> Wall {
+        let wall = self.wall();
+        let (year, month, day) = civil(wall);
+        Wall {
+            year,
+            month,
+            day,
+            year_day: wall.div_euclid(DAY) - days(year, 1, 1) + 1,
+            week_day: week_day(wall),
+            hour: wall.rem_euclid(DAY) / 3_600_000,
+            minute: wall.rem_euclid(DAY) / 60_000 % 60,
+            second: wall.rem_euclid(DAY) / 1000 % 60,
+            nanos: wall.rem_euclid(1000) * 1_000_000,
+            offset: self.1.offset(self.0),
+            letters: self.1.letters(self.0),
+        }
+    }
+    pub(crate) fn text(&self) -> String {
+        self.shown().format("2006-01-02 15:04:05.999999999 -0700 MST")
+    }
+    fn rfc3339(&self) -> String {
+        self.shown().format("2006-01-02T15:04:05.999999999Z07:00")
+    }
+}
+
+fn week_day(wall: i64) -> i64 {
+    (wall.div_euclid(DAY) + 4).rem_euclid(7)
+}
+/// The week belongs to the year of its Thursday.
+fn iso_week(wall: i64) -> (i64, i64) {
+    let thursday = wall + (3 - (week_day(wall) + 6) % 7) * DAY;
+    let year = civil(thursday).0;
+    (year, (thursday.div_euclid(DAY) - days(year, 1, 1)) / 7 + 1)
 }
 
 /// A duration in milliseconds; scripts see nanoseconds that print as `5m0s`.
@@ -202,12 +302,15 @@ pub(crate) fn http_date(millis: i64) -> String {
 }
 
 pub(crate) fn moment(millis: i64) -> Shared {
-    Arc::new(Moment(millis))
+    Arc::new(moment_of(millis))
+}
+pub(crate) fn moment_of(millis: i64) -> Moment {
+    Moment(millis, Zone::UTC)
 }
 pub(crate) fn date_time(time: Option<DateTime>) -> Val {
     Val::Host(Arc::new(DateTimeValue(time)))
 }
-/// `new DateTime(date)`: now without one, none for what is no date.
+/// `new DateTime(date, zone)`: now without a date, none for what is no date. The zone is for texts that say none.
 pub(crate) fn new_date_time(args: &Args<'_, '_>) -> Res<DateTimeValue> {
     let text = match args.val(0)? {
         Val::Str(text) if !text.is_empty() => text,
@@ -215,7 +318,12 @@ pub(crate) fn new_date_time(args: &Args<'_, '_>) -> Res<DateTimeValue> {
             return Ok(at(pocketbase::now().millis()));
         }
     };
-    Ok(DateTimeValue(parsed(&text)))
+    let Some(time) = parsed(&text) else { return Ok(DateTimeValue(None)) };
+    let zone = if args.is_nil(1) { Zone::UTC } else { Zone::named(&args.str(1)?) };
+    if zone::says_offset(&text) {
+        return Ok(DateTimeValue(Some(time)));
+    }
+    Ok(at(zone.instant(time.millis())))
 }
 
 #[cfg(test)]
@@ -226,7 +334,9 @@ mod tests {
     fn dates() {
         let millis = 1_704_164_645_678;
         assert_eq!(civil(millis), (2024, 1, 2));
-        assert_eq!(rfc3339(add_date(millis, 1, -1, 3)), "2024-12-05T03:04:05.678Z");
+        assert_eq!(moment_of(add_date(millis, 1, -1, 3)).rfc3339(), "2024-12-05T03:04:05.678Z");
+        assert_eq!(moment_of(0).text(), "1970-01-01 00:00:00 +0000 UTC");
+        assert_eq!(iso_week(1_688_083_200_000), (2023, 26));
         assert_eq!(days(1970, 1, 1), 0);
         assert_eq!(http_date(0), "Thu, 01 Jan 1970 00:00:00 GMT");
         for (millis, text) in

@@ -45,12 +45,13 @@ fn json_text(value: &Val) -> Res<String> {
 
 fn to_text(value: Val) -> Res<String> {
     Ok(match value {
-        Val::Null => String::new(),
+        Val::Null | Val::Opaque => String::new(),
         Val::Str(text) | Val::Raw(text) => text,
         Val::Bytes(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
         Val::Bool(on) => on.to_string(),
         Val::Int(int) => int.to_string(),
         Val::Float(n) => n.to_string(),
+        Val::Time(millis) => host::moment_of(millis).text(),
         Val::Host(host) if host.get::<crate::host::Reader>().is_some() => {
             String::from_utf8_lossy(&to_bytes(Val::Host(host))?).into_owned()
         }
@@ -64,13 +65,27 @@ fn to_text(value: Val) -> Res<String> {
 
 fn to_bytes(value: Val) -> Res<Vec<u8>> {
     match value {
-        Val::List(_) => value.into_bytes().ok_or_else(|| Fail::Type("bytes are expected".into())),
+        Val::List(items) => {
+            let all: Option<Vec<u8>> = items.iter().map(byte).collect();
+            match all {
+                Some(bytes) => Ok(bytes),
+                None => Ok(encode(&Val::List(items))?),
+            }
+        }
         Val::Bytes(bytes) => Ok(bytes),
         Val::Host(host) => match host.get::<crate::host::Reader>() {
             Some(reader) => Ok(reader.0.clone()),
             None => Ok(to_text(Val::Host(host))?.into_bytes()),
         },
         other => Ok(to_text(other)?.into_bytes()),
+    }
+}
+
+/// A number that is one byte; lists of anything else are written as JSON.
+fn byte(value: &Val) -> Option<u8> {
+    match value {
+        Val::Int(n) => u8::try_from(*n).ok(),
+        _ => None,
     }
 }
 
@@ -85,6 +100,9 @@ pub(crate) fn unmarshal<'js>(cx: &Ctx<'js>, json: &[u8], target: &Value<'js>) ->
     if let Some(model) = host.get::<host::Model>() {
         let serde_json::Value::Object(map) = data else { return Ok(()) };
         return model.fill(map, false);
+    }
+    if let Some(record) = host.get::<pocketbase::Record>() {
+        return host::load_record(record, Val::from(data));
     }
     let _ = cx;
     Ok(())

@@ -5,7 +5,7 @@ use std::path::Path;
 use rquickjs::Function;
 
 use super::{Space, gopath, os};
-use crate::bind::{Args, Fail, Res, Shared, object, table};
+use crate::bind::{Args, Fail, Res, Shared, object, table, throw};
 
 table! {
     pub(crate) static FILEPATH: Space = "FilePath", "Paths of files." {
@@ -15,8 +15,7 @@ table! {
         fn "ext" "(path: string): string" "The extension with its dot." => |cx, s, a| gopath::ext(&a.str(0)?).to_owned();
         fn "fromSlash" "(path: string): string" "With the separators of this system." => |cx, s, a| a.str(0)?;
         fn "glob" "(pattern: string): string[]" "The files that match a pattern." => |cx, s, a| {
-            let found = gopath::glob(&a.str(0)?).map_err(Fail::other)?;
-            (!found.is_empty()).then_some(found)
+            gopath::glob(&a.str(0)?).map_err(Fail::other)?
         };
         fn "isAbs" "(path: string): boolean" "True for a path from the root." => |cx, s, a| a.str(0)?.starts_with('/');
         fn "join" "(...parts: string[]): string" "Parts put together." => |cx, s, a| gopath::join(&a.texts(0)?);
@@ -48,7 +47,23 @@ fn walk(args: &Args<'_, '_>, entries: bool) -> Res<()> {
 
 fn visited<'js>(args: &Args<'_, 'js>, visit: &Function<'js>, path: &str, entries: bool) -> Res<()> {
     let cx = args.cx();
-    let facts = std::fs::symlink_metadata(path).map_err(|error| os::fail("lstat", path, &error))?;
+    let nil = || rquickjs::Value::new_null(cx.clone());
+    let facts = match std::fs::symlink_metadata(path) {
+        Ok(facts) => facts,
+        Err(error) => {
+            let error = throw(cx, os::fail("lstat", path, &error));
+            let thrown = match error {
+                rquickjs::Error::Exception => cx.catch(),
+                other => return Err(other.into()),
+            };
+            // it prints as its message alone
+            if let Some(thrown) = thrown.as_object() {
+                thrown.set("name", "")?;
+            }
+            let given = visit.call((path, nil(), thrown))?;
+            return crate::bind::no_result(cx, &given);
+        }
+    };
     let is_dir = facts.is_dir();
     let name = gopath::base(path);
     let host: Shared = if entries {
@@ -61,7 +76,7 @@ fn visited<'js>(args: &Args<'_, 'js>, visit: &Function<'js>, path: &str, entries
     } else {
         std::sync::Arc::new(os::Info { name, facts })
     };
-    let given = visit.call((path, object(cx, host)?, rquickjs::Value::new_null(cx.clone())))?;
+    let given = visit.call((path, object(cx, host)?, nil()))?;
     crate::bind::no_result(cx, &given)?;
     if is_dir {
         for name in os::names(Path::new(path)).map_err(|error| os::fail("open", path, &error))? {

@@ -26,6 +26,18 @@ table! {
         fn "fileFromBytes" "(data: string | number[], name: string): filesystem.File" "A file in memory." => |cx, s, a| File::from_bytes(&a.str(1)?, a.bytes(0)?);
         fn "fileFromMultipart" "(header: multipart.FileHeader): filesystem.File" "A file of a form." => |cx, s, a| a.host::<crate::host::Uploaded>(0)?.0.clone();
         fn "local" "(dir: string): filesystem.System" "The files of a directory." => |cx, s, a| Arc::new(FileSystem::local(a.str(0)?)) as Shared;
+        fn "s3" "(bucket: string, region: string, endpoint: string, accessKey: string, secret: string, forcePathStyle?: boolean): filesystem.System" "The files of a bucket." => |cx, s, a| {
+            let bucket = pocketbase::S3 {
+                enabled: true,
+                bucket: a.str(0)?,
+                region: a.str(1)?,
+                endpoint: a.str(2)?,
+                access_key: a.str(3)?,
+                secret: a.str(4)?,
+                force_path_style: a.bool(5)?,
+            };
+            Arc::new(FileSystem::s3(&bucket)?) as Shared
+        };
         fn "fileFromURL" "(url: string, seconds?: number): filesystem.File" "A file of another server." => |cx, s, a| {
             let app = Local::of(cx).js.app.clone();
             download(&app, &a.str(0)?, a.int(1)?)?
@@ -91,6 +103,12 @@ table! {
         };
         fn "upload" "(content: string | number[], key: string): void" "Stores bytes." => |cx, f, a| wait(f.upload_bytes(&a.str(1)?, a.bytes(0)?))?;
         fn "uploadFile" "(file: filesystem.File, key: string): void" "Stores a file." => |cx, f, a| wait(f.upload(&a.str(1)?, &*a.host::<File>(0)?))?;
+        fn "uploadMultipart" "(header: multipart.FileHeader, key: string): void" "Stores a file of a form." => |cx, f, a| {
+            wait(f.upload(&a.str(1)?, &a.host::<crate::host::Uploaded>(0)?.0))?;
+        };
+        fn "createThumb" "(originalKey: string, thumbKey: string, size: string): void" "Stores a smaller copy of a picture: `100x100`, with `t`, `b` or `f` behind it, `0x100`, `100x0`." => |cx, f, a| {
+            wait(f.create_thumb(&a.str(0)?, &a.str(1)?, &a.str(2)?)).map_err(missing)?;
+        };
         fn "delete" "(key: string): void" "Removes a file." => |cx, f, a| {
             let key = a.str(0)?;
             if !wait(f.exists(&key))? {

@@ -10,6 +10,7 @@ globals! {
         new "Record" "(collection?: core.Collection, data?: { [key: string]: any })" "A new record." => |cx, a| host::new_record(a)?;
         new "Collection" "(data?: { [key: string]: any })" "A new collection." => |cx, a| host::new_collection(a)?;
         new "DateTime" "(date?: string, timezone?: string)" "A point in time." => |cx, a| host::new_date_time(a)?;
+        new "Timezone" "(name?: string)" "A time zone; UTC for a name that is unknown." => |cx, a| host::new_zone(a)?;
         new "Field" "(data?: { [key: string]: any })" "A field of the type in the data." => |cx, a| host::new_field(a, None)?;
         new "TextField" "(data?: { [key: string]: any })" "A field of type text." => |cx, a| host::new_field(a, Some("text"))?;
         new "NumberField" "(data?: { [key: string]: any })" "A field of type number." => |cx, a| host::new_field(a, Some("number"))?;
@@ -31,6 +32,7 @@ globals! {
         new "SubscriptionMessage" "(data?: { [key: string]: any })" "A message to a realtime client." => |cx, a| host::Letter::of(a)?;
         new "RecordUpsertForm" "(app: core.App, record: core.Record)" "Data that is loaded into a record and saved with it." => |cx, a| host::UpsertForm::new(a)?;
         new "RequestInfo" "(data?: { [key: string]: any })" "The facts of a request." => |cx, a| host::new_request_info(a)?;
+        new "Context" "(parent?: context.Context, key?: any, value?: any)" "How long something lasts, and a value that it carries." => |cx, a| host::Lasting::new(a)?;
         new "Cookie" "(data?: { [key: string]: any })" "A cookie." => |cx, a| host::Cookie::new(a)?;
         new "Middleware" "(handler: ((e: core.RequestEvent) => any) | string, priority?: number, id?: string)" "A step around handlers." => |cx, a| host::new_middleware(a)?;
         new "ValidationError" "(code?: string, message?: string)" "What is wrong with a value." => |cx, a| validation_error(a)?;

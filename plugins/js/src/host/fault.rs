@@ -1,0 +1,58 @@
+//! What is wrong with JSON, in the words of Go's decoder.
+
+use serde_json::{Value, error::Category};
+
+/// Why a text is no JSON object; `None` if it is one.
+pub(crate) fn of_object(text: &[u8]) -> Option<String> {
+    let into = "into Go map[string]interface {}";
+    match serde_json::from_slice::<Value>(text) {
+        Ok(Value::Object(_) | Value::Null) => None,
+        Ok(Value::Array(_)) => Some(format!("json: unable to unmarshal JSON array {into}")),
+        Ok(Value::String(_)) => Some(format!("json: unable to unmarshal JSON string {into}")),
+        Ok(Value::Number(_)) => Some(format!("json: unable to unmarshal JSON number {into}")),
+        Ok(Value::Bool(_)) => Some(format!("json: unable to unmarshal JSON boolean {into}")),
+        Err(error) if error.classify() == Category::Eof => Some("unexpected EOF".to_owned()),
+        Err(error) => Some(syntax(text, &error)),
+    }
+}
+
+fn syntax(text: &[u8], error: &serde_json::Error) -> String {
+    let line: usize =
+        text.split_inclusive(|byte| *byte == b'\n').take(error.line() - 1).map(<[u8]>::len).sum();
+    let at = (line + error.column()).saturating_sub(1);
+    let found = text.get(at).map_or(' ', |byte| char::from(*byte));
+    let words = error.to_string();
+    let place = [
+        ("key must be a string", "at start of string (expecting '\"')"),
+        ("expected `:`", "after object name (expecting ':')"),
+        ("expected `,` or `}`", "after object value (expecting ',' or '}')"),
+        ("expected `,` or `]`", "after array element (expecting ',' or ']')"),
+        ("trailing characters", "after top-level value"),
+    ];
+    let place = place.iter().find(|(known, _)| words.starts_with(known));
+    let place = place.map_or("at start of value", |(_, place)| place);
+    let after = if at == 0 { String::new() } else { format!(" after offset {at}") };
+    format!("jsontext: invalid character '{found}' {place}{after}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words() {
+        for (text, words) in [
+            ("{}", None),
+            ("[1,2]", Some("json: unable to unmarshal JSON array into Go map[string]interface {}")),
+            (
+                "{bad",
+                Some(
+                    "jsontext: invalid character 'b' at start of string (expecting '\"') after offset 1",
+                ),
+            ),
+            ("{\"a\"", Some("unexpected EOF")),
+        ] {
+            assert_eq!(of_object(text.as_bytes()).as_deref(), words, "{text}");
+        }
+    }
+}

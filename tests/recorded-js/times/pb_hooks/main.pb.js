@@ -1,0 +1,45 @@
+routerAdd("GET", "/times", (e) => {
+    const out = {}
+    const t = (n, f) => { try { out[n] = f() } catch (x) { out[n] = "ERR " + x.name + " " + x.message } }
+    const d = new DateTime("2023-07-01 00:00:00", "Europe/Berlin")
+    const m = d.time().in(new Timezone("America/New_York"))
+    t("tz", () => { const z = new Timezone("America/New_York"); return [String(z), z.string(), Object.keys(z), JSON.stringify(z), typeof z, z instanceof Timezone] })
+    t("tz0", () => [new Timezone().string(), new Timezone("nope").string(), new Timezone("Local").string(), new Timezone("").string(), new Timezone("UTC").string(), new Timezone("europe/berlin").string()])
+    t("in", () => [m.string(), String(m), JSON.stringify(m), m.hour(), m.day(), m.yearDay(), m.unix()])
+    t("fmt", () => ["2006-01-02T15:04:05Z07:00", "Mon Jan _2 15:04:05 2006", "Monday, 02-Jan-06 15:04:05 MST", "3:04PM", "pm 03 4 5 .000 .999 .000000 ,000", "-07 -0700 -07:00 -070000 -07:00:00 Z07 Z0700 Z07:00", "002 __2 06 1 January Janu", "2006 20060102 x2y 15h"].map((f) => m.format(f)))
+    t("fmt2", () => ["2006-01-02T15:04:05.999Z07:00", "05.000 05,999 05.00", "Z07 Z0700 Z07:00:00"].map((f) => new DateTime("2024-02-03 04:05:06.120Z").time().format(f)))
+    t("parts", () => [m.clock(), m.isoWeek(), m.zone(), m.location().string(), m.isDST()])
+    t("utc", () => [m.utc().string(), m.addDate(0, 6, 0).string(), m.add(3600e9).string()])
+    t("round", () => [m.truncate(3600e9 * 24).string(), m.round(3600e9).string(), m.truncate(1e9).string()])
+    t("month", () => [typeof m.month(), String(m.month()), m.month() + 1, JSON.stringify(m.month()), String(m.weekday()), m.month().string()])
+    t("dst", () => ["2024-03-31 02:30:00", "2024-10-27 02:30:00", "2024-03-10 12:00:00", "1950-06-01 00:00:00", "2099-07-01 00:00:00"].map((x) => [new DateTime(x, "Europe/Berlin").string(), new DateTime(x, "America/New_York").string(), new DateTime(x, "Nope").string()]))
+    t("off", () => [new DateTime("2024-01-01 00:00:00+05:00", "Europe/Berlin").string(), new DateTime("2024-01-01T00:00:00Z", "Europe/Berlin").string(), new DateTime("2024-01-01", "Asia/Kolkata").string(), new DateTime("x", "Asia/Kolkata").string()])
+    t("none", () => [new DateTime("2024-01-01").time().string(), String(new DateTime("x").time()), JSON.stringify(new DateTime("x").time())])
+    t("bytes", () => [toString(m.marshalJSON()), toString(m.marshalText()), toString(d.marshalJSON())])
+    return e.json(200, out)
+})
+routerAdd("GET", "/filesystem", (e) => {
+    const out = {}
+    const t = (n, f) => { try { out[n] = f() ?? null } catch (x) { out[n] = "ERR " + x.name + " " + x.message } }
+    const fs = $app.newFilesystem()
+    const png = [137,80,78,71,13,10,26,10,0,0,0,13,73,72,68,82,0,0,0,1,0,0,0,1,8,6,0,0,0,31,21,196,137,0,0,0,13,73,68,65,84,120,156,99,248,207,192,240,31,0,5,0,1,255,137,153,61,29,0,0,0,0,73,69,78,68,174,66,96,130]
+    t("upload", () => fs.upload(png, "t/a.png"))
+    t("thumb", () => { fs.createThumb("t/a.png", "t/b.png", "5x5"); return [fs.exists("t/b.png"), fs.attributes("t/b.png").contentType] })
+    t("badsize", () => fs.createThumb("t/a.png", "t/c.png", "nope"))
+    t("missing", () => { try { fs.createThumb("t/zz.png", "t/c.png", "5x5") } catch (x) { return x.name } })
+    t("s3", () => typeof $filesystem.s3)
+    t("rename", () => { const f = $filesystem.fileFromBytes("x", "a.txt"); f.name = "other.txt"; return [f.name, f.originalName, f.size] })
+    fs.deletePrefix("t")
+    fs.close()
+    return e.json(200, out)
+})
+routerAdd("GET", "/context", (e) => {
+    const c = new Context(null, "k", 1)
+    const d = new Context(c, "l", "x")
+    const r = new Record($app.findCollectionByNameOrId("users"), { email: "c@example.com", password: "1234567890" })
+    $app.saveWithContext(d, r)
+    $app.validateWithContext(d, r)
+    const isNew = r.isNew()
+    $app.deleteWithContext(c, r)
+    return e.json(200, [c.value("k"), c.value("zz") ?? null, d.value("k"), d.value("l"), d.err() ?? null, isNew])
+})
