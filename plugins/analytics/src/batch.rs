@@ -109,7 +109,10 @@ fn count_text(map: &mut HashMap<String, Page>, name: &str, more: &Page, max: usi
         return page.merge(more);
     }
     let name = if map.len() < max { name } else { OTHER };
-    name.len() + count(map.entry(name.to_owned()).or_default(), more)
+    match map.get_mut(name) {
+        Some(page) => page.merge(more),
+        None => name.len() + count(map.entry(name.to_owned()).or_default(), more),
+    }
 }
 
 #[cfg(test)]
