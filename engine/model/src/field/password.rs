@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{
     Corrupt, DbCheck, Field, FieldType, RecordCheck, SettingsCheck, Val, cell_text,
     field_type_basics,
-    text::{min_error, pattern_allows},
+    text::pattern_allows,
 };
 use crate::{
     check,
@@ -104,7 +104,11 @@ impl FieldType for Password {
         let Some(text) = plain else { return Ok(None) };
         let n_chars = i64::try_from(text.chars().count()).unwrap_or(i64::MAX);
         if n_chars < self.min {
-            return Err(min_error(self.min));
+            // no point at its end, other than that of texts: it shows where errors are put together
+            return Err(FieldError::new(
+                "validation_min_text_constraint",
+                format!("Must be at least {} character(s)", self.min),
+            ));
         }
         let max = if self.max > 0 { self.max } else { DEFAULT_MAX };
         if n_chars > max {

@@ -88,7 +88,7 @@ impl Text {
 }
 
 /// "At least n characters".
-pub(super) fn min_error(min: i64) -> FieldError {
+fn min_error(min: i64) -> FieldError {
     FieldError::new(
         "validation_min_text_constraint",
         format!("Must be at least {min} character(s)."),
