@@ -15,7 +15,6 @@ use crate::{
     ctx::Ctx,
     field::{Corrupt, Val},
     schema::Loaded,
-    sealed,
     store::{self, RowRef, Rows, Sql},
 };
 
@@ -134,6 +133,6 @@ pub(crate) fn values_of_row(
     let fields = collection.fields.iter().enumerate();
     let mut values =
         fields.map(|(i, f)| f.kind.read(row.get(from + i))).collect::<Result<Vec<Val>, _>>()?;
-    sealed::open_all(collection, row, from, &mut values);
+    collection.open_all(row, from, &mut values);
     Ok(values)
 }

@@ -1,63 +1,12 @@
-//! Values that are encrypted at rest: opened where rows are read, sealed where they are written.
+//! Encrypted fields where records are written; where rows are read they are opened by [`Loaded::open`].
 //!
-//! A value belongs to its collection, field (by their ids, which stay when they are renamed) and record. One that does not
-//! open is empty and stays as it is until something else is set. Knows fields by [`FieldType::is_sealed`] only.
-//! Source: spec extensions 2.2, 2.3.
-//!
-//! [`FieldType::is_sealed`]: crate::field::FieldType::is_sealed
+//! Must not know keys or places.
 
-use std::sync::atomic::Ordering;
-
-use primitives::keyring::{Error as KeyError, Place};
+use primitives::keyring::Error as KeyError;
 
 use crate::{
-    Error, Result,
-    app::record::Record,
-    error::FieldErrors,
-    field::{Val, cell_text, secret},
-    schema::{Loaded, Sealed},
-    store::RowRef,
+    Error, Result, app::record::Record, error::FieldErrors, field::secret, schema::Loaded,
 };
-
-fn place<'a>(collection: &'a Loaded, index: usize, row: &'a str) -> Place<'a> {
-    Place { table: &collection.id, column: &collection.fields[index].id, row }
-}
-
-/// Opens all encrypted values of a row whose fields begin at column `from`.
-pub(crate) fn open_all(collection: &Loaded, row: &RowRef<'_>, from: usize, values: &mut [Val]) {
-    let Some(sealed) = &collection.sealed else { return };
-    for (index, _) in &sealed.fields {
-        if let Some(plain) = open(collection, row, from, *index) {
-            values[*index] = Val::Text(plain);
-        }
-    }
-}
-
-/// The value of an encrypted field in clear; `None` for fields that are not encrypted.
-pub(crate) fn open(
-    collection: &Loaded,
-    row: &RowRef<'_>,
-    from: usize,
-    index: usize,
-) -> Option<String> {
-    let sealed = collection.sealed.as_ref()?;
-    let (_, is_told) = sealed.fields.iter().find(|(at, _)| *at == index)?;
-    let stored = cell_text(row.get(from + index));
-    if stored.is_empty() {
-        return Some(String::new());
-    }
-    let id = collection.id_field.map_or("", |at| row.text(from + at));
-    match sealed.keys.open(&place(collection, index, id), &stored) {
-        Ok(plain) => Some(plain),
-        Err(error) => {
-            if !is_told.swap(true, Ordering::Relaxed) {
-                let (table, field) = (&collection.name, &collection.fields[index].name);
-                tracing::warn!(collection = %table, %field, %error, "a secret cannot be read");
-            }
-            Some(String::new())
-        }
-    }
-}
 
 /// Replaces the values of encrypted fields among the columns to write.
 ///
@@ -69,17 +18,16 @@ pub(crate) fn seal<'c>(
     columns: &mut Vec<(&'c str, dialects::Value)>,
 ) -> Result<()> {
     let Some(sealed) = &collection.sealed else { return Ok(()) };
+    // a value belongs to the id of its record
     let moves = !record.is_new() && record.id() != record.stored_id();
     for (index, _) in &sealed.fields {
-        let (name, val) = (collection.fields[*index].name.as_str(), record.value(*index));
+        let (name, plain) =
+            (collection.fields[*index].name.as_str(), record.value(*index).as_str());
         let at = columns.iter().position(|(column, _)| *column == name);
-        // a value belongs to the id of its record
-        let must_move = moves && !val.as_str().is_empty();
-        if at.is_none() && !must_move {
+        if at.is_none() && (plain.is_empty() || !moves) {
             continue;
         }
-        let text = seal_one(sealed, &place(collection, *index, record.id()), val.as_str())
-            .map_err(|error| refused(name, &error))?;
+        let text = collection.seal(*index, record.id(), plain).map_err(|e| refused(name, &e))?;
         let value = dialects::Value::Text(text.into());
         match at {
             Some(at) => columns[at].1 = value,
@@ -87,10 +35,6 @@ pub(crate) fn seal<'c>(
         }
     }
     Ok(())
-}
-
-fn seal_one(sealed: &Sealed, place: &Place<'_>, plain: &str) -> Result<String, KeyError> {
-    if plain.is_empty() { Ok(String::new()) } else { sealed.keys.seal(place, plain) }
 }
 
 fn refused(field: &str, error: &KeyError) -> Error {

@@ -6,6 +6,16 @@ use std::ffi::OsString;
 
 use crate::{Error, Result};
 
+/// Variables that open what the server guards: programs and servers beside it do not get them by themselves.
+pub const GUARDED: &[&str] = &[
+    "PB_MASTER_KEY",
+    "PB_MASTER_KEY_PREVIOUS",
+    "PB_POSTGRES_DSN",
+    "PB_POSTGRES_REPLICA",
+    "PB_METRICS_TOKEN",
+    "TOF_APP_TOKEN",
+];
+
 /// The value of a variable; `None` if it is not set, empty, or no UTF-8.
 #[must_use]
 pub fn text(name: &str) -> Option<String> {

@@ -8,7 +8,6 @@ use crate::{
     field::Corrupt,
     json,
     schema::{Loaded, WireSource},
-    sealed,
     store::{RowRef, ValueRef},
 };
 
@@ -108,7 +107,7 @@ pub(crate) fn write_row_with_gap(
         open = b',';
         out.extend_from_slice(&key.prefix);
         if let Some(index) = field {
-            match sealed::open(collection, row, from, index) {
+            match collection.open(row, from, index) {
                 Some(plain) => crate::json::write_str(out, &plain),
                 None => collection.fields[index].kind.write_json(row.get(from + index), out)?,
             }

@@ -129,7 +129,10 @@ fn follow(app: &App, manager: &Manager) {
     let m = manager.clone();
     app.on_announced(TOPIC, move |app, _| {
         let m = m.clone();
-        async move { m.reload(&app).await }
+        async move {
+            store::catch_up(&app).await?;
+            m.reload(&app).await
+        }
     });
     app.on_record_after_create_success([PROXIES]).bind(|e| async move {
         e.app().announce(TOPIC, &e.record().id()).await?;

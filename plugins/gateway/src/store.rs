@@ -68,12 +68,18 @@ pub(crate) async fn ensure(app: &App) -> Result<()> {
 
 /// Adds the fields that a collection which is there lacks.
 pub(crate) async fn widen(app: &App) -> Result<()> {
+    if is_there(app).await? { ensure(app).await } else { Ok(()) }
+}
+
+/// True if somebody has asked for the collection before; asking so does not make it.
+async fn is_there(app: &App) -> Result<bool> {
     let all = app.find_all_collections::<1>(["base"]).await?;
-    if all.iter().any(|collection| collection.name() == PROXIES) {
-        ensure(app).await
-    } else {
-        Ok(())
-    }
+    Ok(all.iter().any(|collection| collection.name() == PROXIES))
+}
+
+/// Somebody has saved a proxy: the collection is there, even if the news of it come later.
+pub(crate) async fn catch_up(app: &App) -> Result<()> {
+    if is_there(app).await? { Ok(()) } else { app.reload_cached_collections().await }
 }
 
 /// All that are to be served; none before somebody has asked for the collection.

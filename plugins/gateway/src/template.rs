@@ -2,7 +2,7 @@
 //!
 //! Values are resolved for each request and never shown: errors name the variable only.
 
-use pocketbase::{App, Record, environment};
+use pocketbase::{App, Error, Record, crypto, environment};
 use serde_json::Value;
 
 /// A value, read once.
@@ -84,13 +84,13 @@ impl Template {
                     continue;
                 }
                 Part::Env(name) => {
-                    let value = environment::text(name);
+                    let value = variable_of(app, name);
                     (format!("env.{name}"), value.ok_or_else(|| unset("env", name))?)
                 }
                 Part::Secret(name) => {
-                    let value = match secret(app, name).await {
+                    let value = match secret(app, name).await? {
                         Some(value) => Some(value),
-                        None => environment::text(name),
+                        None => variable_of(app, name),
                     };
                     (format!("secret.{name}"), value.ok_or_else(|| unset("secret", name))?)
                 }
@@ -109,10 +109,27 @@ fn unset(kind: &str, name: &str) -> String {
     format!("The variable {kind}.{name} is not set.")
 }
 
-/// A secret by the function that the secrets plugin offers; `None` if there is no such plugin, or no such secret.
-async fn secret(app: &App, name: &str) -> Option<String> {
-    let found = app.natives().call(app, "$secrets.get", vec![name.into()]).await.ok()?;
-    found.as_str().filter(|value| !value.is_empty()).map(str::to_owned)
+/// A variable of the environment, but for those that open the server itself.
+fn variable_of(app: &App, name: &str) -> Option<String> {
+    let is_guarded = environment::GUARDED.contains(&name)
+        || app.flag::<String>("encryptionEnv").is_some_and(|guarded| guarded == name);
+    if is_guarded { None } else { environment::text(name) }
+}
+
+/// A secret by the function that the secrets plugin offers; `None` if there is no such plugin, no master key, or no such
+/// secret.
+///
+/// # Errors
+/// If there is one that cannot be read: another value must not take its place.
+async fn secret(app: &App, name: &str) -> Result<Option<String>, String> {
+    match app.natives().call(app, "$secrets.get", vec![name.into()]).await {
+        Ok(found) => Ok(found.as_str().map(str::to_owned)),
+        Err(error) => match error.downcast_ref::<crypto::Error>() {
+            None if !matches!(error, Error::Db(_) | Error::Busy) => Ok(None),
+            Some(crypto::Error::Disabled) => Ok(None),
+            _ => Err(format!("The variable secret.{name} cannot be read.")),
+        },
+    }
 }
 
 fn field(auth: Option<&Record>, name: &str) -> String {

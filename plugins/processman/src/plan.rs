@@ -8,17 +8,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::config::ProcessConfig;
+use pocketbase::environment::GUARDED;
 
-/// Variables of the server that children do not get by themselves: they open what the server guards.
-const GUARDED: &[&str] = &[
-    "PB_MASTER_KEY",
-    "PB_MASTER_KEY_PREVIOUS",
-    "PB_POSTGRES_DSN",
-    "PB_POSTGRES_REPLICA",
-    "PB_METRICS_TOKEN",
-    "TOF_APP_TOKEN",
-];
+use crate::config::ProcessConfig;
 
 /// What is executed.
 #[derive(Clone, PartialEq, Eq)]

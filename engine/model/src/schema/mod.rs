@@ -13,6 +13,7 @@ pub mod normalize;
 pub mod options;
 mod row_id;
 pub mod rules;
+mod sealed;
 pub mod snapshot;
 pub mod sync;
 pub mod system;
@@ -23,7 +24,8 @@ mod view_query;
 mod view_tree;
 
 pub use collection::{Collection, Kind};
-pub use snapshot::{BackRef, Loaded, Sealed, Snapshot, WireKey, WireSource};
+pub use sealed::Sealed;
+pub use snapshot::{BackRef, Loaded, Snapshot, WireKey, WireSource};
 pub use validate::{Validation, validate};
 pub use view::prepare;
 pub use view_query::original_field;

@@ -8,7 +8,7 @@ use std::{
     ops::Deref,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
 };
 
@@ -16,7 +16,7 @@ use dialects::statement::ColumnList;
 use filter_lang::{schema as plan, value::Affinity};
 use primitives::keyring::Keyring;
 
-use super::{Collection, Kind, index::Index, view_query::without_affinity};
+use super::{Collection, Kind, Sealed, index::Index, view_query::without_affinity};
 use crate::{
     field::{Field, relation::Relation},
     json,
@@ -56,15 +56,6 @@ pub struct Loaded {
     /// What is encrypted in it, if anything is.
     pub sealed: Option<Sealed>,
     by_field: HashMap<String, usize>,
-}
-
-/// The encrypted fields of a collection, with what opens them.
-#[derive(Debug)]
-pub struct Sealed {
-    /// Indexes into `fields`, and whether it has been told that a value does not open.
-    pub fields: Vec<(usize, AtomicBool)>,
-    /// The keys.
-    pub keys: Arc<Keyring>,
 }
 
 impl Deref for Loaded {
@@ -297,16 +288,7 @@ fn prepare(collection: Collection, back_refs: Vec<BackRef>, keys: &Arc<Keyring>)
         .filter(|(_, f)| f.kind.class() == plan::Class::File)
         .map(|(at, _)| at)
         .collect();
-    // rows of views are not those that values were sealed for
-    let is_sealed = |field: &Field| field.kind.is_sealed() && !collection.is_view();
-    let sealed: Vec<_> = collection
-        .fields
-        .iter()
-        .enumerate()
-        .filter(|(_, field)| is_sealed(field))
-        .map(|(at, _)| (at, AtomicBool::new(false)))
-        .collect();
-    let sealed = (!sealed.is_empty()).then(|| Sealed { fields: sealed, keys: keys.clone() });
+    let sealed = Sealed::of(&collection, keys);
     Loaded {
         sealed,
         plan: Arc::new(to_plan(&collection)),
