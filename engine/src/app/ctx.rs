@@ -461,8 +461,20 @@ impl Ctx {
         self.run_within(self.app.config().query_timeout, work).await
     }
 
+    /// True if code of users may run when records of some collections are written. Handlers for others count where
+    /// cascades may get to those: they have relations.
+    pub fn has_watchers<'n>(&self, of: &(impl Iterator<Item = &'n str> + Clone)) -> bool {
+        let snapshot = self.snapshot();
+        self.app.hooks().watch_records(|tag| {
+            snapshot.find(tag).is_some_and(|found| {
+                found.fields.iter().any(|field| field.kind.target().is_some())
+                    || of.clone().any(|name| snapshot.find(name).is_some_and(|c| c.id == found.id))
+            })
+        })
+    }
+
     /// The same again from the start, a limited number of times, when others made it fail (deadlock, serialization). For work
-    /// that may be done twice and runs no code of users: ask [`Hooks::watch_records`](crate::event::Hooks::watch_records).
+    /// that may be done twice and runs no code of users: ask [`Ctx::has_watchers`].
     ///
     /// # Errors
     /// As [`Ctx::run_in_transaction`].

@@ -615,14 +615,13 @@ pub struct Hooks {
 }
 
 impl Hooks {
-    /// True if anybody has code that runs when records are written.
-    #[must_use]
-    pub fn watch_records(&self) -> bool {
+    /// True if anybody has code that runs when records are written, for all collections or for some that `concerns` knows.
+    pub fn watch_records(&self, concerns: impl Fn(&str) -> bool + Copy) -> bool {
         let requests =
             [&self.record_create_request, &self.record_update_request, &self.record_delete_request];
-        self.models.all().any(|hook| !hook.is_empty())
-            || self.records.all().any(|hook| !hook.is_empty())
-            || requests.iter().any(|hook| !hook.is_empty())
-            || !self.record_enrich.is_empty()
+        self.models.all().any(|hook| hook.has_for(concerns))
+            || self.records.all().any(|hook| hook.has_for(concerns))
+            || requests.iter().any(|hook| hook.has_for(concerns))
+            || self.record_enrich.has_for(concerns)
     }
 }

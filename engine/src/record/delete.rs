@@ -134,7 +134,7 @@ async fn execute(ctx: &Ctx, record: &RecordRef, guarded: bool) -> Result<()> {
         record.lock().recheck = recheck.clone();
         async move { with_references(&ctx, &record, &references, guarded).await }
     };
-    if ctx.app.hooks().watch_records() {
+    if ctx.has_watchers(&std::iter::once(&*collection.id)) {
         Box::pin(ctx.run_in_transaction(work)).await
     } else {
         // Deletions that meet in what refers to both records wait for each other.
@@ -214,7 +214,7 @@ async fn cascade(ctx: &Ctx, main: &RecordRef, reference: &BackRef) -> Result<()>
         first.id().clone_into(&mut seen_first);
         let full = page.len() >= PAGE as usize;
         // A deletion takes others of the page along, or takes its own id out of them; hooks may do anything.
-        let mut is_old = ctx.app.hooks().watch_records();
+        let mut is_old = ctx.has_watchers(&[&*own, &*source.id].into_iter());
         for row in page {
             let row = if is_old { find::by_id(ctx, &source, row.id()).await? } else { Some(row) };
             if let Some(row) = row {
