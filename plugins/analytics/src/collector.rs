@@ -61,6 +61,8 @@ pub(crate) struct Collector {
     full: Notify,
     ended: Notify,
     is_open: AtomicBool,
+    /// The cron that removes what is old is there.
+    prunes: AtomicBool,
     pub(crate) n_accepted: AtomicU64,
     pub(crate) n_dropped: AtomicU64,
     pub(crate) n_failures: AtomicU64,
@@ -75,6 +77,7 @@ impl Collector {
             full: Notify::new(),
             ended: Notify::new(),
             is_open: AtomicBool::new(false),
+            prunes: AtomicBool::new(false),
             n_accepted: AtomicU64::new(0),
             n_dropped: AtomicU64::new(0),
             n_failures: AtomicU64::new(0),
@@ -171,7 +174,25 @@ impl Collector {
         done.map_err(pocketbase::Error::other)?
     }
 
-    async fn write(&self, app: &App) -> Result<()> {
+    /// Somebody counts visitors, or looks at them: from now on what is old is removed, every night, on every node (each has
+    /// raw logs of its own). A server that never did has no such cron.
+    pub(crate) fn is_used(self: &Arc<Self>, app: &App) -> Result<()> {
+        if self.prunes.swap(true, Relaxed) {
+            return Ok(());
+        }
+        let collector = Arc::downgrade(self);
+        app.cron().add_local("__pbAnalyticsPrune__", "0 3 * * *", move |app| {
+            let collector = collector.clone();
+            async move {
+                match collector.upgrade() {
+                    Some(collector) => collector.prune(&app).await,
+                    None => Ok(()),
+                }
+            }
+        })
+    }
+
+    async fn write(self: &Arc<Self>, app: &App) -> Result<()> {
         let _turn = self.writing.lock().await;
         let taken = std::mem::take(&mut *self.waiting.lock());
         if !taken.lines.is_empty() {
@@ -180,6 +201,7 @@ impl Collector {
         if taken.batch.is_empty() {
             return Ok(());
         }
+        self.is_used(app)?;
         let mut delay = FIRST_DELAY;
         let mut attempt = 1;
         loop {

@@ -124,7 +124,6 @@ impl Plugin for AnalyticsPlugin {
             setup.app().store().set_typed(KEPT, collector.clone());
             metrics(setup, collector);
             life(setup, collector);
-            prune(setup, collector)?;
         }
         setup.app().on_serve().bind(move |e| {
             let (config, collector) = (config.clone(), collector.clone());
@@ -149,9 +148,14 @@ impl Plugin for AnalyticsPlugin {
 }
 
 fn life(setup: &Setup, collector: &Arc<Collector>) {
-    setup.app().on_bootstrap().bind(|e| async move {
-        e.next().await?;
-        store::make_tables(e.app()).await
+    let used = collector.clone();
+    setup.app().on_bootstrap().bind(move |e| {
+        let used = used.clone();
+        async move {
+            e.next().await?;
+            store::make_tables(e.app()).await?;
+            if store::has_rows(e.app()).await? { used.is_used(e.app()) } else { Ok(()) }
+        }
     });
     let collector = collector.clone();
     setup.app().on_terminate().bind(move |e| {
@@ -161,15 +165,6 @@ fn life(setup: &Setup, collector: &Arc<Collector>) {
             e.next().await
         }
     });
-}
-
-fn prune(setup: &Setup, collector: &Arc<Collector>) -> Result<()> {
-    let collector = collector.clone();
-    // on every node: each has raw logs of its own
-    setup.cron().add_local("__pbAnalyticsPrune__", "0 3 * * *", move |app| {
-        let collector = collector.clone();
-        async move { collector.prune(&app).await }
-    })
 }
 
 fn natives(setup: &Setup) -> Result<()> {

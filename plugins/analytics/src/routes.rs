@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use pocketbase::{
-    ApiError, App, Description, Json, Path, RequestEvent, Response, Result, Router, middleware,
+    ApiError, App, Description, Json, Middleware, Path, RequestEvent, Response, Result, Router,
+    middleware,
 };
 use serde_json::{Map, Value, json};
 
@@ -52,6 +53,14 @@ pub(crate) fn mount(router: &Router, config: &AnalyticsConfig, collector: Option
                 .gives(object())
                 .status(202),
         );
+    let group = router.group("/api/analytics");
+    group.bind(Middleware::new(move |e: RequestEvent| {
+        let used = collector.is_used(e.app());
+        async move {
+            used?;
+            e.next().await
+        }
+    }));
     statistics(&group);
     let get = group.get("/raw-logs", |app: App| async move {
         let dir = raw_dir(&app);

@@ -309,6 +309,12 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
     pairs.map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?)).collect()
 }
 
+/// True if anybody has been counted before.
+pub(crate) async fn has_rows(app: &App) -> Result<bool> {
+    let one = app.aux_db().select(["id"]).from(KINDS[0].table).limit(1);
+    Ok(!one.column::<String>().await?.is_empty())
+}
+
 /// Deletes the days before a date.
 pub(crate) async fn prune(app: &App, before: &str) -> Result<()> {
     let before = before.to_owned();

@@ -153,8 +153,7 @@ impl BackupLock {
     ///
     /// # Errors
     /// None.
-    #[expect(clippy::unused_async, reason = "as with the feature")]
-    pub async fn attempt(dsn: &Dsn) -> Result<Option<Self>> {
+        pub async fn attempt(dsn: &Dsn) -> Result<Option<Self>> {
         match dsn.0 {}
     }
 
@@ -162,8 +161,7 @@ impl BackupLock {
     ///
     /// # Errors
     /// None.
-    #[expect(clippy::unused_async, reason = "as with the feature")]
-    pub async fn wait(dsn: &Dsn) -> Result<Self> {
+        pub async fn wait(dsn: &Dsn) -> Result<Self> {
         match dsn.0 {}
     }
 
@@ -171,8 +169,7 @@ impl BackupLock {
     ///
     /// # Errors
     /// None.
-    #[expect(clippy::unused_async, reason = "as with the feature")]
-    pub async fn is_taken(_db: &crate::Database) -> Result<bool> {
+        pub async fn is_taken(_db: &crate::Database) -> Result<bool> {
         Ok(false)
     }
 }
@@ -181,7 +178,6 @@ impl BackupLock {
 #[derive(Debug, Clone)]
 pub(crate) struct Database(Infallible);
 
-#[expect(clippy::unused_async, reason = "as with the feature")]
 impl Database {
     pub(crate) async fn open(postgres: &PostgresConfig, _config: &StoreConfig) -> Result<Self> {
         match postgres.dsn.0 {}
@@ -297,7 +293,6 @@ impl<'a> Shown<'a> {
 #[derive(Debug, Clone)]
 pub struct Cluster(Infallible);
 
-#[expect(clippy::unused_async, reason = "as with the feature")]
 impl Cluster {
     nobody! {
         /// The name of this node.
@@ -371,7 +366,6 @@ impl Listener {
 #[derive(Debug)]
 pub struct Heart(Infallible);
 
-#[expect(clippy::unused_async, reason = "as with the feature")]
 impl Heart {
     nobody! {
         /// Tells that this node lives.
