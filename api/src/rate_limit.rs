@@ -4,6 +4,7 @@
 //! Source: spec server-settings-operations §2.11.
 
 use std::{
+    borrow::Cow,
     collections::HashMap,
     net::IpAddr,
     sync::Arc,
@@ -20,6 +21,7 @@ use engine::{
     subnet::Subnet,
 };
 use parking_lot::Mutex;
+use percent_encoding::percent_decode_str;
 
 use crate::{
     api::Api,
@@ -205,8 +207,9 @@ impl Who<'_> {
         let mut labels: Vec<String> =
             action.tags.iter().map(|tag| format!("{}:{tag}", collection.name)).collect();
         labels.extend(action.tags.iter().map(|tag| format!("*:{tag}")));
-        labels.push(format!("{} {}", action.method, action.path));
-        labels.push(action.path.to_owned());
+        let path = decoded(action.path);
+        labels.push(format!("{} {path}", action.method));
+        labels.push(path.into_owned());
         let Some(rule) = find(&settings.rate_limits.rules, &labels, self.caller.record().is_some())
         else {
             return Ok(());
@@ -224,8 +227,8 @@ impl Who<'_> {
         if self.skipped(&settings) {
             return Ok(());
         }
-        let path = self.head.uri.path();
-        let labels = [format!("{} {path}", self.head.method), path.to_owned()];
+        let path = decoded(self.head.uri.path());
+        let labels = [format!("{} {path}", self.head.method), path.into_owned()];
         let Some(rule) = find(&settings.rate_limits.rules, &labels, self.caller.record().is_some())
         else {
             return Ok(());
@@ -280,6 +283,23 @@ pub fn check_collection(req: &Req, collection: &Collection, tags: &[&str]) -> Re
 pub fn allow_attempt(req: &Req, bucket: &str, max: u64, seconds: u64) -> bool {
     let limiter = req.api.limiter();
     limiter.allow(bucket, req.real_ip(), max, seconds, Instant::now())
+}
+
+/// A path as it is routed: however it is spelled, it has one limit.
+fn decoded(path: &str) -> Cow<'_, str> {
+    if !path.contains('%') && !path.contains("/.") {
+        return Cow::Borrowed(path);
+    }
+    let text = percent_decode_str(path).decode_utf8_lossy();
+    let mut kept: Vec<&str> = Vec::new();
+    for segment in text.split('/').skip(1) {
+        match segment {
+            "." => {}
+            ".." => drop(kept.pop()),
+            name => kept.push(name),
+        }
+    }
+    Cow::Owned(format!("/{}", kept.join("/")))
 }
 
 #[cfg(test)]

@@ -14,6 +14,8 @@ pub const GUARDED: &[&str] = &[
     "PB_POSTGRES_REPLICA",
     "PB_METRICS_TOKEN",
     "TOF_APP_TOKEN",
+    "PB_ANALYTICS_S3_ACCESS_KEY",
+    "PB_ANALYTICS_S3_SECRET_KEY",
 ];
 
 /// The value of a variable; `None` if it is not set, empty, or no UTF-8.

@@ -26,6 +26,8 @@ pub(crate) struct Progress {
     last_ms: AtomicU64,
     too_large: AtomicBool,
     client_gone: AtomicBool,
+    /// All of the body has been taken.
+    done: AtomicBool,
 }
 
 impl Progress {
@@ -35,6 +37,7 @@ impl Progress {
             last_ms: AtomicU64::new(0),
             too_large: AtomicBool::new(false),
             client_gone: AtomicBool::new(false),
+            done: AtomicBool::new(false),
         })
     }
     /// When something has last moved.
@@ -44,6 +47,10 @@ impl Progress {
     fn moved(&self) {
         let ms = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.last_ms.store(ms, Relaxed);
+    }
+    /// The client owes nothing any more.
+    pub(crate) fn is_done(&self) -> bool {
+        self.done.load(Relaxed)
     }
     /// The body is longer than it may be.
     pub(crate) fn is_too_large(&self) -> bool {
@@ -70,9 +77,11 @@ enum Source {
 
 impl Upload {
     pub(crate) fn streamed(body: Streamed, progress: &Arc<Progress>) -> Self {
+        progress.done.store(body.is_end_stream(), Relaxed);
         Self { source: Source::Streamed(Box::new(body)), progress: progress.clone() }
     }
     pub(crate) fn held(bytes: Bytes, progress: &Arc<Progress>) -> Self {
+        progress.done.store(true, Relaxed);
         Self { source: Source::Held(bytes), progress: progress.clone() }
     }
 }
@@ -98,7 +107,14 @@ impl Body for Upload {
                 this.progress.too_large.store(true, Relaxed);
             }
             Poll::Ready(Some(Err(_))) => this.progress.client_gone.store(true, Relaxed),
-            Poll::Ready(_) => this.progress.moved(),
+            Poll::Ready(more) => {
+                this.progress.moved();
+                let is_end = match &this.source {
+                    Source::Streamed(body) => body.is_end_stream(),
+                    Source::Held(_) => true,
+                };
+                this.progress.done.fetch_or(more.is_none() || is_end, Relaxed);
+            }
             Poll::Pending => {}
         }
         frame

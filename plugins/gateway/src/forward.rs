@@ -18,7 +18,10 @@ use pocketbase::{
     web::{AnyBody, Upgrade, piped, read_body, upgraded},
 };
 use serde_json::{Value, json};
-use tokio::time::sleep_until;
+use tokio::{
+    sync::Semaphore,
+    time::{sleep_until, timeout},
+};
 
 use crate::{
     client,
@@ -28,11 +31,13 @@ use crate::{
     manager::Manager,
     path,
     proxy::{Proxy, Rule},
-    tunnel,
+    strict, tunnel,
 };
 
 /// Most bytes of a body that is held for a rule.
 const HELD: usize = 1 << 20;
+/// Bodies that are read for rules at a time.
+static READING: Semaphore = Semaphore::const_new(32);
 /// What a connection may be silent at least once it is a WebSocket.
 const QUIET: Duration = Duration::from_secs(300);
 /// What the server gives a request beyond the limits of its proxy.
@@ -49,6 +54,12 @@ pub(crate) async fn handle(manager: Manager, e: RequestEvent) -> Result<Response
     let Some((proxy, rest)) = manager.find(&path) else {
         return Err(ApiError::not_found("No matching proxy found.").into());
     };
+    // upstreams may merge slashes or drop what is behind a semicolon: nobody gets to a proxy by the rule of another
+    if let Some(loose) = path::loose(&path)
+        && manager.find(&loose).is_none_or(|(other, _)| other.id != proxy.id)
+    {
+        return Err(ApiError::bad_request("The path is not valid.").into());
+    }
     let headers = e.headers();
     if headers.contains_key(header::TRANSFER_ENCODING)
         && headers.contains_key(header::CONTENT_LENGTH)
@@ -74,12 +85,24 @@ async fn allow(e: &RequestEvent, proxy: &Proxy) -> Result<Option<Bytes>> {
             if *reads_body {
                 let most = proxy.max_body.min(HELD as u64);
                 let body = e.take_body(most)?;
-                let bytes = read_body(body, HELD).await.map_err(|_| ApiError::bad_request(""))?;
+                let late = |_| ApiError::new(408, "The body did not come in time.");
+                let reading = async {
+                    // closed never
+                    let _turn = READING.acquire().await;
+                    read_body(body, HELD).await.map_err(|_| ApiError::bad_request(""))
+                };
+                let bytes = timeout(proxy.timeout, reading).await.map_err(late)??;
                 let bytes = bytes.ok_or_else(ApiError::too_large)?;
-                if e.header("content-type").starts_with("application/json")
-                    && let Ok(Value::Object(map)) = serde_json::from_slice(&bytes)
-                {
-                    facts.body = map;
+                // upstreams read what they like, whatever the headers say: what cannot be judged does not pass
+                let is_plain = !e.headers().contains_key(header::CONTENT_ENCODING);
+                let members = strict::object(&bytes).filter(|_| is_plain);
+                match members {
+                    Some(members) => facts.body = members,
+                    None if bytes.is_empty() => {}
+                    None => {
+                        let what = "The body must be a JSON object without repeated keys.";
+                        return Err(ApiError::bad_request(what).into());
+                    }
                 }
                 held = Some(bytes);
             }
@@ -269,7 +292,9 @@ impl Passage {
         tokio::pin!(sending);
         let late = async {
             loop {
-                let Some(limit) = limit else { return std::future::pending().await };
+                // without a limit for the upstream there still is one for the client, whose body it may wait for
+                let client = (!progress.is_done()).then_some(proxy.timeout);
+                let Some(limit) = limit.or(client) else { return std::future::pending().await };
                 let end = progress.last() + limit;
                 if end <= tokio::time::Instant::now() {
                     return;
@@ -298,7 +323,11 @@ impl Passage {
         if progress.is_client_gone() {
             return Stopped::Failed(ApiError::bad_request("").into(), count);
         }
-        ticket.settle(false);
+        // a body that stopped half-way says nothing of the upstream, unless nobody was there to take it
+        let is_connect = matches!(&failure, Failure::Client(error) if error.is_connect());
+        if progress.is_done() || is_connect {
+            ticket.settle(false);
+        }
         let (status, title, category, whole) = match failure {
             Failure::Late => (504, "Gateway Timeout", "timeout", "no headers in time".to_owned()),
             Failure::Client(error) => {

@@ -54,9 +54,9 @@ fn drop_hop_by_hop(headers: &mut HeaderMap) {
     let lines = headers.get_all(header::CONNECTION);
     let named: Vec<HeaderName> = lines
         .iter()
-        .filter_map(|line| line.to_str().ok())
-        .flat_map(|line| line.split(','))
-        .filter_map(|token| HeaderName::try_from(token.trim()).ok())
+        // a byte that is no text must not save the names beside it
+        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
+        .filter_map(|token| HeaderName::from_bytes(token.trim_ascii()).ok())
         .collect();
     for name in named.iter().chain(&HOP_BY_HOP) {
         headers.remove(name);

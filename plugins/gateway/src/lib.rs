@@ -25,6 +25,7 @@ mod path;
 mod proxy;
 mod routes;
 mod store;
+mod strict;
 mod template;
 mod tunnel;
 

@@ -26,9 +26,17 @@ pub(crate) struct BreakerConfig {
 
 #[derive(Debug, Clone, Copy)]
 enum Phase {
-    Closed { failures: u32 },
-    Open { until: Instant },
-    HalfOpen { in_flight: u32 },
+    Closed {
+        failures: u32,
+    },
+    Open {
+        until: Instant,
+    },
+    /// `since`: when the first of those in flight began.
+    HalfOpen {
+        in_flight: u32,
+        since: Instant,
+    },
 }
 
 /// Of one proxy, for as long as its record is the same.
@@ -86,11 +94,16 @@ impl State {
             if !left.is_zero() {
                 return Err(left.as_secs() + u64::from(left.subsec_nanos() > 0));
             }
-            *phase = Phase::HalfOpen { in_flight: 0 };
+            *phase = Phase::HalfOpen { in_flight: 0, since: now };
         }
         let is_trial = match &mut *phase {
-            Phase::HalfOpen { in_flight } if *in_flight >= config.half_open => return Err(1),
-            Phase::HalfOpen { in_flight } => {
+            // trials that have no end do not keep others out for ever
+            Phase::HalfOpen { in_flight, since } if now - *since >= config.recovery => {
+                (*in_flight, *since) = (1, now);
+                true
+            }
+            Phase::HalfOpen { in_flight, .. } if *in_flight >= config.half_open => return Err(1),
+            Phase::HalfOpen { in_flight, .. } => {
                 *in_flight += 1;
                 true
             }
@@ -105,8 +118,8 @@ impl State {
         *phase = match (*phase, outcome) {
             (Phase::HalfOpen { .. }, Some(true)) if is_trial => Phase::Closed { failures: 0 },
             (Phase::HalfOpen { .. }, Some(false)) if is_trial => open,
-            (Phase::HalfOpen { in_flight }, None) if is_trial => {
-                Phase::HalfOpen { in_flight: in_flight.saturating_sub(1) }
+            (Phase::HalfOpen { in_flight, since }, None) if is_trial => {
+                Phase::HalfOpen { in_flight: in_flight.saturating_sub(1), since }
             }
             (Phase::Closed { .. }, Some(true)) => Phase::Closed { failures: 0 },
             (Phase::Closed { failures }, Some(false)) if failures + 1 >= config.threshold => open,

@@ -16,7 +16,12 @@ pub(crate) fn resolved(raw: &str) -> Option<Cow<'_, str>> {
     let mut has_dots = false;
     for segment in raw.split('/') {
         let text = decoded(segment);
-        if matches!(&*text, b"." | b"..") {
+        // some upstreams drop what is behind a semicolon, and end texts at a NUL
+        let name = text.split(|byte| matches!(byte, b';' | 0)).next().unwrap_or_default();
+        if matches!(name, b"." | b"..") {
+            if name.len() < text.len() {
+                return None;
+            }
             has_dots = true;
         } else if text.contains(&b'/') || text.contains(&b'\\') {
             let mut parts = text.split(|byte| matches!(byte, b'/' | b'\\'));
@@ -47,6 +52,24 @@ pub(crate) fn resolved(raw: &str) -> Option<Cow<'_, str>> {
         }
     }
     Some(format!("/{}", kept.join("/")).into())
+}
+
+/// A path as the most lenient upstream may read it; `None` if there is only one way to read it.
+pub(crate) fn loose(path: &str) -> Option<String> {
+    if !path.contains(['%', ';', '\\']) && !path.contains("//") {
+        return None;
+    }
+    let bytes = decoded(path);
+    let text = String::from_utf8_lossy(&bytes);
+    let mut kept: Vec<&str> = Vec::new();
+    for segment in text.split(['/', '\\']) {
+        match segment.split(';').next().unwrap_or_default() {
+            "" | "." => {}
+            ".." => drop(kept.pop()),
+            name => kept.push(name),
+        }
+    }
+    Some(format!("/{}", kept.join("/")))
 }
 
 /// What is left of a path behind a prefix: nothing, or what begins with a slash. `None` if it is not below it.

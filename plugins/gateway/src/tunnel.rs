@@ -26,10 +26,10 @@ where
         let up = pump(from_client, to_upstream, &last);
         let down = pump(from_upstream, to_client, &last);
         tokio::pin!(up, down);
-        // how either has ended does not matter: there is nobody to tell
+        // who has said goodbye may still be told something; who broke off may not
         tokio::select! {
-            _ = &mut up => drop(timeout(FAREWELL, down).await),
-            _ = &mut down => drop(timeout(FAREWELL, up).await),
+            done = &mut up => if done.is_ok() { drop(timeout(FAREWELL, down).await) },
+            done = &mut down => if done.is_ok() { drop(timeout(FAREWELL, up).await) },
         }
     };
     let silent = async {

@@ -38,7 +38,8 @@ use std::{
 };
 
 use pocketbase::{
-    App, Error, MetricKind, Plugin, Result, Sample, Setup, clap, environment, event::ServeEvent,
+    App, Error, Handler, MetricKind, Plugin, Result, Sample, Setup, clap, environment,
+    event::{BackupEvent, ServeEvent},
 };
 
 pub use self::{
@@ -118,6 +119,7 @@ impl Plugin for ProcessmanPlugin {
             let (name, m) = (name.clone(), m.clone());
             async move { serve(e, &name, m).await }
         });
+        keep_out_of_backups(setup, &self.config_file);
         setup.app().on_terminate().bind(move |e| {
             let manager = manager.clone();
             async move {
@@ -127,6 +129,35 @@ impl Plugin for ProcessmanPlugin {
         });
         Ok(())
     }
+}
+
+/// What is executed neither leaves in a backup, with the secrets that it may hold, nor comes with one: it is not written over
+/// HTTP (spec extensions 5.7).
+fn keep_out_of_backups(setup: &Setup, config_file: &str) {
+    let names: Arc<[String]> =
+        [config_file, ".venv", "venv", "node_modules"].map(str::to_owned).into();
+    let added = |mut all: Vec<String>, names: &[String]| {
+        all.extend(names.iter().cloned());
+        all
+    };
+    let kept = names.clone();
+    // last, so that nobody's code before it can take them out again
+    let create = Handler::new(move |e: BackupEvent| {
+        let kept = kept.clone();
+        async move {
+            e.set_exclude(added(e.exclude(), &kept));
+            e.next().await
+        }
+    });
+    setup.app().on_backup_create().bind_handler(create.priority(i32::MAX));
+    let restore = Handler::new(move |e: BackupEvent| {
+        let names = names.clone();
+        async move {
+            e.set_exclude(added(e.exclude(), &names));
+            e.next().await
+        }
+    });
+    setup.app().on_backup_restore().bind_handler(restore.priority(i32::MAX));
 }
 
 #[allow(clippy::cast_precision_loss, reason = "metrics are floats")]

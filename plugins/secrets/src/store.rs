@@ -254,6 +254,12 @@ impl Set {
             () if self.value.as_ref().is_some_and(|v| v.len() > config.max_value_size) => {
                 "secret value too large"
             }
+            () if self.env.as_ref().is_some_and(|env| env.len() > config.max_key_length) => {
+                "secret environment too long"
+            }
+            () if self.description.as_ref().is_some_and(|text| text.len() > MAX_DESCRIPTION) => {
+                "secret description too long"
+            }
             () => "",
         };
         if !message.is_empty() {
@@ -308,6 +314,8 @@ impl Set {
     }
 }
 
+/// Most bytes of a description.
+const MAX_DESCRIPTION: usize = 4_096;
 const ALPHABET: &str = "abcdefghijklmnopqrstuvwxyz0123456789";
 
 impl IntoFuture for Set {

@@ -129,6 +129,10 @@ impl Signed<'_> {
 
     /// Compatibility mode: the signature covers these headers.
     fn plain(&self) -> Result<TofIdentity, Reason> {
+        // it joins them by commas: with some in them it would be that of others, too
+        if [self.seq, self.staffid, self.staffname].iter().any(|part| part.contains(',')) {
+            return Err(Reason::Signature);
+        }
         let staffid = self.staffid.parse().map_err(|_| Reason::Identity)?;
         let identity = TofIdentity {
             loginname: self.staffname.to_owned(),

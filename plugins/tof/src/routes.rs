@@ -127,6 +127,8 @@ async fn sign_in(e: RequestEvent, gate: Arc<Gate>) -> Result<Response> {
     let record = found.map_err(|missing| answer(&e, missing))?;
     gate.counts.signed_in();
     let meta = json!({"tofIdentity": identity.to_json()});
+    // it has a token, and may have been asked for by GET
+    e.set_header("Cache-Control", "no-store");
     e.record_auth_response(&record, "tof", meta).await
 }
 

@@ -8,8 +8,9 @@ use pocketbase::{App, Column, Result, Setup, Table};
 use sha2::{Digest as _, Sha256};
 
 const TABLE: &str = "_tofReplays";
-/// How long requests are remembered: they are believed for three minutes before and after their time.
-pub(crate) const KEPT_MS: i64 = 360_000;
+/// How long requests are remembered: they are believed for three minutes before and after their time, which is told in whole
+/// seconds, by nodes whose clocks differ.
+pub(crate) const KEPT_MS: i64 = 420_000;
 /// How often old ones are removed.
 const CLEAN_MS: i64 = 60_000;
 
