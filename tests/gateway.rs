@@ -254,6 +254,17 @@ fn rules_and_paths() {
         let sent = body.to_string();
         assert!(!ok || answer.json()["body"].as_str() == Some(&sent));
     }
+    // what cannot be judged does not pass, whatever it says it is
+    for (kind, body) in [
+        ("text/plain", "ok"),
+        ("application/json", r#"{"ok":false,"ok":true}"#),
+        ("application/json", "[1]"),
+    ] {
+        let mut client = Client::connect(server.port).expect("connect");
+        let answer =
+            client.send("POST", "/-/body/x", "", kind, body.as_bytes()).expect("an answer");
+        assert_eq!(answer.status, 400, "{body}");
+    }
     for (path, want) in [
         ("/-/pub", "/base"),
         ("/-/pub/", "/base/"),

@@ -307,6 +307,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn one_path_has_one_limit() {
+        for (path, want) in [
+            ("/api/health", "/api/health"),
+            ("/%61pi/health", "/api/health"),
+            ("/zz/%2e%2e/-/pub/x", "/-/pub/x"),
+            ("/-/./pub/", "/-/pub/"),
+            ("/a%2Fb", "/a/b"),
+        ] {
+            assert_eq!(decoded(path), want, "{path}");
+        }
+    }
+
+    #[test]
     fn fixed_window() {
         let limiter = Limiter::default();
         let ip: IpAddr = "1.2.3.4".parse().expect("ip");

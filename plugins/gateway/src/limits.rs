@@ -201,6 +201,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn trials_without_an_end_keep_nobody_out() {
+        let state = Arc::new(State::default());
+        let recovery = Duration::from_secs(30);
+        let config = Some(BreakerConfig { threshold: 1, recovery, half_open: 1 });
+        let now = Instant::now();
+        state.admit(config, now).expect("closed").settle(false);
+        let later = now + recovery + Duration::from_secs(1);
+        let _endless = state.admit(config, later).expect("a trial");
+        assert!(state.admit(config, later).is_err());
+        assert!(state.admit(config, later + recovery).is_ok(), "the next trial");
+    }
+
+    #[test]
     fn a_breaker_opens_and_closes() {
         let state = Arc::new(State::default());
         let recovery = Duration::from_secs(30);

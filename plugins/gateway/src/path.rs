@@ -124,6 +124,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn paths_are_read_as_leniently_as_anybody_may() {
+        for (path, want) in [
+            ("/-/pub/admin", None),
+            ("/-/pub//admin/k", Some("/-/pub/admin/k")),
+            ("/-/pub/admin;x/k", Some("/-/pub/admin/k")),
+            ("/-/pub/admin%2Fk", Some("/-/pub/admin/k")),
+            ("/-/pub/%5cadmin", Some("/-/pub/admin")),
+        ] {
+            assert_eq!(loose(path).as_deref(), want, "{path}");
+        }
+        for path in ["/-/a/..;/x", "/-/a/%2e%2e;x/y", "/-/a/..%00/x"] {
+            assert_eq!(resolved(path), None, "{path}");
+        }
+    }
+
+    #[test]
     fn dots_are_resolved() {
         for (raw, want) in [
             ("/-/a/b%2Fc/%E4", Some("/-/a/b%2Fc/%E4")),
