@@ -252,9 +252,9 @@ impl Shared {
             }
         };
         // Files are moved to where they belong, and hooks may have told others: neither is done twice.
-        let names =
-            batch.items.iter().filter_map(|item| Some(wanted(&item.method, &item.url)?.0));
-        let may_repeat = batch.shared.files.iter().all(Files::is_empty) && !ctx.has_watchers(&names);
+        let names = batch.items.iter().filter_map(|item| Some(wanted(&item.method, &item.url)?.0));
+        let may_repeat =
+            batch.shared.files.iter().all(Files::is_empty) && !ctx.has_watchers(&names);
         let done = if may_repeat {
             ctx.run_retrying(work).await
         } else {

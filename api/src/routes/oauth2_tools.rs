@@ -106,7 +106,9 @@ async fn document(req: &Req, address: &str, reach: Reach) -> Result<Value> {
 /// The public keys, without their numbers.
 fn keys(set: &Value) -> Vec<Value> {
     let list = set["keys"].as_array().map(Vec::as_slice).unwrap_or_default();
-    list.iter().map(|key| json!({"kid": key["kid"], "kty": key["kty"], "alg": key["alg"]})).collect()
+    list.iter()
+        .map(|key| json!({"kid": key["kid"], "kty": key["kty"], "alg": key["alg"]}))
+        .collect()
 }
 
 /// What a login with this code would do; the code is used up, as it is the service's.

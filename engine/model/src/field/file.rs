@@ -146,9 +146,8 @@ impl File {
             } else {
                 upload.original_name.clone()
             };
-            let message = format!(
-                "Failed to upload {shown} - the maximum allowed file size is {max} bytes."
-            );
+            let message =
+                format!("Failed to upload {shown} - the maximum allowed file size is {max} bytes.");
             return Some(
                 FieldError::new("validation_file_size_limit", message)
                     .param("file", shown)

@@ -6,8 +6,7 @@ use serde_json::Value;
 
 use super::{
     Corrupt, DbCheck, Field, FieldType, RecordCheck, SettingsCheck, Val, cell_text,
-    field_type_basics,
-    text::pattern_allows,
+    field_type_basics, text::pattern_allows,
 };
 use crate::{
     check,

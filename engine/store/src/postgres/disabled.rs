@@ -153,7 +153,7 @@ impl BackupLock {
     ///
     /// # Errors
     /// None.
-        pub async fn attempt(dsn: &Dsn) -> Result<Option<Self>> {
+    pub async fn attempt(dsn: &Dsn) -> Result<Option<Self>> {
         match dsn.0 {}
     }
 
@@ -161,7 +161,7 @@ impl BackupLock {
     ///
     /// # Errors
     /// None.
-        pub async fn wait(dsn: &Dsn) -> Result<Self> {
+    pub async fn wait(dsn: &Dsn) -> Result<Self> {
         match dsn.0 {}
     }
 
@@ -169,7 +169,7 @@ impl BackupLock {
     ///
     /// # Errors
     /// None.
-        pub async fn is_taken(_db: &crate::Database) -> Result<bool> {
+    pub async fn is_taken(_db: &crate::Database) -> Result<bool> {
         Ok(false)
     }
 }
