@@ -28,6 +28,7 @@ use crate::{
     error::{ApiError, Result},
     pipeline::{Rate, context_collection},
     request::{Head, Req},
+    router,
 };
 
 /// A bucket is dropped after this time without use.
@@ -290,16 +291,7 @@ fn decoded(path: &str) -> Cow<'_, str> {
     if !path.contains('%') && !path.contains("/.") {
         return Cow::Borrowed(path);
     }
-    let text = percent_decode_str(path).decode_utf8_lossy();
-    let mut kept: Vec<&str> = Vec::new();
-    for segment in text.split('/').skip(1) {
-        match segment {
-            "." => {}
-            ".." => drop(kept.pop()),
-            name => kept.push(name),
-        }
-    }
-    Cow::Owned(format!("/{}", kept.join("/")))
+    Cow::Owned(router::clean(&percent_decode_str(path).decode_utf8_lossy()))
 }
 
 #[cfg(test)]

@@ -49,6 +49,7 @@ mod collection;
 mod command;
 mod cron;
 pub mod db;
+pub mod durations;
 pub mod environment;
 mod error;
 pub mod event;

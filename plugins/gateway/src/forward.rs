@@ -60,12 +60,6 @@ pub(crate) async fn handle(manager: Manager, e: RequestEvent) -> Result<Response
     {
         return Err(ApiError::bad_request("The path is not valid.").into());
     }
-    let headers = e.headers();
-    if headers.contains_key(header::TRANSFER_ENCODING)
-        && headers.contains_key(header::CONTENT_LENGTH)
-    {
-        return Err(ApiError::bad_request("The length of the body is contradictory.").into());
-    }
     let held = allow(&e, &proxy).await?;
     let target = proxy.target(&path, rest, e.raw_query());
     let count = Count { state: proxy.state.clone(), status: 499, started };

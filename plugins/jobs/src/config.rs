@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use pocketbase::environment;
+use pocketbase::{durations, environment};
 
 /// How jobs are kept and done. What is not set has the default that its method names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,28 +164,9 @@ fn duration(text: &str) -> Option<Duration> {
     if text == "0" {
         return Some(Duration::ZERO);
     }
-    let mut rest = text.strip_prefix('+').unwrap_or(text);
-    let mut seconds = 0.0;
-    if rest.is_empty() {
-        return None;
-    }
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-        let n: f64 = rest[..digits].parse().ok()?;
-        rest = &rest[digits..];
-        let unit = rest.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(rest.len());
-        seconds += n * match &rest[..unit] {
-            "h" => 3600.0,
-            "m" => 60.0,
-            "s" => 1.0,
-            "ms" => 1e-3,
-            "us" | "µs" | "μs" => 1e-6,
-            "ns" => 1e-9,
-            _ => return None,
-        };
-        rest = &rest[unit..];
-    }
-    Duration::try_from_secs_f64(seconds).ok().filter(|time| time.as_secs() < 100 * 365 * 86_400)
+    let nanos = durations::parse(text.strip_prefix('+').unwrap_or(text))?;
+    let time = Duration::try_from_secs_f64(nanos / 1e9).ok()?;
+    (time.as_secs() < 100 * 365 * 86_400).then_some(time)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use pocketbase::durations;
 use serde_json::{Map, Value};
 
 /// Most bytes of the file.
@@ -248,29 +249,8 @@ fn strings(map: &Map<String, Value>, key: &str) -> Result<Vec<String>, String> {
 
 /// A positive duration as Go writes them: `1h2m3.5s`, `500ms`.
 pub(crate) fn duration(text: &str) -> Option<Duration> {
-    let mut rest = text.trim();
-    let mut total = 0.0;
-    if rest.is_empty() {
-        return None;
-    }
-    while !rest.is_empty() {
-        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-        let n: f64 = rest[..end].parse().ok()?;
-        rest = &rest[end..];
-        let end = rest.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(rest.len());
-        let unit = match &rest[..end] {
-            "ns" => 1e-9,
-            "us" | "µs" | "μs" => 1e-6,
-            "ms" => 1e-3,
-            "s" => 1.0,
-            "m" => 60.0,
-            "h" => 3600.0,
-            _ => return None,
-        };
-        total += n * unit;
-        rest = &rest[end..];
-    }
-    Duration::try_from_secs_f64(total).ok().filter(|found| !found.is_zero())
+    let nanos = durations::parse(text.trim())?;
+    Duration::try_from_secs_f64(nanos / 1e9).ok().filter(|found| !found.is_zero())
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use pocketbase::DateTime;
+use pocketbase::{DateTime, durations};
 use serde_json::{Map, Value, json};
 
 use crate::{config::ProcessConfig, logs::Line};
@@ -124,13 +124,7 @@ fn rfc3339(time: SystemTime) -> String {
 
 /// Whole seconds as Go shows them: `2h30m15s`.
 fn go_duration(time: Duration) -> String {
-    let seconds = time.as_secs();
-    let (h, m, s) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    match (h, m) {
-        (0, 0) => format!("{s}s"),
-        (0, _) => format!("{m}m{s}s"),
-        _ => format!("{h}h{m}m{s}s"),
-    }
+    durations::text(i64::try_from(time.as_secs()).unwrap_or(i64::MAX).saturating_mul(1_000_000_000))
 }
 
 const MASK: &str = "****";

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use pocketbase::durations;
+
 /// The value of a flag.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Value {
@@ -52,7 +54,7 @@ impl Value {
             Self::Int(n) => n.to_string(),
             Self::Float(n) => n.to_string(),
             Self::Text(text) => text.clone(),
-            Self::Duration(nanos) => duration_text(*nanos),
+            Self::Duration(nanos) => durations::text(*nanos),
             Self::List(items) => format!("[{}]", items.join(",")),
         }
     }
@@ -255,60 +257,17 @@ fn line(flag: &Flag) -> (String, String) {
     (left, usage)
 }
 
-const UNITS: [(&str, f64); 7] =
-    [("ns", 1.0), ("us", 1e3), ("µs", 1e3), ("ms", 1e6), ("s", 1e9), ("m", 6e10), ("h", 3.6e12)];
-
 /// `1h2m3.5s` in nanoseconds.
 #[allow(clippy::cast_possible_truncation, reason = "durations are small")]
 fn duration(text: &str) -> Option<i64> {
-    let (sign, mut rest) = match text.strip_prefix('-') {
+    let (sign, rest) = match text.strip_prefix('-') {
         Some(rest) => (-1.0, rest),
         None => (1.0, text.strip_prefix('+').unwrap_or(text)),
     };
     if rest == "0" {
         return Some(0);
     }
-    let mut nanos = 0.0;
-    if rest.is_empty() {
-        return None;
-    }
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-        let n: f64 = rest[..digits].parse().ok()?;
-        rest = &rest[digits..];
-        let end = rest.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(rest.len());
-        let (_, unit) = UNITS.iter().find(|(unit, _)| *unit == &rest[..end])?;
-        nanos += n * unit;
-        rest = &rest[end..];
-    }
-    Some((sign * nanos) as i64)
-}
-
-/// As Go prints durations.
-fn duration_text(nanos: i64) -> String {
-    let all = nanos.unsigned_abs();
-    let sign = if nanos < 0 { "-" } else { "" };
-    let part = |unit: u64, name: &str| {
-        let text = format!("{}.{:0width$}", all / unit, all % unit, width = unit.ilog10() as usize);
-        format!("{sign}{}{name}", text.trim_end_matches('0').trim_end_matches('.'))
-    };
-    match all {
-        0 => "0s".to_owned(),
-        1..1_000 => format!("{sign}{all}ns"),
-        1_000..1_000_000 => part(1_000, "µs"),
-        1_000_000..1_000_000_000 => part(1_000_000, "ms"),
-        _ => {
-            let (hours, minutes) = (all / 3_600_000_000_000, all / 60_000_000_000 % 60);
-            let rest = all % 60_000_000_000;
-            let second = format!("{}.{:09}", rest / 1_000_000_000, rest % 1_000_000_000);
-            let second = second.trim_end_matches('0').trim_end_matches('.');
-            match (hours, minutes) {
-                (0, 0) => format!("{sign}{second}s"),
-                (0, _) => format!("{sign}{minutes}m{second}s"),
-                _ => format!("{sign}{hours}h{minutes}m{second}s"),
-            }
-        }
-    }
+    Some((sign * durations::parse(rest)?) as i64)
 }
 
 #[cfg(test)]
