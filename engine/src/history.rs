@@ -47,9 +47,25 @@ const PRUNE_EVERY: u64 = 500;
 /// Most entries of one answer.
 const MAX_ENTRIES: u32 = 1000;
 
-/// Counts writes.
+/// Counts writes, and knows the latest id.
 #[derive(Debug, Default)]
-pub(crate) struct State(AtomicU64);
+pub(crate) struct State {
+    n_writes: AtomicU64,
+    /// Microseconds of the last entry of this node.
+    last: AtomicU64,
+}
+
+impl State {
+    /// An id greater than all before it on this node, however many entries fall into one millisecond. Nodes share their
+    /// clock's precision: what two of them write to one record within a millisecond may stand in either order.
+    fn next_id(&self, now: time::Timestamp) -> String {
+        let micros = u64::try_from(now.millis()).unwrap_or(0) * 1000;
+        let next = |last: u64| Some(micros.max(last + 1));
+        let last = self.last.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
+        let id = last.map_or(micros, |last| micros.max(last + 1));
+        format!("{id:016}{}", crate::id::random(4, crate::id::LOWER_ALNUM))
+    }
+}
 
 /// One change of a record.
 #[derive(Debug, Clone, PartialEq)]
@@ -214,7 +230,8 @@ async fn write(
     (before, after): (Map<String, Value>, Map<String, Value>),
 ) -> Result<()> {
     let now = time::now();
-    let id = format!("{:013}{}", now.millis(), crate::id::random(7, crate::id::LOWER_ALNUM));
+    let state: &State = ctx.app.part();
+    let id = state.next_id(now);
     let by = ctx.caller.record();
     let id_of = if action == Action::Delete { record.stored_id() } else { record.id() };
     let texts = [
@@ -231,8 +248,7 @@ async fn write(
     let cells: Vec<(&str, Cell)> =
         COLUMNS.into_iter().zip(texts.into_iter().map(|text| Cell::Text(text.into()))).collect();
     ctx.db.write(Job::from(statement::insert(ctx.app.dialect(), TABLE, &cells))).await?;
-    let state: &State = ctx.app.part();
-    let n_writes = state.0.fetch_add(1, Ordering::Relaxed);
+    let n_writes = state.n_writes.fetch_add(1, Ordering::Relaxed);
     if n_writes.is_multiple_of(PRUNE_EVERY) && !ctx.in_transaction() {
         let kept = i64::try_from(KEPT.as_millis()).unwrap_or(i64::MAX);
         let before = format!("{:013}", now.millis().saturating_sub(kept));
@@ -315,4 +331,17 @@ pub async fn before(
         })
     });
     Ok(Some(state))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_of_one_millisecond_keep_their_order() {
+        let (state, now) = (State::default(), time::now());
+        let ids: Vec<String> = (0..1000).map(|_| state.next_id(now)).collect();
+        assert!(ids.is_sorted_by(|a, b| a < b), "{ids:?}");
+        assert!(ids[0] > format!("{:013}", now.millis()), "what is pruned by its millisecond");
+    }
 }

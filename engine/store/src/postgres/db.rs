@@ -140,12 +140,13 @@ impl Database {
             let conn = lent.conn()?;
             left -= 1;
             let known = conn.knows(&sql.text);
-            match conn.query_for(claims.as_ref(), sql).await {
+            let fail = match conn.query_for(claims.as_ref(), sql).await {
                 Ok(answer) => return Ok(answer),
-                Err(fail)
-                    if left > 0
-                        && (fail.is_disconnected() || (known && fail.is_outdated_plan())) => {}
-                Err(fail) => return Err(fail.into_error()),
+                Err(fail) => fail,
+            };
+            let is_lost = self.notice(&fail);
+            if left == 0 || !(is_lost || known && fail.is_outdated_plan()) {
+                return Err(fail.into_error());
             }
         }
     }
@@ -186,6 +187,7 @@ impl Database {
                 conn.forget_statements();
                 continue;
             }
+            self.notice(&fail);
             if !fail.is_conflict() && !conn.was_turned_away(&fail) {
                 return Err(explain(conn, fail).await);
             }
@@ -193,6 +195,15 @@ impl Database {
             let Some(wait) = waits.next() else { return Err(fail.into_error()) };
             tokio::time::sleep(wait).await;
         }
+    }
+
+    /// True if a failure is that the connection is gone; others of the pool are not trusted then.
+    pub(super) fn notice(&self, fail: &Fail) -> bool {
+        let is_lost = fail.is_disconnected();
+        if is_lost {
+            self.inner.pool.lost_one();
+        }
+        is_lost
     }
 
     pub(super) fn count_commit(&self, jobs: u64) {

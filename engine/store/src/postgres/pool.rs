@@ -87,6 +87,8 @@ struct Maker {
     closed: AtomicBool,
     /// Some table has row-level security, or had when somebody looked.
     row_security: AtomicBool,
+    /// When a connection was last found to be gone. What has been unused since may be gone with it.
+    lost: Mutex<Option<Instant>>,
 }
 
 /// bb8's view of a [`Maker`].
@@ -121,7 +123,12 @@ impl ManageConnection for Manager {
 
     async fn is_valid(&self, place: &mut Place) -> Result<(), Stale> {
         match &place.conn {
-            Ok(conn) if conn.is_young() && conn.is_sound() && place.idle_since.elapsed() < IDLE => {
+            Ok(conn)
+                if conn.is_young()
+                    && conn.is_sound()
+                    && place.idle_since.elapsed() < IDLE
+                    && self.0.lost.lock().is_none_or(|lost| lost < place.idle_since) =>
+            {
                 Ok(())
             }
             Ok(_) => Err(Stale),
@@ -176,6 +183,7 @@ impl Pool {
             generation: AtomicU64::new(0),
             closed: AtomicBool::new(false),
             row_security: AtomicBool::new(settings.row_security),
+            lost: Mutex::new(None),
             settings,
         });
         let kept = bb8::Pool::builder()
@@ -222,6 +230,11 @@ impl Pool {
                 }
             });
         }
+    }
+    /// A connection turned out to be gone: whoever tries again gets none that has been unused since before, because a
+    /// server that restarts takes all of them.
+    pub(super) fn lost_one(&self) {
+        *self.0.maker.lost.lock() = Some(Instant::now());
     }
     /// Closes what is idle; what is in use is closed when it comes back.
     pub(super) fn close(&self) {
@@ -417,6 +430,26 @@ mod tests {
         fresh.conn().unwrap().batch("SET a = 1").await.unwrap();
         drop(fresh);
         assert_eq!(idle(), None);
+    }
+
+    #[tokio::test]
+    async fn what_was_unused_when_one_was_lost_is_not_trusted() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (port, came) = (listener.local_addr().unwrap().port(), Arc::new(AtomicUsize::new(0)));
+        tokio::spawn(serve(listener, came.clone()));
+        let pool = Pool::new(settings(port, 4, 4));
+        let all = futures_util::future::try_join_all([0, 1, 2].map(|n| pool.get(of(n))));
+        let mut all = all.await.unwrap();
+        let used = all.pop();
+        drop(all);
+        pool.lost_one();
+        // what was in use came back afterwards, so it was there
+        drop(used);
+        let again = pool.get(of(0)).await.unwrap();
+        assert_eq!(came.load(Relaxed), 3);
+        let fresh = pool.get(of(1)).await.unwrap();
+        assert_eq!(came.load(Relaxed), 4);
+        drop((again, fresh));
     }
 
     #[tokio::test]

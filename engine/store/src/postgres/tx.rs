@@ -73,7 +73,7 @@ impl Database {
             attempts -= 1;
             match lent.conn()?.batch(&begin).await {
                 Ok(()) => break lent,
-                Err(fail) if attempts > 0 && fail.is_disconnected() => {}
+                Err(fail) if self.notice(&fail) && attempts > 0 => {}
                 Err(fail) => return Err(fail.into_error()),
             }
         };
@@ -282,6 +282,7 @@ impl Tx {
             // A commit that is not answered may have been one.
             database.wrote();
             ended.map_err(|fail| {
+                database.notice(&fail);
                 inner.collided.fetch_or(fail.is_conflict(), Relaxed);
                 fail.into_error()
             })?;
@@ -364,7 +365,7 @@ impl Tx {
         if fail.is_conflict() {
             self.0.collided.store(true, Relaxed);
         }
-        if fail.is_disconnected() {
+        if self.0.database.notice(&fail) {
             self.0.set_end(End::Over);
             state.lent = None;
             return Err(fail.into_error());
