@@ -11,6 +11,12 @@ use crate::{fault::Fault, json};
 
 const NO_LOGIN: &str = "Failed to authenticate.";
 
+/// What a body that cannot be decoded is answered with, where nothing else is said.
+pub(crate) const UNREADABLE: &str = "An error occurred while loading the submitted data.";
+
+/// What a body that does not validate is answered with, where nothing else is said.
+pub(crate) const INVALID: &str = "An error occurred while validating the submitted data.";
+
 /// The result of a handler.
 pub type Result<T, E = ApiError> = std::result::Result<T, E>;
 

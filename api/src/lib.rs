@@ -2,8 +2,10 @@
 
 mod activity;
 pub mod api;
+mod assembly;
 mod bind;
 pub mod body;
+mod clock;
 mod compress;
 mod content;
 mod cors;
@@ -15,6 +17,7 @@ mod excerpt;
 mod fault;
 pub mod fields;
 pub mod guard;
+pub mod head;
 pub mod json;
 mod media;
 mod metrics;
@@ -29,6 +32,7 @@ pub mod request;
 pub mod response;
 pub mod router;
 mod routes;
+mod running;
 pub mod server;
 pub mod sse;
 pub mod static_files;

@@ -93,6 +93,8 @@ pub struct Row {
     pub compress: bool,
     /// May take superusers longer than the server's time limit.
     pub long_running: bool,
+    /// Answers what nothing else answers: a user's route of the same pattern replaces it.
+    pub is_last: bool,
 }
 
 impl fmt::Debug for Row {
@@ -113,7 +115,14 @@ impl Row {
             quiet: false,
             compress: false,
             long_running: false,
+            is_last: false,
         }
+    }
+    /// Answers what nothing else answers.
+    #[must_use]
+    pub const fn last(mut self) -> Self {
+        self.is_last = true;
+        self
     }
     /// Rate limited in another way.
     #[must_use]
@@ -258,7 +267,7 @@ impl Route {
             compress: row.compress,
             long_running: row.long_running,
             stats,
-            is_last: crate::routes::is_catch_all(&row),
+            is_last: row.is_last,
             steps: steps.into_iter().map(|(.., step)| step).collect(),
         }
     }

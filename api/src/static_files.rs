@@ -16,7 +16,7 @@ use tokio::io::AsyncReadExt as _;
 use crate::{
     content::{self, Content},
     error::{ApiError, Result},
-    request::Head,
+    head::Head,
     response::Response,
 };
 

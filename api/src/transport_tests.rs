@@ -8,9 +8,10 @@ use http::{Method, Uri, header};
 use crate::{
     ApiError, Response,
     api::{Api, Options, Routes},
+    clock::Clock,
     pipeline::{DynHandler, Middleware},
     request::Req,
-    server::{Clock, Times, dispatch},
+    server::{Times, dispatch},
     static_files::StaticFiles,
     testing::{Answer, send},
 };

@@ -19,6 +19,6 @@ async fn show(req: &mut Req) -> Result<Response> {
     if !req.api.metrics().is_token(token_of(req.head.header(header::AUTHORIZATION))) {
         guard::superuser(req)?;
     }
-    let text = metrics::render(&req.api).map_err(|e| ApiError::internal(e.to_string()))?;
+    let text = metrics::render(req.api.metrics(), req.app()).map_err(|e| ApiError::internal(e.to_string()))?;
     Ok(Response::text(200, FORMAT, text))
 }

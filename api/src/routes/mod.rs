@@ -78,11 +78,7 @@ routes! {
     history,
 }
 
-/// What a body that cannot be decoded is answered with, where nothing else is said.
-pub(crate) const UNREADABLE: &str = "An error occurred while loading the submitted data.";
-
-/// What a body that does not validate is answered with, where nothing else is said.
-pub(crate) const INVALID: &str = "An error occurred while validating the submitted data.";
+pub(crate) use crate::error::{INVALID, UNREADABLE};
 
 /// A boxed handler from an async function: `h!(list)`.
 macro_rules! h {
@@ -93,9 +89,9 @@ macro_rules! h {
 pub(crate) use h;
 
 /// Answers any method and path that nothing else answers.
-const CATCH_ALL: Row = Row::new("/", unknown);
+const CATCH_ALL: Row = Row::new("/", unknown).last();
 /// Files of the public directory.
-const STATIC: Row = Row::new("GET /{path...}", h!(public)).quiet();
+const STATIC: Row = Row::new("GET /{path...}", h!(public)).quiet().last();
 
 /// All rows.
 pub(crate) fn all(public: bool) -> impl Iterator<Item = Row> {
@@ -106,11 +102,6 @@ pub(crate) fn all(public: bool) -> impl Iterator<Item = Row> {
 /// True for what the reference does not have: a user's route of the same pattern replaces it.
 pub(crate) fn is_own(row: &Row) -> bool {
     OWN.iter().flat_map(|rows| rows.iter()).any(|own| own.pattern == row.pattern)
-}
-
-/// True for rows that a user's route of the same pattern replaces.
-pub(crate) fn is_catch_all(row: &Row) -> bool {
-    row.pattern == CATCH_ALL.pattern || row.pattern == STATIC.pattern
 }
 
 /// 404 for everything.

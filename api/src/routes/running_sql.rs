@@ -2,9 +2,8 @@
 //!
 //! Not part of the reference. Must not know what runs. Source: spec dashboard §8 A8.
 
-use std::collections::{HashMap, hash_map::Entry};
+use std::collections::hash_map::Entry;
 
-use parking_lot::Mutex;
 use tokio::task::AbortHandle;
 
 use crate::{
@@ -18,10 +17,6 @@ use crate::{
 };
 
 pub(crate) const ROUTES: &[Row] = &[Row::new("DELETE /api/sql/{id}", h!(cancel)).quiet()];
-
-/// Statements that run under a name, by who runs them.
-#[derive(Debug, Default)]
-pub(crate) struct Running(Mutex<HashMap<(String, String), AbortHandle>>);
 
 /// Takes the name back.
 pub(crate) struct Named {
