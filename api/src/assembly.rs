@@ -12,8 +12,8 @@ use crate::{
     describe::added::Description,
     fields::Picker,
     metrics::{MetricKind, Metrics, Sample},
-    pipeline::{Handler, Middleware, Route, Row},
     rate_limit::Limiter,
+    route::{Endpoint, Handler, Middleware, Route},
     router::{Pattern, PatternError, Router},
     routes,
     running::Running,
@@ -85,7 +85,7 @@ type Table = (Router<Arc<Route>>, Vec<(Claims, Arc<Route>)>);
 fn build(routes: &Routes, public: bool, metrics: &Metrics) -> Result<Table, PatternError> {
     let (mut router, mut claimed) = (Router::default(), Vec::new());
     for user in &routes.routes {
-        let row = Row::new("", routes::unknown);
+        let row = Endpoint::new("", routes::unknown);
         let middlewares: Vec<Middleware> =
             routes.global.iter().chain(&user.middlewares).cloned().collect();
         let handler = Handler::User(user.handler.clone());
@@ -115,7 +115,7 @@ fn build(routes: &Routes, public: bool, metrics: &Metrics) -> Result<Table, Patt
 fn add(
     router: &mut Router<Arc<Route>>,
     text: &str,
-    row: Row,
+    row: Endpoint,
     (handler, middlewares, unbound): (Handler, &[Middleware], &[String]),
     metrics: &Metrics,
 ) -> Result<(), PatternError> {

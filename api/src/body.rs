@@ -24,6 +24,8 @@ pub use crate::fault::Fault;
 
 type Result<T, E = Fault> = std::result::Result<T, E>;
 
+/// Most bytes of a body where nothing else is said: 32 MiB.
+pub const LIMIT: u64 = 32 << 20;
 /// Most bytes of an urlencoded form.
 const MAX_URLENCODED: usize = 10 << 20;
 /// How large a body may be.

@@ -1,7 +1,6 @@
 //! HTTP: routes, request context, error envelope. Contains no SQL and no rule logic.
 
 mod activity;
-pub mod api;
 mod assembly;
 mod bind;
 pub mod body;
@@ -47,5 +46,6 @@ pub mod www;
 pub use describe::added::Description;
 pub use error::{ApiError, Result};
 pub use metrics::{MetricKind, Sample};
+pub use request::{api, route};
 pub use response::{Body, Response};
 pub use routes::auth_response::record_auth_response;

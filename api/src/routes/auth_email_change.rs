@@ -14,16 +14,16 @@ use crate::{
     bind::Members,
     error::{ApiError, Result},
     guard,
-    pipeline::{Rate, Row},
     request::Req,
     response::Response,
+    route::{Endpoint, Rate},
     routes::h,
 };
 
-pub(crate) const ROUTES: &[Row] = &[
-    Row::new("POST /api/collections/{collection}/request-email-change", h!(request))
+pub(crate) const ROUTES: &[Endpoint] = &[
+    Endpoint::new("POST /api/collections/{collection}/request-email-change", h!(request))
         .rate(Rate::Collection(&["requestEmailChange"])),
-    Row::new("POST /api/collections/{collection}/confirm-email-change", h!(confirm))
+    Endpoint::new("POST /api/collections/{collection}/confirm-email-change", h!(confirm))
         .rate(Rate::Collection(&["confirmEmailChange"])),
 ];
 

@@ -8,14 +8,14 @@ use crate::{
     bind::Members,
     error::{ApiError, Result},
     guard,
-    pipeline::Row,
     request::Req,
     response::Response,
+    route::Endpoint,
     routes::{INVALID, h},
 };
 
-pub(crate) const ROUTES: &[Row] =
-    &[Row::new("POST /api/collections/{collection}/impersonate/{id}", h!(impersonate))];
+pub(crate) const ROUTES: &[Endpoint] =
+    &[Endpoint::new("POST /api/collections/{collection}/impersonate/{id}", h!(impersonate))];
 
 async fn impersonate(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;

@@ -5,14 +5,14 @@ use serde::Serialize;
 
 use crate::{
     error::Result,
-    pipeline::{Rate, Row},
     request::Req,
     response::Response,
+    route::{Endpoint, Rate},
     routes::{auth_form::auth_collection, h},
 };
 
-pub(crate) const ROUTES: &[Row] =
-    &[Row::new("GET /api/collections/{collection}/auth-methods", h!(list))
+pub(crate) const ROUTES: &[Endpoint] =
+    &[Endpoint::new("GET /api/collections/{collection}/auth-methods", h!(list))
         .rate(Rate::Collection(&["listAuthMethods"]))];
 
 /// The answer; the order of keys is the wire's. Clients of old versions read the last three.

@@ -17,14 +17,14 @@ use super::{
 use crate::{
     bind::Members,
     error::{ApiError, Result},
-    pipeline::{Rate, Row},
     request::Req,
     response::Response,
+    route::{Endpoint, Rate},
     routes::{INVALID, h},
 };
 
-pub(crate) const ROUTES: &[Row] =
-    &[Row::new("POST /api/collections/{collection}/auth-with-password", h!(login))
+pub(crate) const ROUTES: &[Endpoint] =
+    &[Endpoint::new("POST /api/collections/{collection}/auth-with-password", h!(login))
         .rate(Rate::Collection(&["authWithPassword", "auth"]))];
 
 const MAX: usize = 255;

@@ -18,16 +18,16 @@ use super::auth_form::{auth_collection, finish, found_by, needed, needed_email};
 use crate::{
     bind::Members,
     error::{ApiError, Result},
-    pipeline::{Rate, Row},
     request::Req,
     response::Response,
+    route::{Endpoint, Rate},
     routes::h,
 };
 
-pub(crate) const ROUTES: &[Row] = &[
-    Row::new("POST /api/collections/{collection}/request-password-reset", h!(request))
+pub(crate) const ROUTES: &[Endpoint] = &[
+    Endpoint::new("POST /api/collections/{collection}/request-password-reset", h!(request))
         .rate(Rate::Collection(&["requestPasswordReset"])),
-    Row::new("POST /api/collections/{collection}/confirm-password-reset", h!(confirm))
+    Endpoint::new("POST /api/collections/{collection}/confirm-password-reset", h!(confirm))
         .rate(Rate::Collection(&["confirmPasswordReset"])),
 ];
 

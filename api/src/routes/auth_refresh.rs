@@ -12,14 +12,15 @@ use super::auth_response::{Login, answer};
 use crate::{
     error::Result,
     guard,
-    pipeline::{Rate, Row, token_of},
+    pipeline::token_of,
     request::Req,
     response::Response,
+    route::{Endpoint, Rate},
     routes::h,
 };
 
-pub(crate) const ROUTES: &[Row] =
-    &[Row::new("POST /api/collections/{collection}/auth-refresh", h!(refresh))
+pub(crate) const ROUTES: &[Endpoint] =
+    &[Endpoint::new("POST /api/collections/{collection}/auth-refresh", h!(refresh))
         .rate(Rate::Collection(&["authRefresh"]))];
 
 async fn refresh(req: &mut Req) -> Result<Response> {

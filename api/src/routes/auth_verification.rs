@@ -14,16 +14,16 @@ use super::auth_form::{finish, found_by, needed_email, user_collection};
 use crate::{
     bind::Members,
     error::{ApiError, Result},
-    pipeline::{Rate, Row},
     request::Req,
     response::Response,
+    route::{Endpoint, Rate},
     routes::h,
 };
 
-pub(crate) const ROUTES: &[Row] = &[
-    Row::new("POST /api/collections/{collection}/request-verification", h!(request))
+pub(crate) const ROUTES: &[Endpoint] = &[
+    Endpoint::new("POST /api/collections/{collection}/request-verification", h!(request))
         .rate(Rate::Collection(&["requestVerification"])),
-    Row::new("POST /api/collections/{collection}/confirm-verification", h!(confirm))
+    Endpoint::new("POST /api/collections/{collection}/confirm-verification", h!(confirm))
         .rate(Rate::Collection(&["confirmVerification"])),
 ];
 

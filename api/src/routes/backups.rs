@@ -20,22 +20,23 @@ use crate::{
     downloads::Download,
     error::{ApiError, Result},
     guard,
-    pipeline::{Limit, Row, check_superuser_ip},
+    pipeline::check_superuser_ip,
     request::Req,
     response::Response,
+    route::{Endpoint, Limit},
     routes::{INVALID, h},
 };
 
 /// Longest download of an archive.
 const DOWNLOAD_TIME: Duration = Duration::from_secs(24 * 60 * 60);
 
-pub(crate) const ROUTES: &[Row] = &[
-    Row::new("GET /api/backups", h!(list)),
-    Row::new("POST /api/backups", h!(create)).long_running(),
-    Row::new("POST /api/backups/upload", h!(upload)).limit(Limit::None).long_running(),
-    Row::new("GET /api/backups/{key}", h!(download)),
-    Row::new("DELETE /api/backups/{key}", h!(remove)),
-    Row::new("POST /api/backups/{key}/restore", h!(restore)),
+pub(crate) const ROUTES: &[Endpoint] = &[
+    Endpoint::new("GET /api/backups", h!(list)),
+    Endpoint::new("POST /api/backups", h!(create)).long_running(),
+    Endpoint::new("POST /api/backups/upload", h!(upload)).limit(Limit::None).long_running(),
+    Endpoint::new("GET /api/backups/{key}", h!(download)),
+    Endpoint::new("DELETE /api/backups/{key}", h!(remove)),
+    Endpoint::new("POST /api/backups/{key}/restore", h!(restore)),
 ];
 
 const BUSY: &str = "Try again later - another backup/restore process has already been started.";

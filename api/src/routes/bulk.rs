@@ -23,19 +23,19 @@ use tokio::sync::mpsc;
 use crate::{
     error::{ApiError, Data, Result, write_fields},
     guard,
-    pipeline::Row,
     query::boolean,
     request::{Exchange, Req},
     response::{Body, Response},
+    route::Endpoint,
     routes::{
         collection_of, h,
         records::{self, Step, Write},
     },
 };
 
-pub(crate) const ROUTES: &[Row] = &[
-    Row::new("POST /api/collections/{collection}/bulk", h!(bulk)).long_running(),
-    Row::new("POST /api/collections/{collection}/import", h!(import)).long_running(),
+pub(crate) const ROUTES: &[Endpoint] = &[
+    Endpoint::new("POST /api/collections/{collection}/bulk", h!(bulk)).long_running(),
+    Endpoint::new("POST /api/collections/{collection}/import", h!(import)).long_running(),
 ];
 
 /// Most records of one call.

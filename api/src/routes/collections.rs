@@ -19,23 +19,23 @@ use crate::{
     body::Fault,
     error::{ApiError, Result},
     guard::{self, Superuser},
-    pipeline::Row,
     query::Paging,
     request::Req,
     response::Response,
+    route::Endpoint,
     routes::{INVALID, UNREADABLE, h, meta_query},
 };
 
-pub(crate) const ROUTES: &[Row] = &[
-    Row::new("GET /api/collections", h!(list)),
-    Row::new("POST /api/collections", h!(create)),
-    Row::new("GET /api/collections/{collection}", h!(view)),
-    Row::new("PATCH /api/collections/{collection}", h!(update)).long_running(),
-    Row::new("DELETE /api/collections/{collection}", h!(remove)).long_running(),
-    Row::new("DELETE /api/collections/{collection}/truncate", h!(truncate)).long_running(),
-    Row::new("PUT /api/collections/import", h!(import_all)).long_running(),
-    Row::new("GET /api/collections/meta/scaffolds", h!(scaffolds)),
-    Row::new("POST /api/collections/meta/dry-run-view", h!(dry_run)),
+pub(crate) const ROUTES: &[Endpoint] = &[
+    Endpoint::new("GET /api/collections", h!(list)),
+    Endpoint::new("POST /api/collections", h!(create)),
+    Endpoint::new("GET /api/collections/{collection}", h!(view)),
+    Endpoint::new("PATCH /api/collections/{collection}", h!(update)).long_running(),
+    Endpoint::new("DELETE /api/collections/{collection}", h!(remove)).long_running(),
+    Endpoint::new("DELETE /api/collections/{collection}/truncate", h!(truncate)).long_running(),
+    Endpoint::new("PUT /api/collections/import", h!(import_all)).long_running(),
+    Endpoint::new("GET /api/collections/meta/scaffolds", h!(scaffolds)),
+    Endpoint::new("POST /api/collections/meta/dry-run-view", h!(dry_run)),
 ];
 
 const BAD_TYPE: &str = "Failed to load the collection type data due to invalid formatting.";

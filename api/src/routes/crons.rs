@@ -6,14 +6,14 @@ use serde::Serialize;
 use crate::{
     error::{ApiError, Result},
     guard,
-    pipeline::Row,
     request::Req,
     response::Response,
+    route::Endpoint,
     routes::h,
 };
 
-pub(crate) const ROUTES: &[Row] =
-    &[Row::new("GET /api/crons", h!(list)), Row::new("POST /api/crons/{id}", h!(run))];
+pub(crate) const ROUTES: &[Endpoint] =
+    &[Endpoint::new("GET /api/crons", h!(list)), Endpoint::new("POST /api/crons/{id}", h!(run))];
 
 #[derive(Debug, Serialize)]
 struct Item {

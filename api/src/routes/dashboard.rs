@@ -8,15 +8,15 @@ use http::{HeaderValue, header};
 
 use crate::{
     error::{ApiError, Result},
-    pipeline::Row,
     request::Req,
     response::{Body, Response},
+    route::Endpoint,
     routes::h,
 };
 
-pub(crate) const ROUTES: &[Row] = &[
-    Row::new("GET /_/extensions.js", h!(extensions)).quiet().compress(),
-    Row::new("GET /_/{path...}", h!(file)).quiet().compress(),
+pub(crate) const ROUTES: &[Endpoint] = &[
+    Endpoint::new("GET /_/extensions.js", h!(extensions)).quiet().compress(),
+    Endpoint::new("GET /_/{path...}", h!(file)).quiet().compress(),
 ];
 
 const POLICY: HeaderValue = HeaderValue::from_static(

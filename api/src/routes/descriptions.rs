@@ -6,15 +6,15 @@ use crate::{
     describe::{self, Described},
     error::{ApiError, Result},
     guard,
-    pipeline::Row,
     request::Req,
     response::Response,
+    route::Endpoint,
     routes::h,
 };
 
-pub(crate) const ROUTES: &[Row] = &[
-    Row::new("GET /api/openapi.json", h!(openapi)).quiet(),
-    Row::new("GET /api/types", h!(types)).quiet(),
+pub(crate) const ROUTES: &[Endpoint] = &[
+    Endpoint::new("GET /api/openapi.json", h!(openapi)).quiet(),
+    Endpoint::new("GET /api/types", h!(types)).quiet(),
 ];
 
 /// The collections that are asked for: all, or those of `?collections=a,b`.

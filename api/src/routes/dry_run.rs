@@ -12,14 +12,14 @@ use serde_json::{Map, Value, json};
 use crate::{
     error::{ApiError, Result, write_fields},
     guard,
-    pipeline::Row,
     request::Req,
     response::Response,
+    route::Endpoint,
     routes::h,
 };
 
-pub(crate) const ROUTES: &[Row] =
-    &[Row::new("POST /api/collections/meta/dry-run", h!(run)).quiet()];
+pub(crate) const ROUTES: &[Endpoint] =
+    &[Endpoint::new("POST /api/collections/meta/dry-run", h!(run)).quiet()];
 
 async fn run(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;

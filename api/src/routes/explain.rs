@@ -19,16 +19,16 @@ use crate::{
     bind::Members,
     error::{ApiError, Result},
     guard,
-    pipeline::Row,
     request::Req,
     response::Response,
+    route::Endpoint,
     routes::{collection_of, h, text_place::Utf16},
 };
 
-pub(crate) const ROUTES: &[Row] = &[
-    Row::new("POST /api/collections/{collection}/explain", h!(run)).quiet(),
-    Row::new("POST /api/collections/meta/explain", h!(of_collections)).quiet(),
-    Row::new("POST /api/logs/explain", h!(of_logs)).quiet(),
+pub(crate) const ROUTES: &[Endpoint] = &[
+    Endpoint::new("POST /api/collections/{collection}/explain", h!(run)).quiet(),
+    Endpoint::new("POST /api/collections/meta/explain", h!(of_collections)).quiet(),
+    Endpoint::new("POST /api/logs/explain", h!(of_logs)).quiet(),
 ];
 
 const FAILED: &str = "Failed to compile. Raw error:\n";

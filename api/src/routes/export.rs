@@ -23,15 +23,15 @@ use tokio::sync::mpsc;
 use crate::{
     error::{ApiError, Result},
     guard,
-    pipeline::Row,
     query::boolean,
     request::Req,
     response::{Body, Response},
+    route::Endpoint,
     routes::{bulk::after, collection_of, h},
 };
 
-pub(crate) const ROUTES: &[Row] =
-    &[Row::new("GET /api/collections/{collection}/export", h!(run)).long_running()];
+pub(crate) const ROUTES: &[Endpoint] =
+    &[Endpoint::new("GET /api/collections/{collection}/export", h!(run)).long_running()];
 
 /// Most records in an order of their own.
 const MAX_SORTED: i64 = 10_000;

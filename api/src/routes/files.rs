@@ -22,16 +22,17 @@ use crate::{
     downloads::Download,
     error::{ApiError, Result},
     guard,
-    pipeline::{Rate, Row, check_superuser_ip, context_collection},
+    pipeline::{check_superuser_ip, context_collection},
     query,
     request::Req,
     response::Response,
+    route::{Endpoint, Rate},
     routes::h,
 };
 
-pub(crate) const ROUTES: &[Row] = &[
-    Row::new("POST /api/files/token", h!(token)),
-    Row::new("GET /api/files/{collection}/{recordId}/{filename}", h!(download))
+pub(crate) const ROUTES: &[Endpoint] = &[
+    Endpoint::new("POST /api/files/token", h!(token)),
+    Endpoint::new("GET /api/files/{collection}/{recordId}/{filename}", h!(download))
         .rate(Rate::Collection(&["file"])),
 ];
 

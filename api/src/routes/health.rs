@@ -3,13 +3,13 @@
 use crate::{
     error::Result,
     json,
-    pipeline::Row,
     request::{Req, ip_text},
     response::Response,
+    route::Endpoint,
     routes::h,
 };
 
-pub(crate) const ROUTES: &[Row] = &[Row::new("GET /api/health", h!(show))];
+pub(crate) const ROUTES: &[Endpoint] = &[Endpoint::new("GET /api/health", h!(show))];
 
 /// Headers that proxies set, in the order they are looked for.
 const PROXY_HEADERS: [&str; 3] = ["CF-Connecting-IP", "Fly-Client-IP", "X-Forwarded-For"];

@@ -13,20 +13,20 @@ use serde_json::{Map, Value, json};
 use crate::{
     error::{ApiError, Result},
     guard,
-    pipeline::Row,
     request::Req,
     response::Response,
+    route::Endpoint,
     routes::{
         collection_of, h,
         records::{self, Call, Write, check_writable},
     },
 };
 
-pub(crate) const ROUTES: &[Row] = &[
-    Row::new("GET /api/collections/{collection}/history", h!(show)).quiet(),
-    Row::new("PATCH /api/collections/{collection}/history", h!(switch)),
-    Row::new("GET /api/collections/{collection}/records/{id}/history", h!(list)).quiet(),
-    Row::new("POST /api/collections/{collection}/records/{id}/history/{entry}", h!(restore)),
+pub(crate) const ROUTES: &[Endpoint] = &[
+    Endpoint::new("GET /api/collections/{collection}/history", h!(show)).quiet(),
+    Endpoint::new("PATCH /api/collections/{collection}/history", h!(switch)),
+    Endpoint::new("GET /api/collections/{collection}/records/{id}/history", h!(list)).quiet(),
+    Endpoint::new("POST /api/collections/{collection}/records/{id}/history/{entry}", h!(restore)),
 ];
 
 fn days() -> u64 {

@@ -15,16 +15,16 @@ use crate::{
     bind::Members,
     error::{ApiError, Result},
     guard,
-    pipeline::Row,
     request::Req,
     response::Response,
+    route::Endpoint,
     routes::{
         h,
         records::{self, Call, Step, Write},
     },
 };
 
-pub(crate) const ROUTES: &[Row] = &[Row::new("POST /api/dashboard/invite", h!(invite))];
+pub(crate) const ROUTES: &[Endpoint] = &[Endpoint::new("POST /api/dashboard/invite", h!(invite))];
 
 async fn invite(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;

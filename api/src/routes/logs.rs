@@ -12,18 +12,18 @@ use serde_json::Map;
 use crate::{
     error::{ApiError, Result},
     guard,
-    pipeline::Row,
     query::Paging,
     request::Req,
     response::Response,
+    route::Endpoint,
     routes::h,
 };
 
-pub(crate) const ROUTES: &[Row] = &[
-    Row::new("GET /api/logs", h!(list)).quiet(),
-    Row::new("DELETE /api/logs", h!(clear)).quiet(),
-    Row::new("GET /api/logs/stats", h!(stats)).quiet(),
-    Row::new("GET /api/logs/{id}", h!(view)).quiet(),
+pub(crate) const ROUTES: &[Endpoint] = &[
+    Endpoint::new("GET /api/logs", h!(list)).quiet(),
+    Endpoint::new("DELETE /api/logs", h!(clear)).quiet(),
+    Endpoint::new("GET /api/logs/stats", h!(stats)).quiet(),
+    Endpoint::new("GET /api/logs/{id}", h!(view)).quiet(),
 ];
 
 async fn list(req: &mut Req) -> Result<Response> {

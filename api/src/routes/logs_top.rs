@@ -11,13 +11,13 @@ use serde_json::{Map, Value, json};
 use crate::{
     error::{ApiError, Result},
     guard,
-    pipeline::Row,
     request::Req,
     response::Response,
+    route::Endpoint,
     routes::h,
 };
 
-pub(crate) const ROUTES: &[Row] = &[Row::new("GET /api/logs/top", h!(top)).quiet()];
+pub(crate) const ROUTES: &[Endpoint] = &[Endpoint::new("GET /api/logs/top", h!(top)).quiet()];
 
 /// Most entries that are looked at, and how many at once.
 const MAX_SEEN: i64 = 10_000;

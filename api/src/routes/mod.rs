@@ -9,9 +9,9 @@ use crate::{
     bind::Members,
     error::{ApiError, Result},
     guard::Superuser,
-    pipeline::Row,
     request::Req,
     response::Response,
+    route::Endpoint,
     router::decode,
 };
 
@@ -19,9 +19,9 @@ macro_rules! routes {
     ($($group:ident),* $(,)?; own: $($own:ident),* $(,)?) => {
         $(pub(crate) mod $group;)*
         $(pub(crate) mod $own;)*
-        const GROUPS: &[&[Row]] = &[$($group::ROUTES,)* $($own::ROUTES),*];
+        const GROUPS: &[&[Endpoint]] = &[$($group::ROUTES,)* $($own::ROUTES),*];
         /// Those that the reference does not have.
-        const OWN: &[&[Row]] = &[$($own::ROUTES),*];
+        const OWN: &[&[Endpoint]] = &[$($own::ROUTES),*];
     };
 }
 
@@ -89,18 +89,18 @@ macro_rules! h {
 pub(crate) use h;
 
 /// Answers any method and path that nothing else answers.
-const CATCH_ALL: Row = Row::new("/", unknown).last();
+const CATCH_ALL: Endpoint = Endpoint::new("/", unknown).last();
 /// Files of the public directory.
-const STATIC: Row = Row::new("GET /{path...}", h!(public)).quiet().last();
+const STATIC: Endpoint = Endpoint::new("GET /{path...}", h!(public)).quiet().last();
 
 /// All rows.
-pub(crate) fn all(public: bool) -> impl Iterator<Item = Row> {
+pub(crate) fn all(public: bool) -> impl Iterator<Item = Endpoint> {
     let rest = [Some(CATCH_ALL), public.then_some(STATIC)];
     GROUPS.iter().flat_map(|rows| rows.iter().copied()).chain(rest.into_iter().flatten())
 }
 
 /// True for what the reference does not have: a user's route of the same pattern replaces it.
-pub(crate) fn is_own(row: &Row) -> bool {
+pub(crate) fn is_own(row: &Endpoint) -> bool {
     OWN.iter().flat_map(|rows| rows.iter()).any(|own| own.pattern == row.pattern)
 }
 

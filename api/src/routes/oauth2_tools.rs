@@ -18,15 +18,15 @@ use crate::{
     bind::Members,
     error::{ApiError, Result},
     guard,
-    pipeline::Row,
     request::Req,
     response::Response,
+    route::Endpoint,
     routes::{INVALID, auth_form::auth_collection, h},
 };
 
-pub(crate) const ROUTES: &[Row] = &[
-    Row::new("POST /api/collections/meta/oauth2-discover", h!(discover)).quiet(),
-    Row::new("POST /api/collections/{collection}/oauth2-test", h!(test)).quiet(),
+pub(crate) const ROUTES: &[Endpoint] = &[
+    Endpoint::new("POST /api/collections/meta/oauth2-discover", h!(discover)).quiet(),
+    Endpoint::new("POST /api/collections/{collection}/oauth2-test", h!(test)).quiet(),
 ];
 
 const DOCUMENT: &str = "/.well-known/openid-configuration";

@@ -12,15 +12,15 @@ use serde_json::{Map, Value, json};
 use crate::{
     error::{ApiError, Result},
     guard,
-    pipeline::Row,
     request::Req,
     response::Response,
+    route::Endpoint,
     routes::h,
 };
 
-pub(crate) const ROUTES: &[Row] = &[
-    Row::new("GET /api/dashboard/state", h!(show)).quiet(),
-    Row::new("PATCH /api/dashboard/state", h!(change)).quiet(),
+pub(crate) const ROUTES: &[Endpoint] = &[
+    Endpoint::new("GET /api/dashboard/state", h!(show)).quiet(),
+    Endpoint::new("PATCH /api/dashboard/state", h!(change)).quiet(),
 ];
 
 const FAILED: &str = "The state could not be saved.";

@@ -16,16 +16,16 @@ use tokio::sync::oneshot;
 use crate::{
     bind::Members,
     error::{ApiError, Result},
-    pipeline::Row,
     request::{Exchange, Req},
     response::{Body, Response},
+    route::Endpoint,
     routes::h,
     sse::{EventStream, Limits},
 };
 
-pub(crate) const ROUTES: &[Row] = &[
-    Row::new("GET /api/realtime", h!(connect)).quiet(),
-    Row::new("POST /api/realtime", h!(subscribe)),
+pub(crate) const ROUTES: &[Endpoint] = &[
+    Endpoint::new("GET /api/realtime", h!(connect)).quiet(),
+    Endpoint::new("POST /api/realtime", h!(subscribe)),
 ];
 
 const MAX_ID: usize = 255;

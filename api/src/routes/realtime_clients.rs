@@ -10,13 +10,14 @@ use serde_json::{Value, json};
 use crate::{
     error::Result,
     guard,
-    pipeline::Row,
     request::{Req, ip_text},
     response::Response,
+    route::Endpoint,
     routes::h,
 };
 
-pub(crate) const ROUTES: &[Row] = &[Row::new("GET /api/realtime/clients", h!(list)).quiet()];
+pub(crate) const ROUTES: &[Endpoint] =
+    &[Endpoint::new("GET /api/realtime/clients", h!(list)).quiet()];
 
 /// Most clients and topics of one that are listed.
 const MAX_CLIENTS: usize = 1000;

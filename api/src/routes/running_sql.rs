@@ -10,13 +10,13 @@ use crate::{
     api::Api,
     error::{ApiError, Result},
     guard,
-    pipeline::Row,
     request::Req,
     response::Response,
+    route::Endpoint,
     routes::h,
 };
 
-pub(crate) const ROUTES: &[Row] = &[Row::new("DELETE /api/sql/{id}", h!(cancel)).quiet()];
+pub(crate) const ROUTES: &[Endpoint] = &[Endpoint::new("DELETE /api/sql/{id}", h!(cancel)).quiet()];
 
 /// Takes the name back.
 pub(crate) struct Named {

@@ -13,16 +13,18 @@ use crate::{
     bind,
     error::{ApiError, Result},
     guard,
-    pipeline::Row,
     request::Req,
     response::Response,
+    route::Endpoint,
     routes::{UNREADABLE, h},
 };
 
 const NOT_SAVED: &str = "An error occurred while saving the new settings.";
 
-pub(crate) const ROUTES: &[Row] =
-    &[Row::new("GET /api/settings", h!(show)), Row::new("PATCH /api/settings", h!(update))];
+pub(crate) const ROUTES: &[Endpoint] = &[
+    Endpoint::new("GET /api/settings", h!(show)),
+    Endpoint::new("PATCH /api/settings", h!(update)),
+];
 
 fn render(settings: &Settings) -> Response {
     Response::json(200, settings.to_json().into_bytes())

@@ -7,14 +7,14 @@ use crate::{
     bind::Members,
     error::{ApiError, Result},
     guard,
-    pipeline::Row,
     request::Req,
     response::Response,
+    route::Endpoint,
     routes::h,
 };
 
-pub(crate) const ROUTES: &[Row] =
-    &[Row::new("POST /api/settings/apple/generate-client-secret", h!(generate))];
+pub(crate) const ROUTES: &[Endpoint] =
+    &[Endpoint::new("POST /api/settings/apple/generate-client-secret", h!(generate))];
 
 async fn generate(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;

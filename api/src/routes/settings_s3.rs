@@ -6,13 +6,13 @@ use crate::{
     bind::Members,
     error::{ApiError, Result},
     guard,
-    pipeline::Row,
     request::Req,
     response::Response,
+    route::Endpoint,
     routes::h,
 };
 
-pub(crate) const ROUTES: &[Row] = &[Row::new("POST /api/settings/test/s3", h!(test))];
+pub(crate) const ROUTES: &[Endpoint] = &[Endpoint::new("POST /api/settings/test/s3", h!(test))];
 
 const FAILED: &str = "Failed to test the S3 filesystem.";
 

@@ -9,12 +9,12 @@ use engine::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::{error::Result, guard, pipeline::Row, request::Req, response::Response, routes::h};
+use crate::{error::Result, guard, request::Req, response::Response, route::Endpoint, routes::h};
 
-pub(crate) const ROUTES: &[Row] = &[
-    Row::new("GET /api/system", h!(show)).quiet(),
-    Row::new("GET /api/system/migrations", h!(migrations)).quiet(),
-    Row::new("GET /api/collections/meta/stats", h!(stats)).quiet(),
+pub(crate) const ROUTES: &[Endpoint] = &[
+    Endpoint::new("GET /api/system", h!(show)).quiet(),
+    Endpoint::new("GET /api/system/migrations", h!(migrations)).quiet(),
+    Endpoint::new("GET /api/collections/meta/stats", h!(stats)).quiet(),
 ];
 
 /// What the dashboard may use here, beyond the reference.

@@ -16,21 +16,23 @@ use engine::{
     auth::Found,
     ctx::{Caller, Ctx, RequestInfo, Seen},
     event::Ext,
-    schema::{Loaded, Snapshot},
+    schema::{Collection, Loaded, Snapshot},
 };
 use http::{HeaderMap, HeaderValue, Method, Uri, header};
 use parking_lot::Mutex;
 use serde_json::{Map, Value};
 
+pub mod api;
+pub mod route;
+
+use self::{api::Api, route::Route};
 pub use crate::head::{Head, ip_text};
 use crate::{
-    api::Api,
     body::{self, Payload, Source},
     clock::Clock,
     error::Result,
-    pipeline::Route,
     query::Query,
-    rate_limit::Who,
+    rate_limit::{Action, Who},
     response::Response,
     router::{Spans, decode},
     streaming::Streamed,
@@ -99,7 +101,7 @@ impl Req {
             caller: Caller::Guest,
             auth: None,
             response_headers: HeaderMap::new(),
-            body_limits: body::Limits::of(crate::pipeline::BODY_LIMIT),
+            body_limits: body::Limits::of(body::LIMIT),
             skip_log: false,
             log_error: None,
             log_meta: None,
@@ -174,7 +176,7 @@ impl Req {
 
     /// Gives this request more time from now on than the server's limit of 5 minutes; `None` for no limit at all.
     /// Event streams have none by themselves, and neither have superusers on routes that are marked as
-    /// [long running](crate::pipeline::Row::long_running). Reading a body is limited in any case.
+    /// [long running](route::Endpoint::long_running). Reading a body is limited in any case.
     pub fn set_time_limit(&self, limit: Option<Duration>) {
         if let Some(clock) = &self.clock {
             clock.extend(limit);
@@ -269,7 +271,25 @@ impl Req {
     /// Who is counted by the rate limits.
     #[must_use]
     pub fn who(&self) -> Who<'_> {
-        Who { api: &self.api, head: &self.head, caller: &self.caller }
+        let (limiter, app) = (self.api.limiter(), self.api.app());
+        Who { limiter, app, head: &self.head, caller: &self.caller }
+    }
+
+    /// Counts the request as an action on a collection.
+    ///
+    /// # Errors
+    /// 429.
+    pub fn count(&self, collection: &Collection, tags: &[&str]) -> Result<()> {
+        let (method, path, route) = (self.method().as_str(), self.path(), self.pattern());
+        self.who().check(collection, &Action { tags, method, path, route })
+    }
+
+    /// Counts something that is limited per address whatever the settings say; false when it is too much.
+    ///
+    /// Like all counters it starts anew with any change of the settings.
+    #[must_use]
+    pub fn allow_attempt(&self, bucket: &str, max: u64, seconds: u64) -> bool {
+        self.api.limiter().allow(bucket, self.real_ip(), max, seconds, Instant::now())
     }
 
     /// A request made up in memory, for tests and sub-requests.
