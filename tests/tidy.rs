@@ -24,6 +24,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("engine/files", &["content-type", "primitives", "model"]),
     ("engine/oauth2", &["primitives", "model", "outbound"]),
     ("engine/transfer", &["dialects", "primitives", "store", "model"]),
+    ("engine/activity-log", &["primitives", "store"]),
     (
         "engine",
         &[
@@ -36,10 +37,12 @@ const ARROWS: &[(&str, &[&str])] = &[
             "files",
             "oauth2",
             "transfer",
+            "activity-log",
         ],
     ),
     ("dashboard/embed", &[]),
-    ("api", &["engine", "dashboard"]),
+    ("api/syntax", &["primitives"]),
+    ("api", &["engine", "http-syntax", "dashboard"]),
     ("pocketbase", &["engine", "api", "filter-lang", "dialects"]),
     ("plugins/js/template", &[]),
     ("plugins/js/migrations", &["pocketbase"]),

@@ -14,13 +14,13 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value};
 use tokio::io::AsyncWriteExt as _;
 
-use crate::{
+use http_syntax::{
     disposition::Disposition,
     multipart::{self, Parts},
     query::{Query, is_well_formed},
 };
 
-pub use crate::fault::Fault;
+pub use http_syntax::fault::Fault;
 
 type Result<T, E = Fault> = std::result::Result<T, E>;
 

@@ -6,8 +6,9 @@
 use std::borrow::Cow;
 
 use engine::{Error, FieldError, FieldErrors, error::BoxError, store};
+use http_syntax::fault::Fault;
 
-use crate::{fault::Fault, json};
+use crate::json;
 
 const NO_LOGIN: &str = "Failed to authenticate.";
 

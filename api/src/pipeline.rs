@@ -15,8 +15,9 @@ use crate::{
     compress,
     error::{ApiError, Result},
     fields::Picker,
+    guard,
     metrics::RouteStats,
-    guard, rate_limit,
+    rate_limit,
     request::{
         Head, Req,
         route::{Builtin, Endpoint, Handler, Limit, Middleware, Next, Rate, Route, Step},

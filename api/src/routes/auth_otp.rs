@@ -18,7 +18,6 @@ use super::{
 use crate::{
     bind::Members,
     error::{ApiError, Result},
-    
     request::{Exchange, Req},
     response::Response,
     route::{Endpoint, Rate},

@@ -23,7 +23,7 @@ use tokio::sync::mpsc;
 use crate::{
     error::{ApiError, Data, Result, write_fields},
     guard,
-    query::boolean,
+    paging::boolean,
     request::{Exchange, Req},
     response::{Body, Response},
     route::Endpoint,

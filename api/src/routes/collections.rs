@@ -19,7 +19,7 @@ use crate::{
     body::Fault,
     error::{ApiError, Result},
     guard::{self, Superuser},
-    query::Paging,
+    paging::Paging,
     request::Req,
     response::Response,
     route::Endpoint,

@@ -23,7 +23,7 @@ use tokio::sync::mpsc;
 use crate::{
     error::{ApiError, Result},
     guard,
-    query::boolean,
+    paging::boolean,
     request::Req,
     response::{Body, Response},
     route::Endpoint,

@@ -21,9 +21,8 @@ use serde_json::{Map, json};
 use crate::{
     downloads::Download,
     error::{ApiError, Result},
-    guard,
+    guard, paging,
     pipeline::{check_superuser_ip, context_collection},
-    query,
     request::Req,
     response::Response,
     route::{Endpoint, Rate},
@@ -74,7 +73,7 @@ async fn download(req: &mut Req) -> Result<Response> {
         ApiError::new(500, "Filesystem initialization failure.").with_detail(error.to_string())
     })?;
     let chosen = choose(req, &ctx, &place, &located, &name).await?;
-    let attachment = query::boolean(req.query().get("download").as_deref()).unwrap_or(false);
+    let attachment = paging::boolean(req.query().get("download").as_deref()).unwrap_or(false);
     let download = Download { place, key: chosen.key, name: chosen.name, attachment };
     let hook = &ctx.app.hooks().file_download_request;
     let event = FileDownloadEvent {

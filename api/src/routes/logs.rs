@@ -12,7 +12,7 @@ use serde_json::Map;
 use crate::{
     error::{ApiError, Result},
     guard,
-    query::Paging,
+    paging::Paging,
     request::Req,
     response::Response,
     route::Endpoint,

@@ -22,7 +22,8 @@ use http::header;
 use crate::{
     body::Payload,
     error::{ApiError, Result},
-    query::{Paging, Query},
+    paging::Paging,
+    query::Query,
     request::{Exchange, Req},
     response::Response,
     route::{Endpoint, Limit, Rate},
