@@ -98,6 +98,12 @@ impl ApiError {
         Self::not_found("Missing collection context.")
     }
 
+    /// 404: no such file.
+    #[must_use]
+    pub fn no_file() -> Self {
+        Self::not_found("File not found.")
+    }
+
     /// 404: no such collection, or none with accounts.
     #[must_use]
     pub fn no_auth_collection() -> Self {

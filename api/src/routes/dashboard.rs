@@ -56,7 +56,7 @@ async fn file(req: &mut Req) -> Result<Response> {
     let name = path.strip_prefix("images/oauth2/").and_then(|name| name.strip_suffix(".svg"));
     match name.and_then(oauth2::find) {
         Some(provider) => Ok(Response::text(200, "image/svg+xml", provider.logo())),
-        None => Err(ApiError::not_found("File not found.")),
+        None => Err(ApiError::no_file()),
     }
 }
 

@@ -140,7 +140,7 @@ const MAX_QUERY: usize = 5000;
 async fn public(req: &mut Req) -> Result<Response> {
     let api = req.api.clone();
     let Some(files) = api.public() else {
-        return Err(ApiError::not_found("File not found."));
+        return Err(ApiError::no_file());
     };
     let raw = req.path();
     files.serve(&decode(raw.trim_start_matches('/')), raw, &req.head).await
