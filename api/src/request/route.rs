@@ -6,7 +6,7 @@ use std::{fmt, sync::Arc};
 use futures_util::future::BoxFuture;
 
 use super::Req;
-use crate::{error::Result, metrics::RouteStats, response::Response};
+use crate::{describe::operations::Op, error::Result, metrics::RouteStats, response::Response};
 
 /// A built-in handler.
 pub type HandlerFn = for<'a> fn(&'a mut Req) -> BoxFuture<'a, Result<Response>>;
@@ -78,6 +78,8 @@ pub struct Endpoint {
     pub long_running: bool,
     /// Answers what nothing else answers: a user's route of the same pattern replaces it.
     pub is_last: bool,
+    /// What the description of the API says of it.
+    pub(crate) op: Option<Op>,
 }
 
 impl fmt::Debug for Endpoint {
@@ -99,7 +101,14 @@ impl Endpoint {
             compress: false,
             long_running: false,
             is_last: false,
+            op: None,
         }
+    }
+    /// Says what it is for.
+    #[must_use]
+    pub(crate) const fn op(mut self, op: Op) -> Self {
+        self.op = Some(op);
+        self
     }
     /// Answers what nothing else answers.
     #[must_use]

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use super::auth_response::{Login, answer};
 use crate::{
     bind::Members,
+    describe::operations::op,
     error::{ApiError, Result},
     guard,
     request::Req,
@@ -15,7 +16,12 @@ use crate::{
 };
 
 pub(crate) const ROUTES: &[Endpoint] =
-    &[Endpoint::new("POST /api/collections/{collection}/impersonate/{id}", h!(impersonate))];
+    &[Endpoint::new("POST /api/collections/{collection}/impersonate/{id}", h!(impersonate)).op(
+        op("impersonate", "Auth", "A token of somebody else")
+            .for_auth()
+            .takes("Impersonation")
+            .gives("@Auth"),
+    )];
 
 async fn impersonate(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;

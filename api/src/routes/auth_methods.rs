@@ -4,6 +4,7 @@ use engine::{App, auth::random_alnum, oauth2, schema::Loaded};
 use serde::Serialize;
 
 use crate::{
+    describe::operations::op,
     error::Result,
     request::Req,
     response::Response,
@@ -13,6 +14,11 @@ use crate::{
 
 pub(crate) const ROUTES: &[Endpoint] =
     &[Endpoint::new("GET /api/collections/{collection}/auth-methods", h!(list))
+        .op(op("authMethodsOf", "Auth", "Ways to sign in")
+            .everybody()
+            .for_auth()
+            .query(&["fields"])
+            .gives("AuthMethods"))
         .rate(Rate::Collection(&["listAuthMethods"]))];
 
 /// The answer; the order of keys is the wire's. Clients of old versions read the last three.

@@ -27,6 +27,7 @@ use super::{
 use crate::{
     api::Api,
     bind::Members,
+    describe::operations::op,
     error::{ApiError, Result},
     rate_limit::{Action, Who},
     request::{Exchange, Req},
@@ -37,6 +38,12 @@ use crate::{
 
 pub(crate) const ROUTES: &[Endpoint] =
     &[Endpoint::new("POST /api/collections/{collection}/auth-with-oauth2", h!(sign_in))
+        .op(op("oauth2AuthOf", "Auth", "Sign in with another service")
+            .everybody()
+            .for_auth()
+            .shown()
+            .takes("OAuth2Login")
+            .gives("@Auth"))
         .rate(Rate::Collection(&["authWithOAuth2", "auth"]))];
 
 const MAX_PROVIDER: usize = 100;

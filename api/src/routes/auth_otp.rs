@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     bind::Members,
+    describe::operations::op,
     error::{ApiError, Result},
     request::{Exchange, Req},
     response::Response,
@@ -26,8 +27,19 @@ use crate::{
 
 pub(crate) const ROUTES: &[Endpoint] = &[
     Endpoint::new("POST /api/collections/{collection}/request-otp", h!(request))
+        .op(op("requestOtpOf", "Auth", "Send a one-time password")
+            .everybody()
+            .for_auth()
+            .takes("Email")
+            .gives("OtpId"))
         .rate(Rate::Collection(&["requestOTP"])),
     Endpoint::new("POST /api/collections/{collection}/auth-with-otp", h!(login))
+        .op(op("otpAuthOf", "Auth", "Sign in with a one-time password")
+            .everybody()
+            .for_auth()
+            .shown()
+            .takes("OtpLogin")
+            .gives("@Auth"))
         .rate(Rate::Collection(&["authWithOTP", "auth"])),
 ];
 

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     bind::Members,
+    describe::operations::op,
     error::{ApiError, Result},
     request::Req,
     response::Response,
@@ -25,6 +26,12 @@ use crate::{
 
 pub(crate) const ROUTES: &[Endpoint] =
     &[Endpoint::new("POST /api/collections/{collection}/auth-with-password", h!(login))
+        .op(op("passwordAuthOf", "Auth", "Sign in with a password")
+            .everybody()
+            .for_auth()
+            .shown()
+            .takes("PasswordLogin")
+            .gives("@Auth"))
         .rate(Rate::Collection(&["authWithPassword", "auth"]))];
 
 const MAX: usize = 255;

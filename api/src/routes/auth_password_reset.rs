@@ -17,6 +17,7 @@ use engine::{
 use super::auth_form::{auth_collection, finish, found_by, needed, needed_email};
 use crate::{
     bind::Members,
+    describe::operations::op,
     error::{ApiError, Result},
     request::Req,
     response::Response,
@@ -26,8 +27,16 @@ use crate::{
 
 pub(crate) const ROUTES: &[Endpoint] = &[
     Endpoint::new("POST /api/collections/{collection}/request-password-reset", h!(request))
+        .op(op("requestPasswordResetOf", "Auth", "Send a mail that resets a password")
+            .everybody()
+            .for_auth()
+            .takes("Email"))
         .rate(Rate::Collection(&["requestPasswordReset"])),
     Endpoint::new("POST /api/collections/{collection}/confirm-password-reset", h!(confirm))
+        .op(op("confirmPasswordResetOf", "Auth", "Set a forgotten password")
+            .everybody()
+            .for_auth()
+            .takes("PasswordReset"))
         .rate(Rate::Collection(&["confirmPasswordReset"])),
 ];
 

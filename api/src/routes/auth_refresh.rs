@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::auth_response::{Login, answer};
 use crate::{
+    describe::operations::op,
     error::Result,
     guard,
     pipeline::token_of,
@@ -21,6 +22,11 @@ use crate::{
 
 pub(crate) const ROUTES: &[Endpoint] =
     &[Endpoint::new("POST /api/collections/{collection}/auth-refresh", h!(refresh))
+        .op(op("refreshAuthOf", "Auth", "A new token for the same record")
+            .signed_in()
+            .for_auth()
+            .shown()
+            .gives("@Auth"))
         .rate(Rate::Collection(&["authRefresh"]))];
 
 async fn refresh(req: &mut Req) -> Result<Response> {

@@ -13,6 +13,7 @@ use engine::{
 use super::auth_form::{finish, found_by, needed_email, user_collection};
 use crate::{
     bind::Members,
+    describe::operations::op,
     error::{ApiError, Result},
     request::Req,
     response::Response,
@@ -22,8 +23,16 @@ use crate::{
 
 pub(crate) const ROUTES: &[Endpoint] = &[
     Endpoint::new("POST /api/collections/{collection}/request-verification", h!(request))
+        .op(op("requestVerificationOf", "Auth", "Send a mail that verifies an address")
+            .everybody()
+            .for_auth()
+            .takes("Email"))
         .rate(Rate::Collection(&["requestVerification"])),
     Endpoint::new("POST /api/collections/{collection}/confirm-verification", h!(confirm))
+        .op(op("confirmVerificationOf", "Auth", "Verify an address")
+            .everybody()
+            .for_auth()
+            .takes("Token"))
         .rate(Rate::Collection(&["confirmVerification"])),
 ];
 

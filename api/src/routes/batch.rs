@@ -27,6 +27,7 @@ use crate::{
     api::Api,
     bind,
     body::infer,
+    describe::operations::op,
     error::{ApiError, Data, Result},
     fields::{PickError, Picker},
     json as text,
@@ -41,8 +42,12 @@ use crate::{
     },
 };
 
-pub(crate) const ROUTES: &[Endpoint] =
-    &[Endpoint::new("POST /api/batch", h!(run)).limit(Limit::Batch)];
+pub(crate) const ROUTES: &[Endpoint] = &[Endpoint::new("POST /api/batch", h!(run))
+    .op(op("batch", "Records", "Several writes, all or none")
+        .everybody()
+        .takes("Batch")
+        .gives("BatchAnswers"))
+    .limit(Limit::Batch)];
 
 /// Longest URL of an item in bytes.
 const MAX_URL: usize = 2000;

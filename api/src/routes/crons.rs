@@ -4,6 +4,7 @@ use engine::cron_jobs::Listed;
 use serde::Serialize;
 
 use crate::{
+    describe::operations::op,
     error::{ApiError, Result},
     guard,
     request::Req,
@@ -12,8 +13,15 @@ use crate::{
     routes::h,
 };
 
-pub(crate) const ROUTES: &[Endpoint] =
-    &[Endpoint::new("GET /api/crons", h!(list)), Endpoint::new("POST /api/crons/{id}", h!(run))];
+pub(crate) const ROUTES: &[Endpoint] = &[
+    Endpoint::new("GET /api/crons", h!(list)).op(op(
+        "listCrons",
+        "Crons",
+        "The jobs that run at times",
+    )
+    .gives("Crons")),
+    Endpoint::new("POST /api/crons/{id}", h!(run)).op(op("runCron", "Crons", "Start a job now")),
+];
 
 #[derive(Debug, Serialize)]
 struct Item {

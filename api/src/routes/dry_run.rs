@@ -10,6 +10,7 @@ use engine::{
 use serde_json::{Map, Value, json};
 
 use crate::{
+    describe::operations::op,
     error::{ApiError, Result, write_fields},
     guard,
     request::Req,
@@ -19,7 +20,11 @@ use crate::{
 };
 
 pub(crate) const ROUTES: &[Endpoint] =
-    &[Endpoint::new("POST /api/collections/meta/dry-run", h!(run)).quiet()];
+    &[Endpoint::new("POST /api/collections/meta/dry-run", h!(run))
+        .op(op("tryCollection", "Collections", "What saving a collection would change and break")
+            .takes("Any")
+            .gives("Any"))
+        .quiet()];
 
 async fn run(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;

@@ -17,6 +17,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     bind::Members,
+    describe::operations::op,
     error::{ApiError, Result},
     guard,
     request::Req,
@@ -26,9 +27,25 @@ use crate::{
 };
 
 pub(crate) const ROUTES: &[Endpoint] = &[
-    Endpoint::new("POST /api/collections/{collection}/explain", h!(run)).quiet(),
-    Endpoint::new("POST /api/collections/meta/explain", h!(of_collections)).quiet(),
-    Endpoint::new("POST /api/logs/explain", h!(of_logs)).quiet(),
+    Endpoint::new("POST /api/collections/{collection}/explain", h!(run))
+        .op(op("explain", "Rules", "How a rule, filter or sort runs, or where it is wrong")
+            .takes("ExplainQuestion")
+            .gives("Explained"))
+        .quiet(),
+    Endpoint::new("POST /api/collections/meta/explain", h!(of_collections))
+        .op(op(
+            "explainCollections",
+            "Collections",
+            "How a filter of collections runs, or where it is wrong",
+        )
+        .takes("ExplainQuestion")
+        .gives("Explained"))
+        .quiet(),
+    Endpoint::new("POST /api/logs/explain", h!(of_logs))
+        .op(op("explainLogs", "Logs", "How a filter of the log runs, or where it is wrong")
+            .takes("ExplainQuestion")
+            .gives("Explained"))
+        .quiet(),
 ];
 
 const FAILED: &str = "Failed to compile. Raw error:\n";

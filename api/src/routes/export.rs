@@ -21,6 +21,7 @@ use serde_json::{Map, value::RawValue};
 use tokio::sync::mpsc;
 
 use crate::{
+    describe::operations::op,
     error::{ApiError, Result},
     guard,
     paging::boolean,
@@ -31,7 +32,12 @@ use crate::{
 };
 
 pub(crate) const ROUTES: &[Endpoint] =
-    &[Endpoint::new("GET /api/collections/{collection}/export", h!(run)).long_running()];
+    &[Endpoint::new("GET /api/collections/{collection}/export", h!(run))
+        .op(op("exportRecords", "Bulk", "All matching records in pieces")
+            .query(&["format", "filter", "sort", "fields", "guard"])
+            .gives("Text")
+            .as_type("text/csv"))
+        .long_running()];
 
 /// Most records in an order of their own.
 const MAX_SORTED: i64 = 10_000;

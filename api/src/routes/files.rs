@@ -19,6 +19,7 @@ use http::{HeaderValue, header};
 use serde_json::{Map, json};
 
 use crate::{
+    describe::operations::op,
     downloads::Download,
     error::{ApiError, Result},
     guard, paging,
@@ -30,8 +31,19 @@ use crate::{
 };
 
 pub(crate) const ROUTES: &[Endpoint] = &[
-    Endpoint::new("POST /api/files/token", h!(token)),
+    Endpoint::new("POST /api/files/token", h!(token)).op(op(
+        "fileToken",
+        "Files",
+        "A short-lived token for protected files",
+    )
+    .signed_in()
+    .gives("Token")),
     Endpoint::new("GET /api/files/{collection}/{recordId}/{filename}", h!(download))
+        .op(op("file", "Files", "A file of a record")
+            .everybody()
+            .query(&["thumb", "token", "download"])
+            .gives("Binary")
+            .as_type("application/octet-stream"))
         .rate(Rate::Collection(&["file"])),
 ];
 

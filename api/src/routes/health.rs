@@ -1,6 +1,7 @@
 //! `GET /api/health`. Source: spec server-settings-operations §5.3, upstream-0.40 §5.4.
 
 use crate::{
+    describe::operations::op,
     error::Result,
     json,
     request::{Req, ip_text},
@@ -9,7 +10,13 @@ use crate::{
     routes::h,
 };
 
-pub(crate) const ROUTES: &[Endpoint] = &[Endpoint::new("GET /api/health", h!(show))];
+pub(crate) const ROUTES: &[Endpoint] = &[Endpoint::new("GET /api/health", h!(show)).op(op(
+    "health",
+    "Server",
+    "Whether the server is well",
+)
+.everybody()
+.gives("Health"))];
 
 /// Headers that proxies set, in the order they are looked for.
 const PROXY_HEADERS: [&str; 3] = ["CF-Connecting-IP", "Fly-Client-IP", "X-Forwarded-For"];

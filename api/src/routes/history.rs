@@ -11,6 +11,7 @@ use engine::{
 use serde_json::{Map, Value, json};
 
 use crate::{
+    describe::operations::op,
     error::{ApiError, Result},
     guard,
     request::Req,
@@ -23,10 +24,22 @@ use crate::{
 };
 
 pub(crate) const ROUTES: &[Endpoint] = &[
-    Endpoint::new("GET /api/collections/{collection}/history", h!(show)).quiet(),
-    Endpoint::new("PATCH /api/collections/{collection}/history", h!(switch)),
-    Endpoint::new("GET /api/collections/{collection}/records/{id}/history", h!(list)).quiet(),
-    Endpoint::new("POST /api/collections/{collection}/records/{id}/history/{entry}", h!(restore)),
+    Endpoint::new("GET /api/collections/{collection}/history", h!(show))
+        .op(op("historySwitch", "History", "Whether changes are kept").gives("Any"))
+        .quiet(),
+    Endpoint::new("PATCH /api/collections/{collection}/history", h!(switch)).op(op(
+        "switchHistory",
+        "History",
+        "Keep changes, or no longer",
+    )
+    .takes("Any")
+    .gives("Any")),
+    Endpoint::new("GET /api/collections/{collection}/records/{id}/history", h!(list))
+        .op(op("history", "History", "The changes of a record").gives("Any"))
+        .quiet(),
+    Endpoint::new("POST /api/collections/{collection}/records/{id}/history/{entry}", h!(restore))
+        .op(op("restoreRecord", "History", "Make a record what it was before a change")
+            .gives("Any")),
 ];
 
 fn days() -> u64 {

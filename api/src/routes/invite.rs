@@ -13,6 +13,7 @@ use serde_json::{Map, json};
 
 use crate::{
     bind::Members,
+    describe::operations::op,
     error::{ApiError, Result},
     guard,
     request::Req,
@@ -24,7 +25,14 @@ use crate::{
     },
 };
 
-pub(crate) const ROUTES: &[Endpoint] = &[Endpoint::new("POST /api/dashboard/invite", h!(invite))];
+pub(crate) const ROUTES: &[Endpoint] = &[Endpoint::new("POST /api/dashboard/invite", h!(invite))
+    .op(op(
+        "inviteSuperuser",
+        "Dashboard",
+        "Another superuser, who sets a password through a mail",
+    )
+    .takes("Email")
+    .gives("Any"))];
 
 async fn invite(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;

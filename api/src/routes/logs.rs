@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::Map;
 
 use crate::{
+    describe::operations::op,
     error::{ApiError, Result},
     guard,
     paging::Paging,
@@ -20,10 +21,18 @@ use crate::{
 };
 
 pub(crate) const ROUTES: &[Endpoint] = &[
-    Endpoint::new("GET /api/logs", h!(list)).quiet(),
-    Endpoint::new("DELETE /api/logs", h!(clear)).quiet(),
-    Endpoint::new("GET /api/logs/stats", h!(stats)).quiet(),
-    Endpoint::new("GET /api/logs/{id}", h!(view)).quiet(),
+    Endpoint::new("GET /api/logs", h!(list))
+        .op(op("listLogs", "Logs", "Entries of the activity log").paged().gives("LogList"))
+        .quiet(),
+    Endpoint::new("DELETE /api/logs", h!(clear))
+        .op(op("clearLogs", "Logs", "Empty the activity log"))
+        .quiet(),
+    Endpoint::new("GET /api/logs/stats", h!(stats))
+        .op(op("countLogs", "Logs", "Entries per hour").query(&["filter"]).gives("LogHours"))
+        .quiet(),
+    Endpoint::new("GET /api/logs/{id}", h!(view))
+        .op(op("viewLog", "Logs", "One entry").query(&["fields"]).gives("LogEntry"))
+        .quiet(),
 ];
 
 async fn list(req: &mut Req) -> Result<Response> {

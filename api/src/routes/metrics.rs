@@ -3,6 +3,7 @@
 use http::header;
 
 use crate::{
+    describe::operations::op,
     error::{ApiError, Result},
     guard, metrics,
     pipeline::token_of,
@@ -12,7 +13,9 @@ use crate::{
     routes::h,
 };
 
-pub(crate) const ROUTES: &[Endpoint] = &[Endpoint::new("GET /api/metrics", h!(show)).quiet()];
+pub(crate) const ROUTES: &[Endpoint] = &[Endpoint::new("GET /api/metrics", h!(show))
+    .op(op("metrics", "Server", "Figures for Prometheus").gives("Text").as_type("text/plain"))
+    .quiet()];
 
 const FORMAT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 

@@ -7,6 +7,7 @@ use futures_util::future::BoxFuture;
 
 use crate::{
     bind::Members,
+    describe::operations::Op,
     error::{ApiError, Result},
     guard::Superuser,
     request::Req,
@@ -97,6 +98,11 @@ const STATIC: Endpoint = Endpoint::new("GET /{path...}", h!(public)).quiet().las
 pub(crate) fn all(public: bool) -> impl Iterator<Item = Endpoint> {
     let rest = [Some(CATCH_ALL), public.then_some(STATIC)];
     GROUPS.iter().flat_map(|rows| rows.iter().copied()).chain(rest.into_iter().flatten())
+}
+
+/// What endpoints say of themselves, by pattern.
+pub(crate) fn operations() -> impl Iterator<Item = (&'static str, Op)> {
+    all(false).filter_map(|row| Some((row.pattern, row.op?)))
 }
 
 /// True for what the reference does not have: a user's route of the same pattern replaces it.

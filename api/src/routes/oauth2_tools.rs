@@ -16,6 +16,7 @@ use serde_json::{Map, Value, json};
 use super::auth_oauth2::{Form, fetch};
 use crate::{
     bind::Members,
+    describe::operations::op,
     error::{ApiError, Result},
     guard,
     request::Req,
@@ -25,8 +26,16 @@ use crate::{
 };
 
 pub(crate) const ROUTES: &[Endpoint] = &[
-    Endpoint::new("POST /api/collections/meta/oauth2-discover", h!(discover)).quiet(),
-    Endpoint::new("POST /api/collections/{collection}/oauth2-test", h!(test)).quiet(),
+    Endpoint::new("POST /api/collections/meta/oauth2-discover", h!(discover))
+        .op(op("discoverOAuth2", "Collections", "What an OpenID service says of itself")
+            .takes("Any")
+            .gives("Any"))
+        .quiet(),
+    Endpoint::new("POST /api/collections/{collection}/oauth2-test", h!(test))
+        .op(op("testOAuth2", "Collections", "What a login with a code of a service would do")
+            .takes("Any")
+            .gives("Any"))
+        .quiet(),
 ];
 
 const DOCUMENT: &str = "/.well-known/openid-configuration";

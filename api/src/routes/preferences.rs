@@ -10,6 +10,7 @@ use engine::{
 use serde_json::{Map, Value, json};
 
 use crate::{
+    describe::operations::op,
     error::{ApiError, Result},
     guard,
     request::Req,
@@ -19,8 +20,15 @@ use crate::{
 };
 
 pub(crate) const ROUTES: &[Endpoint] = &[
-    Endpoint::new("GET /api/dashboard/state", h!(show)).quiet(),
-    Endpoint::new("PATCH /api/dashboard/state", h!(change)).quiet(),
+    Endpoint::new("GET /api/dashboard/state", h!(show))
+        .op(op("dashboardState", "Dashboard", "What the dashboard keeps for you and for all")
+            .gives("State"))
+        .quiet(),
+    Endpoint::new("PATCH /api/dashboard/state", h!(change))
+        .op(op("changeDashboardState", "Dashboard", "Set members of it; null removes")
+            .takes("State")
+            .gives("State"))
+        .quiet(),
 ];
 
 const FAILED: &str = "The state could not be saved.";

@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     bind::Members,
+    describe::operations::op,
     error::{ApiError, Result},
     request::{Exchange, Req},
     response::{Body, Response},
@@ -24,8 +25,19 @@ use crate::{
 };
 
 pub(crate) const ROUTES: &[Endpoint] = &[
-    Endpoint::new("GET /api/realtime", h!(connect)).quiet(),
-    Endpoint::new("POST /api/realtime", h!(subscribe)),
+    Endpoint::new("GET /api/realtime", h!(connect))
+        .op(op("listen", "Realtime", "The stream of events")
+            .everybody()
+            .gives("Text")
+            .as_type("text/event-stream"))
+        .quiet(),
+    Endpoint::new("POST /api/realtime", h!(subscribe)).op(op(
+        "subscribe",
+        "Realtime",
+        "What a stream tells of",
+    )
+    .everybody()
+    .takes("Subscriptions")),
 ];
 
 const MAX_ID: usize = 255;

@@ -8,6 +8,7 @@ use engine::realtime::Client;
 use serde_json::{Value, json};
 
 use crate::{
+    describe::operations::op,
     error::Result,
     guard,
     request::{Req, ip_text},
@@ -16,8 +17,9 @@ use crate::{
     routes::h,
 };
 
-pub(crate) const ROUTES: &[Endpoint] =
-    &[Endpoint::new("GET /api/realtime/clients", h!(list)).quiet()];
+pub(crate) const ROUTES: &[Endpoint] = &[Endpoint::new("GET /api/realtime/clients", h!(list))
+    .op(op("listClients", "Realtime", "Who listens to what").gives("Any"))
+    .quiet()];
 
 /// Most clients and topics of one that are listed.
 const MAX_CLIENTS: usize = 1000;

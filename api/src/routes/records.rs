@@ -21,6 +21,7 @@ use http::header;
 
 use crate::{
     body::Payload,
+    describe::operations::op,
     error::{ApiError, Result},
     paging::Paging,
     query::Query,
@@ -31,15 +32,38 @@ use crate::{
 };
 
 pub(crate) const ROUTES: &[Endpoint] = &[
-    Endpoint::new("GET /api/collections/{collection}/records", h!(list)).rate(Rate::Handler),
-    Endpoint::new("GET /api/collections/{collection}/records/{id}", h!(view)).rate(Rate::Handler),
+    Endpoint::new("GET /api/collections/{collection}/records", h!(list))
+        .op(op("list", "Records", "A page of records")
+            .ruled_by("listRule")
+            .for_all()
+            .listed()
+            .gives("@List"))
+        .rate(Rate::Handler),
+    Endpoint::new("GET /api/collections/{collection}/records/{id}", h!(view))
+        .op(op("view", "Records", "One record").ruled_by("viewRule").for_all().shown().gives("@"))
+        .rate(Rate::Handler),
     Endpoint::new("POST /api/collections/{collection}/records", h!(create))
+        .op(op("create", "Records", "A new record")
+            .ruled_by("createRule")
+            .for_writable()
+            .shown()
+            .takes("@Create")
+            .form()
+            .gives("@"))
         .rate(Rate::Handler)
         .limit(Limit::Record),
     Endpoint::new("PATCH /api/collections/{collection}/records/{id}", h!(update))
+        .op(op("update", "Records", "Change a record")
+            .ruled_by("updateRule")
+            .for_writable()
+            .shown()
+            .takes("@Update")
+            .form()
+            .gives("@"))
         .rate(Rate::Handler)
         .limit(Limit::Record),
     Endpoint::new("DELETE /api/collections/{collection}/records/{id}", h!(remove))
+        .op(op("delete", "Records", "Delete a record").ruled_by("deleteRule").for_writable())
         .rate(Rate::Handler),
 ];
 

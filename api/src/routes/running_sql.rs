@@ -8,6 +8,7 @@ use tokio::task::AbortHandle;
 
 use crate::{
     api::Api,
+    describe::operations::op,
     error::{ApiError, Result},
     guard,
     request::Req,
@@ -16,7 +17,9 @@ use crate::{
     routes::h,
 };
 
-pub(crate) const ROUTES: &[Endpoint] = &[Endpoint::new("DELETE /api/sql/{id}", h!(cancel)).quiet()];
+pub(crate) const ROUTES: &[Endpoint] = &[Endpoint::new("DELETE /api/sql/{id}", h!(cancel))
+    .op(op("cancelSql", "SQL", "End a statement that runs under an id"))
+    .quiet()];
 
 /// Takes the name back.
 pub(crate) struct Named {

@@ -11,6 +11,7 @@ use serde_json::Map;
 
 use crate::{
     bind,
+    describe::operations::op,
     error::{ApiError, Result},
     guard,
     request::Req,
@@ -22,8 +23,15 @@ use crate::{
 const NOT_SAVED: &str = "An error occurred while saving the new settings.";
 
 pub(crate) const ROUTES: &[Endpoint] = &[
-    Endpoint::new("GET /api/settings", h!(show)),
-    Endpoint::new("PATCH /api/settings", h!(update)),
+    Endpoint::new("GET /api/settings", h!(show))
+        .op(op("showSettings", "Settings", "All settings").query(&["fields"]).gives("Settings")),
+    Endpoint::new("PATCH /api/settings", h!(update)).op(op(
+        "changeSettings",
+        "Settings",
+        "Change settings",
+    )
+    .takes("Settings")
+    .gives("Settings")),
 ];
 
 fn render(settings: &Settings) -> Response {

@@ -4,6 +4,7 @@ use engine::{Error, files};
 
 use crate::{
     bind::Members,
+    describe::operations::op,
     error::{ApiError, Result},
     guard,
     request::Req,
@@ -12,7 +13,8 @@ use crate::{
     routes::h,
 };
 
-pub(crate) const ROUTES: &[Endpoint] = &[Endpoint::new("POST /api/settings/test/s3", h!(test))];
+pub(crate) const ROUTES: &[Endpoint] = &[Endpoint::new("POST /api/settings/test/s3", h!(test))
+    .op(op("testStorage", "Settings", "Test a storage").takes("Any"))];
 
 const FAILED: &str = "Failed to test the S3 filesystem.";
 

@@ -8,6 +8,7 @@ use serde_json::Map;
 
 use crate::{
     bind::Members,
+    describe::operations::op,
     error::{ApiError, Result},
     guard,
     request::Req,
@@ -16,7 +17,8 @@ use crate::{
     routes::h,
 };
 
-pub(crate) const ROUTES: &[Endpoint] = &[Endpoint::new("POST /api/settings/test/email", h!(send))];
+pub(crate) const ROUTES: &[Endpoint] = &[Endpoint::new("POST /api/settings/test/email", h!(send))
+    .op(op("testMail", "Settings", "Send a test mail").takes("Any"))];
 
 const FAILED: &str = "Failed to send the test email.";
 

@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::{
+    describe::operations::op,
     error::{ApiError, Result},
     guard::{self, Superuser},
     request::Req,
@@ -20,7 +21,9 @@ use crate::{
     routes::{INVALID, h, meta_query, running_sql::Named, text_place::Utf16},
 };
 
-pub(crate) const ROUTES: &[Endpoint] = &[Endpoint::new("POST /api/sql", h!(run))];
+pub(crate) const ROUTES: &[Endpoint] =
+    &[Endpoint::new("POST /api/sql", h!(run))
+        .op(op("runSql", "SQL", "Run statements").takes("SqlQuery").gives("SqlAnswer"))];
 
 const MAX_ROWS: usize = 1000;
 const MAX_ID: usize = 64;

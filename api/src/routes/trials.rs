@@ -17,6 +17,7 @@ use engine::{
 use serde_json::{Map, Value, json};
 
 use crate::{
+    describe::operations::op,
     error::{ApiError, Data, Result, write_fields},
     guard,
     request::{Exchange, Req},
@@ -30,7 +31,11 @@ use crate::{
 };
 
 pub(crate) const ROUTES: &[Endpoint] =
-    &[Endpoint::new("POST /api/collections/{collection}/try", h!(run)).quiet()];
+    &[Endpoint::new("POST /api/collections/{collection}/try", h!(run))
+        .op(op("tryRule", "Rules", "What somebody else would be answered, and why")
+            .takes("Trial")
+            .gives("Verdict"))
+        .quiet()];
 
 /// Ids that are listed where nothing else is said, and at most.
 const PER_PAGE: (u32, u32) = (100, 1000);
