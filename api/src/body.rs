@@ -14,16 +14,18 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value};
 use tokio::io::AsyncWriteExt as _;
 
-use crate::{
+use http_syntax::{
     disposition::Disposition,
     multipart::{self, Parts},
     query::{Query, is_well_formed},
 };
 
-pub use crate::fault::Fault;
+pub use http_syntax::fault::Fault;
 
 type Result<T, E = Fault> = std::result::Result<T, E>;
 
+/// Most bytes of a body where nothing else is said: 32 MiB.
+pub const LIMIT: u64 = 32 << 20;
 /// Most bytes of an urlencoded form.
 const MAX_URLENCODED: usize = 10 << 20;
 /// How large a body may be.

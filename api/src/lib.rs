@@ -1,34 +1,29 @@
 //! HTTP: routes, request context, error envelope. Contains no SQL and no rule logic.
 
 mod activity;
-pub mod api;
+mod assembly;
 mod bind;
 pub mod body;
+mod clock;
 mod compress;
 mod content;
 mod cors;
 mod describe;
-mod disposition;
 pub mod downloads;
 pub mod error;
-mod excerpt;
-mod fault;
 pub mod fields;
 pub mod guard;
+pub mod head;
 pub mod json;
-mod media;
 mod metrics;
-mod multipart;
+pub mod paging;
 pub mod pipeline;
 mod process;
-pub mod query;
-mod quoted_printable;
-pub mod range;
 pub mod rate_limit;
 pub mod request;
 pub mod response;
-pub mod router;
 mod routes;
+mod running;
 pub mod server;
 pub mod sse;
 pub mod static_files;
@@ -42,6 +37,8 @@ pub mod www;
 
 pub use describe::added::Description;
 pub use error::{ApiError, Result};
+pub use http_syntax::{query, range, router};
 pub use metrics::{MetricKind, Sample};
+pub use request::{api, route};
 pub use response::{Body, Response};
 pub use routes::auth_response::record_auth_response;

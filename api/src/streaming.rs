@@ -17,7 +17,7 @@ use http_body::{Body as _, Frame, SizeHint};
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 
-use crate::{body::Source, server::Clock};
+use crate::{body::Source, clock::Clock};
 
 /// The body of a request, as it comes, up to a limit. As long as something comes, the request may take its time.
 #[derive(Debug)]
