@@ -19,6 +19,7 @@ pub mod json;
 mod media;
 mod metrics;
 mod multipart;
+mod pace;
 pub mod pipeline;
 mod process;
 pub mod query;

@@ -217,7 +217,9 @@ fn is_public_v6(ip: Ipv6Addr) -> bool {
         // NAT64 and 6to4 have an IPv4 address within
         0x64 if b == 0xff9b && [c, d, e, f] == [0; 4] => v4(g, h),
         0x2002 => v4(b, c),
-        0x2001 if b == 0xdb8 || b == 0 => false,
+        // protocols, documentation
+        0x2001 if b == 0xdb8 || b < 0x200 => false,
+        0x3fff if b < 0x1000 => false,
         // only this part of the space is in use
         _ => a & 0xe000 == 0x2000,
     }
@@ -290,6 +292,12 @@ mod tests {
             ("64:ff9b::7f00:1", false),
             ("64:ff9b::808:808", true),
             ("2002:7f00:1::", false),
+            ("2001:0:53aa::1", false),
+            ("2001:10::1", false),
+            ("2001:4860::1", true),
+            ("3fff::1", false),
+            ("::7f00:1", false),
+            ("64:ff9b:1::7f00:1", false),
             ("2a00:1450::1", true),
         ] {
             assert_eq!(is_public(ip.parse().expect("an address")), want, "{ip}");
