@@ -225,11 +225,19 @@ fn is_public_v6(ip: Ipv6Addr) -> bool {
     }
 }
 
+/// What an error has been wrapped around: sources do not tell, as a wrapper's is that of what it holds.
+fn innermost(mut error: &io::Error) -> &io::Error {
+    while let Some(inner) = error.get_ref().and_then(|inner| inner.downcast_ref()) {
+        error = inner;
+    }
+    error
+}
+
 /// Why a request has failed, as clients may know it.
 pub(crate) fn category(error: &hyper_util::client::legacy::Error) -> &'static str {
     let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
     while let Some(at) = cause {
-        if let Some(io) = at.downcast_ref::<io::Error>() {
+        if let Some(io) = at.downcast_ref::<io::Error>().map(innermost) {
             let inner = io.get_ref();
             match inner.and_then(|inner| inner.downcast_ref::<Unresolved>()) {
                 Some(Unresolved::Private) => return "address not allowed",

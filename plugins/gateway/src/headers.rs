@@ -157,8 +157,8 @@ pub(crate) fn for_upstream(client: &HeaderMap, peer: &Peer<'_>, may: &Passed<'_>
     }
     drop_auth_cookie(&mut headers);
     // `X_Real_IP` is `X-Real-IP` to many servers
-    let passes = |name: &str| may.names.iter().any(|passed| passed.as_str() == name);
-    drop_spellings(&mut headers, |name| is_of_proxies(name) && !passes(name));
+    let passes = |name: &HeaderName| may.names.contains(name);
+    drop_all(&mut headers, |name, plain| is_of_proxies(plain) && !passes(name));
     add_forwarded(client, &mut headers, peer);
     if !headers.contains_key("x-request-id") {
         insert(&mut headers, "x-request-id", &security::random(32, HEX));
@@ -172,11 +172,20 @@ pub(crate) fn for_upstream(client: &HeaderMap, peer: &Peer<'_>, may: &Passed<'_>
 
 /// Drops what a server that does not tell `_` from `-` would take for one of these.
 pub(crate) fn drop_spellings(headers: &mut HeaderMap, is_one: impl Fn(&str) -> bool) {
-    let is_meant = |name: &str| {
-        if name.contains('_') { is_one(&name.replace('_', "-")) } else { is_one(name) }
+    drop_all(headers, |_, plain| is_one(plain));
+}
+
+/// Drops headers by their names, which are also given with `-` for each `_`.
+fn drop_all(headers: &mut HeaderMap, is_meant: impl Fn(&HeaderName, &str) -> bool) {
+    let is_meant = |name: &&HeaderName| {
+        let text = name.as_str();
+        if text.contains('_') {
+            is_meant(name, &text.replace('_', "-"))
+        } else {
+            is_meant(name, text)
+        }
     };
-    let dropped: Vec<HeaderName> =
-        headers.keys().filter(|name| is_meant(name.as_str())).cloned().collect();
+    let dropped: Vec<HeaderName> = headers.keys().filter(is_meant).cloned().collect();
     for name in dropped {
         headers.remove(name);
     }
