@@ -112,18 +112,7 @@ impl Upstream {
     }
     /// Tells what it was asked.
     pub(crate) fn echo() -> Self {
-        Self::new(|head, stream| {
-            let body = head.body(stream);
-            let mut first = head.first.split(' ');
-            let told = json!({
-                "method": first.next(),
-                "path": first.next(),
-                "headers": head.fields,
-                "body": String::from_utf8_lossy(&body),
-            });
-            reply(stream, 200, &told.to_string());
-            true
-        })
+        Self::new(tell)
     }
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.port)
@@ -131,6 +120,20 @@ impl Upstream {
     pub(crate) fn n(&self) -> usize {
         self.n_requests.load(Relaxed)
     }
+}
+
+/// Answers with what was asked.
+pub(crate) fn tell(head: &Head, stream: &mut BufReader<TcpStream>) -> bool {
+    let body = head.body(stream);
+    let mut first = head.first.split(' ');
+    let told = json!({
+        "method": first.next(),
+        "path": first.next(),
+        "headers": head.fields,
+        "body": String::from_utf8_lossy(&body),
+    });
+    reply(stream, 200, &told.to_string());
+    true
 }
 
 pub(crate) fn reply(stream: &mut BufReader<TcpStream>, status: u16, text: &str) {
