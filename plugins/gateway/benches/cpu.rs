@@ -15,7 +15,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full, combinators::BoxBody};
+use http_body_util::{BodyExt, Full, combinators::BoxBody};
 use hyper::{Request, Response, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
@@ -186,5 +186,5 @@ async fn gateway(upstream: &str, dir: &str) {
     app.save(&proxy).await.expect("it is saved");
     let options = ServeOptions::at("127.0.0.1:0");
     let served = app.serve(options, std::future::pending(), |started| tell(started.local)).await;
-    served.expect("it serves");
+    drop(served.expect("it serves"));
 }
