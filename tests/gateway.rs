@@ -18,7 +18,7 @@ use crate::support::{
 };
 
 /// A server with a superuser and these variables.
-fn server(env: &[(&str, &str)]) -> Server {
+pub(crate) fn server(env: &[(&str, &str)]) -> Server {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let made = run(dir.path(), &["superuser", "upsert", EMAIL, PASSWORD, "--dir", "pb_data"]);
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
@@ -26,13 +26,13 @@ fn server(env: &[(&str, &str)]) -> Server {
 }
 
 /// A head: the first line and the fields.
-struct Head {
-    first: String,
-    fields: Vec<(String, String)>,
+pub(crate) struct Head {
+    pub(crate) first: String,
+    pub(crate) fields: Vec<(String, String)>,
 }
 
 impl Head {
-    fn read(from: &mut impl BufRead) -> Option<Self> {
+    pub(crate) fn read(from: &mut impl BufRead) -> Option<Self> {
         let mut line = String::new();
         if from.read_line(&mut line).ok()? == 0 {
             return None;
@@ -46,10 +46,10 @@ impl Head {
         }
         Some(Self { first, fields })
     }
-    fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.fields.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
     }
-    fn body(&self, from: &mut impl BufRead) -> Vec<u8> {
+    pub(crate) fn body(&self, from: &mut impl BufRead) -> Vec<u8> {
         let mut body = Vec::new();
         if let Some(n) = self.get("content-length").and_then(|n| n.parse().ok()) {
             body.resize(n, 0);
@@ -64,7 +64,7 @@ impl Head {
 }
 
 /// The next chunk; `None` at the end.
-fn chunk(from: &mut impl BufRead) -> Option<Vec<u8>> {
+pub(crate) fn chunk(from: &mut impl BufRead) -> Option<Vec<u8>> {
     let mut line = String::new();
     from.read_line(&mut line).ok()?;
     let size = usize::from_str_radix(line.trim(), 16).ok()?;
@@ -75,19 +75,19 @@ fn chunk(from: &mut impl BufRead) -> Option<Vec<u8>> {
 }
 
 /// An upstream: each connection is served by the function until it says that it is done.
-struct Upstream {
-    port: u16,
+pub(crate) struct Upstream {
+    pub(crate) port: u16,
     n_requests: Arc<AtomicUsize>,
 }
 
 impl Upstream {
-    fn new(
+    pub(crate) fn new(
         answer: impl Fn(&Head, &mut BufReader<TcpStream>) -> bool + Send + Sync + 'static,
     ) -> Self {
         let port = free_port();
         Self::on(port, answer)
     }
-    fn on(
+    pub(crate) fn on(
         port: u16,
         answer: impl Fn(&Head, &mut BufReader<TcpStream>) -> bool + Send + Sync + 'static,
     ) -> Self {
@@ -111,29 +111,32 @@ impl Upstream {
         Self { port, n_requests }
     }
     /// Tells what it was asked.
-    fn echo() -> Self {
-        Self::new(|head, stream| {
-            let body = head.body(stream);
-            let mut first = head.first.split(' ');
-            let told = json!({
-                "method": first.next(),
-                "path": first.next(),
-                "headers": head.fields,
-                "body": String::from_utf8_lossy(&body),
-            });
-            reply(stream, 200, &told.to_string());
-            true
-        })
+    pub(crate) fn echo() -> Self {
+        Self::new(tell)
     }
-    fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
-    fn n(&self) -> usize {
+    pub(crate) fn n(&self) -> usize {
         self.n_requests.load(Relaxed)
     }
 }
 
-fn reply(stream: &mut BufReader<TcpStream>, status: u16, text: &str) {
+/// Answers with what was asked.
+pub(crate) fn tell(head: &Head, stream: &mut BufReader<TcpStream>) -> bool {
+    let body = head.body(stream);
+    let mut first = head.first.split(' ');
+    let told = json!({
+        "method": first.next(),
+        "path": first.next(),
+        "headers": head.fields,
+        "body": String::from_utf8_lossy(&body),
+    });
+    reply(stream, 200, &told.to_string());
+    true
+}
+
+pub(crate) fn reply(stream: &mut BufReader<TcpStream>, status: u16, text: &str) {
     let head = format!(
         "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nAccess-Control-Allow-Origin: evil\r\nX-Own: 1\r\n\
          Connection: X-Hop\r\nX-Hop: 1\r\nContent-Length: {}\r\n\r\n{text}",
@@ -144,19 +147,19 @@ fn reply(stream: &mut BufReader<TcpStream>, status: u16, text: &str) {
 }
 
 /// What an echo was told of a header.
-fn seen<'a>(echo: &'a Value, name: &str) -> Option<&'a str> {
+pub(crate) fn seen<'a>(echo: &'a Value, name: &str) -> Option<&'a str> {
     let fields = echo["headers"].as_array()?;
     fields.iter().find(|field| field[0] == name).and_then(|field| field[1].as_str())
 }
 
-fn made(server: &Server, root: &str, record: &Value) -> String {
+pub(crate) fn made(server: &Server, root: &str, record: &Value) -> String {
     let answer = server.send("POST", "/api/collections/_proxies/records", root, record);
     assert_eq!(answer.status, 200, "{}", answer.json());
     answer.json()["id"].as_str().expect("an id").to_owned()
 }
 
 /// A user with a role, and a token of theirs.
-fn user(server: &Server, root: &str, name: &str) -> String {
+pub(crate) fn user(server: &Server, root: &str, name: &str) -> String {
     let email = format!("{name}@example.com");
     let body =
         json!({"email": email, "password": PASSWORD, "passwordConfirm": PASSWORD, "name": name});
@@ -166,7 +169,7 @@ fn user(server: &Server, root: &str, name: &str) -> String {
     answer.json()["token"].as_str().expect("a token").to_owned()
 }
 
-fn get(server: &Server, path: &str, headers: &[(&str, &str)]) -> Answer {
+pub(crate) fn get(server: &Server, path: &str, headers: &[(&str, &str)]) -> Answer {
     Client::connect(server.port).and_then(|mut c| c.get(path, headers)).expect("an answer")
 }
 
@@ -506,7 +509,7 @@ fn limits_and_the_breaker() {
 }
 
 /// An answer in chunks: the head and what is left to read.
-fn open(port: u16, path: &str) -> (u16, BufReader<TcpStream>) {
+pub(crate) fn open(port: u16, path: &str) -> (u16, BufReader<TcpStream>) {
     let stream = TcpStream::connect(("127.0.0.1", port)).expect("connect");
     stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a limit");
     let mut stream = BufReader::new(stream);

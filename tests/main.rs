@@ -19,6 +19,8 @@ mod files;
 mod full_disk;
 mod full_text;
 mod gateway;
+mod gateway_attacks;
+mod gateway_upstreams;
 mod hook_tools;
 mod hooks;
 mod jobs;

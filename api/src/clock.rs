@@ -118,6 +118,11 @@ impl Clock {
         self.extend(Some(self.times.request));
     }
 
+    /// How long the server waits for a request.
+    pub(crate) fn request_time(&self) -> Duration {
+        self.times.request
+    }
+
     /// True if an open request of the connection may take as long as it wants.
     pub(crate) fn is_unlimited(&self) -> bool {
         self.deadline.load(Relaxed) == NEVER

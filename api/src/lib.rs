@@ -16,6 +16,7 @@ pub mod guard;
 pub mod head;
 pub mod json;
 mod metrics;
+mod pace;
 pub mod paging;
 pub mod pipeline;
 mod process;

@@ -7,8 +7,9 @@ use std::{
     future::Future,
     io,
     pin::Pin,
-    sync::Arc,
-    task::{Context, Poll, ready},
+    sync::{Arc, Weak},
+    task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -16,22 +17,47 @@ use futures_util::future::BoxFuture;
 use http_body::{Body as _, Frame, SizeHint};
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
+use tokio::{
+    task::AbortHandle,
+    time::{Instant, sleep_until},
+};
 
-use crate::{body::Source, clock::Clock};
+use crate::{body::Source, clock::Clock, pace::Pace, server::Times};
 
-/// The body of a request, as it comes, up to a limit. As long as something comes, the request may take its time.
+/// The body of a request, as it comes, up to a limit. As long as something comes, the request may take its time; what comes
+/// drop by drop ends in an error (see [`is_too_slow`]).
 #[derive(Debug)]
 pub struct Streamed {
     source: Source,
     limit: u64,
     n_read: u64,
     clock: Option<Arc<Clock>>,
+    /// `None` if it may come as slowly as it likes.
+    pace: Option<Pace>,
 }
 
 impl Streamed {
     pub(crate) fn new(source: Source, limit: u64, clock: Option<Arc<Clock>>) -> Self {
-        Self { source, limit, n_read: 0, clock }
+        let pace = clock.as_ref().map(|clock| Pace::new(clock.request_time()));
+        Self { source, limit, n_read: 0, clock, pace }
     }
+    /// The client may be waited for so long in all, and a second more for each 500 bytes that come, but never longer at a
+    /// time. Only waiting counts. Without this it is the server's time for requests.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.pace = Some(Pace::new(patience));
+        self
+    }
+    /// From now on it may come as slowly as it likes.
+    pub fn at_any_pace(&mut self) {
+        self.pace = None;
+    }
+}
+
+/// True for the error of a [`Streamed`] body that has come too slowly.
+#[must_use]
+pub fn is_too_slow(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::TimedOut
 }
 
 /// True for the error of a [`Streamed`] body that is longer than it may be.
@@ -58,10 +84,21 @@ impl http_body::Body for Streamed {
                     }
                     piece
                 }
-                Source::Wire(body) => match ready!(Pin::new(body).poll_frame(cx)) {
-                    None => return Poll::Ready(None),
-                    Some(Err(error)) => return Poll::Ready(Some(Err(io::Error::other(error)))),
-                    Some(Ok(frame)) => match frame.into_data() {
+                Source::Wire(body) => match Pin::new(body).poll_frame(cx) {
+                    Poll::Pending => {
+                        let late = this.pace.as_mut().map(|pace| pace.poll_late(cx));
+                        return match late {
+                            Some(Poll::Ready(())) => {
+                                Poll::Ready(Some(Err(io::ErrorKind::TimedOut.into())))
+                            }
+                            _ => Poll::Pending,
+                        };
+                    }
+                    Poll::Ready(None) => return Poll::Ready(None),
+                    Poll::Ready(Some(Err(error))) => {
+                        return Poll::Ready(Some(Err(io::Error::other(error))));
+                    }
+                    Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
                         Ok(piece) => piece,
                         // trailers of strangers are nobody's headers
                         Err(_) => continue,
@@ -74,6 +111,9 @@ impl http_body::Body for Streamed {
             }
             if let Some(clock) = &this.clock {
                 clock.moved();
+            }
+            if let Some(pace) = &mut this.pace {
+                pace.moved(piece.len());
             }
             return Poll::Ready(Some(Ok(Frame::data(piece))));
         }
@@ -97,12 +137,36 @@ impl http_body::Body for Streamed {
 type Foreign = dyn http_body::Body<Data = Bytes, Error = io::Error> + Send + Sync;
 
 /// A body of any origin, trailers included. Each piece is sent when it is there; an `Err` cuts the connection. As long as
-/// something goes out, the answer may take its time.
-pub struct AnyBody(Pin<Box<Foreign>>);
+/// something goes out, the answer may take its time. It is dropped when the client does not take what is there, and everything
+/// that it holds with it.
+pub struct AnyBody {
+    given: Arc<Given>,
+    watch: Option<AbortHandle>,
+}
+
+struct Given(Mutex<Taking>);
+
+/// What the connection and whoever watches it share. A connection that is full is not driven by its body, and in HTTP/2 one
+/// answer may be stuck where others are not: somebody else must see it.
+struct Taking {
+    /// `None` after the client was too slow.
+    body: Option<Pin<Box<Foreign>>>,
+    pace: Pace,
+    /// Of the last piece.
+    n_given: usize,
+}
 
 impl fmt::Debug for AnyBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("AnyBody").field(&self.0.size_hint()).finish()
+        f.debug_tuple("AnyBody").field(&self.size()).finish()
+    }
+}
+
+impl Drop for AnyBody {
+    fn drop(&mut self) {
+        if let Some(watch) = &self.watch {
+            watch.abort();
+        }
     }
 }
 
@@ -111,16 +175,68 @@ impl AnyBody {
     pub fn new(
         body: impl http_body::Body<Data = Bytes, Error = io::Error> + Send + Sync + 'static,
     ) -> Self {
-        Self(Box::pin(body))
+        let pace = Pace::new(Times::default().request);
+        let taking = Taking { body: Some(Box::pin(body)), pace, n_given: 0 };
+        Self { given: Arc::new(Given(Mutex::new(taking))), watch: None }
+    }
+    /// The client may leave what is there for so long in all, and a second more for each 500 bytes that it takes, but never
+    /// longer at a time. Waiting for the body does not count. Without this it is the server's time for requests.
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Self {
+        self.given.0.lock().pace = Pace::new(patience);
+        self
     }
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        self.0.as_mut().poll_frame(cx)
+        let mut taking = self.given.0.lock();
+        let Taking { body: Some(body), pace, n_given } = &mut *taking else {
+            return Poll::Ready(Some(Err(io::ErrorKind::TimedOut.into())));
+        };
+        pace.moved(std::mem::take(n_given));
+        let frame = body.as_mut().poll_frame(cx);
+        if let Poll::Ready(Some(Ok(piece))) = &frame {
+            *n_given = piece.data_ref().map_or(0, Bytes::len);
+            let is_last = body.is_end_stream();
+            if !is_last {
+                pace.wait();
+            }
+            drop(taking);
+            if !is_last && self.watch.is_none() {
+                let watch = watch(Arc::downgrade(&self.given));
+                self.watch = Some(tokio::spawn(watch).abort_handle());
+            }
+        }
+        frame
     }
     pub(crate) fn is_done(&self) -> bool {
-        self.0.is_end_stream()
+        self.given.0.lock().body.as_ref().is_some_and(|body| body.is_end_stream())
     }
     pub(crate) fn size(&self) -> SizeHint {
-        self.0.size_hint()
+        self.given.0.lock().body.as_ref().map(|body| body.size_hint()).unwrap_or_default()
+    }
+}
+
+/// Waits until the client of a body is too late, and drops the body then.
+async fn watch(given: Weak<Given>) {
+    /// How much later that may be seen.
+    const SOON: Duration = Duration::from_secs(1);
+    loop {
+        let Some(shared) = given.upgrade() else { return };
+        let (end, gone) = {
+            let mut taking = shared.0.lock();
+            let now = Instant::now();
+            match taking.pace.end() {
+                Some(end) if end <= now => (end, taking.body.take()),
+                Some(end) => (end, None),
+                // its turn has yet to come
+                None => (now + taking.pace.left().max(SOON), None),
+            }
+        };
+        if gone.is_some() {
+            tracing::debug!("dropped an answer that its client does not take");
+            return;
+        }
+        drop(shared);
+        sleep_until(end).await;
     }
 }
 
@@ -157,9 +273,49 @@ impl Upgrade {
 
 #[cfg(test)]
 mod tests {
-    use http_body_util::BodyExt as _;
+    use std::convert::Infallible;
+
+    use http_body_util::{BodyExt as _, StreamBody};
+    use tokio::sync::oneshot;
 
     use super::*;
+
+    /// Tells that it is gone.
+    struct Told(Option<oneshot::Sender<Infallible>>);
+
+    #[tokio::test]
+    async fn what_nobody_takes_is_dropped() {
+        let (told, mut gone) = oneshot::channel();
+        let told = Told(Some(told));
+        let pieces = futures_util::stream::repeat_with(move || {
+            assert!(told.0.is_some());
+            Ok(Frame::data(Bytes::from_static(b"abc")))
+        });
+        let mut body =
+            AnyBody::new(StreamBody::new(pieces)).with_patience(Duration::from_millis(50));
+        let next = async |body: &mut AnyBody| std::future::poll_fn(|cx| body.poll(cx)).await;
+        assert!(next(&mut body).await.is_some_and(|piece| piece.is_ok()));
+        assert!(gone.try_recv().is_err_and(|e| e == oneshot::error::TryRecvError::Empty));
+        // the sender is dropped, and nothing else: that is the body
+        assert!(gone.await.is_err());
+        assert!(!body.is_done());
+        assert!(next(&mut body).await.is_some_and(|piece| piece.is_err()));
+    }
+
+    #[tokio::test]
+    async fn origins_may_take_their_time() {
+        let pieces = futures_util::stream::unfold(0, |n| async move {
+            tokio::time::sleep(Duration::from_millis(60)).await;
+            (n < 4).then(|| (Ok(Frame::data(Bytes::from_static(b"a"))), n + 1))
+        });
+        let body = AnyBody::new(StreamBody::new(Box::pin(pieces)));
+        let mut body = body.with_patience(Duration::from_millis(50));
+        let mut all = 0;
+        while let Some(piece) = std::future::poll_fn(|cx| body.poll(cx)).await {
+            all += usize::from(piece.is_ok());
+        }
+        assert_eq!(all, 4);
+    }
 
     #[tokio::test]
     async fn bodies_up_to_their_limit() {

@@ -217,17 +217,27 @@ fn is_public_v6(ip: Ipv6Addr) -> bool {
         // NAT64 and 6to4 have an IPv4 address within
         0x64 if b == 0xff9b && [c, d, e, f] == [0; 4] => v4(g, h),
         0x2002 => v4(b, c),
-        0x2001 if b == 0xdb8 || b == 0 => false,
+        // protocols, documentation
+        0x2001 if b == 0xdb8 || b < 0x200 => false,
+        0x3fff if b < 0x1000 => false,
         // only this part of the space is in use
         _ => a & 0xe000 == 0x2000,
     }
+}
+
+/// What an error has been wrapped around: sources do not tell, as a wrapper's is that of what it holds.
+fn innermost(mut error: &io::Error) -> &io::Error {
+    while let Some(inner) = error.get_ref().and_then(|inner| inner.downcast_ref()) {
+        error = inner;
+    }
+    error
 }
 
 /// Why a request has failed, as clients may know it.
 pub(crate) fn category(error: &hyper_util::client::legacy::Error) -> &'static str {
     let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
     while let Some(at) = cause {
-        if let Some(io) = at.downcast_ref::<io::Error>() {
+        if let Some(io) = at.downcast_ref::<io::Error>().map(innermost) {
             let inner = io.get_ref();
             match inner.and_then(|inner| inner.downcast_ref::<Unresolved>()) {
                 Some(Unresolved::Private) => return "address not allowed",
@@ -290,6 +300,12 @@ mod tests {
             ("64:ff9b::7f00:1", false),
             ("64:ff9b::808:808", true),
             ("2002:7f00:1::", false),
+            ("2001:0:53aa::1", false),
+            ("2001:10::1", false),
+            ("2001:4860::1", true),
+            ("3fff::1", false),
+            ("::7f00:1", false),
+            ("64:ff9b:1::7f00:1", false),
             ("2a00:1450::1", true),
         ] {
             assert_eq!(is_public(ip.parse().expect("an address")), want, "{ip}");

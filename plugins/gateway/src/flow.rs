@@ -16,8 +16,10 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use pocketbase::web::{Streamed, is_too_large};
+use pocketbase::web::{Streamed, is_too_large, is_too_slow};
 use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::held::Held;
 
 /// How far a request has come.
 #[derive(Debug)]
@@ -25,9 +27,13 @@ pub(crate) struct Progress {
     start: Instant,
     last_ms: AtomicU64,
     too_large: AtomicBool,
+    too_slow: AtomicBool,
     client_gone: AtomicBool,
+    waiting: AtomicBool,
     /// All of the body has been taken.
     done: AtomicBool,
+    /// The upstream has begun to answer: whatever follows is a stream in both directions.
+    answered: AtomicBool,
 }
 
 impl Progress {
@@ -36,8 +42,11 @@ impl Progress {
             start: Instant::now(),
             last_ms: AtomicU64::new(0),
             too_large: AtomicBool::new(false),
+            too_slow: AtomicBool::new(false),
             client_gone: AtomicBool::new(false),
+            waiting: AtomicBool::new(false),
             done: AtomicBool::new(false),
+            answered: AtomicBool::new(false),
         })
     }
     /// When something has last moved.
@@ -56,6 +65,18 @@ impl Progress {
     pub(crate) fn is_too_large(&self) -> bool {
         self.too_large.load(Relaxed)
     }
+    /// The body has come too slowly.
+    pub(crate) fn is_too_slow(&self) -> bool {
+        self.too_slow.load(Relaxed)
+    }
+    /// It is the client's turn.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.waiting.load(Relaxed)
+    }
+    /// The body may come as slowly as it likes from now on.
+    pub(crate) fn answered(&self) {
+        self.answered.store(true, Relaxed);
+    }
     /// The client has broken off.
     pub(crate) fn is_client_gone(&self) -> bool {
         self.client_gone.load(Relaxed)
@@ -72,7 +93,7 @@ pub(crate) struct Upload {
 #[derive(Debug)]
 enum Source {
     Streamed(Box<Streamed>),
-    Held(Bytes),
+    Held(Held),
 }
 
 impl Upload {
@@ -80,9 +101,9 @@ impl Upload {
         progress.done.store(body.is_end_stream(), Relaxed);
         Self { source: Source::Streamed(Box::new(body)), progress: progress.clone() }
     }
-    pub(crate) fn held(bytes: Bytes, progress: &Arc<Progress>) -> Self {
+    pub(crate) fn held(held: Held, progress: &Arc<Progress>) -> Self {
         progress.done.store(true, Relaxed);
-        Self { source: Source::Held(bytes), progress: progress.clone() }
+        Self { source: Source::Held(held), progress: progress.clone() }
     }
 }
 
@@ -96,15 +117,24 @@ impl Body for Upload {
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let this = self.get_mut();
         let frame = match &mut this.source {
-            Source::Held(bytes) => {
-                let bytes = std::mem::take(bytes);
+            Source::Held(held) => {
+                let bytes = std::mem::take(&mut held.bytes);
                 return Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))));
             }
-            Source::Streamed(body) => Pin::new(&mut **body).poll_frame(cx),
+            Source::Streamed(body) => {
+                if this.progress.answered.load(Relaxed) {
+                    body.at_any_pace();
+                }
+                Pin::new(&mut **body).poll_frame(cx)
+            }
         };
+        this.progress.waiting.store(frame.is_pending(), Relaxed);
         match &frame {
             Poll::Ready(Some(Err(error))) if is_too_large(error) => {
                 this.progress.too_large.store(true, Relaxed);
+            }
+            Poll::Ready(Some(Err(error))) if is_too_slow(error) => {
+                this.progress.too_slow.store(true, Relaxed);
             }
             Poll::Ready(Some(Err(_))) => this.progress.client_gone.store(true, Relaxed),
             Poll::Ready(more) => {
@@ -122,14 +152,14 @@ impl Body for Upload {
 
     fn is_end_stream(&self) -> bool {
         match &self.source {
-            Source::Held(bytes) => bytes.is_empty(),
+            Source::Held(held) => held.bytes.is_empty(),
             Source::Streamed(body) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.source {
-            Source::Held(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Source::Held(held) => SizeHint::with_exact(held.bytes.len() as u64),
             Source::Streamed(body) => body.size_hint(),
         }
     }

@@ -11,22 +11,21 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper_util::{client::legacy, rt::TokioIo};
 use pocketbase::{
     ApiError, App, Error, RequestEvent, Response, Result,
-    web::{AnyBody, Upgrade, piped, read_body, upgraded},
+    web::{AnyBody, Upgrade, is_too_slow, piped, upgraded},
 };
-use serde_json::{Value, json};
-use tokio::{
-    sync::Semaphore,
-    time::{sleep_until, timeout},
-};
+use serde_json::{Map, Value, json};
+use tokio::time::{sleep, sleep_until, timeout};
 
 use crate::{
     client,
     flow::{Download, Progress, Upload},
-    headers::{self, Peer},
+    headers::{self, Passed, Peer},
+    held::{self, Held, Refused},
+    judged::{self, Reads},
     limits::{Slot, State, Ticket},
     manager::Manager,
     path,
@@ -34,10 +33,6 @@ use crate::{
     strict, tunnel,
 };
 
-/// Most bytes of a body that is held for a rule.
-const HELD: usize = 1 << 20;
-/// Bodies that are read for rules at a time.
-static READING: Semaphore = Semaphore::const_new(32);
 /// What a connection may be silent at least once it is a WebSocket.
 const QUIET: Duration = Duration::from_secs(300);
 /// What the server gives a request beyond the limits of its proxy.
@@ -67,38 +62,27 @@ pub(crate) async fn handle(manager: Manager, e: RequestEvent) -> Result<Response
 }
 
 /// Lets a request through by the rule of the proxy; gives the body if the rule has read it.
-async fn allow(e: &RequestEvent, proxy: &Proxy) -> Result<Option<Bytes>> {
+async fn allow(e: &RequestEvent, proxy: &Proxy) -> Result<Option<Held>> {
     let mut held = None;
     let is_allowed = match &proxy.rule {
         Rule::Everybody => true,
         Rule::Nobody => false,
         Rule::Superusers => e.has_superuser_auth(),
         Rule::Expression { .. } if e.has_superuser_auth() => true,
-        Rule::Expression { text, reads_body } => {
+        Rule::Expression { text, reads } => {
+            if let Some(doubt) = reads.doubt(e.headers(), e.raw_query()) {
+                return Err(ApiError::bad_request(doubt).into());
+            }
             let mut facts = e.request_facts()?;
-            if *reads_body {
-                let most = proxy.max_body.min(HELD as u64);
-                let body = e.take_body(most)?;
-                let late = |_| ApiError::new(408, "The body did not come in time.");
-                let reading = async {
-                    // closed never
-                    let _turn = READING.acquire().await;
-                    read_body(body, HELD).await.map_err(|_| ApiError::bad_request(""))
-                };
-                let bytes = timeout(proxy.timeout, reading).await.map_err(late)??;
-                let bytes = bytes.ok_or_else(ApiError::too_large)?;
-                // upstreams read what they like, whatever the headers say: what cannot be judged does not pass
-                let is_plain = !e.headers().contains_key(header::CONTENT_ENCODING);
-                let members = strict::object(&bytes).filter(|_| is_plain);
-                match members {
-                    Some(members) => facts.body = members,
-                    None if bytes.is_empty() => {}
-                    None => {
-                        let what = "The body must be a JSON object without repeated keys.";
-                        return Err(ApiError::bad_request(what).into());
-                    }
+            if facts.headers.contains_key("cookie") {
+                facts.headers.insert("cookie".to_owned(), judged::cookies(e.headers()));
+            }
+            if reads.has_body() {
+                let body = hold(e, proxy).await?;
+                if !body.bytes.is_empty() {
+                    facts.body = members(e, reads, &body.bytes)?;
                 }
-                held = Some(bytes);
+                held = Some(body);
             }
             e.app().matches_rule(&facts, text).await.unwrap_or_else(|error| {
                 let attrs =
@@ -113,6 +97,34 @@ async fn allow(e: &RequestEvent, proxy: &Proxy) -> Result<Option<Bytes>> {
         (false, true) => Err(ApiError::forbidden("Access denied.").into()),
         (false, false) => Err(ApiError::unauthorized("Authentication required.").into()),
     }
+}
+
+/// The body of a request for its rule.
+async fn hold(e: &RequestEvent, proxy: &Proxy) -> Result<Held> {
+    let body = e.take_body(proxy.max_body.min(held::MOST as u64))?;
+    let read = timeout(proxy.timeout, held::hold(body)).await.map_err(|_| late_body())?;
+    Ok(read.map_err(|refused| match refused {
+        Refused::TooLarge => ApiError::too_large(),
+        Refused::Full => ApiError::new(503, "Too many bodies are being read."),
+        Refused::Broken(error) if is_too_slow(&error) => late_body(),
+        Refused::Broken(_) => ApiError::bad_request(""),
+    })?)
+}
+
+/// What a rule sees of a body. Upstreams read what they like, whatever the headers say: what cannot be judged does not pass.
+fn members(e: &RequestEvent, reads: &Reads, body: &[u8]) -> Result<Map<String, Value>> {
+    let is_plain = !e.headers().contains_key(header::CONTENT_ENCODING);
+    match strict::object(body).filter(|_| is_plain) {
+        Some(members) if !reads.is_unclear(&members) => Ok(members),
+        _ => {
+            let what = "The body must be a JSON object without repeated keys.";
+            Err(ApiError::bad_request(what).into())
+        }
+    }
+}
+
+fn late_body() -> ApiError {
+    ApiError::new(408, "The body did not come in time.")
 }
 
 /// Counts a request when it has ended.
@@ -131,7 +143,7 @@ impl Drop for Count {
 }
 
 /// What is held as long as an answer is on its way.
-type Held = (Slot, Count);
+type Kept = (Slot, Count);
 
 /// An answer of the gateway itself.
 fn refusal(status: u16, title: &str, details: &str) -> Response {
@@ -150,7 +162,7 @@ struct Passage {
 }
 
 impl Passage {
-    async fn pass(self, held: Option<Bytes>, count: Count) -> Result<Response> {
+    async fn pass(self, held: Option<Held>, count: Count) -> Result<Response> {
         match self.try_pass(held, count).await {
             Ok(response) => Ok(response),
             Err(Stopped::Refused(refused, mut count)) => {
@@ -164,7 +176,7 @@ impl Passage {
         }
     }
 
-    async fn try_pass(&self, held: Option<Bytes>, count: Count) -> Result<Response, Stopped> {
+    async fn try_pass(&self, held: Option<Held>, count: Count) -> Result<Response, Stopped> {
         let Self { e, proxy, .. } = self;
         let is_websocket = e.method() == "GET"
             && headers::has_token(e.headers(), header::UPGRADE, "websocket")
@@ -196,10 +208,10 @@ impl Passage {
         };
         let progress = Progress::new();
         let body = match held {
-            _ if is_websocket => Upload::held(Bytes::new(), &progress),
-            Some(bytes) => Upload::held(bytes, &progress),
+            _ if is_websocket => Upload::held(Held::default(), &progress),
+            Some(held) => Upload::held(held, &progress),
             None => match e.take_body(proxy.max_body) {
-                Ok(body) => Upload::streamed(body, &progress),
+                Ok(body) => Upload::streamed(body.with_patience(proxy.timeout), &progress),
                 Err(error) => return Err(Stopped::Failed(error, count)),
             },
         };
@@ -212,6 +224,7 @@ impl Passage {
             Ok(answer) => answer,
             Err(failed) => return Err(self.failed(failed, &progress, ticket, count)),
         };
+        progress.answered();
         self.log(asked);
         let is_switching = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
         if is_switching && !is_websocket {
@@ -220,8 +233,8 @@ impl Passage {
             return Err(self.failed(failed, &progress, ticket, count));
         }
         ticket.settle(answer.status().as_u16() < 500);
-        let held = (slot, Count::with(count, answer.status().as_u16()));
-        Ok(if is_switching { self.switch(answer, held) } else { self.answer(answer, held) })
+        let kept = (slot, Count::with(count, answer.status().as_u16()));
+        Ok(if is_switching { self.switch(answer, kept) } else { self.answer(answer, kept) })
     }
 
     /// The headers for the upstream.
@@ -231,11 +244,9 @@ impl Passage {
         let (forwarded_ip, host) = (e.forwarded_ip(), e.host());
         let is_tls = manager.is_tls();
         let peer = Peer { socket_ip: &socket_ip, forwarded_ip, is_tls, host: &host };
-        let mut sent = headers::for_upstream(e.headers(), &peer);
-        if proxy.headers.is_empty() {
-            return Ok(sent);
-        }
         let auth = e.auth();
+        let may_pass = Passed { names: &proxy.passed, is_known: auth.is_some() };
+        let mut sent = headers::for_upstream(e.headers(), &peer, &may_pass);
         for (name, template) in &proxy.headers {
             let value = template.resolve(e.app(), auth.as_ref()).await?;
             let plain = name.as_str().replace('_', "-");
@@ -255,8 +266,14 @@ impl Passage {
 
     fn request(&self, sent: HeaderMap, body: Upload) -> Result<Request<Upload>> {
         let method = Method::from_bytes(self.e.method().as_bytes())?;
+        let is_unsaid = !body.is_end_stream() && body.size_hint().exact().is_none();
         let mut request = Request::builder().method(method).uri(&self.target).body(body)?;
         *request.headers_mut() = sent;
+        if is_unsaid {
+            // without this, bodies of GET that come in chunks are left out
+            let chunked = HeaderValue::from_static("chunked");
+            request.headers_mut().insert(header::TRANSFER_ENCODING, chunked);
+        }
         Ok(request)
     }
 
@@ -278,9 +295,17 @@ impl Passage {
             ));
         }
         let limit = proxy.header_limit;
-        if limit.is_none_or(|limit| limit + MARGIN > QUIET) {
-            self.e.set_time_limit(limit.map(|limit| limit + MARGIN));
-        }
+        let is_long = limit.is_none_or(|limit| limit + MARGIN > QUIET);
+        let kept_open = async {
+            // step by step: what is given once is not taken back, and the answer is to have no more than others
+            if !is_long {
+                return std::future::pending().await;
+            }
+            loop {
+                self.e.set_time_limit(Some(QUIET));
+                sleep(QUIET / 2).await;
+            }
+        };
         let pool = if is_websocket { &proxy.client.one } else { &proxy.client.any };
         let sending = pool.request(request);
         tokio::pin!(sending);
@@ -299,6 +324,7 @@ impl Passage {
         tokio::select! {
             answer = &mut sending => answer.map_err(Failure::Client),
             () = late => Err(Failure::Late),
+            () = kept_open => Err(Failure::Late),
         }
     }
 
@@ -316,6 +342,10 @@ impl Passage {
         }
         if progress.is_client_gone() {
             return Stopped::Failed(ApiError::bad_request("").into(), count);
+        }
+        let is_late = matches!(&failure, Failure::Late);
+        if progress.is_too_slow() || is_late && progress.is_waiting() {
+            return Stopped::Failed(late_body().into(), count);
         }
         // a body that stopped half-way says nothing of the upstream, unless nobody was there to take it
         let is_connect = matches!(&failure, Failure::Client(error) if error.is_connect());
@@ -337,31 +367,32 @@ impl Passage {
     }
 
     /// The answer of the upstream for the client.
-    fn answer(&self, answer: http::Response<Incoming>, held: Held) -> Response {
+    fn answer(&self, answer: http::Response<Incoming>, kept: Kept) -> Response {
         let (mut parts, body) = answer.into_parts();
         headers::for_client(&mut parts.headers);
         let (app, proxy) = (self.e.app().clone(), self.proxy.clone());
-        let body = Download::new(body, self.proxy.timeout, held, move |error| {
+        let body = Download::new(body, self.proxy.timeout, kept, move |error| {
             log_failure(
                 &app,
                 &proxy,
                 &format!("the answer broke off: {}", client::whole_text(error)),
             );
         });
-        let mut response = piped(parts.status.as_u16(), AnyBody::new(body));
+        let body = AnyBody::new(body).with_patience(self.proxy.patience);
+        let mut response = piped(parts.status.as_u16(), body);
         response.headers = parts.headers;
         response
     }
 
     /// The connection becomes something else on both sides.
-    fn switch(&self, mut answer: http::Response<Incoming>, held: Held) -> Response {
+    fn switch(&self, mut answer: http::Response<Incoming>, kept: Kept) -> Response {
         let connection = hyper::upgrade::on(&mut answer);
-        let idle = self.proxy.timeout.max(QUIET);
+        let (idle, patience) = (self.proxy.timeout.max(QUIET), self.proxy.patience);
         let mut response = upgraded(Upgrade::new(move |client| async move {
             if let Ok(upstream) = connection.await {
-                tunnel::run(client, TokioIo::new(upstream), idle).await;
+                tunnel::run(client, TokioIo::new(upstream), idle, patience).await;
             }
-            drop(held);
+            drop(kept);
         }));
         headers::for_client(answer.headers_mut());
         response.headers = std::mem::take(answer.headers_mut());

@@ -17,16 +17,56 @@ const HOP_BY_HOP: [HeaderName; 7] = [
     header::TRANSFER_ENCODING,
     header::UPGRADE,
 ];
-const HOP_BY_HOP_NAMES: [&str; 2] = ["keep-alive", "proxy-connection"];
+const HOP_BY_HOP_NAMES: [&str; 3] = ["keep-alive", "proxy-connection", "http2-settings"];
 
 /// What this server itself says of a client: nobody else may.
-const OURS: [&str; 6] = [
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-proto",
-    "x-real-ip",
+const OURS: [&str; 4] = ["x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"];
+
+/// What upstreams believe because only a proxy in front of them says it: who asks, from where, for what.
+const OF_PROXIES: [&str; 29] = [
+    "cf-connecting-ip",
+    "client-ip",
+    "fastly-client-ip",
+    "fly-client-ip",
     "forwarded",
-    "x-forwarded-server",
+    "proxy",
+    "remote-addr",
+    "remote-email",
+    "remote-groups",
+    "remote-name",
+    "remote-user",
+    "true-client-ip",
+    "x-authenticated-user",
+    "x-azure-clientip",
+    "x-client-cert",
+    "x-client-ip",
+    "x-client-verify",
+    "x-cluster-client-ip",
+    "x-host",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-override-url",
+    "x-proxy-user",
+    "x-real-user",
+    "x-remote-addr",
+    "x-remote-ip",
+    "x-rewrite-url",
+    "x-webauth-user",
+];
+const OF_PROXIES_PREFIXES: [&str; 12] = [
+    "cf-access-",
+    "ssl-client-",
+    "tailscale-user-",
+    "x-amzn-oidc-",
+    "x-auth-request-",
+    "x-forwarded-",
+    "x-goog-authenticated-user-",
+    "x-ms-client-principal",
+    "x-original-",
+    "x-remote-user",
+    "x-ssl-",
+    "x-webauth-",
 ];
 
 /// The cookie that the official client keeps its token in.
@@ -40,6 +80,17 @@ pub(crate) fn is_connection_bound(name: &HeaderName) -> bool {
         || name == header::CONTENT_LENGTH
 }
 
+/// True for headers that the gateway itself sets.
+pub(crate) fn is_said_here(name: &HeaderName) -> bool {
+    OURS.contains(&name.as_str().replace('_', "-").as_str())
+}
+
+fn is_of_proxies(name: &str) -> bool {
+    OURS.contains(&name)
+        || OF_PROXIES.contains(&name)
+        || OF_PROXIES_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
 /// True if a list of tokens in (any of the lines of) a header has one.
 pub(crate) fn has_token(headers: &HeaderMap, name: HeaderName, wanted: &str) -> bool {
     let lines = headers.get_all(name);
@@ -50,14 +101,18 @@ pub(crate) fn has_token(headers: &HeaderMap, name: HeaderName, wanted: &str) -> 
         .any(|token| token.trim().eq_ignore_ascii_case(wanted))
 }
 
-fn drop_hop_by_hop(headers: &mut HeaderMap) {
+/// The headers that are said to be of the connection only.
+pub(crate) fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
     let lines = headers.get_all(header::CONNECTION);
-    let named: Vec<HeaderName> = lines
+    let tokens = lines
         .iter()
         // a byte that is no text must not save the names beside it
-        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
-        .filter_map(|token| HeaderName::from_bytes(token.trim_ascii()).ok())
-        .collect();
+        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    tokens.filter_map(|token| HeaderName::from_bytes(token.trim_ascii()).ok()).collect()
+}
+
+fn drop_hop_by_hop(headers: &mut HeaderMap) {
+    let named = named_by_connection(headers);
     for name in named.iter().chain(&HOP_BY_HOP) {
         headers.remove(name);
     }
@@ -78,8 +133,16 @@ pub(crate) struct Peer<'a> {
     pub(crate) host: &'a str,
 }
 
+/// What a proxy lets through although it is not for clients to say.
+#[derive(Debug, Default)]
+pub(crate) struct Passed<'a> {
+    pub(crate) names: &'a [HeaderName],
+    /// This server knows the caller: the token is its own.
+    pub(crate) is_known: bool,
+}
+
 /// The headers for the upstream.
-pub(crate) fn for_upstream(client: &HeaderMap, peer: &Peer<'_>) -> HeaderMap {
+pub(crate) fn for_upstream(client: &HeaderMap, peer: &Peer<'_>, may: &Passed<'_>) -> HeaderMap {
     let mut headers = client.clone();
     let wants_trailers = has_token(client, header::TE, "trailers");
     drop_hop_by_hop(&mut headers);
@@ -89,10 +152,13 @@ pub(crate) fn for_upstream(client: &HeaderMap, peer: &Peer<'_>) -> HeaderMap {
     if wants_trailers {
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
     }
-    drop_tokens(&mut headers);
+    if may.is_known || !may.names.contains(&header::AUTHORIZATION) {
+        drop_tokens(&mut headers);
+    }
     drop_auth_cookie(&mut headers);
     // `X_Real_IP` is `X-Real-IP` to many servers
-    drop_spellings(&mut headers, |name| OURS.contains(&name));
+    let passes = |name: &HeaderName| may.names.contains(name);
+    drop_all(&mut headers, |name, plain| is_of_proxies(plain) && !passes(name));
     add_forwarded(client, &mut headers, peer);
     if !headers.contains_key("x-request-id") {
         insert(&mut headers, "x-request-id", &security::random(32, HEX));
@@ -106,11 +172,20 @@ pub(crate) fn for_upstream(client: &HeaderMap, peer: &Peer<'_>) -> HeaderMap {
 
 /// Drops what a server that does not tell `_` from `-` would take for one of these.
 pub(crate) fn drop_spellings(headers: &mut HeaderMap, is_one: impl Fn(&str) -> bool) {
-    let is_meant = |name: &str| {
-        if name.contains('_') { is_one(&name.replace('_', "-")) } else { is_one(name) }
+    drop_all(headers, |_, plain| is_one(plain));
+}
+
+/// Drops headers by their names, which are also given with `-` for each `_`.
+fn drop_all(headers: &mut HeaderMap, is_meant: impl Fn(&HeaderName, &str) -> bool) {
+    let is_meant = |name: &&HeaderName| {
+        let text = name.as_str();
+        if text.contains('_') {
+            is_meant(name, &text.replace('_', "-"))
+        } else {
+            is_meant(name, text)
+        }
     };
-    let dropped: Vec<HeaderName> =
-        headers.keys().filter(|name| is_meant(name.as_str())).cloned().collect();
+    let dropped: Vec<HeaderName> = headers.keys().filter(is_meant).cloned().collect();
     for name in dropped {
         headers.remove(name);
     }
@@ -168,31 +243,39 @@ fn carries_claims(value: &str) -> bool {
     })
 }
 
+/// One line of cookies, without the token of this server.
 fn drop_auth_cookie(headers: &mut HeaderMap) {
     let is_auth = |pair: &str| {
         pair.split('=').next().is_some_and(|name| name.trim().eq_ignore_ascii_case(AUTH_COOKIE))
     };
-    let lines: Vec<HeaderValue> = headers.get_all(header::COOKIE).iter().cloned().collect();
-    let text = |line: &HeaderValue| String::from_utf8_lossy(line.as_bytes()).into_owned();
-    if !lines.iter().any(|line| text(line).split(';').any(is_auth)) {
+    let lines: Vec<String> = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .map(|line| String::from_utf8_lossy(line.as_bytes()).into_owned())
+        .collect();
+    if lines.len() < 2 && !lines.iter().any(|line| line.split(';').any(is_auth)) {
         return;
     }
     headers.remove(header::COOKIE);
-    for line in lines {
-        let line = text(&line);
-        let kept: Vec<&str> =
-            line.split(';').filter(|pair| !is_auth(pair)).map(str::trim).collect();
-        if let Some(value) =
-            HeaderValue::from_str(&kept.join("; ")).ok().filter(|value| !value.is_empty())
-        {
-            headers.append(header::COOKIE, value);
-        }
+    // HTTP/2 sends them one by one, and before it there is one line only (RFC 9113 8.2.3)
+    let pairs = lines.iter().flat_map(|line| line.split(';')).map(str::trim);
+    let kept: Vec<&str> = pairs.filter(|pair| !pair.is_empty() && !is_auth(pair)).collect();
+    if let Ok(value) = HeaderValue::from_str(&kept.join("; "))
+        && !kept.is_empty()
+    {
+        headers.insert(header::COOKIE, value);
     }
 }
 
 /// The headers for the client.
 pub(crate) fn for_client(headers: &mut HeaderMap) {
+    if headers.contains_key(header::TRANSFER_ENCODING) {
+        // the length that counted was that of the chunks (RFC 9112 6.3)
+        headers.remove(header::CONTENT_LENGTH);
+    }
     drop_hop_by_hop(headers);
+    // it would send browsers elsewhere for all of this server
+    headers.remove(header::ALT_SVC);
     // this server has answered that already
     for name in [
         header::ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -220,7 +303,7 @@ mod tests {
         let forwarded_ip = trusted.map(str::to_owned);
         let host = lines.iter().find(|(name, _)| *name == "host").map_or("", |(_, host)| *host);
         let peer = Peer { socket_ip: "10.0.0.9", forwarded_ip, is_tls: false, host };
-        for_upstream(&map(lines), &peer)
+        for_upstream(&map(lines), &peer, &Passed::default())
     }
     fn text<'h>(headers: &'h HeaderMap, name: &str) -> &'h str {
         headers.get(name).map_or("-", |value| value.to_str().expect("text"))
@@ -301,5 +384,46 @@ mod tests {
         let got = sent(&[("cookie", "a=1; pb_auth=x; b=2")], None);
         assert_eq!(text(&got, "cookie"), "a=1; b=2");
         assert_eq!(text(&sent(&[("cookie", "pb_auth=x")], None), "cookie"), "-");
+        let got = sent(&[("cookie", "a=1"), ("cookie", "PB_AUTH=x"), ("cookie", "b=2")], None);
+        assert_eq!(got.get_all("cookie").iter().count(), 1);
+        assert_eq!(text(&got, "cookie"), "a=1; b=2");
+        // only a proxy that is told so hands tokens on, and then those that mean nothing here
+        let value = format!("Bearer h.{claims}.s");
+        for (is_known, stays) in [(true, false), (false, true)] {
+            let peer = Peer { socket_ip: "10.0.0.9", forwarded_ip: None, is_tls: false, host: "" };
+            let may = Passed { names: &[header::AUTHORIZATION], is_known };
+            let got = for_upstream(&map(&[("authorization", &value)]), &peer, &may);
+            assert_eq!(got.contains_key("authorization"), stays);
+        }
+    }
+
+    #[test]
+    fn what_proxies_say_is_not_for_clients() {
+        let names = [
+            "x-forwarded-user",
+            "x_forwarded_user",
+            "remote-user",
+            "x-remote-user",
+            "x-original-url",
+            "x-rewrite-url",
+            "x-http-method-override",
+            "x-auth-request-email",
+            "proxy",
+        ];
+        let lines = names.map(|name| (name, "1"));
+        let got = sent(&lines, None);
+        assert_eq!(names.map(|name| text(&got, name)), ["-"; 9]);
+        let peer = Peer { socket_ip: "10.0.0.9", forwarded_ip: None, is_tls: false, host: "" };
+        let passed = [HeaderName::from_static("remote-user")];
+        let may = Passed { names: &passed, is_known: false };
+        let got = for_upstream(&map(&lines), &peer, &may);
+        assert_eq!((text(&got, "remote-user"), text(&got, "x-remote-user")), ("1", "-"));
+    }
+
+    #[test]
+    fn one_length_only() {
+        let mut got = map(&[("content-length", "5"), ("transfer-encoding", "chunked")]);
+        for_client(&mut got);
+        assert!(got.is_empty());
     }
 }

@@ -19,6 +19,8 @@ mod config;
 mod flow;
 mod forward;
 mod headers;
+mod held;
+mod judged;
 mod limits;
 mod manager;
 mod path;

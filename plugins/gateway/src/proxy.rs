@@ -12,6 +12,7 @@ use crate::{
     client::{Client, Clients, Times},
     config::TransportConfig,
     headers,
+    judged::Reads,
     limits::{BreakerConfig, State},
     path, store,
     template::Template,
@@ -26,7 +27,7 @@ pub(crate) enum Rule {
     Superusers,
     Everybody,
     Nobody,
-    Expression { text: String, reads_body: bool },
+    Expression { text: String, reads: Reads },
 }
 
 impl Rule {
@@ -35,10 +36,7 @@ impl Rule {
             "" => Self::Superusers,
             "true" => Self::Everybody,
             "false" => Self::Nobody,
-            rule => Self::Expression {
-                text: rule.to_owned(),
-                reads_body: rule.contains("@request.body"),
-            },
+            rule => Self::Expression { text: rule.to_owned(), reads: Reads::of(rule) },
         }
     }
     pub(crate) fn is_expression(&self) -> bool {
@@ -65,10 +63,14 @@ pub(crate) struct Proxy {
     pub(crate) strip: bool,
     pub(crate) rule: Rule,
     pub(crate) headers: Vec<(HeaderName, Template)>,
+    /// Headers of clients that go through although they are not for clients to set.
+    pub(crate) passed: Vec<HeaderName>,
     /// Longest silence of the upstream.
     pub(crate) timeout: Duration,
     /// Longest time to the headers of an answer.
     pub(crate) header_limit: Option<Duration>,
+    /// How long a client may leave what is there for it.
+    pub(crate) patience: Duration,
     pub(crate) max_concurrent: u64,
     pub(crate) breaker: Option<BreakerConfig>,
     pub(crate) max_body: u64,
@@ -142,6 +144,31 @@ pub(crate) fn read_headers(value: &Value) -> Result<Vec<(HeaderName, Template)>,
     Ok(read)
 }
 
+/// Reads the names of headers that clients may set although others do not let them.
+///
+/// # Errors
+/// What is wrong with them.
+pub(crate) fn read_passed(value: &Value) -> Result<Vec<HeaderName>, String> {
+    let names = match value {
+        Value::Null => return Ok(Vec::new()),
+        Value::Array(names) => names,
+        _ => return Err("passHeaders must be a list of texts".into()),
+    };
+    let read = |name: &Value| {
+        let text = name.as_str().ok_or("passHeaders must be a list of texts")?;
+        let name =
+            HeaderName::try_from(text).map_err(|_| format!("{text:?} is not a header name"))?;
+        if headers::is_connection_bound(&name) {
+            return Err(format!("{name} belongs to the connection"));
+        }
+        if headers::is_said_here(&name) {
+            return Err(format!("{name} is set by the gateway"));
+        }
+        Ok(name)
+    };
+    names.iter().map(read).collect()
+}
+
 fn number(map: &Value, name: &str, most: f64) -> Result<Option<f64>, String> {
     match &map[name] {
         Value::Null => Ok(None),
@@ -186,8 +213,11 @@ pub(crate) fn read_breaker(value: &Value) -> Result<Option<BreakerConfig>, Strin
     Ok(is_on.then_some(config))
 }
 
-/// `dial`, `response_header`, `idle`.
-pub(crate) type SaidTimes = [Option<f64>; 3];
+/// How long clients may leave what is there for them where a proxy says nothing.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// `dial`, `response_header`, `idle`, `client`.
+pub(crate) type SaidTimes = [Option<f64>; 4];
 
 /// Reads times in seconds.
 ///
@@ -195,7 +225,7 @@ pub(crate) type SaidTimes = [Option<f64>; 3];
 /// What is wrong with them.
 pub(crate) fn read_times(value: &Value) -> Result<SaidTimes, String> {
     match value {
-        Value::Null => return Ok([None; 3]),
+        Value::Null => return Ok([None; 4]),
         Value::Object(_) => {}
         _ => return Err("timeoutConfig must be an object".into()),
     }
@@ -203,6 +233,7 @@ pub(crate) fn read_times(value: &Value) -> Result<SaidTimes, String> {
         number(value, "dial", 300.0)?,
         number(value, "response_header", 3600.0)?,
         number(value, "idle", 3600.0)?,
+        number(value, "client", 3600.0)?,
     ])
 }
 
@@ -232,11 +263,13 @@ impl Proxy {
         }
         let json = |name| store::json_of(record, name);
         let (breaker, headers) = (json("circuitBreaker"), json("headers"));
-        let [dial, header, idle] = read_times(&json("timeoutConfig"))?;
+        let passed = json("passHeaders");
+        let [dial, header, idle, client] = read_times(&json("timeoutConfig"))?;
         let default =
             |said: Option<f64>, default| said.filter(|n| *n > 0.0).map_or(default, seconds);
         let times =
             (default(dial, transport.dial_timeout), default(idle, transport.idle_conn_timeout));
+        let patience = default(client, PATIENCE);
         let timeout = record.get_float("timeout");
         let timeout = seconds(if timeout > 0.0 { timeout } else { 30.0 });
         let header_limit = match header {
@@ -248,7 +281,7 @@ impl Proxy {
         let (strip, max_concurrent) =
             (record.get_bool("stripPath"), whole(record, "maxConcurrent"));
         let said = format!(
-            "{path} {upstream} {strip} {rule} {headers} {timeout:?} {header_limit:?} {max_concurrent} {breaker} \
+            "{path} {upstream} {strip} {rule} {headers} {passed} {timeout:?} {header_limit:?} {patience:?} {max_concurrent} {breaker} \
              {max_body} {times:?}"
         );
         if let Some(same) = before.iter().find(|old| old.id == id && old.said == said) {
@@ -259,8 +292,10 @@ impl Proxy {
             strip,
             rule: Rule::read(&rule),
             headers: read_headers(&headers)?,
+            passed: read_passed(&passed)?,
             timeout,
             header_limit,
+            patience,
             max_concurrent,
             breaker: read_breaker(&breaker)?,
             max_body: if max_body > 0 { max_body } else { BODY_LIMIT },
@@ -324,6 +359,22 @@ mod tests {
             (json!([]), false),
         ] {
             assert_eq!(read_headers(&value).is_ok(), is_fine, "{value}");
+        }
+    }
+
+    #[test]
+    fn headers_that_may_pass() {
+        for (value, is_fine) in [
+            (json!(null), true),
+            (json!(["X-Forwarded-User", "Authorization"]), true),
+            (json!(["X-Forwarded-For"]), false),
+            (json!(["x_real_ip"]), false),
+            (json!(["Connection"]), false),
+            (json!(["a b"]), false),
+            (json!([1]), false),
+            (json!("X-A"), false),
+        ] {
+            assert_eq!(read_passed(&value).is_ok(), is_fine, "{value}");
         }
     }
 

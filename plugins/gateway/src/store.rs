@@ -22,6 +22,7 @@ fn collection() -> Result<Collection> {
         {"name": "maxConcurrent", "type": "number", "min": 0, "max": 10000, "onlyInt": true},
         {"name": "circuitBreaker", "type": "json", "maxSize": 1000},
         {"name": "timeoutConfig", "type": "json", "maxSize": 1000},
+        {"name": "passHeaders", "type": "json", "maxSize": 2000},
         {"name": "maxBodySize", "type": "number", "min": 0, "onlyInt": true},
         {"name": "created", "type": "autodate", "onCreate": true},
         {"name": "updated", "type": "autodate", "onCreate": true, "onUpdate": true},
@@ -130,8 +131,9 @@ pub(crate) fn check(app: &App, record: &Record) -> Result<(), FieldErrors> {
     {
         errors.set("accessRule", fault.clone());
     }
-    let parts: [(&str, Check); 3] = [
+    let parts: [(&str, Check); 4] = [
         ("headers", |value| proxy::read_headers(value).map(|_| ())),
+        ("passHeaders", |value| proxy::read_passed(value).map(|_| ())),
         ("circuitBreaker", |value| proxy::read_breaker(value).map(|_| ())),
         ("timeoutConfig", |value| proxy::read_times(value).map(|_| ())),
     ];

@@ -13,8 +13,9 @@ const PIECE: usize = 16 << 10;
 /// How long one direction may go on when the other has ended.
 const FAREWELL: Duration = Duration::from_secs(10);
 
-/// Goes on until both sides are done, or nothing has moved for `idle`, full sockets included.
-pub(crate) async fn run<A, B>(client: A, upstream: B, idle: Duration)
+/// Goes on until both sides are done, or nothing has moved for `idle`, or one side has taken nothing for `patience` of what
+/// the other has sent.
+pub(crate) async fn run<A, B>(client: A, upstream: B, idle: Duration, patience: Duration)
 where
     A: AsyncRead + AsyncWrite + Send,
     B: AsyncRead + AsyncWrite + Send,
@@ -23,8 +24,8 @@ where
     let (from_client, to_client) = split(client);
     let (from_upstream, to_upstream) = split(upstream);
     let both = async {
-        let up = pump(from_client, to_upstream, &last);
-        let down = pump(from_upstream, to_client, &last);
+        let up = pump(from_client, to_upstream, &last, patience);
+        let down = pump(from_upstream, to_client, &last, patience);
         tokio::pin!(up, down);
         // who has said goodbye may still be told something; who broke off may not
         tokio::select! {
@@ -51,6 +52,7 @@ async fn pump(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
     last: &Mutex<Instant>,
+    patience: Duration,
 ) -> io::Result<()> {
     let mut piece = vec![0; PIECE];
     loop {
@@ -59,8 +61,11 @@ async fn pump(
         if n == 0 {
             return to.shutdown().await;
         }
-        to.write_all(&piece[..n]).await?;
-        to.flush().await?;
+        let taken = async {
+            to.write_all(&piece[..n]).await?;
+            to.flush().await
+        };
+        timeout(patience, taken).await??;
         *last.lock() = Instant::now();
     }
 }
@@ -75,7 +80,8 @@ mod tests {
     async fn bytes_go_both_ways_and_silence_ends_it() {
         let (mut client, near) = duplex(64);
         let (far, mut upstream) = duplex(64);
-        let tunnel = tokio::spawn(run(near, far, Duration::from_millis(200)));
+        let tunnel =
+            tokio::spawn(run(near, far, Duration::from_millis(200), Duration::from_secs(60)));
         client.write_all(b"up").await.expect("write");
         upstream.write_all(b"down").await.expect("write");
         let (mut a, mut b) = ([0; 4], [0; 2]);
@@ -84,5 +90,19 @@ mod tests {
         assert_eq!((&a, &b), (b"down", b"up"));
         tunnel.await.expect("it ends by itself");
         assert_eq!(client.read(&mut a).await.expect("the end"), 0);
+    }
+
+    #[tokio::test]
+    async fn who_talks_must_listen() {
+        let (mut client, near) = duplex(64);
+        let (far, mut upstream) = duplex(64);
+        let tunnel = run(near, far, Duration::from_secs(3600), Duration::from_millis(50));
+        let tunnel = tokio::spawn(tunnel);
+        // more than there is room for, and the client only ever talks
+        upstream.write_all(&[0; 128]).await.expect("write");
+        let talking = tokio::spawn(async move { while client.write_all(b"x").await.is_ok() {} });
+        let taking = async { while upstream.read(&mut [0; 64]).await.is_ok_and(|n| n > 0) {} };
+        tokio::join!(taking, async { tunnel.await.expect("it ends by itself") });
+        talking.await.expect("the client is told");
     }
 }

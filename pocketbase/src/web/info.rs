@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+pub use engine::ctx::header_key;
 use engine::ctx::{Ctx, RequestFacts, RequestInfo as EngineInfo};
 use serde_json::{Map, Value};
 

@@ -22,12 +22,14 @@ pub use self::{
     },
     handler::Handler,
     incoming::Incoming,
-    info::RequestInfo,
+    info::{RequestInfo, header_key},
     middleware::Middleware,
     outgoing::{Fetched, Outgoing},
     respond::{Html, IntoResponse, NoContent, Redirect, Stream, Xml},
     router::{RouteRef, Router},
-    streaming::{AnyBody, Streamed, Upgrade, Upgraded, is_too_large, piped, read_body, upgraded},
+    streaming::{
+        AnyBody, Streamed, Upgrade, Upgraded, is_too_large, is_too_slow, piped, read_body, upgraded,
+    },
 };
 
 /// What `on_serve` events know besides the app.

@@ -5,7 +5,7 @@
 
 use std::io;
 
-pub use api::streaming::{AnyBody, Streamed, Upgrade, Upgraded, is_too_large};
+pub use api::streaming::{AnyBody, Streamed, Upgrade, Upgraded, is_too_large, is_too_slow};
 use bytes::Bytes;
 use serde_json::Map;
 
@@ -60,11 +60,10 @@ impl RequestEvent {
     /// The host that the client has asked for, with the port if it has named one.
     #[must_use]
     pub fn host(&self) -> String {
-        let named = self.header("host");
-        if !named.is_empty() {
-            return named.to_owned();
-        }
-        self.head().uri.authority().map(|at| at.as_str().to_owned()).unwrap_or_default()
+        // what the target names counts, whatever the header says (RFC 9112 3.2.2)
+        let head = self.head();
+        let named = head.uri.authority().map(|at| at.as_str());
+        named.unwrap_or_else(|| self.header("host")).to_owned()
     }
     /// The client's address behind the trusted proxy of the settings; `None` if they name none, when whatever other
     /// servers may have written into headers is the client's own text.
