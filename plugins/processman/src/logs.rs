@@ -14,7 +14,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use pocketbase::App;
+use pocketbase::{App, text::cut};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 /// Lines that are kept of each process.
@@ -167,9 +167,7 @@ impl Sink {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let content: Arc<str> = String::from_utf8_lossy(line).into();
         self.ring.lock().push(Line { time, source, content: content.clone() });
-        let end =
-            (0..=content.len().min(MAX_LOGGED)).rev().find(|at| content.is_char_boundary(*at));
-        let logged = &content[..end.unwrap_or_default()];
+        let logged = cut(&content, MAX_LOGGED);
         let Some(n_dropped) = self.budget.take(logged.len(), now) else { return };
         let logger = self.app.logger().with("process", &*self.id);
         if n_dropped > 0 {
