@@ -209,7 +209,8 @@ pub(crate) fn is_unwanted() -> bool {
 /// Waits on a thread of the pool, as long as somebody wants the work.
 pub(crate) fn sleep(time: Duration) {
     let Some(wanted) = Wanted::here() else { return thread::sleep(time) };
-    let _ = wait(tokio::time::timeout(time, wanted.gone()));
+    // the runtime is there once it is waited for
+    wait(async { tokio::time::timeout(time, wanted.gone()).await.ok() });
 }
 
 /// Wakes a thread. The flag tells waits apart that are nested on one thread.
