@@ -319,6 +319,7 @@ fn scripts_past_their_deadline_are_ended() {
     eventually("no script computes or sleeps", || {
         let (n, before) = threads();
         std::thread::sleep(Duration::from_millis(300));
+        eprintln!("{n} {before} {:?}", threads());
         (n <= 15 && threads() == (n, before)).then_some(())
     });
 }

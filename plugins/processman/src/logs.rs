@@ -17,6 +17,8 @@ use parking_lot::Mutex;
 use pocketbase::{App, text::cut};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
+use crate::hidden::Hidden;
+
 /// Lines that are kept of each process.
 pub(crate) const RING: usize = 1000;
 /// Bytes that are kept of each process: fewer lines when they are long.
@@ -160,12 +162,13 @@ pub(crate) struct Sink {
     pub(crate) id: Arc<str>,
     pub(crate) ring: Arc<Mutex<Ring>>,
     pub(crate) budget: Arc<Budget>,
+    pub(crate) hidden: Hidden,
 }
 
 impl Sink {
     fn take(&self, source: Source, line: &[u8], time: SystemTime, now: Instant) {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let content: Arc<str> = String::from_utf8_lossy(line).into();
+        let content: Arc<str> = self.hidden.shown(String::from_utf8_lossy(line)).into();
         self.ring.lock().push(Line { time, source, content: content.clone() });
         let logged = cut(&content, MAX_LOGGED);
         let Some(n_dropped) = self.budget.take(logged.len(), now) else { return };
@@ -250,7 +253,13 @@ mod tests {
     use super::*;
 
     fn sink() -> Sink {
-        Sink { app: App::new(), id: "x".into(), ring: Arc::default(), budget: Arc::default() }
+        Sink {
+            app: App::new(),
+            id: "x".into(),
+            ring: Arc::default(),
+            budget: Arc::default(),
+            hidden: Hidden::default(),
+        }
     }
 
     async fn lines(bytes: &[u8]) -> Vec<String> {
