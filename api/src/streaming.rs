@@ -22,7 +22,11 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use crate::{body::Source, clock::Clock, pace::Pace, server::Times};
+use crate::{
+    body::Source,
+    clock::{Clock, Times},
+    pace::Pace,
+};
 
 /// The body of a request, as it comes, up to a limit. As long as something comes, the request may take its time; what comes
 /// drop by drop ends in an error (see [`is_too_slow`]).
