@@ -20,7 +20,8 @@ pub(crate) use self::{
         table_me, table_out,
     },
     table::{
-        Dynamic, Global, Make, Member, Native, Shared, Tabled, Type, What, globals, native, table,
+        Dynamic, Global, Make, Member, Native, Shared, Tabled, Type, What, globals, native,
+        native_at, table,
     },
     value::{MapRef, Own, ToJs, Val, export, new_map},
 };

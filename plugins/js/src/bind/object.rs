@@ -96,8 +96,18 @@ pub(crate) fn table_out<'js, T: Out<'js>>(cx: &Ctx<'js>, out: Res<T>) -> Result<
 
 /// A host value as an object.
 pub(crate) fn object<'js>(cx: &Ctx<'js>, host: Shared) -> Result<Value<'js>> {
-    let proto = Local::of(cx).host_proto.clone();
-    object_with(host, proto)
+    let Some(address) = host.address() else {
+        let proto = Local::of(cx).host_proto.clone();
+        return object_with(host, proto);
+    };
+    let key = (std::ptr::from_ref(host.kind()).addr(), address);
+    let local = Local::of(cx);
+    if let Some(known) = local.objects.known(key)? {
+        return Ok(known);
+    }
+    let made = object_with(host, local.host_proto.clone())?;
+    local.objects.keep(key, &made)?;
+    Ok(made)
 }
 /// The same with a prototype: what `new X()` makes is an `X`.
 pub(crate) fn object_with<'js>(host: Shared, proto: Object<'js>) -> Result<Value<'js>> {
@@ -183,8 +193,21 @@ fn read<'js>(cx: &Ctx<'js>, host: &Shared, member: &'static Member) -> Result<Va
         What::Field(get, _) => get(cx, host),
         What::Call(_) => {
             let method = Method::Bound(host.clone(), member);
-            let proto = Local::of(cx).function_proto.clone();
-            Ok(Class::instance_proto(method, proto)?.into_value())
+            let local = Local::of(cx);
+            let made = || -> Result<Value<'js>> {
+                Ok(Class::instance_proto(method, local.function_proto.clone())?.into_value())
+            };
+            if !host.is_namespace() {
+                return made();
+            }
+            // there is one of each for ever
+            let key = std::ptr::from_ref(member).addr();
+            if let Some(known) = local.functions_of_spaces.borrow().get(&key) {
+                return Ok(known.clone());
+            }
+            let made = made()?;
+            local.functions_of_spaces.borrow_mut().insert(key, made.clone());
+            Ok(made)
         }
     }
 }

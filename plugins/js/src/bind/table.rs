@@ -16,6 +16,14 @@ pub(crate) trait Native: Any + Send + Sync {
     fn kind(&self) -> &'static Type;
     /// For finding out what it is.
     fn any(&self) -> &dyn Any;
+    /// What it stands for: two values of a type with one address are the same object to a script.
+    fn address(&self) -> Option<usize> {
+        None
+    }
+    /// Whether it is nothing but its table.
+    fn is_namespace(&self) -> bool {
+        false
+    }
     /// Its members that are not in the table.
     fn dynamic(&self) -> Option<&dyn Dynamic> {
         None
@@ -130,6 +138,29 @@ macro_rules! native {
             }
         }
     )*};
+}
+
+/// The same for types whose values are equal to scripts if they stand for the same: `native_at!(Record = RECORD, |r| r.address())`.
+macro_rules! native_at {
+    ($ty:ty = $table:path, |$me:ident| $address:expr) => {
+        impl $crate::bind::Tabled for $ty {
+            fn table() -> &'static $crate::bind::Type {
+                &$table
+            }
+        }
+        impl $crate::bind::Native for $ty {
+            fn kind(&self) -> &'static $crate::bind::Type {
+                &$table
+            }
+            fn any(&self) -> &dyn std::any::Any {
+                self
+            }
+            fn address(&self) -> Option<usize> {
+                let $me = self;
+                $address
+            }
+        }
+    };
 }
 
 /// Writes the table of a type.
@@ -257,4 +288,4 @@ macro_rules! globals {
     };
 }
 
-pub(crate) use {globals, native, table};
+pub(crate) use {globals, native, native_at, table};

@@ -18,7 +18,7 @@ table! {
             crate::bind::Val::Bytes(d.content(&a.str(0)?)?)
         };
         fn "open" "(name: string): io.ReadCloser" "The content of a file." => |cx, d, a| {
-            Arc::new(Reader(d.content(&a.str(0)?)?)) as Shared
+            Arc::new(Reader::new(d.content(&a.str(0)?)?)) as Shared
         };
         fn "readDir" "(name: string): os.DirEntry[]" "The entries of a directory, sorted." => |cx, d, a| {
             os::read_dir(&d.path(&a.str(0)?)?.display().to_string())?

@@ -32,7 +32,9 @@ use pocketbase::App;
 use rquickjs::{Ctx, Result, Value};
 
 pub(crate) use self::{
-    collection::{collection_arg, new_collection},
+    collection::{
+        UNKNOWN, collection_arg, invalid_failure, invalid_query, new_collection, queried_collection,
+    },
     cookie::Cookie,
     dir::Dir,
     events::{HOOKS, bind_hook, hook_tables},

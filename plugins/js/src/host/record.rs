@@ -4,10 +4,10 @@ use pocketbase::{Collection, File, Record};
 
 use super::{hosted, services::trees, time::DateTimeValue};
 use crate::bind::{
-    Args, Dynamic, Fail, MapRef, Native, Res, Shared, Type, Val, native, new_map, table, text,
+    Args, Dynamic, Fail, MapRef, Native, Res, Shared, Type, Val, native_at, new_map, table, text,
 };
 
-native!(Record = RECORD);
+native_at!(Record = RECORD, |record| Some(record.address()));
 hosted!(Record);
 
 table! {
@@ -132,8 +132,7 @@ pub(crate) fn value(record: &Record, key: &str) -> Val {
 /// A password that was set and not stored yet; those that are stored are not shown.
 fn password(record: &Record, key: &str) -> String {
     let now = record.get_str(key);
-    let is_stored = !record.is_new() && now == record.original().get_str(key);
-    if is_stored { String::new() } else { now }
+    if pocketbase::security::is_password_hash(&now) { String::new() } else { now }
 }
 
 /// JSON as it is stored; none is `null`.

@@ -80,6 +80,11 @@ impl Log {
 /// A host object whose members are those of a map that it owns.
 macro_rules! trees {
     ($($ty:ident = $table:ident),*) => {$(
+        impl $crate::bind::Tabled for $ty {
+            fn table() -> &'static Type {
+                &$table
+            }
+        }
         impl Native for $ty {
             fn kind(&self) -> &'static Type {
                 &$table
@@ -208,7 +213,7 @@ fn readers(files: &[(String, bytes::Bytes)]) -> Val {
         return Val::Null;
     }
     let reader = |(name, content): &(String, bytes::Bytes)| {
-        (name.clone(), Val::Host(Arc::new(super::Reader(content.to_vec()))))
+        (name.clone(), Val::Host(Arc::new(super::Reader::new(content.to_vec()))))
     };
     Val::Map(new_map(files.iter().map(reader)))
 }
@@ -217,7 +222,7 @@ fn readers(files: &[(String, bytes::Bytes)]) -> Val {
 fn attached(message: &MapRef, key: &str) -> Vec<(String, bytes::Bytes)> {
     let Some(Val::Map(files)) = message.lock().get(key).cloned() else { return Vec::new() };
     let content = |value: Val| match value {
-        Val::Host(host) => host.get::<super::Reader>().map(|reader| reader.0.clone()),
+        Val::Host(host) => host.get::<super::Reader>().and_then(|reader| reader.content().ok()),
         other => other.into_bytes(),
     };
     let files = files.lock().clone();

@@ -3,18 +3,21 @@
 use parking_lot::Mutex;
 
 use super::request::{Request, shared};
-use crate::bind::{Val, native, new_map, table};
+use crate::bind::{Val, native, native_at, new_map, table};
 
 /// An address without scheme and host, as requests have it.
 pub(crate) struct Url {
     /// Encoded.
     path: String,
     query: Option<String>,
+    /// The request it is the address of.
+    of: Option<usize>,
 }
 /// Values by name, each several times: a query.
 pub(crate) struct Values(pub(super) Mutex<Vec<(String, String)>>);
 
-native!(Url = URL, Values = VALUES);
+native!(Values = VALUES);
+native_at!(Url = URL, |url| url.of);
 
 table! {
     pub(crate) static URL: Url = "url.URL", "An address." {
@@ -45,6 +48,7 @@ impl Url {
         Self {
             path: incoming.map(|i| i.path().to_owned()).unwrap_or_default(),
             query: Some(query).filter(|query| !query.is_empty()),
+            of: Some(request.address()),
         }
     }
     fn target(&self) -> String {
@@ -65,6 +69,7 @@ impl Url {
                 return Self {
                     path: self.path.clone(),
                     query: query.or_else(|| self.query.clone()),
+                    of: None,
                 };
             }
             path if path.starts_with('/') => clean(path),
@@ -73,11 +78,11 @@ impl Url {
                 clean(&format!("{folder}{path}"))
             }
         };
-        Self { path, query }
+        Self { path, query, of: None }
     }
     fn join(&self, elements: &[String]) -> Self {
         let all = format!("{}/{}", self.path, elements.join("/"));
-        Self { path: clean(&all), query: self.query.clone() }
+        Self { path: clean(&all), query: self.query.clone(), of: None }
     }
 }
 

@@ -13,7 +13,7 @@ use std::{
 use pocketbase::{ApiError, App, Error, Result};
 use rquickjs::{Context, Ctx, Function, Object, Runtime, Value, runtime::UserDataGuard};
 
-use super::{Program, threads::stack_left};
+use super::{Objects, Program, threads::stack_left};
 use crate::{Js, bind::GoError};
 
 /// What a context is for (spec §1.3).
@@ -54,6 +54,10 @@ pub(crate) struct Local<'js> {
     pub(crate) closures: RefCell<Vec<Function<'js>>>,
     /// What `$app` is.
     pub(crate) app: RefCell<App>,
+    /// Objects of host values that must stay the same.
+    pub(crate) objects: Objects<'js>,
+    /// The functions of namespaces that were asked for.
+    pub(crate) functions_of_spaces: RefCell<HashMap<usize, Value<'js>>>,
 }
 
 impl<'js> Local<'js> {
@@ -93,6 +97,8 @@ impl<'js> Local<'js> {
             root: RefCell::default(),
             closures: RefCell::default(),
             app: RefCell::new(app),
+            objects: Objects::new(cx)?,
+            functions_of_spaces: RefCell::default(),
         })
     }
 }

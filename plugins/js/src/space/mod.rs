@@ -42,6 +42,9 @@ impl Native for Space {
     fn any(&self) -> &dyn std::any::Any {
         self
     }
+    fn is_namespace(&self) -> bool {
+        true
+    }
 }
 
 /// The namespaces: the global name, the table, the contexts that have it.
