@@ -193,7 +193,7 @@ fn shown() {
         columns: vec!["p.id".into(), "p.title as name".into(), "count(o.id) as total".into()],
         distinct: true,
         from: vec!["products p".into()],
-        joins: vec![("LEFT JOIN", "raw_orders o".into(), Some(plain("o.product = p.id")))],
+        joins: vec![("LEFT JOIN".into(), "raw_orders o".into(), Some(plain("o.product = p.id")))],
         group_by: vec!["p.id".into()],
         order_by: vec!["total DESC".into(), "id desc".into()],
         limit: Some(3),
