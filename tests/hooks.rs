@@ -36,7 +36,7 @@ const OWN_CASES: &[(&str, usize)] = &[
     ("request-event", 8),
     ("times", 0),
     ("transactions", 2),
-    ("utils-globals", 8),
+    ("utils-globals", 7),
 ];
 
 /// A server with one hook file.

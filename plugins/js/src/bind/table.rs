@@ -24,6 +24,14 @@ pub(crate) trait Native: Any + Send + Sync {
     fn is_namespace(&self) -> bool {
         false
     }
+    /// Whether `JSON.stringify` takes the type's JSON; else it takes the members.
+    fn has_json(&self) -> bool {
+        self.dynamic().is_none_or(Dynamic::has_json)
+    }
+    /// Its JSON for the library, where that is another one.
+    fn library_json(&self) -> Option<serde_json::Value> {
+        None
+    }
     /// Its members that are not in the table.
     fn dynamic(&self) -> Option<&dyn Dynamic> {
         None
@@ -40,6 +48,10 @@ pub(crate) trait Dynamic {
     fn names(&self) -> Vec<String>;
     /// Whether `JSON.stringify` takes the type's JSON; else it takes the members.
     fn has_json(&self) -> bool {
+        true
+    }
+    /// Whether lists that are read are those of the value: items that are assigned or added reach it.
+    fn has_live_lists(&self) -> bool {
         true
     }
     fn read(&self, name: &str) -> Option<Val>;
@@ -92,6 +104,8 @@ pub(crate) struct Type {
     pub(crate) json: Option<fn(&Shared) -> Val>,
     /// `value == 1`, `value + 1`: what it stands for.
     pub(crate) value: Option<fn(&Shared) -> Val>,
+    /// The order of the members that each value has of its own.
+    pub(crate) order: super::order::Order,
     pub(crate) index: OnceLock<HashMap<&'static str, usize>>,
 }
 
@@ -135,6 +149,28 @@ macro_rules! native {
             }
             fn any(&self) -> &dyn std::any::Any {
                 self
+            }
+        }
+    )*};
+}
+
+/// The same for types that scripts see no members of in JSON.
+macro_rules! native_bare {
+    ($($ty:ty = $table:path),* $(,)?) => {$(
+        impl $crate::bind::Tabled for $ty {
+            fn table() -> &'static $crate::bind::Type {
+                &$table
+            }
+        }
+        impl $crate::bind::Native for $ty {
+            fn kind(&self) -> &'static $crate::bind::Type {
+                &$table
+            }
+            fn any(&self) -> &dyn std::any::Any {
+                self
+            }
+            fn has_json(&self) -> bool {
+                false
             }
         }
     )*};
@@ -189,6 +225,7 @@ macro_rules! table {
         $(text |$tme:ident| $text:expr;)?
         $(json |$jme:ident| $json:expr;)?
         $(value |$vme:ident| $value:expr;)?
+        $(order $order:expr;)?
     ) => {
         $(#[$meta])*
         $vis static $table: $crate::bind::Type = $crate::bind::Type {
@@ -206,6 +243,7 @@ macro_rules! table {
             text: $crate::bind::table!(@text $ty; $(|$tme| $text)?),
             json: $crate::bind::table!(@json $ty; $(|$jme| $json)?),
             value: $crate::bind::table!(@json $ty; $(|$vme| $value)?),
+            order: $crate::bind::table!(@order $($order)?),
             index: std::sync::OnceLock::new(),
         };
     };
@@ -240,6 +278,8 @@ macro_rules! table {
             done.map_err(|fail| $crate::bind::throw(cx, fail))
         })
     };
+    (@order) => { &[] };
+    (@order $order:expr) => { $order };
     (@base $ty:ty;) => { None };
     (@base $ty:ty; |$me:ident| $body:expr) => { Some(|me| { let $me = me.get::<$ty>()?; $body }) };
     (@text $ty:ty;) => { None };
@@ -288,4 +328,4 @@ macro_rules! globals {
     };
 }
 
-pub(crate) use {globals, native, native_at, table};
+pub(crate) use {globals, native, native_at, native_bare, table};

@@ -90,12 +90,13 @@ table! {
 
 table! {
     pub(crate) static OPTIONS: Options = "Options", "Options of a collection." {
-        fn "durationTime" "(): number" "How long a token lives, in nanoseconds." => |cx, o, a| match o.read("duration") {
-            Some(Val::Int(seconds)) => seconds * 1_000_000_000,
-            _ => 0,
+        fn "durationTime" "(): time.Duration" "How long a token lives." => |cx, o, a| match o.read("duration") {
+            Some(Val::Int(seconds)) => super::time::Span(seconds * 1000),
+            _ => super::time::Span(0),
         };
     }
     json |o| Val::from(o.json());
+    order super::services::ORDER;
 }
 
 impl Options {

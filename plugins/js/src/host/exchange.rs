@@ -1,5 +1,6 @@
 //! `e.request`, `e.response` and their headers (spec extending §6). Knows nothing of how a request goes through its handlers.
 
+use std::io::Read as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
@@ -11,7 +12,7 @@ use super::{
     url::{Url, Values, by_name},
 };
 use crate::{
-    bind::{Args, Fail, Res, Shared, Val, as_host, native, native_at, table},
+    bind::{Args, Fail, Res, Shared, Val, as_host, native, native_at, native_bare, table},
     run::wait,
 };
 
@@ -32,7 +33,13 @@ pub(crate) enum Reader {
     },
     /// The body of a request, which others read, too.
     Body(Request),
+    /// Something that comes while it is read.
+    Stream(Stream),
 }
+/// Something that comes from elsewhere.
+pub(crate) type Source = Box<dyn std::io::Read + Send>;
+/// A source, once there is one.
+pub(crate) type Stream = std::sync::Arc<Mutex<Option<Source>>>;
 /// How long something lasts, and a value that it carries.
 #[derive(Default)]
 pub(crate) struct Lasting {
@@ -45,15 +52,11 @@ pub(crate) struct Uploaded(pub(crate) File);
 native_at!(HttpRequest = HTTP_REQUEST, |r| Some(r.0.address()));
 native_at!(HttpResponse = HTTP_RESPONSE, |r| Some(r.0.address()));
 native_at!(Reader = READER, |r| match r {
-    Reader::Own { .. } => None,
+    Reader::Own { .. } | Reader::Stream(_) => None,
     Reader::Body(request) => Some(request.address()),
 });
-native!(
-    RequestHeader = REQUEST_HEADER,
-    ResponseHeader = RESPONSE_HEADER,
-    Lasting = LASTING,
-    Uploaded = UPLOADED,
-);
+native_bare!(RequestHeader = REQUEST_HEADER, ResponseHeader = RESPONSE_HEADER);
+native!(Lasting = LASTING, Uploaded = UPLOADED,);
 
 table! {
     pub(crate) static HTTP_REQUEST: HttpRequest = "http.Request", "What a client has sent." {
@@ -291,7 +294,11 @@ impl ResponseHeader {
 
 table! {
     pub(crate) static READER: Reader = "io.ReadCloser", "Content to read." {
-        fn "close" "(): void" "Ends reading." => |cx, r, a| if let Reader::Body(request) = r { request.close_body(); };
+        fn "close" "(): void" "Ends reading." => |cx, r, a| match r {
+            Reader::Body(request) => request.close_body(),
+            Reader::Stream(stream) => drop(stream.lock().take()),
+            Reader::Own { .. } => {}
+        };
         fn "reread" "(): void" "Begins again." => |cx, r, a| r.again();
     }
 }
@@ -304,6 +311,7 @@ impl Reader {
     pub(crate) fn take(&self, most: usize) -> Res<Vec<u8>> {
         let (content, read) = match self {
             Self::Body(request) => return request.take_body(most),
+            Self::Stream(stream) => return read_some(stream, most),
             Self::Own { content, read } => (content, read),
         };
         let left = content.get(read.load(Ordering::Relaxed)..).unwrap_or_default();
@@ -315,15 +323,26 @@ impl Reader {
     pub(crate) fn content(&self) -> Res<Vec<u8>> {
         match self {
             Self::Body(request) => request.body(),
+            Self::Stream(stream) => read_some(stream, 0),
             Self::Own { content, .. } => Ok(content.clone()),
         }
     }
     fn again(&self) {
         match self {
             Self::Body(request) => request.reread_body(),
+            Self::Stream(_) => {}
             Self::Own { read, .. } => read.store(0, Ordering::Relaxed),
         }
     }
+}
+
+fn read_some(stream: &Stream, most: usize) -> Res<Vec<u8>> {
+    let mut stream = stream.lock();
+    let Some(source) = stream.as_mut() else { return Ok(Vec::new()) };
+    let mut content = Vec::new();
+    let limit = if most == 0 { u64::MAX } else { most as u64 };
+    source.take(limit).read_to_end(&mut content)?;
+    Ok(content)
 }
 
 /// Headers with their names as HTTP/1 writes them.

@@ -3,7 +3,7 @@
 use parking_lot::Mutex;
 
 use super::request::{Request, shared};
-use crate::bind::{Val, native, native_at, new_map, table};
+use crate::bind::{Val, native_at, native_bare, new_map, table};
 
 /// An address without scheme and host, as requests have it.
 pub(crate) struct Url {
@@ -16,18 +16,22 @@ pub(crate) struct Url {
 /// Values by name, each several times: a query.
 pub(crate) struct Values(pub(super) Mutex<Vec<(String, String)>>);
 
-native!(Values = VALUES);
+native_bare!(Values = VALUES);
 native_at!(Url = URL, |url| url.of);
 
 table! {
     pub(crate) static URL: Url = "url.URL", "An address." {
         prop "scheme": "string", "Empty in requests." => |cx, u| "";
+        prop "opaque": "string", "Empty in requests." => |cx, u| "";
+        prop "user": "url.Userinfo", "`null` in requests." => |cx, u| Val::Null;
         prop "host": "string", "Empty in requests." => |cx, u| "";
         prop "path": "string", "The path, decoded." => |cx, u| decoded(&u.path);
-        prop "rawPath": "string", "The path as sent, if decoding it loses something." => |cx, u| "";
-        prop "rawQuery": "string", "The query as sent." => |cx, u| u.query.clone().unwrap_or_default();
         prop "fragment": "string", "Empty in requests." => |cx, u| "";
-        prop "opaque": "string", "Empty in requests." => |cx, u| "";
+        prop "rawQuery": "string", "The query as sent." => |cx, u| u.query.clone().unwrap_or_default();
+        prop "rawPath": "string", "The path as sent, if decoding it loses something." => |cx, u| "";
+        prop "rawFragment": "string", "Empty in requests." => |cx, u| "";
+        prop "forceQuery": "boolean", "False in requests." => |cx, u| false;
+        prop "omitHost": "boolean", "False in requests." => |cx, u| false;
         fn "query" "(): url.Values" "The values of the query." => |cx, u, a| shared(Values(Mutex::new(pairs(u.query.as_deref().unwrap_or_default()))));
         fn "string" "(): string" "All of it." => |cx, u, a| u.target();
         fn "requestURI" "(): string" "Path and query." => |cx, u, a| u.target();

@@ -56,6 +56,8 @@ pub(crate) struct Local<'js> {
     pub(crate) app: RefCell<App>,
     /// Objects of host values that must stay the same.
     pub(crate) objects: Objects<'js>,
+    /// Makes a list whose items, once they are assigned, reach where the list is from.
+    pub(crate) live_list: Function<'js>,
     /// The functions of namespaces that were asked for.
     pub(crate) functions_of_spaces: RefCell<HashMap<usize, Value<'js>>>,
 }
@@ -98,10 +100,23 @@ impl<'js> Local<'js> {
             closures: RefCell::default(),
             app: RefCell::new(app),
             objects: Objects::new(cx)?,
+            live_list: cx.eval(LIVE_LIST)?,
             functions_of_spaces: RefCell::default(),
         })
     }
 }
+
+/// As slices of Go: what is added is seen where the list is from if that is a variable, not if it is a value.
+const LIVE_LIST: &str = "(list, write, grows) => {
+    const n = list.length
+    return new Proxy(list, { set(list, key, value) {
+        const before = list.length
+        list[key] = value
+        const is_item = typeof key === 'string' && Number(key) < (grows ? list.length : n)
+        if (is_item || grows && before !== list.length) write(list.slice(0, grows ? list.length : n))
+        return true
+    } })
+}";
 
 /// A context with its runtime.
 pub(crate) struct Executor {

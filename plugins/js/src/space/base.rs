@@ -96,6 +96,10 @@ pub(crate) fn unmarshal<'js>(cx: &Ctx<'js>, json: &[u8], target: &Value<'js>) ->
         let serde_json::Value::Object(map) = data else { return Ok(()) };
         return model.fill(map, false);
     }
+    if let Some(field) = host.get::<host::FieldValue>() {
+        let serde_json::Value::Object(map) = data else { return Ok(()) };
+        return field.unmarshal(map);
+    }
     if let Some(record) = host.get::<pocketbase::Record>() {
         return host::load_record(record, Val::from(data));
     }
