@@ -272,12 +272,12 @@ impl SelectQuery {
     }
     /// Adds the rows of another query, without duplicates.
     pub fn union(mut self, other: Self) -> Self {
-        self.select.unions.push((spelling::Other::Built(other.select), false));
+        self.select.unions.push((spelling::Other::Built(other.select.into()), false));
         self
     }
     /// Adds the rows of another query.
     pub fn union_all(mut self, other: Self) -> Self {
-        self.select.unions.push((spelling::Other::Built(other.select), true));
+        self.select.unions.push((spelling::Other::Built(other.select.into()), true));
         self
     }
     /// Adds the rows of a query of one's own text; with `all`, duplicates stay.

@@ -149,7 +149,7 @@ pub struct Select {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Other {
     /// One that is built.
-    Built(Select),
+    Built(Box<Select>),
     /// One of the user's own text, with its values.
     Written(String, Params),
 }

@@ -16,7 +16,7 @@ pub(crate) fn sort(order: Order, names: &mut [String]) {
     }
 }
 
-fn rank<'a>(order: Order, name: &'a str) -> (usize, &'a str) {
+fn rank(order: Order, name: &str) -> (usize, &str) {
     (order.iter().position(|known| *known == name).unwrap_or(usize::MAX), name)
 }
 

@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn references() {
-        let base = Url { path: "/req/a%20b/x".into(), query: Some("a=1".into()) };
+        let base = Url { path: "/req/a%20b/x".into(), query: Some("a=1".into()), of: None };
         for (reference, want) in [
             ("../y?z=1", "/req/y?z=1"),
             ("y", "/req/a%20b/y"),
