@@ -12,11 +12,11 @@ const SHARED_CASES: &[(&str, usize)] = &[
     ("auth-flows", 1),
     ("console-commands", 0),
     ("cron-store-realtime", 0),
-    ("db-queries", 3),
+    ("db-queries", 0),
     ("errors-mapping", 0),
     ("files", 0),
     ("http-client", 0),
-    ("isolation-modules", 1),
+    ("isolation-modules", 0),
     ("mailer-hooks", 0),
     ("migrations-js", 0),
     ("record-hooks", 0),
@@ -26,16 +26,17 @@ const SHARED_CASES: &[(&str, usize)] = &[
     ("templates-html", 0),
 ];
 const OWN_CASES: &[(&str, usize)] = &[
-    ("db-more", 1),
+    ("db-more", 0),
     ("enrich-expand", 2),
     // mails race with the end of their hook, here and there
     ("hooks-order", 2),
     ("middlewares", 0),
     ("records-more", 3),
+    // bodies are read again as the shared recordings have it, which 0.40.6 differs from
     ("request-event", 8),
     ("times", 0),
     ("transactions", 2),
-    ("utils-globals", 8),
+    ("utils-globals", 7),
 ];
 
 /// A server with one hook file.

@@ -236,7 +236,7 @@ impl ApiError {
     #[must_use]
     pub fn sentence(&self) -> Cow<'_, str> {
         let text = self.message.trim();
-        if text.is_empty() { Cow::Borrowed(default_message(self.status)) } else { sentence(text) }
+        sentence(if text.is_empty() { default_message(self.status) } else { text })
     }
 
     /// Writes the envelope, without the final line feed.

@@ -123,6 +123,11 @@ impl Record {
     pub(crate) fn of_arc(record: &Arc<engine_record::Record>) -> Self {
         engine_record::Record::clone(record).into()
     }
+    /// Where it lies: handles on the same record, and only those, have the same.
+    #[must_use]
+    pub fn address(&self) -> usize {
+        self.0.address()
+    }
     pub(crate) fn handle(&self) -> &RecordRef {
         &self.0
     }

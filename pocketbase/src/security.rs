@@ -12,6 +12,12 @@ pub fn random(len: usize, alphabet: &str) -> String {
     if alphabet.is_empty() { String::new() } else { id::random(len, alphabet.as_bytes()) }
 }
 
+/// True for the hash of a password, of any kind that the server writes or reads.
+#[must_use]
+pub fn is_password_hash(text: &str) -> bool {
+    engine::auth::password::is_hash(text)
+}
+
 /// A random text that matches a regular expression.
 ///
 /// # Errors

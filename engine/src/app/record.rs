@@ -499,6 +499,11 @@ impl RecordRef {
     pub fn same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
+    /// Where it lies.
+    #[must_use]
+    pub fn address(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
     /// Its collection.
     #[must_use]
     pub fn collection(&self) -> Arc<Loaded> {

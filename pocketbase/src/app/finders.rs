@@ -246,7 +246,7 @@ impl App {
         if loaded.field_at(field).is_none() {
             return Err(Error::other(format!("invalid or missing field {field}")));
         }
-        let value = spelling::value(&value.into());
+        let value = spelling::value(&value.into()).into();
         let found = search::by_data(&ctx, &loaded, field, value).await?;
         found.map(Into::into).ok_or(Error::NotFound)
     }

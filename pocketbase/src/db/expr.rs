@@ -1,9 +1,6 @@
 //! Conditions of queries: the reference's expressions, in Rust.
 
-use engine::store::{
-    Value,
-    query::{self, Hashed, Joined, Like, Params},
-};
+use engine::store::query::{self, Given, Hashed, Joined, Like, Params};
 use serde_json::{Map, Value as Json};
 
 /// A condition. Made by the functions of this module.
@@ -63,10 +60,14 @@ pub(super) fn params(given: impl IntoParams) -> Params {
 }
 
 pub(super) fn jsons(params: &Params) -> Map<String, Json> {
-    params.iter().map(|(name, value)| (name.clone(), super::row::json(value))).collect()
+    let json = |given: &Given| match given {
+        Given::Bool(on) => (*on).into(),
+        Given::Value(value) => super::row::json(value),
+    };
+    params.iter().map(|(name, value)| (name.clone(), json(value))).collect()
 }
 
-fn values<V: Into<Json>>(given: impl IntoIterator<Item = V>) -> Vec<Value> {
+fn values<V: Into<Json>>(given: impl IntoIterator<Item = V>) -> Vec<Given> {
     given.into_iter().map(|value| query::value(&value.into())).collect()
 }
 

@@ -1,6 +1,6 @@
 //! Queries and changes being built, and what they give.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use engine::{
     record::search,
@@ -190,8 +190,32 @@ impl SelectQuery {
         self.select.distinct = distinct;
         self
     }
-    fn joining(mut self, kind: &'static str, table: &str, on: Expr) -> Self {
-        self.select.joins.push((kind, table.to_owned(), Some(on.0)));
+    /// Joins another table in a way of one's own: `CROSS JOIN`.
+    pub fn join(
+        mut self,
+        kind: impl Into<Cow<'static, str>>,
+        table: &str,
+        on: Option<Expr>,
+    ) -> Self {
+        self.select.joins.push((kind.into(), table.to_owned(), on.map(|on| on.0)));
+        self
+    }
+    fn joining(self, kind: &'static str, table: &str, on: Expr) -> Self {
+        self.join(kind, table, Some(on))
+    }
+    /// A text before all of it: `WITH …`. What was there is replaced.
+    pub fn before(mut self, text: &str) -> Self {
+        text.clone_into(&mut self.select.around.0);
+        self
+    }
+    /// A text behind all of it: `FOR UPDATE`. What was there is replaced.
+    pub fn behind(mut self, text: &str) -> Self {
+        text.clone_into(&mut self.select.around.1);
+        self
+    }
+    /// A word behind `SELECT`. What was there is replaced.
+    pub fn option(mut self, text: &str) -> Self {
+        text.clone_into(&mut self.select.option);
         self
     }
     /// Joins the rows of another table that satisfy a condition.
@@ -248,12 +272,28 @@ impl SelectQuery {
     }
     /// Adds the rows of another query, without duplicates.
     pub fn union(mut self, other: Self) -> Self {
-        self.select.unions.push((other.select, false));
+        self.select.unions.push((spelling::Other::Built(other.select.into()), false));
         self
     }
     /// Adds the rows of another query.
     pub fn union_all(mut self, other: Self) -> Self {
-        self.select.unions.push((other.select, true));
+        self.select.unions.push((spelling::Other::Built(other.select.into()), true));
+        self
+    }
+    /// Adds the rows of a query of one's own text; with `all`, duplicates stay.
+    pub fn union_text(mut self, text: &str, values: impl IntoParams, all: bool) -> Self {
+        let other = spelling::Other::Written(text.to_owned(), params(values));
+        self.select.unions.push((other, all));
+        self
+    }
+    /// Adds a condition for groups that must hold, too.
+    pub fn and_having(mut self, filter: Expr) -> Self {
+        self.select.having = Some(joined(self.select.having, spelling::Joined::And, filter));
+        self
+    }
+    /// Adds a condition for groups that is enough, too.
+    pub fn or_having(mut self, filter: Expr) -> Self {
+        self.select.having = Some(joined(self.select.having, spelling::Joined::Or, filter));
         self
     }
     /// The statement, to be looked at.

@@ -3,27 +3,53 @@
 //! Texts of users may name `{:param}`, `[[column]]` and `{{table}}`; values never become part of the text. Source: spec
 //! extending §8, §11.3.
 
+use std::borrow::Cow;
+
 use dialects::{Dialect, ident};
 use serde_json::Value as Json;
 
 use super::{Sql, Value};
 
 /// Named values.
-pub type Params = Vec<(String, Value)>;
+pub type Params = Vec<(String, Given)>;
+
+/// A value as it was given. Only when it is bound a switch becomes the number that databases keep: whoever looks at what
+/// was built sees what he gave.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Given {
+    /// A switch.
+    Bool(bool),
+    /// Anything else.
+    Value(Value),
+}
+
+impl From<Value> for Given {
+    fn from(value: Value) -> Self {
+        Self::Value(value)
+    }
+}
+impl From<Given> for Value {
+    fn from(given: Given) -> Self {
+        match given {
+            Given::Bool(on) => on.into(),
+            Given::Value(value) => value,
+        }
+    }
+}
 
 /// A JSON value as the database takes it: lists and objects as their text.
 #[must_use]
-pub fn value(json: &Json) -> Value {
-    match json {
+pub fn value(json: &Json) -> Given {
+    Given::Value(match json {
         Json::Null => Value::Null,
-        Json::Bool(on) => Value::Int(i64::from(*on)),
+        Json::Bool(on) => return Given::Bool(*on),
         Json::Number(n) => match n.as_i64() {
             Some(n) => Value::Int(n),
             None => Value::Real(n.as_f64().unwrap_or_default()),
         },
         Json::String(text) => Value::Text(text.as_str().into()),
         other => Value::Text(other.to_string().into()),
-    }
+    })
 }
 
 /// A condition.
@@ -40,11 +66,11 @@ pub enum Expr {
     /// All or any of some.
     Join(Joined, Vec<Expr>),
     /// A column has one of some values; the flag turns it round.
-    In(String, Vec<Value>, bool),
+    In(String, Vec<Given>, bool),
     /// A column contains all (or any) of some texts.
     Like(Like),
     /// A column lies between two values, both included; the flag turns it round.
-    Between(String, Value, Value, bool),
+    Between(String, Given, Given, bool),
     /// A query gives a row; the flag turns it round.
     Exists(Box<Expr>, bool),
 }
@@ -53,9 +79,9 @@ pub enum Expr {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Hashed {
     /// One value.
-    One(Value),
+    One(Given),
     /// Any of them.
-    Any(Vec<Value>),
+    Any(Vec<Given>),
 }
 
 /// How conditions are joined.
@@ -101,8 +127,12 @@ pub struct Select {
     pub columns: Vec<String>,
     pub distinct: bool,
     pub from: Vec<String>,
+    /// Texts before all of it and behind it.
+    pub around: (String, String),
+    /// What stands behind `SELECT`.
+    pub option: String,
     /// Kind (`INNER JOIN`), table, condition.
-    pub joins: Vec<(&'static str, String, Option<Expr>)>,
+    pub joins: Vec<(Cow<'static, str>, String, Option<Expr>)>,
     pub filter: Option<Expr>,
     pub group_by: Vec<String>,
     pub having: Option<Expr>,
@@ -110,9 +140,18 @@ pub struct Select {
     pub limit: Option<u64>,
     pub offset: Option<u64>,
     /// Queries whose rows are added; true keeps duplicates.
-    pub unions: Vec<(Select, bool)>,
+    pub unions: Vec<(Other, bool)>,
     /// Values for all of its texts.
     pub params: Params,
+}
+
+/// Another query of a union.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Other {
+    /// One that is built.
+    Built(Box<Select>),
+    /// One of the user's own text, with its values.
+    Written(String, Params),
 }
 
 /// A statement being written.
@@ -134,8 +173,8 @@ impl Writer {
     fn push(&mut self, text: &str) {
         self.text.push_str(text);
     }
-    fn bind(&mut self, value: Value) {
-        self.params.push(value);
+    fn bind(&mut self, value: impl Into<Value>) {
+        self.params.push(value.into());
         self.text.push(self.dialect.sign());
         self.text.push_str(&self.params.len().to_string());
     }
@@ -236,7 +275,7 @@ impl Writer {
         }
     }
 
-    fn values(&mut self, values: &[Value]) {
+    fn values(&mut self, values: &[Given]) {
         for (at, value) in values.iter().enumerate() {
             if at > 0 {
                 self.push(", ");
@@ -323,7 +362,10 @@ impl Writer {
 
     fn select(&mut self, select: &Select) {
         self.shared.extend(select.params.iter().cloned());
+        let (before, after) = &select.around;
+        self.word("", before, " ");
         self.push(if select.distinct { "SELECT DISTINCT " } else { "SELECT " });
+        self.word("", &select.option, " ");
         match select.columns.is_empty() {
             true => self.push("*"),
             false => self.list(&select.columns, Self::item),
@@ -350,7 +392,10 @@ impl Writer {
         self.clause(" HAVING ", select.having.as_ref());
         for (other, all) in &select.unions {
             self.push(if *all { " UNION ALL " } else { " UNION " });
-            self.select(other);
+            match other {
+                Other::Built(other) => self.select(other),
+                Other::Written(text, params) => self.raw(text, params),
+            }
         }
         if !select.order_by.is_empty() {
             self.push(" ORDER BY ");
@@ -364,6 +409,16 @@ impl Writer {
         if let Some(offset) = select.offset {
             self.push(&format!(" OFFSET {offset}"));
         }
+        self.word(" ", after, "");
+    }
+
+    /// A text of the user, if there is one.
+    fn word(&mut self, before: &str, text: &str, after: &str) {
+        if !text.is_empty() {
+            self.push(before);
+            self.raw(text, &Params::new());
+            self.push(after);
+        }
     }
 
     fn clause(&mut self, word: &str, expr: Option<&Expr>) {
@@ -376,7 +431,7 @@ impl Writer {
 
 fn hashed(name: &str, want: &Hashed) -> Expr {
     match want {
-        Hashed::One(Value::Null) => {
+        Hashed::One(Given::Value(Value::Null)) => {
             let mut text = String::from("[[");
             text.push_str(name);
             text.push_str("]] IS NULL");
@@ -466,7 +521,7 @@ pub fn count(d: Dialect, select: &Select) -> Sql {
 
 /// A row that is added; with `keys` it replaces the row that has the same values in them.
 #[must_use]
-pub fn insert(d: Dialect, table: &str, columns: &[(String, Value)], keys: &[String]) -> Sql {
+pub fn insert(d: Dialect, table: &str, columns: &[(String, Given)], keys: &[String]) -> Sql {
     let mut writer = Writer::new(d);
     writer.push("INSERT INTO ");
     writer.name(table);
@@ -478,7 +533,7 @@ pub fn insert(d: Dialect, table: &str, columns: &[(String, Value)], keys: &[Stri
     writer.push(" (");
     writer.list(&names, Writer::name);
     writer.push(") VALUES (");
-    let values: Vec<Value> = columns.iter().map(|(_, value)| value.clone()).collect();
+    let values: Vec<Given> = columns.iter().map(|(_, value)| value.clone()).collect();
     writer.values(&values);
     writer.push(")");
     if !keys.is_empty() {
@@ -501,7 +556,7 @@ pub fn insert(d: Dialect, table: &str, columns: &[(String, Value)], keys: &[Stri
 
 /// Rows that are changed.
 #[must_use]
-pub fn update(d: Dialect, table: &str, columns: &[(String, Value)], filter: &Expr) -> Sql {
+pub fn update(d: Dialect, table: &str, columns: &[(String, Given)], filter: &Expr) -> Sql {
     let mut writer = Writer::new(d);
     writer.push("UPDATE ");
     writer.name(table);

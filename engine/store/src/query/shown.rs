@@ -1,7 +1,7 @@
 //! Statements as the reference prints them: names in back quotes, values as `{:p0}`. What is printed can be run as text of
 //! users ([`super::raw`]).
 
-use super::{Expr, Hashed, Joined, Like, Params, Select, Value, is_name};
+use super::{Expr, Given, Hashed, Joined, Like, Other, Params, Select, Value, is_name};
 
 /// A text with the values of its placeholders.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -46,12 +46,12 @@ fn listed(items: &[String], each: impl Fn(&str) -> String) -> String {
 }
 
 impl Shown {
-    fn bind(&mut self, value: &Value) -> String {
+    fn bind(&mut self, value: &Given) -> String {
         let name = format!("p{}", self.params.len());
         self.params.push((name.clone(), value.clone()));
         format!("{{:{name}}}")
     }
-    fn values(&mut self, values: &[Value]) -> String {
+    fn values(&mut self, values: &[Given]) -> String {
         values.iter().map(|value| self.bind(value)).collect::<Vec<_>>().join(", ")
     }
 
@@ -69,7 +69,7 @@ impl Shown {
                 let mut columns: Vec<_> = columns.iter().collect();
                 columns.sort_by(|a, b| a.0.cmp(&b.0));
                 let parts = columns.into_iter().map(|(name, want)| match want {
-                    Hashed::One(Value::Null) => format!("{} IS NULL", column(name)),
+                    Hashed::One(Given::Value(Value::Null)) => format!("{} IS NULL", column(name)),
                     Hashed::One(value) => format!("{}={}", column(name), self.bind(value)),
                     Hashed::Any(values) => self.one_of(name, values, false),
                 });
@@ -101,7 +101,7 @@ impl Shown {
             }
         }
     }
-    fn one_of(&mut self, name: &str, values: &[Value], negated: bool) -> String {
+    fn one_of(&mut self, name: &str, values: &[Given], negated: bool) -> String {
         let name = column(name);
         match (values, negated) {
             ([], false) => "0=1".to_owned(),
@@ -119,13 +119,20 @@ impl Shown {
         let word = if like.negated { "NOT LIKE" } else { "LIKE" };
         let name = column(&like.column);
         let parts = like.texts.iter().map(|text| {
-            format!("{name} {word} {}", self.bind(&Value::Text(like.pattern(text).into())))
+            format!("{name} {word} {}", self.bind(&Value::Text(like.pattern(text).into()).into()))
         });
         parts.collect::<Vec<_>>().join(if like.any { " OR " } else { " AND " })
     }
 
     fn select(&mut self, select: &Select) -> String {
-        let mut text = String::from(if select.distinct { "SELECT DISTINCT " } else { "SELECT " });
+        let (before, after) = &select.around;
+        let mut text = before.clone();
+        clause(&mut text, if before.is_empty() { "" } else { " " }, "SELECT ");
+        clause(&mut text, "", if select.distinct { "DISTINCT " } else { "" });
+        if !select.option.is_empty() {
+            text.push_str(&select.option);
+            text.push(' ');
+        }
         match select.columns.is_empty() {
             true => text.push('*'),
             false => text.push_str(&listed(&select.columns, |item| aliased(item, " AS "))),
@@ -149,7 +156,12 @@ impl Shown {
         clause(&mut text, " HAVING ", &having);
         for (other, all) in &select.unions {
             text.push_str(if *all { " UNION ALL " } else { " UNION " });
-            let other = self.select(other);
+            let other = match other {
+                Other::Built(other) => self.select(other),
+                Other::Written(other, params) => {
+                    self.expr(&Expr::Raw(other.clone(), params.clone()))
+                }
+            };
             text.push_str(&other);
         }
         clause(&mut text, " ORDER BY ", &listed(&select.order_by, ordered));
@@ -161,6 +173,7 @@ impl Shown {
         if let Some(n) = select.offset.filter(|n| *n > 0) {
             text.push_str(&format!(" OFFSET {n}"));
         }
+        clause(&mut text, " ", after);
         text
     }
     fn done(mut self, text: String) -> Self {

@@ -2,13 +2,16 @@
 
 use super::*;
 
-fn text(value: &str) -> Value {
-    Value::Text(value.into())
+fn text(value: &str) -> Given {
+    Value::Text(value.into()).into()
+}
+fn int(n: i64) -> Given {
+    Value::Int(n).into()
 }
 
 #[test]
 fn raw_texts() {
-    let params = vec![("id".to_owned(), Value::Int(1)), ("t".to_owned(), text("x"))];
+    let params = vec![("id".to_owned(), int(1)), ("t".to_owned(), text("x"))];
     for (given, want, n_params) in [
         ("a = {:id}", "a = ?1", 1),
         ("{:t} {:id} {:t}", "?1 ?2 ?3", 3),
@@ -32,7 +35,7 @@ fn queries() {
         distinct: true,
         from: vec!["users u".into()],
         joins: vec![(
-            "LEFT JOIN",
+            "LEFT JOIN".into(),
             "profiles AS p".into(),
             Some(Expr::Raw("p.user = u.id".into(), Params::new())),
         )],
@@ -41,15 +44,15 @@ fn queries() {
             vec![
                 Expr::Hash(vec![
                     ("status".into(), Hashed::One(text("a"))),
-                    ("gone".into(), Hashed::One(Value::Null)),
-                    ("kind".into(), Hashed::Any(vec![Value::Int(1), Value::Int(2)])),
+                    ("gone".into(), Hashed::One(Value::Null.into())),
+                    ("kind".into(), Hashed::Any(vec![int(1), int(2)])),
                 ]),
                 Expr::Empty,
-                Expr::Between("age".into(), Value::Int(1), Value::Int(9), true),
+                Expr::Between("age".into(), int(1), int(9), true),
             ],
         )),
         group_by: vec!["u.id".into()],
-        having: Some(Expr::Raw("count(*) > {:n}".into(), vec![("n".into(), Value::Int(3))])),
+        having: Some(Expr::Raw("count(*) > {:n}".into(), vec![("n".into(), int(3))])),
         order_by: vec!["u.created desc".into(), "random()".into()],
         offset: Some(5),
         ..Select::default()
@@ -80,10 +83,7 @@ fn conditions() {
         (like(true, true), r#""title" NOT LIKE ?1 ESCAPE '\' OR "title" NOT LIKE ?2 ESCAPE '\'"#),
         (Expr::In("a".into(), vec![], false), "0=1"),
         (Expr::In("a".into(), vec![], true), "1=1"),
-        (
-            Expr::Not(Box::new(Expr::In("a".into(), vec![Value::Int(1)], true))),
-            r#"NOT ("a" NOT IN (?1))"#,
-        ),
+        (Expr::Not(Box::new(Expr::In("a".into(), vec![int(1)], true))), r#"NOT ("a" NOT IN (?1))"#),
         (
             Expr::Exists(Box::new(Expr::Raw("SELECT 1".into(), Params::new())), true),
             "NOT EXISTS (SELECT 1)",
@@ -96,12 +96,12 @@ fn conditions() {
     }
     let mut writer = Writer::new(Dialect::SQLITE);
     writer.expr(&like(false, false));
-    assert_eq!(writer.params[0], text("%50\\%"));
+    assert_eq!(writer.params[0], Value::Text("%50\\%".into()));
 }
 
 #[test]
 fn writing() {
-    let columns = [("id".to_owned(), text("a")), ("n".to_owned(), Value::Int(1))];
+    let columns = [("id".to_owned(), text("a")), ("n".to_owned(), int(1))];
     for (sql, want) in [
         (
             insert(Dialect::SQLITE, "t", &columns, &[]),
@@ -153,14 +153,14 @@ fn shown() {
     for (expr, want) in [
         (
             Expr::Hash(vec![
-                ("n".into(), Hashed::One(Value::Null)),
+                ("n".into(), Hashed::One(Value::Null.into())),
                 ("a".into(), Hashed::One(text("x"))),
-                ("l".into(), Hashed::Any(vec![Value::Int(1), text("2")])),
+                ("l".into(), Hashed::Any(vec![int(1), text("2")])),
                 ("e".into(), Hashed::Any(vec![])),
             ]),
             "`a`={:p0} AND 0=1 AND `l` IN ({:p1}, {:p2}) AND `n` IS NULL",
         ),
-        (Expr::In("s".into(), vec![Value::Int(1)], true), "`s`<>{:p0}"),
+        (Expr::In("s".into(), vec![int(1)], true), "`s`<>{:p0}"),
         (Expr::In("s".into(), vec![], true), ""),
         (Expr::Join(Joined::Or, vec![plain("a = 1"), Expr::Empty]), "a = 1"),
         (Expr::Join(Joined::And, vec![plain("1"), plain("2")]), "(1) AND (2)"),
@@ -170,11 +170,30 @@ fn shown() {
         assert_eq!(shown::condition(&expr, Params::new()).text, want);
     }
     assert_eq!(shown::condition(&like(&[("%", "%%")]), Params::new()).params[0].1, text("%a%%%"));
+    let hash = Expr::Hash(vec![("on".into(), Hashed::One(Given::Bool(true)))]);
+    assert_eq!(shown::condition(&hash, Params::new()).params[0].1, Given::Bool(true));
+    let around = Select {
+        columns: vec!["a".into()],
+        from: vec!["t".into()],
+        around: ("WITH x AS (SELECT 1)".into(), "FOR UPDATE".into()),
+        option: "ALL".into(),
+        joins: vec![("CROSS JOIN".into(), "x".into(), None)],
+        unions: vec![(Other::Written("SELECT {:n}".into(), vec![("n".into(), int(1))]), true)],
+        ..Select::default()
+    };
+    assert_eq!(
+        shown::select(&around).text,
+        "WITH x AS (SELECT 1) SELECT ALL `a` FROM `t` CROSS JOIN `x` UNION ALL SELECT {:n} FOR UPDATE"
+    );
+    assert_eq!(
+        select(Dialect::SQLITE, &around).text,
+        r#"WITH x AS (SELECT 1) SELECT ALL "a" FROM "t" CROSS JOIN "x" UNION ALL SELECT ?1 FOR UPDATE"#
+    );
     let query = Select {
         columns: vec!["p.id".into(), "p.title as name".into(), "count(o.id) as total".into()],
         distinct: true,
         from: vec!["products p".into()],
-        joins: vec![("LEFT JOIN", "raw_orders o".into(), Some(plain("o.product = p.id")))],
+        joins: vec![("LEFT JOIN".into(), "raw_orders o".into(), Some(plain("o.product = p.id")))],
         group_by: vec!["p.id".into()],
         order_by: vec!["total DESC".into(), "id desc".into()],
         limit: Some(3),

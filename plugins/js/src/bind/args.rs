@@ -4,7 +4,7 @@
 
 use rquickjs::{Coerced, Ctx, FromJs as _, Function, Value, function::Params};
 
-use super::{Fail, Held, Res, Val, as_host, export};
+use super::{Fail, Held, Res, Tabled, Val, as_host, export};
 
 /// The arguments of a call.
 pub(crate) struct Args<'a, 'js>(pub(crate) &'a Params<'a, 'js>);
@@ -103,13 +103,15 @@ impl<'js> Args<'_, 'js> {
         items(self.cx(), &self.at(at))?.iter().map(|value| text(self.cx(), value)).collect()
     }
     /// A host value of a type.
-    pub(crate) fn host<T: 'static>(&self, at: usize) -> Res<Held<T>> {
-        self.opt_host(at)?.ok_or_else(|| {
-            let wanted = std::any::type_name::<T>().rsplit("::").next().unwrap_or_default();
-            Fail::Type(format!(
-                "could not convert function call parameter {at}: a {wanted} is expected"
-            ))
-        })
+    pub(crate) fn host<T: Tabled + 'static>(&self, at: usize) -> Res<Held<T>> {
+        self.opt_host(at)?.ok_or_else(|| self.inconvertible(at, T::table().name))
+    }
+    /// What is said when an argument is of another type.
+    pub(crate) fn inconvertible(&self, at: usize, wanted: &str) -> Fail {
+        let given = text(self.cx(), &self.at(at)).unwrap_or_default();
+        Fail::Type(format!(
+            "could not convert function call parameter {at}: could not convert {given} to {wanted}"
+        ))
     }
     /// A host value of a type, or `None` for anything else.
     #[allow(clippy::unnecessary_wraps, reason = "as its siblings")]

@@ -60,7 +60,11 @@ fn write(out: &mut String, value: &Val) -> Result<()> {
             out.push('}');
         }
         Val::Host(host) => match (host.kind().json, host.kind().text) {
-            (Some(json), _) => write(out, &json(host))?,
+            (Some(json), _) => match json(host) {
+                value if host.kind().order.is_empty() => write(out, &value)?,
+                Val::Raw(text) => out.push_str(&text),
+                value => out.push_str(&super::order::text(host.kind().order, &value.into_json())),
+            },
             (None, Some(text)) => string(out, &text(host)),
             (None, None) => out.push_str("{}"),
         },

@@ -8,6 +8,7 @@ pub(crate) mod errors;
 mod fail;
 mod json;
 mod object;
+mod order;
 mod table;
 mod value;
 
@@ -16,11 +17,13 @@ pub(crate) use self::{
     fail::{Fail, GoError, Res, Thrown, error_of, throw},
     json::encode,
     object::{
-        Callable, Held, Host, Method, as_host, define, live_map, no_result, object, shared,
-        table_me, table_out,
+        Callable, Held, Host, Method, as_host, define, live_list, live_map, no_result, object,
+        shared, table_me, table_out,
     },
+    order::Order,
     table::{
-        Dynamic, Global, Make, Member, Native, Shared, Tabled, Type, What, globals, native, table,
+        Dynamic, Global, Make, Member, Native, Shared, Tabled, Type, What, globals, native,
+        native_at, native_bare, table,
     },
     value::{MapRef, Own, ToJs, Val, export, new_map},
 };

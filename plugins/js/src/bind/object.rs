@@ -96,8 +96,18 @@ pub(crate) fn table_out<'js, T: Out<'js>>(cx: &Ctx<'js>, out: Res<T>) -> Result<
 
 /// A host value as an object.
 pub(crate) fn object<'js>(cx: &Ctx<'js>, host: Shared) -> Result<Value<'js>> {
-    let proto = Local::of(cx).host_proto.clone();
-    object_with(host, proto)
+    let Some(address) = host.address() else {
+        let proto = Local::of(cx).host_proto.clone();
+        return object_with(host, proto);
+    };
+    let key = (std::ptr::from_ref(host.kind()).addr(), address);
+    let local = Local::of(cx);
+    if let Some(known) = local.objects.known(key)? {
+        return Ok(known);
+    }
+    let made = object_with(host, local.host_proto.clone())?;
+    local.objects.keep(key, &made)?;
+    Ok(made)
 }
 /// The same with a prototype: what `new X()` makes is an `X`.
 pub(crate) fn object_with<'js>(host: Shared, proto: Object<'js>) -> Result<Value<'js>> {
@@ -147,7 +157,7 @@ fn member(host: &Shared, name: &str) -> Option<(Shared, &'static Member)> {
     }
     match (name, host.kind().text, host.kind().json) {
         ("toString", Some(_), _) => return Some((host.clone(), &TEXT)),
-        ("toJSON", _, Some(_)) if host.dynamic().is_none_or(|own| own.has_json()) => {
+        ("toJSON", _, Some(_)) if host.has_json() => {
             return Some((host.clone(), &JSON));
         }
         ("valueOf", ..) if host.kind().value.is_some() => return Some((host.clone(), &VALUE)),
@@ -173,8 +183,11 @@ static JSON: Member = Member {
     sign: "(): any",
     doc: "The value as JSON has it.",
     what: What::Call(|cx, me, _| {
-        let json = me.kind().json.map_or(Val::Null, |json| json(me)).into_json();
-        cx.json_parse(serde_json::to_string(&json).unwrap_or_default())
+        let text = match me.kind().json.map_or(Val::Null, |json| json(me)) {
+            Val::Raw(text) => text,
+            value => super::order::text(me.kind().order, &value.into_json()),
+        };
+        cx.json_parse(text)
     }),
 };
 
@@ -183,8 +196,21 @@ fn read<'js>(cx: &Ctx<'js>, host: &Shared, member: &'static Member) -> Result<Va
         What::Field(get, _) => get(cx, host),
         What::Call(_) => {
             let method = Method::Bound(host.clone(), member);
-            let proto = Local::of(cx).function_proto.clone();
-            Ok(Class::instance_proto(method, proto)?.into_value())
+            let local = Local::of(cx);
+            let made = || -> Result<Value<'js>> {
+                Ok(Class::instance_proto(method, local.function_proto.clone())?.into_value())
+            };
+            if !host.is_namespace() {
+                return made();
+            }
+            // there is one of each for ever
+            let key = std::ptr::from_ref(member).addr();
+            if let Some(known) = local.functions_of_spaces.borrow().get(&key) {
+                return Ok(known.clone());
+            }
+            let made = made()?;
+            local.functions_of_spaces.borrow_mut().insert(key, made.clone());
+            Ok(made)
         }
     }
 }
@@ -211,8 +237,13 @@ impl<'js> JsClass<'js> for Host {
                 if let Some((host, member)) = member(host, &name) {
                     return read(cx, &host, member);
                 }
-                if let Some(value) = host.dynamic().and_then(|own| own.read(&name)) {
-                    return value.to_js(cx);
+                if let Some(own) = host.dynamic()
+                    && let Some(value) = own.read(&name)
+                {
+                    return match value {
+                        Val::List(_) if own.has_live_lists() => live_member(cx, host, name, value),
+                        value => value.to_js(cx),
+                    };
                 }
             }
             Self::Map(map) => {
@@ -336,6 +367,27 @@ impl<'js> JsClass<'js> for Host {
     }
 }
 
+/// A list that is a member: what is assigned or added reaches the value.
+fn live_member<'js>(cx: &Ctx<'js>, host: &Shared, name: String, list: Val) -> Result<Value<'js>> {
+    let host = host.clone();
+    live_list(cx, list.to_js(cx)?, true, move |_, list| {
+        host.dynamic().map_or(Ok(false), |own| own.write(&name, list)).map(|_| ())
+    })
+}
+
+/// A list whose changes are told: items that are assigned and, if it grows, items that are added.
+pub(crate) fn live_list<'js>(
+    cx: &Ctx<'js>,
+    list: Value<'js>,
+    grows: bool,
+    write: impl Fn(&Ctx<'js>, Val) -> Res<()> + 'js,
+) -> Result<Value<'js>> {
+    let write = rquickjs::Function::new(cx.clone(), move |cx: Ctx<'js>, list: Value<'js>| {
+        export(&cx, &list).and_then(|list| write(&cx, list)).map_err(|fail| throw(&cx, fail))
+    })?;
+    Local::of(cx).live_list.clone().call((list, write, grows))
+}
+
 /// Writes a member of the value's own.
 fn wrote<'js>(cx: &Ctx<'js>, host: &Shared, name: &str, value: &Value<'js>) -> Result<bool> {
     let Some(own) = host.dynamic() else { return Ok(false) };
@@ -343,20 +395,35 @@ fn wrote<'js>(cx: &Ctx<'js>, host: &Shared, name: &str, value: &Value<'js>) -> R
     done.map_err(|fail| throw(cx, fail))
 }
 
-/// Fields first, then methods, as the reference lists them.
+/// Fields first, then methods by name, as the reference lists them; namespaces as they are written.
 fn all_names(host: &Shared, names: &mut Vec<String>) {
+    let mut methods = Vec::new();
+    fields_and_methods(host, names, &mut methods);
+    if !host.is_namespace() {
+        methods.sort_unstable();
+    }
+    for method in methods {
+        if !names.iter().any(|known| known == method) {
+            names.push(method.to_owned());
+        }
+    }
+}
+fn fields_and_methods(host: &Shared, fields: &mut Vec<String>, methods: &mut Vec<&'static str>) {
     let kind: &'static Type = host.kind();
-    names.extend(host.dynamic().map(|own| own.names()).unwrap_or_default());
-    let is_field = |member: &&Member| matches!(member.what, What::Field(..));
-    let fields = kind.members.iter().filter(is_field);
-    let methods = kind.members.iter().filter(|member| !is_field(member));
-    for member in fields.chain(methods) {
-        if !names.iter().any(|known| known == member.name) {
-            names.push(member.name.to_owned());
+    let mut own = host.dynamic().map(|own| own.names()).unwrap_or_default();
+    super::order::sort(kind.order, &mut own);
+    fields.extend(own);
+    for member in kind.members {
+        match member.what {
+            What::Field(..) if !fields.iter().any(|known| known == member.name) => {
+                fields.push(member.name.to_owned());
+            }
+            What::Field(..) => {}
+            What::Call(_) => methods.push(member.name),
         }
     }
     if let Some(base) = kind.base.and_then(|base| base(host)) {
-        all_names(&base, names);
+        fields_and_methods(&base, fields, methods);
     }
 }
 

@@ -16,6 +16,22 @@ pub(crate) trait Native: Any + Send + Sync {
     fn kind(&self) -> &'static Type;
     /// For finding out what it is.
     fn any(&self) -> &dyn Any;
+    /// What it stands for: two values of a type with one address are the same object to a script.
+    fn address(&self) -> Option<usize> {
+        None
+    }
+    /// Whether it is nothing but its table.
+    fn is_namespace(&self) -> bool {
+        false
+    }
+    /// Whether `JSON.stringify` takes the type's JSON; else it takes the members.
+    fn has_json(&self) -> bool {
+        self.dynamic().is_none_or(Dynamic::has_json)
+    }
+    /// Its JSON for the library, where that is another one.
+    fn library_json(&self) -> Option<serde_json::Value> {
+        None
+    }
     /// Its members that are not in the table.
     fn dynamic(&self) -> Option<&dyn Dynamic> {
         None
@@ -32,6 +48,10 @@ pub(crate) trait Dynamic {
     fn names(&self) -> Vec<String>;
     /// Whether `JSON.stringify` takes the type's JSON; else it takes the members.
     fn has_json(&self) -> bool {
+        true
+    }
+    /// Whether lists that are read are those of the value: items that are assigned or added reach it.
+    fn has_live_lists(&self) -> bool {
         true
     }
     fn read(&self, name: &str) -> Option<Val>;
@@ -84,6 +104,8 @@ pub(crate) struct Type {
     pub(crate) json: Option<fn(&Shared) -> Val>,
     /// `value == 1`, `value + 1`: what it stands for.
     pub(crate) value: Option<fn(&Shared) -> Val>,
+    /// The order of the members that each value has of its own.
+    pub(crate) order: super::order::Order,
     pub(crate) index: OnceLock<HashMap<&'static str, usize>>,
 }
 
@@ -132,6 +154,51 @@ macro_rules! native {
     )*};
 }
 
+/// The same for types that scripts see no members of in JSON.
+macro_rules! native_bare {
+    ($($ty:ty = $table:path),* $(,)?) => {$(
+        impl $crate::bind::Tabled for $ty {
+            fn table() -> &'static $crate::bind::Type {
+                &$table
+            }
+        }
+        impl $crate::bind::Native for $ty {
+            fn kind(&self) -> &'static $crate::bind::Type {
+                &$table
+            }
+            fn any(&self) -> &dyn std::any::Any {
+                self
+            }
+            fn has_json(&self) -> bool {
+                false
+            }
+        }
+    )*};
+}
+
+/// The same for types whose values are equal to scripts if they stand for the same: `native_at!(Record = RECORD, |r| r.address())`.
+macro_rules! native_at {
+    ($ty:ty = $table:path, |$me:ident| $address:expr) => {
+        impl $crate::bind::Tabled for $ty {
+            fn table() -> &'static $crate::bind::Type {
+                &$table
+            }
+        }
+        impl $crate::bind::Native for $ty {
+            fn kind(&self) -> &'static $crate::bind::Type {
+                &$table
+            }
+            fn any(&self) -> &dyn std::any::Any {
+                self
+            }
+            fn address(&self) -> Option<usize> {
+                let $me = self;
+                $address
+            }
+        }
+    };
+}
+
 /// Writes the table of a type.
 ///
 /// ```text
@@ -158,6 +225,7 @@ macro_rules! table {
         $(text |$tme:ident| $text:expr;)?
         $(json |$jme:ident| $json:expr;)?
         $(value |$vme:ident| $value:expr;)?
+        $(order $order:expr;)?
     ) => {
         $(#[$meta])*
         $vis static $table: $crate::bind::Type = $crate::bind::Type {
@@ -175,6 +243,7 @@ macro_rules! table {
             text: $crate::bind::table!(@text $ty; $(|$tme| $text)?),
             json: $crate::bind::table!(@json $ty; $(|$jme| $json)?),
             value: $crate::bind::table!(@json $ty; $(|$vme| $value)?),
+            order: $crate::bind::table!(@order $($order)?),
             index: std::sync::OnceLock::new(),
         };
     };
@@ -209,6 +278,8 @@ macro_rules! table {
             done.map_err(|fail| $crate::bind::throw(cx, fail))
         })
     };
+    (@order) => { &[] };
+    (@order $order:expr) => { $order };
     (@base $ty:ty;) => { None };
     (@base $ty:ty; |$me:ident| $body:expr) => { Some(|me| { let $me = me.get::<$ty>()?; $body }) };
     (@text $ty:ty;) => { None };
@@ -257,4 +328,4 @@ macro_rules! globals {
     };
 }
 
-pub(crate) use {globals, native, table};
+pub(crate) use {globals, native, native_at, native_bare, table};

@@ -110,10 +110,11 @@ impl Val {
                 let map = map.lock().clone();
                 J::Object(map.into_iter().map(|(key, value)| (key, value.into_json())).collect())
             }
-            Self::Host(host) => match (host.kind().json, host.kind().text) {
-                (Some(json), _) => json(&host).into_json(),
-                (None, Some(text)) => text(&host).into(),
-                (None, None) => J::Object(serde_json::Map::new()),
+            Self::Host(host) => match (host.library_json(), host.kind().json, host.kind().text) {
+                (Some(json), ..) => json,
+                (None, Some(json), _) => json(&host).into_json(),
+                (None, None, Some(text)) => text(&host).into(),
+                (None, None, None) => J::Object(serde_json::Map::new()),
             },
         }
     }
@@ -177,11 +178,19 @@ fn exported<'js>(cx: &Ctx<'js>, value: &Value<'js>, depth: usize) -> Res<Val> {
         Val::Opaque
     } else if let Some(array) = value.as_array() {
         list(cx, array, depth)?
+    } else if let Some(array) = target_of(value)? {
+        list(cx, &array, depth)?
     } else if let Some(object) = value.as_object() {
         of_object(cx, object, depth)?
     } else {
         Val::Null
     })
+}
+
+/// The list behind a live one.
+fn target_of<'js>(value: &Value<'js>) -> Result<Option<Array<'js>>> {
+    let target = value.as_proxy().map(rquickjs::Proxy::target).transpose()?;
+    Ok(target.and_then(|target| target.into_array()))
 }
 
 fn list<'js>(cx: &Ctx<'js>, array: &Array<'js>, depth: usize) -> Res<Val> {

@@ -4,15 +4,15 @@ use std::sync::{Arc, mpsc};
 
 use pocketbase::{
     App, Collection, Error, FilterQuery, Record, RequestInfo, TokenType,
-    db::{Db, Definition},
+    db::{Db, Definition, Expr},
 };
 use rquickjs::{Ctx, Function, Value};
 use tokio::sync::oneshot;
 
 use super::{
-    collection_arg, conditions,
+    UNKNOWN, collection_arg, conditions,
     expand::expand,
-    hosted,
+    hosted, invalid_failure, invalid_query, queried_collection,
     query::{Builder, Gives, Select, select},
     services::{Log, SettingsTree, jobs, mailer},
     store,
@@ -63,13 +63,20 @@ table! {
             found
         };
         fn "findAllRecords" "(collection: string | core.Collection, ...conditions: dbx.Expression[]): core.Record[]" "All records that match." => |cx, app, a| {
-            wait(app.find_all_records(collection_arg(a, 0)?, conditions(a, 1)?))?
+            let conditions = conditions(a, 1)?;
+            let name = queried_collection(app, a, 0).ok_or_else(|| unfound(app, "*", &conditions))?;
+            wait(app.find_all_records(name, conditions))?
         };
         fn "countRecords" "(collection: string | core.Collection, ...conditions: dbx.Expression[]): number" "How many records match." => |cx, app, a| {
-            wait(app.count_records(collection_arg(a, 0)?, conditions(a, 1)?))?
+            let conditions = conditions(a, 1)?;
+            let name = queried_collection(app, a, 0).ok_or_else(|| unfound(app, "count(*)", &conditions))?;
+            wait(app.count_records(name, conditions))?
         };
         fn "findAuthRecordByEmail" "(collection: string | core.Collection, email: string): core.Record" "The record with an email." => |cx, app, a| {
-            wait(app.find_auth_record_by_email(collection_arg(a, 0)?, &a.str(1)?))?
+            let unfetched = |why: String| Fail::other(format!("failed to fetch auth collection: {why}"));
+            let name = collection_arg(a, 0).map_err(|_| unfetched(UNKNOWN.to_owned()))?;
+            wait(app.find_collection(&name)).map_err(|error| unfetched(error.to_string()))?;
+            wait(app.find_auth_record_by_email(name, &a.str(1)?))?
         };
         fn "findAuthRecordByToken" "(token: string, ...types: string[]): core.Record" "The record that a token is of." => |cx, app, a| by_token(app, a)?;
         fn "findAllExternalAuthsByRecord" "(record: core.Record): core.Record[]" "An account's links to accounts of other services." => |cx, app, a| wait(app.find_all_external_auths_by_record(&*a.host::<Record>(0)?))?;
@@ -125,7 +132,10 @@ table! {
             let (name, others) = (a.str(0)?, a.texts(1)?);
             wait(app.find_all_collections([]))?.iter().all(|c| !c.name().eq_ignore_ascii_case(&name) || others.contains(&c.id()))
         };
-        fn "recordQuery" "(collection: string | core.Collection): dbx.SelectQuery" "A query for records." => |cx, app, a| select(app.record_query(collection_arg(a, 0)?), Gives::Records);
+        fn "recordQuery" "(collection: string | core.Collection): dbx.SelectQuery" "A query for records." => |cx, app, a| match queried_collection(app, a, 0) {
+            Some(name) => select(app.record_query(name), Gives::Records),
+            None => select(invalid_query(app, "*"), Gives::Rows),
+        };
         fn "collectionQuery" "(): dbx.SelectQuery" "A query for collections." => |cx, app, a| select(app.db().select(["*"]).from("_collections"), Gives::Collections);
         fn "logQuery" "(): dbx.SelectQuery" "A query for logs." => |cx, app, a| select(app.aux_db().select(["*"]).from("_logs"), Gives::Rows);
         fn "hasTable" "(name: string): boolean" "Whether there is a table or view." => |cx, app, a| wait(app.db().columns_of(&a.str(0)?)).is_ok();
@@ -249,8 +259,12 @@ fn on_complete<'js>(cx: &Ctx<'js>, app: &App, work: Function<'js>) -> Res<()> {
     Ok(wait(queued)?)
 }
 
-fn nothing() -> Fail {
-    Fail::Fatal("a record, a collection or another model is expected".into())
+/// Nothing counts as a model until it is used; anything else is refused at once.
+fn no_model(args: &Args<'_, '_>, at: usize) -> Fail {
+    match args.is_nil(at) {
+        true => Fail::Fatal("a record, a collection or another model is expected".into()),
+        false => args.inconvertible(at, "core.Model"),
+    }
 }
 
 fn save(app: &App, args: &Args<'_, '_>, at: usize, validate: bool) -> Res<()> {
@@ -263,7 +277,7 @@ fn save(app: &App, args: &Args<'_, '_>, at: usize, validate: bool) -> Res<()> {
     if let Some(settings) = args.opt_host::<SettingsTree>(at)? {
         return settings.save(app);
     }
-    let collection = args.opt_host::<Collection>(at)?.ok_or_else(nothing)?;
+    let collection = args.opt_host::<Collection>(at)?.ok_or_else(|| no_model(args, at))?;
     Ok(match validate {
         true => wait(app.save(&*collection)),
         false => wait(app.save_no_validate(&*collection)),
@@ -273,13 +287,21 @@ fn delete(app: &App, args: &Args<'_, '_>, at: usize) -> Res<()> {
     if let Some(record) = args.opt_host::<Record>(at)? {
         return Ok(wait(app.delete(&*record))?);
     }
-    Ok(wait(app.delete(&*args.opt_host::<Collection>(at)?.ok_or_else(nothing)?))?)
+    Ok(wait(app.delete(&*args.opt_host::<Collection>(at)?.ok_or_else(|| no_model(args, at))?))?)
 }
 fn validate(app: &App, args: &Args<'_, '_>, at: usize) -> Res<()> {
     if let Some(record) = args.opt_host::<Record>(at)? {
         return Ok(wait(app.validate(&*record))?);
     }
-    Ok(wait(app.validate(&*args.opt_host::<Collection>(at)?.ok_or_else(nothing)?))?)
+    Ok(wait(app.validate(&*args.opt_host::<Collection>(at)?.ok_or_else(|| no_model(args, at))?))?)
+}
+
+/// A query of a collection that does not exist has failed.
+fn unfound(app: &App, columns: &str, conditions: &[Expr]) -> Fail {
+    let query = conditions
+        .iter()
+        .fold(invalid_query(app, columns), |query, condition| query.and_where(condition.clone()));
+    invalid_failure(&query)
 }
 
 /// `findRecordById` with callbacks that narrow the query.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pocketbase::Collection;
+use pocketbase::{App, Collection, db::SelectQuery};
 use rquickjs::{Array, Ctx, Function, Value, object::Property};
 use serde_json::{Value as Json, json};
 
@@ -90,12 +90,13 @@ table! {
 
 table! {
     pub(crate) static OPTIONS: Options = "Options", "Options of a collection." {
-        fn "durationTime" "(): number" "How long a token lives, in nanoseconds." => |cx, o, a| match o.read("duration") {
-            Some(Val::Int(seconds)) => seconds * 1_000_000_000,
-            _ => 0,
+        fn "durationTime" "(): time.Duration" "How long a token lives." => |cx, o, a| match o.read("duration") {
+            Some(Val::Int(seconds)) => super::time::Span(seconds * 1000),
+            _ => super::time::Span(0),
         };
     }
     json |o| Val::from(o.json());
+    order super::services::ORDER;
 }
 
 impl Options {
@@ -169,7 +170,32 @@ pub(crate) fn collection_arg(args: &Args<'_, '_>, at: usize) -> Res<String> {
     if let Some(collection) = args.opt_host::<Collection>(at)? {
         return Ok(collection.id());
     }
-    args.str(at)
+    if args.at(at).is_string() || args.is_nil(at) {
+        return args.str(at);
+    }
+    Err(Fail::other(UNKNOWN))
+}
+
+pub(crate) const UNKNOWN: &str =
+    "unknown collection identifier - must be collection model, id or name";
+/// What the reference queries in the place of a collection that it does not find.
+const INVALID: &str = "@@__invalidCollectionModelOrIdentifier";
+
+/// A collection as [`collection_arg`]; none if it does not exist. Queries of such a one are made, and fail when they run.
+pub(crate) fn queried_collection(app: &App, args: &Args<'_, '_>, at: usize) -> Option<String> {
+    let name = collection_arg(args, at).ok()?;
+    crate::run::wait(app.find_collection(&name)).is_ok().then_some(name)
+}
+
+/// A query of a collection that does not exist.
+pub(crate) fn invalid_query(app: &App, columns: &str) -> SelectQuery {
+    let columns = if columns == "*" { format!("{INVALID}.*") } else { columns.to_owned() };
+    app.db().select([columns]).from(INVALID)
+}
+/// What such a query fails with.
+pub(crate) fn invalid_failure(query: &SelectQuery) -> Fail {
+    let text = query.shown().0.replace(INVALID, &format!("`{INVALID}`"));
+    Fail::other(format!("context canceled; failed query: {text}"))
 }
 
 /// `new Collection(data)`: what does not fit leaves everything but type, name and id at its default.

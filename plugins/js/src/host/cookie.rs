@@ -16,6 +16,7 @@ table! {
     }
     text |c| c.text();
     json |c| Val::Map(c.0.clone());
+    order &["name", "value", "quoted", "path", "domain", "expires", "rawExpires", "maxAge", "secure", "httpOnly", "sameSite", "partitioned", "raw", "unparsed"];
 }
 
 impl Cookie {

@@ -1,5 +1,8 @@
 //! `e.request`, `e.response` and their headers (spec extending §6). Knows nothing of how a request goes through its handlers.
 
+use std::io::Read as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use parking_lot::Mutex;
 use pocketbase::File;
 
@@ -9,7 +12,7 @@ use super::{
     url::{Url, Values, by_name},
 };
 use crate::{
-    bind::{Args, Fail, Res, Shared, Val, as_host, native, table},
+    bind::{Args, Fail, Res, Shared, Val, as_host, native, native_at, native_bare, table},
     run::wait,
 };
 
@@ -21,8 +24,22 @@ pub(crate) enum RequestHeader {
     Own(Mutex<Vec<(String, String)>>),
 }
 pub(crate) struct ResponseHeader(Request);
-/// Content that can be read as often as one likes.
-pub(crate) struct Reader(pub(crate) Vec<u8>);
+/// Content that is read from its beginning to its end, once.
+pub(crate) enum Reader {
+    Own {
+        content: Vec<u8>,
+        /// How much of it was read.
+        read: AtomicUsize,
+    },
+    /// The body of a request, which others read, too.
+    Body(Request),
+    /// Something that comes while it is read.
+    Stream(Stream),
+}
+/// Something that comes from elsewhere.
+pub(crate) type Source = Box<dyn std::io::Read + Send>;
+/// A source, once there is one.
+pub(crate) type Stream = std::sync::Arc<Mutex<Option<Source>>>;
 /// How long something lasts, and a value that it carries.
 #[derive(Default)]
 pub(crate) struct Lasting {
@@ -32,22 +49,21 @@ pub(crate) struct Lasting {
 /// The facts of an uploaded file.
 pub(crate) struct Uploaded(pub(crate) File);
 
-native!(
-    HttpRequest = HTTP_REQUEST,
-    HttpResponse = HTTP_RESPONSE,
-    RequestHeader = REQUEST_HEADER,
-    ResponseHeader = RESPONSE_HEADER,
-    Reader = READER,
-    Lasting = LASTING,
-    Uploaded = UPLOADED,
-);
+native_at!(HttpRequest = HTTP_REQUEST, |r| Some(r.0.address()));
+native_at!(HttpResponse = HTTP_RESPONSE, |r| Some(r.0.address()));
+native_at!(Reader = READER, |r| match r {
+    Reader::Own { .. } | Reader::Stream(_) => None,
+    Reader::Body(request) => Some(request.address()),
+});
+native_bare!(RequestHeader = REQUEST_HEADER, ResponseHeader = RESPONSE_HEADER);
+native!(Lasting = LASTING, Uploaded = UPLOADED,);
 
 table! {
     pub(crate) static HTTP_REQUEST: HttpRequest = "http.Request", "What a client has sent." {
         prop "method": "string", "The method." => |cx, r| r.0.incoming().map(|i| i.method().to_owned());
         prop "url": "url.URL", "The address." => |cx, r| shared(Url::of(&r.0));
         prop "header": "http.Header", "The headers." => |cx, r| shared(RequestHeader::Live(r.0.clone()));
-        prop "body": "io.ReadCloser", "The body; may be read several times." => |cx, r| shared(Reader(r.0.body()?));
+        prop "body": "io.ReadCloser", "The body; may be read several times." => |cx, r| shared(Reader::Body(r.0.clone()));
         prop "host": "string", "The host." => |cx, r| r.0.header("Host");
         prop "remoteAddr": "string", "The address of the socket." => |cx, r| r.0.incoming().map(|i| i.remote_addr());
         prop "requestURI": "string", "Path and query as sent." => |cx, r| r.0.incoming().map(|i| i.target());
@@ -64,7 +80,7 @@ table! {
         fn "context" "(): context.Context" "How long the request lasts." => |cx, r, a| shared(Lasting::default());
         fn "formFile" "(key: string): any[]" "The content and the facts of an uploaded file." => |cx, r, a| {
             let file = r.0.files(&a.str(0)?)?.into_iter().next().ok_or_else(|| Fail::other("http: no such file"))?;
-            let content: Shared = shared(Reader(wait(file.bytes())?.to_vec()));
+            let content: Shared = shared(Reader::new(wait(file.bytes())?.to_vec()));
             (content, shared(Uploaded(file)))
         };
         prop "tls": "any", "`null` without encryption." => |cx, r| Val::Null;
@@ -278,9 +294,55 @@ impl ResponseHeader {
 
 table! {
     pub(crate) static READER: Reader = "io.ReadCloser", "Content to read." {
-        fn "close" "(): void" "Ends reading." => |cx, r, a| ();
+        fn "close" "(): void" "Ends reading." => |cx, r, a| match r {
+            Reader::Body(request) => request.close_body(),
+            Reader::Stream(stream) => drop(stream.lock().take()),
+            Reader::Own { .. } => {}
+        };
+        fn "reread" "(): void" "Begins again." => |cx, r, a| r.again();
     }
-    text |r| String::from_utf8_lossy(&r.0).into_owned();
+}
+
+impl Reader {
+    pub(crate) fn new(content: Vec<u8>) -> Self {
+        Self::Own { content, read: AtomicUsize::new(0) }
+    }
+    /// Reads what is left, or so many bytes of it unless that is 0.
+    pub(crate) fn take(&self, most: usize) -> Res<Vec<u8>> {
+        let (content, read) = match self {
+            Self::Body(request) => return request.take_body(most),
+            Self::Stream(stream) => return read_some(stream, most),
+            Self::Own { content, read } => (content, read),
+        };
+        let left = content.get(read.load(Ordering::Relaxed)..).unwrap_or_default();
+        let part = if most == 0 { left } else { &left[..most.min(left.len())] };
+        read.fetch_add(part.len(), Ordering::Relaxed);
+        Ok(part.to_vec())
+    }
+    /// All of it, without reading it.
+    pub(crate) fn content(&self) -> Res<Vec<u8>> {
+        match self {
+            Self::Body(request) => request.body(),
+            Self::Stream(stream) => read_some(stream, 0),
+            Self::Own { content, .. } => Ok(content.clone()),
+        }
+    }
+    fn again(&self) {
+        match self {
+            Self::Body(request) => request.reread_body(),
+            Self::Stream(_) => {}
+            Self::Own { read, .. } => read.store(0, Ordering::Relaxed),
+        }
+    }
+}
+
+fn read_some(stream: &Stream, most: usize) -> Res<Vec<u8>> {
+    let mut stream = stream.lock();
+    let Some(source) = stream.as_mut() else { return Ok(Vec::new()) };
+    let mut content = Vec::new();
+    let limit = if most == 0 { u64::MAX } else { most as u64 };
+    source.take(limit).read_to_end(&mut content)?;
+    Ok(content)
 }
 
 /// Headers with their names as HTTP/1 writes them.

@@ -8,8 +8,8 @@ use rquickjs::{Array, Ctx, Object, Value, object::Property};
 use serde_json::{Map, Value as Json, json};
 
 use crate::bind::{
-    Args, Dynamic, Fail, Native, Res, Shared, ToJs, Type, Val, as_host, is_nil, items, native,
-    new_map, object, table,
+    Args, Dynamic, Fail, Native, Order, Res, Shared, ToJs, Type, Val, as_host, is_nil, items,
+    native, new_map, object, table,
 };
 
 /// A field, of its own or in a collection: there changes reach the collection.
@@ -35,6 +35,9 @@ impl Native for FieldValue {
     fn dynamic(&self) -> Option<&dyn Dynamic> {
         Some(self)
     }
+    fn library_json(&self) -> Option<Json> {
+        self.json().map(Json::Object)
+    }
 }
 impl ToJs for Field {
     fn to_js<'js>(self, cx: &Ctx<'js>) -> rquickjs::Result<Value<'js>> {
@@ -55,10 +58,49 @@ table! {
         fn "setHidden" "(on: boolean): void" "Changes whether only superusers see it." => |cx, f, a| { f.write("hidden", a.val(0)?)?; };
         fn "isMultiple" "(): boolean" "Whether it holds several values." => |cx, f, a| matches!(f.member("maxSelect"), Val::Int(n) if n > 1);
     }
-    json |f| f.json().map_or(Val::Null, Val::from);
+    json |f| f.shown();
+    order ORDER;
 }
 
+/// The members of all kinds of fields.
+const ORDER: Order = &[
+    "name",
+    "id",
+    "system",
+    "hidden",
+    "presentable",
+    "help",
+    "collectionId",
+    "cascadeDelete",
+    "values",
+    "minSelect",
+    "maxSize",
+    "maxSelect",
+    "convertURLs",
+    "mimeTypes",
+    "thumbs",
+    "protected",
+    "exceptDomains",
+    "onlyDomains",
+    "onCreate",
+    "onUpdate",
+    "min",
+    "max",
+    "pattern",
+    "autogeneratePattern",
+    "onlyInt",
+    "cost",
+    "required",
+    "primaryKey",
+];
+
 impl FieldValue {
+    /// Its members: the type is none of them.
+    fn shown(&self) -> Val {
+        let Some(mut json) = self.json() else { return Val::Null };
+        json.remove("type");
+        Val::from(json)
+    }
     pub(crate) fn own(field: Field) -> Self {
         Self(Mutex::new(Place::Own(field)))
     }
@@ -79,10 +121,23 @@ impl FieldValue {
     }
 }
 
+impl FieldValue {
+    /// Takes known members from JSON.
+    pub(crate) fn unmarshal(&self, data: Map<String, Json>) -> Res<()> {
+        for (name, value) in data {
+            self.write(&name, Val::from(value))?;
+        }
+        Ok(())
+    }
+}
+
 impl Dynamic for FieldValue {
     fn names(&self) -> Vec<String> {
         let keys = self.json().map(|json| json.keys().cloned().collect::<Vec<_>>());
         keys.unwrap_or_default().into_iter().filter(|key| key != "type").collect()
+    }
+    fn has_json(&self) -> bool {
+        false
     }
     fn read(&self, name: &str) -> Option<Val> {
         let field = self.field()?;
@@ -124,6 +179,11 @@ fn fitting(old: Option<&Json>, new: Json) -> Json {
             .ok()
             .and_then(serde_json::Number::from_f64)
             .map_or(Json::String(text), Json::Number),
+        // pointers to numbers
+        (Some(Json::Null), Json::String(text)) => match text.trim().parse::<f64>() {
+            Ok(n) => json!(n),
+            Err(_) => Json::String(text),
+        },
         (Some(Json::Number(_)), Json::Null) => json!(0),
         (Some(Json::String(_)), Json::Number(n)) => Json::String(n.to_string()),
         (Some(Json::String(_)), Json::Null) => json!(""),
@@ -220,9 +280,16 @@ pub(crate) fn list<'js>(cx: &Ctx<'js>, collection: &Collection) -> Res<Value<'js
     }
     let methods = object(cx, Arc::new(Fields(collection.clone())))?;
     let methods: Object<'js> = methods.into_object().ok_or_else(|| Fail::other("no methods"))?;
-    for member in FIELDS.members {
-        let method: Value<'js> = methods.get(member.name)?;
-        array.as_object().prop(member.name, Property::from(method).writable().configurable())?;
+    let mut members: Vec<&str> = FIELDS.members.iter().map(|member| member.name).collect();
+    members.sort_unstable();
+    for name in members {
+        let method: Value<'js> = methods.get(name)?;
+        let method = Property::from(method).writable().configurable();
+        // `push` is one of every list
+        match name {
+            "push" => array.as_object().prop(name, method)?,
+            _ => array.as_object().prop(name, method.enumerable())?,
+        }
     }
     Ok(array.into_value())
 }

@@ -30,7 +30,7 @@ table! {
 
 table! {
     pub(crate) static OPENER: Opener = "filesystem.FileReader", "Opens a file." {
-        fn "open" "(): io.ReadCloser" "The content." => |cx, o, a| Arc::new(Reader(wait(o.0.bytes())?.to_vec())) as Shared;
+        fn "open" "(): io.ReadCloser" "The content." => |cx, o, a| Arc::new(Reader::new(wait(o.0.bytes())?.to_vec())) as Shared;
     }
 }
 

@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 use pocketbase::{Record, RequestInfo};
 
 use super::request::plain;
-use crate::bind::{Args, MapRef, Res, Shared, Val, native, new_map, table};
+use crate::bind::{Args, MapRef, Res, Shared, Val, native_at, new_map, table};
 
 /// The facts of a request.
 pub(crate) struct Info {
@@ -18,7 +18,7 @@ pub(crate) struct Info {
     pub(super) context: String,
 }
 
-native!(Info = REQUEST_INFO);
+native_at!(Info = REQUEST_INFO, |info| Some(std::ptr::from_ref(info).addr()));
 
 table! {
     pub(crate) static REQUEST_INFO: Info = "core.RequestInfo", "The facts of a request." {

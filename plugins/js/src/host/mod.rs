@@ -32,12 +32,14 @@ use pocketbase::App;
 use rquickjs::{Ctx, Result, Value};
 
 pub(crate) use self::{
-    collection::{collection_arg, new_collection},
+    collection::{
+        UNKNOWN, collection_arg, invalid_failure, invalid_query, new_collection, queried_collection,
+    },
     cookie::Cookie,
     dir::Dir,
     events::{HOOKS, bind_hook, hook_tables},
-    exchange::{HttpRequest, Lasting, Reader, Uploaded, canonical},
-    field::new_field,
+    exchange::{HttpRequest, Lasting, Reader, Source, Stream, Uploaded, canonical},
+    field::{FieldValue, new_field},
     forms::UpsertForm,
     info::new_request_info,
     middleware::{Files, Step, new_middleware, ready},

@@ -152,6 +152,19 @@ table! {
         fn "andOrderBy" "(...columns: string[]): dbx.SelectQuery" "More of the order." => |cx, q, a| q.me().change(|s| Ok(s.and_order_by(a.texts(0)?)))?;
         fn "groupBy" "(...columns: string[]): dbx.SelectQuery" "The groups." => |cx, q, a| q.me().change(|s| Ok(s.group_by(a.texts(0)?)))?;
         fn "having" "(filter: dbx.Expression): dbx.SelectQuery" "The condition on groups." => |cx, q, a| q.me().change(|s| Ok(s.having(condition(a, 0)?)))?;
+        fn "andHaving" "(filter: dbx.Expression): dbx.SelectQuery" "One more condition on groups." => |cx, q, a| q.me().change(|s| Ok(s.and_having(condition(a, 0)?)))?;
+        fn "orHaving" "(filter: dbx.Expression): dbx.SelectQuery" "Another condition on groups." => |cx, q, a| q.me().change(|s| Ok(s.or_having(condition(a, 0)?)))?;
+        fn "join" "(kind: string, table: string, on: dbx.Expression): dbx.SelectQuery" "Joins in a way of one's own." => |cx, q, a| q.me().change(|s| {
+            let on = if a.is_nil(2) { None } else { Some(condition(a, 2)?) };
+            Ok(s.join(a.str(0)?, &a.str(1)?, on))
+        })?;
+        fn "union" "(query: dbx.Query): dbx.SelectQuery" "Adds the rows of a written query, without duplicates." => |cx, q, a| q.me().union(a, false)?;
+        fn "unionAll" "(query: dbx.Query): dbx.SelectQuery" "Adds the rows of a written query." => |cx, q, a| q.me().union(a, true)?;
+        fn "preFragment" "(sql: string): dbx.SelectQuery" "A text before all of it." => |cx, q, a| q.me().change(|s| Ok(s.before(&a.str(0)?)))?;
+        fn "postFragment" "(sql: string): dbx.SelectQuery" "A text behind all of it." => |cx, q, a| q.me().change(|s| Ok(s.behind(&a.str(0)?)))?;
+        fn "selectOption" "(word: string): dbx.SelectQuery" "A word behind `SELECT`." => |cx, q, a| q.me().change(|s| Ok(s.option(&a.str(0)?)))?;
+        fn "context" "(): any" "Nothing: no query of a script has one." => |cx, q, a| Val::Null;
+        fn "withContext" "(context: context.Context): dbx.SelectQuery" "Itself." => |cx, q, a| q.me().change(Ok)?;
         fn "bind" "(params: { [key: string]: any }): dbx.SelectQuery" "Values of `{:name}`." => |cx, q, a| q.me().change(|s| Ok(s.bind_all(a.val(0)?.into_object())))?;
         fn "andBind" "(params: { [key: string]: any }): dbx.SelectQuery" "More values of `{:name}`." => |cx, q, a| q.me().change(|s| Ok(s.bind_all(a.val(0)?.into_object())))?;
         fn "andGroupBy" "(...columns: string[]): dbx.SelectQuery" "More groups." => |cx, q, a| q.me().change(|s| Ok(s.and_group_by(a.texts(0)?)))?;
@@ -215,6 +228,14 @@ impl Select {
 }
 
 impl Me<'_> {
+    fn union(self, args: &Args<'_, '_>, all: bool) -> Res<Shared> {
+        // as the reference: what is no written query has no text
+        let (text, params) = match args.opt_host::<Written>(0)? {
+            Some(other) => (other.text.lock().clone(), other.params.lock().clone()),
+            None => (String::new(), Map::new()),
+        };
+        self.change(|select| Ok(select.union_text(&text, params, all)))
+    }
     fn built(&self) -> Res<Shared> {
         let query = self.0.current();
         let (text, params) = query.shown();
@@ -345,7 +366,8 @@ fn all<'js>(cx: &Ctx<'js>, into: &Value<'js>, rows: impl FnOnce() -> Res<Vec<Row
 
 fn one(into: &Value<'_>, row: impl FnOnce() -> Res<Row>) -> Res<()> {
     let model = as_host(into).and_then(Held::<Model>::of);
-    let model = model.ok_or_else(|| Fail::other("must be a pointer"))?;
+    let model =
+        model.ok_or_else(|| Fail::other("Invalid variable type: must be a NullStringMap"))?;
     model.fill(row()?.to_json(), true)
 }
 

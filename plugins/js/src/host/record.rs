@@ -1,20 +1,22 @@
 //! Records (spec extending §7.1).
 
 use pocketbase::{Collection, File, Record};
+use rquickjs::{Ctx, Value};
 
 use super::{hosted, services::trees, time::DateTimeValue};
 use crate::bind::{
-    Args, Dynamic, Fail, MapRef, Native, Res, Shared, Type, Val, native, new_map, table, text,
+    Args, Dynamic, Fail, MapRef, Native, Own, Res, Shared, ToJs as _, Type, Val, live_list,
+    native_at, new_map, table, text,
 };
 
-native!(Record = RECORD);
+native_at!(Record = RECORD, |record| Some(record.address()));
 hosted!(Record);
 
 table! {
     pub(crate) static RECORD: Record = "core.Record", "A record: its values are read with `get` and changed with `set`." {
         prop "id": "string", "The id." => |cx, r| r.id(), set |cx, r, v| r.set("id", text(cx, &v)?);
         prop "baseModel": "core.BaseModel", "The record as a model." => |cx, r| r.clone();
-        fn "get" "(key: string): any" "The value of a field, normalized; `null` for an unknown one." => |cx, r, a| value(r, &a.str(0)?);
+        fn "get" "(key: string): any" "The value of a field, normalized; `null` for an unknown one." => |cx, r, a| Own(live(cx, r, &a.str(0)?)?);
         fn "getRaw" "(key: string): any" "The value as it is kept." => |cx, r, a| match a.str(0)?.as_str() {
             "expand" if r.expand().is_empty() => Val::Null,
             key => value(r, key),
@@ -45,7 +47,7 @@ table! {
         fn "clone" "(): core.Record" "A copy of everything." => |cx, r, a| r.duplicate();
         fn "isNew" "(): boolean" "True before it is stored." => |cx, r, a| r.is_new();
         fn "markAsNew" "(): void" "The next save creates." => |cx, r, a| r.mark_as_new();
-        fn "markAsNotNew" "(): void" "The next save updates." => |cx, r, a| r.mark_as_not_new();
+        fn "markAsNotNew" "(): void" "The next save updates." => |cx, r, a| if !r.id().is_empty() { r.mark_as_not_new() };
         fn "pk" "(): any" "The id." => |cx, r, a| r.id();
         fn "lastSavedPK" "(): any" "The id it is stored under." => |cx, r, a| r.stored_id();
         fn "postScan" "(): void" "Counts as read from the database." => |cx, r, a| r.mark_as_not_new();
@@ -122,6 +124,7 @@ pub(crate) fn value(record: &Record, key: &str) -> Val {
         Some("password") => Val::Str(password(record, key)),
         Some(_) => record.get_value(key).map_or(Val::Null, Val::from),
         None if key == "expand" => expand(record),
+        None if hashed(record, key).is_some() => hashed(record, key).unwrap_or_default().into(),
         None => match key {
             "collectionId" | "collectionName" => Val::Null,
             _ => record.get_value(key).map_or(Val::Null, Val::from),
@@ -129,11 +132,31 @@ pub(crate) fn value(record: &Record, key: &str) -> Val {
     }
 }
 
+/// The same for a script: who assigns an item of a list changes the record.
+fn live<'js>(cx: &Ctx<'js>, record: &Record, key: &str) -> Res<Value<'js>> {
+    let value = value(record, key);
+    let is_list = matches!(&value, Val::List(items) if !items.is_empty());
+    let list = value.to_js(cx)?;
+    if !is_list || !matches!(record.field_type(key), Some("select" | "relation" | "file")) {
+        return Ok(list);
+    }
+    let (record, key) = (record.clone(), key.to_owned());
+    Ok(live_list(cx, list, false, move |_, list| set_value(&record, &key, list))?)
+}
+
 /// A password that was set and not stored yet; those that are stored are not shown.
 fn password(record: &Record, key: &str) -> String {
     let now = record.get_str(key);
-    let is_stored = !record.is_new() && now == record.original().get_str(key);
-    if is_stored { String::new() } else { now }
+    if pocketbase::security::is_password_hash(&now) { String::new() } else { now }
+}
+
+/// The hash behind `password:hash`; empty while there is none.
+fn hashed(record: &Record, key: &str) -> Option<String> {
+    let name =
+        key.strip_suffix(":hash").filter(|name| record.field_type(name) == Some("password"))?;
+    let hash =
+        Some(record.get_str(name)).filter(|text| pocketbase::security::is_password_hash(text));
+    Some(hash.unwrap_or_default())
 }
 
 /// JSON as it is stored; none is `null`.
@@ -151,6 +174,7 @@ table! {
     }
     text |g| g.text();
     json |g| Val::Map(g.0.clone());
+    order &["lon", "lat"];
 }
 impl Geo {
     fn of(record: &Record, key: &str) -> Self {
@@ -210,6 +234,7 @@ fn string(record: &Record, key: &str) -> String {
         Some("geoPoint") => Geo::of(record, key).text(),
         Some("password") => password(record, key),
         Some(_) => record.get_str(key),
+        None if hashed(record, key).is_some() => hashed(record, key).unwrap_or_default(),
         None => match record.get_value(key) {
             Some(serde_json::Value::String(text)) => text,
             Some(value @ (serde_json::Value::Number(_) | serde_json::Value::Bool(_))) => {

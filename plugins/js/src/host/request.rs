@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     bind::{
-        Args, Fail, Held, MapRef, Res, Shared, Val, as_host, encode, errors, is_nil, native,
+        Args, Fail, Held, MapRef, Res, Shared, Val, as_host, encode, errors, is_nil, native_at,
         new_map, table,
     },
     run::{Fatal, wait},
@@ -61,6 +61,8 @@ struct State {
     info: Mutex<Option<Arc<Info>>>,
     /// The request's headers, once a script has changed them.
     headers: Mutex<Option<Vec<(String, String)>>>,
+    /// How far the body was read.
+    reading: Mutex<body::Reading>,
     /// What scripts have put in the place of wildcards.
     params: Mutex<Vec<(String, String)>>,
 }
@@ -77,7 +79,7 @@ struct Out {
     rest: Option<Response>,
 }
 
-native!(Request = REQUEST_EVENT);
+native_at!(Request = REQUEST_EVENT, |request| Some(request.address()));
 
 table! {
     pub(crate) static REQUEST_EVENT: Request = "core.RequestEvent", "A request and its answer." {
@@ -163,7 +165,7 @@ pub(super) fn status(args: &Args<'_, '_>) -> Res<u16> {
 /// The content of a reader, or bytes.
 fn content(args: &Args<'_, '_>, at: usize) -> Res<Vec<u8>> {
     match args.opt_host::<Reader>(at)? {
-        Some(reader) => Ok(reader.0.clone()),
+        Some(reader) => reader.take(0),
         None => args.bytes(at),
     }
 }
@@ -210,6 +212,10 @@ impl Request {
     }
     fn new(origin: Origin, incoming: Option<Incoming>, state: Arc<State>) -> Self {
         Self(Arc::new(Inner { origin, incoming, state }))
+    }
+    /// Where it lies.
+    pub(super) fn address(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
     }
     pub(super) fn incoming(&self) -> Option<&Incoming> {
         self.0.incoming.as_ref()
@@ -306,12 +312,6 @@ impl Request {
         let info = Arc::new(Info::of(info));
         *self.0.state.info.lock() = Some(info.clone());
         Ok(info)
-    }
-    pub(super) fn body(&self) -> Res<Vec<u8>> {
-        match &self.0.origin {
-            Origin::Route(event) => Ok(wait(event.bytes())?.to_vec()),
-            Origin::Hook(_) => Ok(encode(&self.info()?.body())?),
-        }
     }
     pub(super) fn post_form_value(&self, key: &str) -> Res<String> {
         let kind = self.header("Content-Type");

@@ -6,7 +6,9 @@ use pocketbase::{Address, App, LogAttrs, Logger, Message, Settings};
 use serde_json::Value as Json;
 
 use crate::{
-    bind::{Args, Dynamic, Fail, MapRef, Native, Res, Shared, Type, Val, native, new_map, table},
+    bind::{
+        Args, Dynamic, Fail, MapRef, Native, Order, Res, Shared, Type, Val, native, new_map, table,
+    },
     run::wait,
 };
 
@@ -16,6 +18,80 @@ pub(crate) struct Log {
     /// The groups that attributes lie in, the outermost first.
     groups: Vec<String>,
 }
+/// The members of settings and of the options of collections.
+pub(super) const ORDER: Order = &[
+    "superuserIPs",
+    "smtp",
+    "backups",
+    "cron",
+    "cronMaxKeep",
+    "s3",
+    "meta",
+    "rateLimits",
+    "trustedProxy",
+    "batch",
+    "logs",
+    "providers",
+    "mappedFields",
+    "rules",
+    "excludedIPs",
+    "label",
+    "audience",
+    "enabled",
+    "identityFields",
+    "id",
+    "name",
+    "port",
+    "host",
+    "username",
+    "password",
+    "authMethod",
+    "tls",
+    "localName",
+    "avatarURL",
+    "bucket",
+    "region",
+    "endpoint",
+    "accessKey",
+    "secret",
+    "forcePathStyle",
+    "duration",
+    "length",
+    "rule",
+    "maxRequests",
+    "timeout",
+    "maxBodySize",
+    "emailTemplate",
+    "subject",
+    "body",
+    "accentColor",
+    "appName",
+    "appURL",
+    "senderName",
+    "senderAddress",
+    "hideControls",
+    "headers",
+    "useLeftmostIP",
+    "maxDataSize",
+    "maxDays",
+    "minLevel",
+    "logIP",
+    "logAuthId",
+];
+const MAIL_ORDER: Order = &[
+    "from",
+    "to",
+    "bcc",
+    "cc",
+    "subject",
+    "html",
+    "text",
+    "headers",
+    "attachments",
+    "inlineAttachments",
+    "name",
+    "address",
+];
 /// The app's settings as scripts see them: a tree of maps.
 pub(crate) struct SettingsTree(pub(crate) MapRef);
 /// What sends mail.
@@ -80,6 +156,11 @@ impl Log {
 /// A host object whose members are those of a map that it owns.
 macro_rules! trees {
     ($($ty:ident = $table:ident),*) => {$(
+        impl $crate::bind::Tabled for $ty {
+            fn table() -> &'static Type {
+                &$table
+            }
+        }
         impl Native for $ty {
             fn kind(&self) -> &'static Type {
                 &$table
@@ -144,6 +225,7 @@ table! {
         fn "clone" "(): core.Settings" "A copy." => |cx, s, a| Arc::new(SettingsTree(copied(&s.0))) as Shared;
     }
     json |s| Val::Map(s.0.clone());
+    order ORDER;
 }
 
 fn copied(map: &MapRef) -> MapRef {
@@ -200,6 +282,7 @@ table! {
         });
         Val::Map(new_map(shown))
     };
+    order MAIL_ORDER;
 }
 
 /// The files of a mail for scripts: readers by name.
@@ -208,7 +291,7 @@ fn readers(files: &[(String, bytes::Bytes)]) -> Val {
         return Val::Null;
     }
     let reader = |(name, content): &(String, bytes::Bytes)| {
-        (name.clone(), Val::Host(Arc::new(super::Reader(content.to_vec()))))
+        (name.clone(), Val::Host(Arc::new(super::Reader::new(content.to_vec()))))
     };
     Val::Map(new_map(files.iter().map(reader)))
 }
@@ -217,7 +300,7 @@ fn readers(files: &[(String, bytes::Bytes)]) -> Val {
 fn attached(message: &MapRef, key: &str) -> Vec<(String, bytes::Bytes)> {
     let Some(Val::Map(files)) = message.lock().get(key).cloned() else { return Vec::new() };
     let content = |value: Val| match value {
-        Val::Host(host) => host.get::<super::Reader>().map(|reader| reader.0.clone()),
+        Val::Host(host) => host.get::<super::Reader>().and_then(|reader| reader.content().ok()),
         other => other.into_bytes(),
     };
     let files = files.lock().clone();

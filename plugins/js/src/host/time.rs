@@ -173,7 +173,7 @@ fn iso_week(wall: i64) -> (i64, i64) {
 }
 
 /// A duration in milliseconds; scripts see nanoseconds that print as `5m0s`.
-pub(crate) struct Span(i64);
+pub(crate) struct Span(pub(super) i64);
 native!(Span = DURATION);
 hosted!(Span);
 table! {

@@ -3,28 +3,35 @@
 use parking_lot::Mutex;
 
 use super::request::{Request, shared};
-use crate::bind::{Val, native, new_map, table};
+use crate::bind::{Val, native_at, native_bare, new_map, table};
 
 /// An address without scheme and host, as requests have it.
 pub(crate) struct Url {
     /// Encoded.
     path: String,
     query: Option<String>,
+    /// The request it is the address of.
+    of: Option<usize>,
 }
 /// Values by name, each several times: a query.
 pub(crate) struct Values(pub(super) Mutex<Vec<(String, String)>>);
 
-native!(Url = URL, Values = VALUES);
+native_bare!(Values = VALUES);
+native_at!(Url = URL, |url| url.of);
 
 table! {
     pub(crate) static URL: Url = "url.URL", "An address." {
         prop "scheme": "string", "Empty in requests." => |cx, u| "";
+        prop "opaque": "string", "Empty in requests." => |cx, u| "";
+        prop "user": "url.Userinfo", "`null` in requests." => |cx, u| Val::Null;
         prop "host": "string", "Empty in requests." => |cx, u| "";
         prop "path": "string", "The path, decoded." => |cx, u| decoded(&u.path);
-        prop "rawPath": "string", "The path as sent, if decoding it loses something." => |cx, u| "";
-        prop "rawQuery": "string", "The query as sent." => |cx, u| u.query.clone().unwrap_or_default();
         prop "fragment": "string", "Empty in requests." => |cx, u| "";
-        prop "opaque": "string", "Empty in requests." => |cx, u| "";
+        prop "rawQuery": "string", "The query as sent." => |cx, u| u.query.clone().unwrap_or_default();
+        prop "rawPath": "string", "The path as sent, if decoding it loses something." => |cx, u| "";
+        prop "rawFragment": "string", "Empty in requests." => |cx, u| "";
+        prop "forceQuery": "boolean", "False in requests." => |cx, u| false;
+        prop "omitHost": "boolean", "False in requests." => |cx, u| false;
         fn "query" "(): url.Values" "The values of the query." => |cx, u, a| shared(Values(Mutex::new(pairs(u.query.as_deref().unwrap_or_default()))));
         fn "string" "(): string" "All of it." => |cx, u, a| u.target();
         fn "requestURI" "(): string" "Path and query." => |cx, u, a| u.target();
@@ -45,6 +52,7 @@ impl Url {
         Self {
             path: incoming.map(|i| i.path().to_owned()).unwrap_or_default(),
             query: Some(query).filter(|query| !query.is_empty()),
+            of: Some(request.address()),
         }
     }
     fn target(&self) -> String {
@@ -65,6 +73,7 @@ impl Url {
                 return Self {
                     path: self.path.clone(),
                     query: query.or_else(|| self.query.clone()),
+                    of: None,
                 };
             }
             path if path.starts_with('/') => clean(path),
@@ -73,11 +82,11 @@ impl Url {
                 clean(&format!("{folder}{path}"))
             }
         };
-        Self { path, query }
+        Self { path, query, of: None }
     }
     fn join(&self, elements: &[String]) -> Self {
         let all = format!("{}/{}", self.path, elements.join("/"));
-        Self { path: clean(&all), query: self.query.clone() }
+        Self { path: clean(&all), query: self.query.clone(), of: None }
     }
 }
 
@@ -200,7 +209,7 @@ mod tests {
 
     #[test]
     fn references() {
-        let base = Url { path: "/req/a%20b/x".into(), query: Some("a=1".into()) };
+        let base = Url { path: "/req/a%20b/x".into(), query: Some("a=1".into()), of: None };
         for (reference, want) in [
             ("../y?z=1", "/req/y?z=1"),
             ("y", "/req/a%20b/y"),

@@ -14,7 +14,7 @@ use pocketbase::{ApiError, App, Error, Result};
 use rquickjs::{Context, Ctx, Function, Object, Runtime, Value, runtime::UserDataGuard};
 
 use super::{
-    Program,
+    Objects, Program,
     threads::{is_unwanted, stack_left},
 };
 use crate::{Js, bind::GoError};
@@ -57,6 +57,12 @@ pub(crate) struct Local<'js> {
     pub(crate) closures: RefCell<Vec<Function<'js>>>,
     /// What `$app` is.
     pub(crate) app: RefCell<App>,
+    /// Objects of host values that must stay the same.
+    pub(crate) objects: Objects<'js>,
+    /// Makes a list whose items, once they are assigned, reach where the list is from.
+    pub(crate) live_list: Function<'js>,
+    /// The functions of namespaces that were asked for.
+    pub(crate) functions_of_spaces: RefCell<HashMap<usize, Value<'js>>>,
 }
 
 impl<'js> Local<'js> {
@@ -96,9 +102,24 @@ impl<'js> Local<'js> {
             root: RefCell::default(),
             closures: RefCell::default(),
             app: RefCell::new(app),
+            objects: Objects::new(cx)?,
+            live_list: cx.eval(LIVE_LIST)?,
+            functions_of_spaces: RefCell::default(),
         })
     }
 }
+
+/// As slices of Go: what is added is seen where the list is from if that is a variable, not if it is a value.
+const LIVE_LIST: &str = "(list, write, grows) => {
+    const n = list.length
+    return new Proxy(list, { set(list, key, value) {
+        const before = list.length
+        list[key] = value
+        const is_item = typeof key === 'string' && Number(key) < (grows ? list.length : n)
+        if (is_item || grows && before !== list.length) write(list.slice(0, grows ? list.length : n))
+        return true
+    } })
+}";
 
 /// A context with its runtime.
 pub(crate) struct Executor {

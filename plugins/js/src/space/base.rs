@@ -11,9 +11,9 @@ use crate::{
 
 globals! {
     pub(crate) static FUNCTIONS {
-        fn "toString" "(value: any, maxBytes?: number): string" "A value as a text." => |cx, a| cut(to_text(a.val(0)?)?, a)?;
-        fn "toBytes" "(value: any, maxBytes?: number): number[]" "A value as bytes." => |cx, a| Val::Bytes(to_bytes(a.val(0)?)?);
-        fn "readerToString" "(reader: any, maxBytes?: number): string" "The content of a reader." => |cx, a| cut(to_text(a.val(0)?)?, a)?;
+        fn "toString" "(value: any, maxBytes?: number): string" "A value as a text." => |cx, a| to_text(a.val(0)?, most(a)?)?;
+        fn "toBytes" "(value: any, maxBytes?: number): number[]" "A value as bytes." => |cx, a| Val::Bytes(to_bytes(a.val(0)?, most(a)?)?);
+        fn "readerToString" "(reader: any, maxBytes?: number): string" "The content of a reader." => |cx, a| to_text(a.val(0)?, most(a)?)?;
         fn "sleep" "(milliseconds: number): void" "Waits." => |cx, a| crate::run::sleep(Duration::from_millis(u64::try_from(a.int(0)?).unwrap_or_default()));
         fn "arrayOf" "(model: any): any[]" "A list to read rows into." => |cx, a| Own(host::array_of(cx, &a.at(0))?);
         fn "nullString" "(): any" "A text or null." => |cx, a| null_cell(Kind::Text);
@@ -29,21 +29,16 @@ globals! {
     }
 }
 
-/// At most so many bytes of a reader's text.
-fn cut(text: String, args: &crate::bind::Args<'_, '_>) -> Res<String> {
-    let most = usize::try_from(args.int(1)?).unwrap_or_default();
-    let is_reader = args.opt_host::<crate::host::Reader>(0)?.is_some();
-    match is_reader && most > 0 && most < text.len() {
-        true => Ok(String::from_utf8_lossy(&text.as_bytes()[..most]).into_owned()),
-        false => Ok(text),
-    }
+/// How many bytes of a reader are wanted; 0 for all.
+fn most(args: &crate::bind::Args<'_, '_>) -> Res<usize> {
+    Ok(usize::try_from(args.int(1)?).unwrap_or_default())
 }
 
 fn json_text(value: &Val) -> Res<String> {
     Ok(String::from_utf8(encode(value)?).unwrap_or_default())
 }
 
-fn to_text(value: Val) -> Res<String> {
+fn to_text(value: Val, most: usize) -> Res<String> {
     Ok(match value {
         Val::Null | Val::Opaque => String::new(),
         Val::Str(text) | Val::Raw(text) => text,
@@ -53,7 +48,7 @@ fn to_text(value: Val) -> Res<String> {
         Val::Float(n) => n.to_string(),
         Val::Time(millis) => host::moment_of(millis).text(),
         Val::Host(host) if host.get::<crate::host::Reader>().is_some() => {
-            String::from_utf8_lossy(&to_bytes(Val::Host(host))?).into_owned()
+            String::from_utf8_lossy(&to_bytes(Val::Host(host), most)?).into_owned()
         }
         Val::Host(host) => match (host.kind().text, host.kind().json) {
             (Some(text), _) => text(&host),
@@ -63,7 +58,7 @@ fn to_text(value: Val) -> Res<String> {
     })
 }
 
-fn to_bytes(value: Val) -> Res<Vec<u8>> {
+fn to_bytes(value: Val, most: usize) -> Res<Vec<u8>> {
     match value {
         Val::List(items) => {
             let all: Option<Vec<u8>> = items.iter().map(byte).collect();
@@ -74,10 +69,10 @@ fn to_bytes(value: Val) -> Res<Vec<u8>> {
         }
         Val::Bytes(bytes) => Ok(bytes),
         Val::Host(host) => match host.get::<crate::host::Reader>() {
-            Some(reader) => Ok(reader.0.clone()),
-            None => Ok(to_text(Val::Host(host))?.into_bytes()),
+            Some(reader) => reader.take(most),
+            None => Ok(to_text(Val::Host(host), most)?.into_bytes()),
         },
-        other => Ok(to_text(other)?.into_bytes()),
+        other => Ok(to_text(other, most)?.into_bytes()),
     }
 }
 
@@ -100,6 +95,10 @@ pub(crate) fn unmarshal<'js>(cx: &Ctx<'js>, json: &[u8], target: &Value<'js>) ->
     if let Some(model) = host.get::<host::Model>() {
         let serde_json::Value::Object(map) = data else { return Ok(()) };
         return model.fill(map, false);
+    }
+    if let Some(field) = host.get::<host::FieldValue>() {
+        let serde_json::Value::Object(map) = data else { return Ok(()) };
+        return field.unmarshal(map);
     }
     if let Some(record) = host.get::<pocketbase::Record>() {
         return host::load_record(record, Val::from(data));

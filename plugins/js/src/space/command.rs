@@ -1,8 +1,9 @@
 //! Commands of the system: what `$os.cmd` gives (spec extending §3.3).
 
 use std::{
+    io::Write as _,
     path::Path,
-    process::{Command, Output, Stdio},
+    process::{Child, ChildStdin, Command, ExitStatus, Output, Stdio},
     sync::Arc,
 };
 
@@ -10,7 +11,8 @@ use parking_lot::Mutex;
 use rquickjs::Ctx;
 
 use crate::{
-    bind::{Fail, Res, Shared, Val, items, native, object, table, text},
+    bind::{Fail, Res, Shared, Val, as_host, export, items, native, object, table, text},
+    host::{Reader, Source, Stream},
     run::Local,
 };
 
@@ -24,7 +26,21 @@ struct State {
     env: Vec<String>,
     dir: String,
     child: Option<std::process::Child>,
+    /// What is given to it.
+    input: Option<Vec<u8>>,
+    /// Ends of pipes that were asked for; they are connected when it starts.
+    stdin: Option<Arc<Mutex<Option<ChildStdin>>>>,
+    stdout: Option<Stream>,
+    stderr: Option<Stream>,
+    ended: Option<(ExitStatus, u32)>,
 }
+
+/// What goes into a command.
+pub(crate) struct Inlet(Arc<Mutex<Option<ChildStdin>>>);
+/// A command that runs.
+pub(crate) struct Running(u32);
+/// How a command has ended.
+pub(crate) struct Ended(ExitStatus, u32);
 
 /// A command that failed.
 pub(crate) struct ExitError {
@@ -32,7 +48,7 @@ pub(crate) struct ExitError {
     stderr: Vec<u8>,
 }
 
-native!(Cmd = CMD, ExitError = EXIT_ERROR);
+native!(Cmd = CMD, ExitError = EXIT_ERROR, Inlet = INLET, Running = PROCESS, Ended = PROCESS_STATE);
 
 table! {
     pub(crate) static CMD: Cmd = "exec.Cmd", "A command of the system." {
@@ -40,25 +56,52 @@ table! {
         prop "args": "string[]", "The arguments, the name first." => |cx, c| c.0.lock().args.clone(), set |cx, c, v| c.0.lock().args = texts(cx, &v)?;
         prop "env": "string[]", "The environment, `NAME=value`; empty for that of the server." => |cx, c| c.0.lock().env.clone(), set |cx, c, v| c.0.lock().env = texts(cx, &v)?;
         prop "dir": "string", "The working directory." => |cx, c| c.0.lock().dir.clone(), set |cx, c, v| c.0.lock().dir = text(cx, &v)?;
+        prop "stdin": "any", "What it reads: a reader or bytes." => |cx, c| Val::Null, set |cx, c, v| {
+            c.0.lock().input = match as_host(&v).as_ref().and_then(|host| host.get::<Reader>()) {
+                Some(reader) => Some(reader.take(0)?),
+                None => export(cx, &v)?.into_bytes(),
+            };
+        };
+        prop "process": "os.Process", "The process, once it is started." => |cx, c| {
+            c.0.lock().child.as_ref().map(|child| Arc::new(Running(child.id())) as Shared)
+        };
+        prop "processState": "os.ProcessState", "How it has ended; `null` before." => |cx, c| {
+            c.0.lock().ended.map(|(status, pid)| Arc::new(Ended(status, pid)) as Shared)
+        };
+        fn "stdinPipe" "(): io.WriteCloser" "What is written there it reads; to be asked for before it starts." => |cx, c, a| {
+            let inlet = c.0.lock().stdin.get_or_insert_default().clone();
+            Arc::new(Inlet(inlet)) as Shared
+        };
+        fn "stdoutPipe" "(): io.ReadCloser" "What it prints; to be asked for before it starts." => |cx, c, a| {
+            let stream = c.0.lock().stdout.get_or_insert_default().clone();
+            Arc::new(Reader::Stream(stream)) as Shared
+        };
+        fn "stderrPipe" "(): io.ReadCloser" "What it prints as errors; to be asked for before it starts." => |cx, c, a| {
+            let stream = c.0.lock().stderr.get_or_insert_default().clone();
+            Arc::new(Reader::Stream(stream)) as Shared
+        };
         fn "output" "(): number[]" "Runs it and gives what it prints." => |cx, c, a| {
-            let output = c.run(true)?;
+            let output = c.run()?;
             ended(cx, &output)?;
             Val::Bytes(output.stdout)
         };
         fn "combinedOutput" "(): number[]" "Runs it and gives what it prints, errors included." => |cx, c, a| {
-            let mut output = c.run(true)?;
+            let mut output = c.run()?;
             output.stdout.extend(std::mem::take(&mut output.stderr));
             ended(cx, &output)?;
             Val::Bytes(output.stdout)
         };
-        fn "run" "(): void" "Runs it to its end." => |cx, c, a| ended(cx, &c.run(false)?)?;
+        fn "run" "(): void" "Runs it to its end." => |cx, c, a| {
+            c.start()?;
+            let child = c.0.lock().child.take().ok_or_else(|| Fail::other("exec: not started"))?;
+            c.wait(cx, child)?;
+        };
         fn "start" "(): void" "Starts it." => |cx, c, a| {
-            let child = c.command(false).spawn().map_err(|error| c.failed(&error))?;
-            c.0.lock().child = Some(child);
+            c.start()?;
         };
         fn "wait" "(): void" "Waits for the end of what was started." => |cx, c, a| {
             let child = c.0.lock().child.take().ok_or_else(|| Fail::other("exec: not started"))?;
-            ended(cx, &child.wait_with_output()?)?;
+            c.wait(cx, child)?;
         };
         fn "environ" "(): string[]" "The environment it runs in." => |cx, c, a| {
             let own = c.0.lock().env.clone();
@@ -77,6 +120,40 @@ table! {
         fn "string" "(): string" "In words." => |cx, e, a| e.text();
     }
     text |e| e.text();
+}
+
+table! {
+    pub(crate) static INLET: Inlet = "io.WriteCloser", "What goes into a command." {
+        fn "write" "(data: string | number[]): number" "Gives it more." => |cx, i, a| {
+            let data = a.bytes(0)?;
+            let mut inlet = i.0.lock();
+            let inlet = inlet.as_mut().ok_or_else(|| Fail::other("write |1: file already closed"))?;
+            inlet.write_all(&data).map_err(|error| super::os::fail("write", "|1", &error))?;
+            data.len()
+        };
+        fn "close" "(): void" "There is no more." => |cx, i, a| { i.0.lock().take(); };
+    }
+}
+table! {
+    pub(crate) static PROCESS: Running = "os.Process", "A command that runs." {
+        prop "pid": "number", "Its number." => |cx, p| p.0;
+    }
+}
+table! {
+    pub(crate) static PROCESS_STATE: Ended = "os.ProcessState", "How a command has ended." {
+        fn "exitCode" "(): number" "Its exit code, -1 if a signal has ended it." => |cx, p, a| p.0.code().unwrap_or(-1);
+        fn "exited" "(): boolean" "Whether it has ended by itself." => |cx, p, a| p.0.code().is_some();
+        fn "success" "(): boolean" "Whether all went well." => |cx, p, a| p.0.success();
+        fn "pid" "(): number" "Its number." => |cx, p, a| p.1;
+        fn "string" "(): string" "In words." => |cx, p, a| p.text();
+    }
+    text |p| p.text();
+}
+
+impl Ended {
+    fn text(&self) -> String {
+        format!("exit status {}", self.0.code().unwrap_or(-1))
+    }
 }
 
 impl ExitError {
@@ -117,20 +194,59 @@ impl Cmd {
     fn command(&self, captured: bool) -> Command {
         let state = self.0.lock();
         let mut command = Command::new(&state.path);
-        command.args(state.args.get(1..).unwrap_or_default()).stdin(Stdio::null());
+        let reads = state.input.is_some() || state.stdin.is_some();
+        command.args(state.args.get(1..).unwrap_or_default());
+        command.stdin(if reads { Stdio::piped() } else { Stdio::null() });
         if !state.dir.is_empty() {
             command.current_dir(&state.dir);
         }
         if !state.env.is_empty() {
             command.env_clear().envs(state.env.iter().filter_map(|pair| pair.split_once('=')));
         }
-        let out = || if captured { Stdio::piped() } else { Stdio::null() };
-        command.stdout(out()).stderr(out());
+        let out = |is_wanted: bool| if is_wanted { Stdio::piped() } else { Stdio::null() };
+        command.stdout(out(captured || state.stdout.is_some()));
+        command.stderr(out(captured || state.stderr.is_some()));
         command
     }
-    fn run(&self, captured: bool) -> Res<Output> {
-        let output = self.command(captured).output();
-        output.map_err(|error| self.failed(&error))
+    /// Starts it with its pipes connected.
+    fn start(&self) -> Res<()> {
+        let mut child = self.command(false).spawn().map_err(|error| self.failed(&error))?;
+        let mut state = self.0.lock();
+        if let Some(stream) = &state.stdout {
+            *stream.lock() = child.stdout.take().map(|out| Box::new(out) as Source);
+        }
+        if let Some(stream) = &state.stderr {
+            *stream.lock() = child.stderr.take().map(|out| Box::new(out) as Source);
+        }
+        if let Some(input) = state.input.take() {
+            feed(&mut child, input);
+        } else if let Some(inlet) = &state.stdin {
+            *inlet.lock() = child.stdin.take();
+        }
+        state.child = Some(child);
+        Ok(())
+    }
+    fn wait(&self, cx: &Ctx<'_>, mut child: Child) -> Res<()> {
+        let status = child.wait()?;
+        // what nobody has read by now is gone, and so is who writes
+        let mut state = self.0.lock();
+        state.ended = Some((status, child.id()));
+        if let Some(inlet) = &state.stdin {
+            inlet.lock().take();
+        }
+        drop(state);
+        ended(cx, &Output { status, stdout: Vec::new(), stderr: Vec::new() })
+    }
+    /// Runs it to its end and keeps what it prints.
+    fn run(&self) -> Res<Output> {
+        let mut child = self.command(true).spawn().map_err(|error| self.failed(&error))?;
+        if let Some(input) = self.0.lock().input.take() {
+            feed(&mut child, input);
+        }
+        let pid = child.id();
+        let output = child.wait_with_output().map_err(|error| self.failed(&error))?;
+        self.0.lock().ended = Some((output.status, pid));
+        Ok(output)
     }
     fn failed(&self, error: &std::io::Error) -> Fail {
         let state = self.0.lock();
@@ -139,6 +255,14 @@ impl Cmd {
             return Fail::other(format!("exec: {name:?}: executable file not found in $PATH"));
         }
         super::os::fail("fork/exec", &state.path, error)
+    }
+}
+
+/// Gives a command all that it is to read, on a thread of its own: it may print more than a pipe holds meanwhile.
+fn feed(child: &mut Child, input: Vec<u8>) {
+    if let Some(mut stdin) = child.stdin.take() {
+        // a command that does not read on is no fault
+        std::thread::spawn(move || stdin.write_all(&input).is_ok());
     }
 }
 

@@ -72,10 +72,10 @@ table! {
             ]))
         };
         fn "getReader" "(key: string): io.ReadCloser" "The content of a file." => |cx, f, a| {
-            Arc::new(Reader(wait(f.read(&a.str(0)?)).map_err(missing)?)) as Shared
+            Arc::new(Reader::new(wait(f.read(&a.str(0)?)).map_err(missing)?)) as Shared
         };
         fn "getFile" "(key: string): io.ReadCloser" "The old name of getReader." => |cx, f, a| {
-            Arc::new(Reader(wait(f.read(&a.str(0)?)).map_err(missing)?)) as Shared
+            Arc::new(Reader::new(wait(f.read(&a.str(0)?)).map_err(missing)?)) as Shared
         };
         fn "getReuploadableFile" "(key: string, preserveName: boolean): filesystem.File" "A stored file, to be stored again." => |cx, f, a| {
             let (key, keeps) = (a.str(0)?, a.bool(1)?);

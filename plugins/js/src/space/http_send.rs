@@ -65,7 +65,7 @@ fn body<'js>(cx: &Ctx<'js>, given: &Value<'js>) -> Res<(Vec<u8>, Option<String>)
             return Ok((body, Some(kind)));
         }
         if let Some(reader) = Held::<Reader>::of(host) {
-            return Ok((reader.0.clone(), None));
+            return Ok((reader.take(0)?, None));
         }
     }
     Ok(match export(cx, given)? {

@@ -42,6 +42,9 @@ impl Native for Space {
     fn any(&self) -> &dyn std::any::Any {
         self
     }
+    fn is_namespace(&self) -> bool {
+        true
+    }
 }
 
 /// The namespaces: the global name, the table, the contexts that have it.
@@ -82,11 +85,15 @@ pub(crate) fn tables() -> impl Iterator<Item = (&'static str, &'static Type)> {
 pub(crate) static TYPES: &[&Type] = &[
     &command::CMD,
     &command::EXIT_ERROR,
+    &command::INLET,
+    &command::PROCESS,
+    &command::PROCESS_STATE,
     &files::FILE_SYSTEM,
     &form_data::FORM_DATA,
     &http_send::ANSWER,
     &os::ENTRY,
     &os::INFO,
+    &os::MODE,
     &root::ROOT,
     &template::RENDERER,
 ];

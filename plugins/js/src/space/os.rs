@@ -29,7 +29,10 @@ pub(crate) struct Info {
     pub(crate) facts: Metadata,
 }
 
-native!(Entry = ENTRY, Info = INFO);
+/// Permissions and kind of a file.
+pub(crate) struct Mode(u32);
+
+native!(Entry = ENTRY, Info = INFO, Mode = MODE);
 
 table! {
     pub(crate) static OS: Space = "OS", "Files, directories and the environment." {
@@ -90,16 +93,56 @@ table! {
     pub(crate) static ENTRY: Entry = "os.DirEntry", "An entry of a directory." {
         fn "name" "(): string" "Its name." => |cx, e, a| e.name.clone();
         fn "isDir" "(): boolean" "True for a directory." => |cx, e, a| e.is_dir;
-        fn "type" "(): number" "Its kind, as bits." => |cx, e, a| match () {
+        fn "type" "(): fs.FileMode" "Its kind." => |cx, e, a| Arc::new(Mode(match () {
             () if e.is_dir => DIR_BIT,
             () if e.is_link => LINK_BIT,
             () => 0,
-        };
+        })) as Shared;
         fn "info" "(): os.FileInfo" "What is known about it." => |cx, e, a| {
             let facts = fs::symlink_metadata(&e.path).map_err(|error| fail("lstat", &e.path, &error))?;
             Arc::new(Info { name: e.name.clone(), facts }) as Shared
         };
-        fn "string" "(): string" "As a line." => |cx, e, a| format!("{} {}{}", if e.is_dir { 'd' } else { '-' }, e.name, if e.is_dir { "/" } else { "" });
+        fn "string" "(): string" "As a line." => |cx, e, a| e.line();
+    }
+    text |e| e.line();
+}
+
+impl Entry {
+    fn line(&self) -> String {
+        format!(
+            "{} {}{}",
+            if self.is_dir { 'd' } else { '-' },
+            self.name,
+            if self.is_dir { "/" } else { "" }
+        )
+    }
+}
+
+table! {
+    pub(crate) static MODE: Mode = "fs.FileMode", "Permissions and kind of a file." {
+        fn "isDir" "(): boolean" "True for a directory." => |cx, m, a| m.0 & DIR_BIT != 0;
+        fn "isRegular" "(): boolean" "True for a file." => |cx, m, a| m.0 & (DIR_BIT | LINK_BIT) == 0;
+        fn "perm" "(): fs.FileMode" "The permissions alone." => |cx, m, a| Arc::new(Mode(m.0 & 0o777)) as Shared;
+        fn "string" "(): string" "As `ls` shows it." => |cx, m, a| m.text();
+        fn "type" "(): fs.FileMode" "The kind alone." => |cx, m, a| Arc::new(Mode(m.0 & !0o777)) as Shared;
+    }
+    text |m| m.text();
+    json |m| Val::Int(m.0.into());
+    value |m| Val::Int(m.0.into());
+}
+
+impl Mode {
+    fn text(&self) -> String {
+        let kind = match () {
+            () if self.0 & DIR_BIT != 0 => 'd',
+            () if self.0 & LINK_BIT != 0 => 'L',
+            () => '-',
+        };
+        let bit = |(at, letter): (usize, char)| match self.0 >> (8 - at) & 1 {
+            1 => letter,
+            _ => '-',
+        };
+        std::iter::once(kind).chain("rwxrwxrwx".chars().enumerate().map(bit)).collect()
     }
 }
 
@@ -107,7 +150,7 @@ table! {
     pub(crate) static INFO: Info = "os.FileInfo", "What is known about a file." {
         fn "name" "(): string" "Its name." => |cx, i, a| i.name.clone();
         fn "size" "(): number" "Its size in bytes." => |cx, i, a| i.facts.len();
-        fn "mode" "(): number" "Its permissions and kind, as bits." => |cx, i, a| mode(&i.facts);
+        fn "mode" "(): fs.FileMode" "Its permissions and kind." => |cx, i, a| Arc::new(Mode(mode(&i.facts))) as Shared;
         fn "modTime" "(): time.Time" "When it was last written." => |cx, i, a| modified(&i.facts);
         fn "isDir" "(): boolean" "True for a directory." => |cx, i, a| i.facts.is_dir();
         fn "sys" "(): any" "Nothing." => |cx, i, a| Val::Null;

@@ -91,7 +91,7 @@ impl Root {
     }
     /// The content of a file, to be read.
     pub(super) fn opened(&self, name: &str) -> Res<Shared> {
-        Ok(Arc::new(Reader(self.content(name)?)))
+        Ok(Arc::new(Reader::new(self.content(name)?)))
     }
 }
 

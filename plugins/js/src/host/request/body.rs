@@ -1,13 +1,21 @@
 //! Bodies of requests: bound to models, forms of parts. Knows nothing of answers.
 
 use pocketbase::{Error, Record};
+use serde_json::{Map, Value as Json};
 
 use super::{Origin, Request, plain, shared};
 use crate::{
-    bind::{Args, Fail, Res, Val, new_map},
+    bind::{Args, Fail, Res, Val, encode, new_map},
     host::{exchange::Uploaded, fault, model::Model, record},
     run::wait,
 };
+
+/// How far the body of a request was read.
+#[derive(Default)]
+pub(super) struct Reading {
+    at: usize,
+    is_closed: bool,
+}
 
 /// How a body is written.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -30,6 +38,41 @@ impl Request {
             Kind::Xml
         } else {
             Kind::Other
+        }
+    }
+    /// The whole body, whatever was read of it.
+    pub(in crate::host) fn body(&self) -> Res<Vec<u8>> {
+        match &self.0.origin {
+            Origin::Route(event) => Ok(wait(event.bytes())?.to_vec()),
+            Origin::Hook(_) => Ok(encode(&self.info()?.body())?),
+        }
+    }
+    /// Reads what is left of the body, or so many bytes of it unless that is 0.
+    pub(in crate::host) fn take_body(&self, most: usize) -> Res<Vec<u8>> {
+        let all = self.body()?;
+        let mut reading = self.0.state.reading.lock();
+        if reading.is_closed && !all.is_empty() {
+            return Err(Fail::other("http: invalid Read on closed Body"));
+        }
+        let left = all.get(reading.at..).unwrap_or_default();
+        let part = if most == 0 { left } else { &left[..most.min(left.len())] };
+        // whoever comes to the end leaves it to the next one from its beginning, as the recorded reference does; 0.40 does not
+        let end = reading.at + part.len();
+        reading.at = if end >= all.len() { 0 } else { end };
+        Ok(part.to_vec())
+    }
+    pub(in crate::host) fn close_body(&self) {
+        self.0.state.reading.lock().is_closed = true;
+    }
+    pub(in crate::host) fn reread_body(&self) {
+        self.0.state.reading.lock().at = 0;
+    }
+    /// The body as an object.
+    fn object(&self) -> Res<Map<String, Json>> {
+        let all = self.body()?;
+        match fault::of_object(&all) {
+            Some(words) => Err(Fail::other(words)),
+            None => Ok(serde_json::from_slice(&all).unwrap_or_default()),
         }
     }
     /// What is wrong with a body that does not become facts, in the words of its format.
@@ -62,7 +105,7 @@ impl Request {
         if let Some(record) = args.opt_host::<Record>(0)? {
             // forms are bound to fields of structs, and those of a record are not
             if kind == Kind::Json {
-                record::load(&record, self.info()?.body())?;
+                record::load(&record, self.object()?.into())?;
             }
             return Ok(());
         }
@@ -72,7 +115,10 @@ impl Request {
             )
         };
         let model = args.opt_host::<Model>(0)?.ok_or_else(pointer)?;
-        let body = self.info()?.body().into_object();
+        let body = match kind {
+            Kind::Json => self.object()?,
+            _ => self.info()?.body().into_object(),
+        };
         model.fill(body, false)?;
         if kind == Kind::Form {
             model.zero_nulls();
