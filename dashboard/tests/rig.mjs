@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
-import { api, seed } from './seed.mjs';
+import { api, extended, seed, seedExtensions } from './seed.mjs';
 import { serve } from './serve.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -103,9 +103,11 @@ export class App {
   async close() { await this.context.close(); }
 }
 
+/** `extended`: with all extensions on, and something in them. */
 export async function rig(o = {}) {
-  const server = await startServer(o);
+  const server = await startServer(o.extended ? { ...extended, ...o } : o);
   const data = o.superuser === false ? {} : await seed(server.url, email, password, o.size ?? 'full');
+  if (o.extended) await seedExtensions(server.url, data.token);
   const faults = { hook: null };
   const front = await serve({ server: server.url, prefix: o.prefix ?? '', hook: (req, res) => faults.hook?.(req, res) });
   const browser = await launch();

@@ -1352,5 +1352,6 @@ const words: Record<string, string> = {
   "Encrypted with PB_MASTER_KEY. It cannot be filtered, sorted or indexed; whoever may see the field sees the text.": "使用 PB_MASTER_KEY 加密。不能筛选、排序或建立索引；能看到该字段的人可以看到明文。",
   "The statement that runs": "将执行的语句",
   "The {n} statements that run": "将执行的 {n} 条语句",
+  "1 job": "1 个任务",
 };
 export default words;

@@ -45,7 +45,7 @@ real('T49 jobs: three failures, run again, done; all failed ones of a topic', { 
     if (n < 3) await app.sql(`UPDATE _jobs SET run_at = '2026-01-01 00:00:00.000Z' WHERE id = '${id}'`);
   }
   await count('failed', 1);
-  await p.waitForSelector('.drawer [data-error] summary >> text=boom: no mailbox');
+  await p.waitForSelector('.drawer [data-error] >> text=boom: no mailbox');
   await p.locator('.drawer').getByRole('button', { name: 'Close' }).click();
   await p.waitForSelector('.drawer', { state: 'detached' });
   await p.locator(`[data-job="${id}"]`).waitFor();
