@@ -59,7 +59,7 @@ export const screens = [
   { name: 'analytics', hash: '#/analytics', ready: (p) => p.waitForSelector('[data-list=pages] .bar-row') },
   { name: 'tof', hash: '#/settings/tof', ready: (p) => p.waitForSelector('[data-tof]') },
   { name: 'job-new', hash: '#/jobs', ready: async (p) => { await p.waitForSelector('[data-screen] h1, [role=gridcell]'); const b = p.getByRole('button', { name: 'New job' }); if (await b.count()) { await b.click(); await p.waitForSelector('dialog textarea'); } } },
-  { name: 'review', hash: '#/collections?collection=posts&edit=fields', ready: async (p) => { await p.getByLabel('Name of the field status').fill('state'); await p.locator('.drawer footer .primary').click(); await p.locator('dialog [data-sql] summary').click(); await p.waitForSelector('dialog [data-sql] pre'); } },
+  { name: 'review', hash: '#/collections?collection=posts&edit=fields', ready: async (p) => { await p.getByLabel('Name of the field views').fill('visits'); await p.locator('.drawer footer .primary').click(); await p.locator('dialog [data-sql] summary').click(); await p.waitForSelector('dialog [data-sql] pre'); } },
   { name: 'usage', hash: '#/collections?collection=posts&edit=usage', ready: (p) => p.waitForSelector('.drawer section') },
   { name: 'chips', hash: `#/collections?collection=posts&filter=${encodeURIComponent("status = 'published' && views > 100 && author.name ~ 'Ann'")}`, ready: (p) => p.waitForSelector('[role=gridcell], [role=listitem]') },
   { name: 'explain', hash: `#/collections?collection=posts&filter=${encodeURIComponent('views > 100')}&sort=title&explain=filter`, ready: (p) => p.waitForSelector('dialog [data-steps] li, dialog .issue') },

@@ -152,9 +152,9 @@ check('T60 stored scripts of an account run nowhere: fields, file names and prev
       const preview = p.getByRole('button', { name: `Preview ${name}` });
       if (!(await preview.count())) continue;
       await preview.click();
-      await p.waitForSelector('dialog.modal');
+      await p.locator('dialog header button').first().waitFor();
       await settled();
-      await p.locator('dialog header button').click();
+      await p.locator('dialog header button').first().click();
     }
     for (const tab of ['JSON', 'References', 'Activity']) { await p.getByRole('tab', { name: tab }).click(); await settled(); }
     assert.deepEqual(app.problems, []);
