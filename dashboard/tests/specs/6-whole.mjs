@@ -150,7 +150,8 @@ check('T60 stored scripts of an account run nowhere: fields, file names and prev
     await p.waitForSelector('.drawer .source, .drawer .ProseMirror');
     for (const name of rec.f) {
       const preview = p.getByRole('button', { name: `Preview ${name}` });
-      if (!(await preview.count())) continue;
+      // others go to a page of their own, below
+      if (/\.(xhtml|pdf)$/.test(name)) continue;
       await preview.click();
       await p.locator('dialog header button').first().waitFor();
       await settled();
