@@ -146,9 +146,18 @@ fn changes_are_foreseen(server: &Server) {
         "{found}"
     );
     assert_eq!(found["errors"], json!({}));
+    let sql = found["sql"].as_array().expect("statements");
+    let has =
+        |start: &str| sql.iter().any(|text| text.as_str().is_some_and(|t| t.starts_with(start)));
+    for start in
+        [r#"ALTER TABLE "notes" DROP COLUMN "views""#, r#"ALTER TABLE "notes" ADD COLUMN "fresh"#]
+    {
+        assert!(has(&start.replace('"', &quote(sql))), "{start}: {found}");
+    }
     let bad = json!({"collection": {"id": notes["id"], "listRule": "bogus = 1"}});
     let found = ok(server, "POST", path, &token, &bad);
     assert!(found["errors"]["listRule"]["code"].is_string(), "{found}");
+    assert_eq!(found["sql"], json!([]), "what is refused runs nothing");
     let new =
         ok(server, "POST", path, &token, &json!({"collection": {"name": "new", "type": "base"}}));
     assert_eq!(new["changes"][0]["type"], "create");
@@ -161,6 +170,53 @@ fn changes_are_foreseen(server: &Server) {
 }
 
 on_both! { changes_of_collections_are_foreseen, changes_of_collections_are_foreseen_on_postgres = changes_are_foreseen }
+
+/// The character around names.
+fn quote(sql: &[Value]) -> String {
+    let first = sql.iter().filter_map(Value::as_str).find(|text| text.starts_with("ALTER TABLE "));
+    first.and_then(|text| text.chars().nth(12)).expect("a statement").to_string()
+}
+
+/// What is shown is what runs: two servers become equal, one by saving, one by the statements alone.
+#[test]
+fn statements_of_changes_are_those_that_run() {
+    let (saved, told) = (Server::fresh(&[]), Server::fresh(&[]));
+    let drafts = [
+        json!({"name": "shelf", "type": "base", "indexes": ["CREATE INDEX `by_title` ON `shelf` (`title`)"], "fields": [
+            {"name": "title", "type": "text", "id": "text0000001", "fullText": true}, {"name": "n", "type": "number", "id": "number00001"},
+            {"name": "tags", "type": "select", "id": "select00001", "maxSelect": 2, "values": ["a", "b"]},
+            {"name": "one", "type": "select", "id": "select00002", "maxSelect": 1, "values": ["a", "b"]}]}),
+        // renamed, with a field renamed, one gone, one new, both conversions
+        json!({"name": "shelves", "indexes": ["CREATE UNIQUE INDEX `by_heading` ON `shelves` (`heading`, lower(`fresh`))"], "fields": [
+            {"name": "heading", "type": "text", "id": "text0000001", "fullText": true}, {"name": "fresh", "type": "text", "id": "text0000002"},
+            {"name": "tags", "type": "select", "id": "select00001", "maxSelect": 1, "values": ["a", "b"]},
+            {"name": "one", "type": "select", "id": "select00002", "maxSelect": 2, "values": ["a", "b"]}]}),
+        // letter case only
+        json!({"name": "Shelves"}),
+    ];
+    let schema = |server: &Server, token: &str| {
+        let query = "SELECT name, sql FROM sqlite_master WHERE name LIKE '%shel%' OR tbl_name LIKE '%shel%' OR name LIKE '%fts%' ORDER BY name";
+        ok(server, "POST", "/api/sql", token, &json!({"query": query}))["rows"].clone()
+    };
+    let (a, b) = (saved.superuser(), told.superuser());
+    let id = "pbc_shelf000001";
+    for (at, mut draft) in drafts.into_iter().enumerate() {
+        draft["id"] = json!(id);
+        let found =
+            ok(&saved, "POST", "/api/collections/meta/dry-run", &a, &json!({"collection": draft}));
+        let statements = found["sql"].as_array().expect("statements").clone();
+        assert!(!statements.is_empty(), "{found}");
+        let path = format!("/api/collections/{id}");
+        let (method, path) =
+            if at == 0 { ("POST", "/api/collections") } else { ("PATCH", path.as_str()) };
+        ok(&saved, method, path, &a, &draft);
+        for text in &statements {
+            let text = text.as_str().expect("a statement");
+            ok(&told, "POST", "/api/sql", &b, &json!({"query": text}));
+        }
+        assert_eq!(schema(&told, &b), schema(&saved, &a), "{statements:?}");
+    }
+}
 
 fn history_is_kept(server: &Server) {
     let token = server.superuser();

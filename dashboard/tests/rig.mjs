@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
-import { api, seed } from './seed.mjs';
+import { api, extended, seed, seedExtensions } from './seed.mjs';
 import { serve } from './serve.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -28,7 +28,7 @@ export const email = 'root@example.com', password = '1234567890';
 
 const freePort = () => new Promise((go) => { const s = createServer().listen(0, '127.0.0.1', () => { const { port } = s.address(); s.close(() => go(port)); }); });
 
-/** `env`: variables of its environment; `files`: what lies beside its data, by path. */
+/** `env`: variables of its environment, which the next `start` reads again; `files`: what lies beside its data, by path. */
 export async function startServer({ superuser = true, args = [], env = {}, files = {} } = {}) {
   if (!binary) throw new Error('no server: build it or set PB_BIN');
   // the data directory has a parent of its own: migrations are written beside it
@@ -45,7 +45,7 @@ export async function startServer({ superuser = true, args = [], env = {}, files
   };
   await start();
   const stopChild = () => new Promise((go) => { if (child.exitCode !== null) return go(); child.once('exit', go); child.kill(); });
-  return { url: `http://127.0.0.1:${port}`, dir, log: () => log, start, stopChild, stop: async () => { await stopChild(); rmSync(home, { recursive: true, force: true }); } };
+  return { url: `http://127.0.0.1:${port}`, dir, env, log: () => log, start, stopChild, stop: async () => { await stopChild(); rmSync(home, { recursive: true, force: true }); } };
 }
 
 export const launch = () => chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--js-flags=--expose-gc', '--enable-precise-memory-info'] });
@@ -103,9 +103,11 @@ export class App {
   async close() { await this.context.close(); }
 }
 
+/** `extended`: with all extensions on, and something in them. */
 export async function rig(o = {}) {
-  const server = await startServer(o);
+  const server = await startServer(o.extended ? { ...extended, ...o } : o);
   const data = o.superuser === false ? {} : await seed(server.url, email, password, o.size ?? 'full');
+  if (o.extended) await seedExtensions(server.url, data.token);
   const faults = { hook: null };
   const front = await serve({ server: server.url, prefix: o.prefix ?? '', hook: (req, res) => faults.hook?.(req, res) });
   const browser = await launch();

@@ -19,8 +19,8 @@ else await spread();
 async function runFiles() {
   const checks = [];
   globalThis.check = (name, run, options = {}) => checks.push({ name, run, options });
-  let size = 'small';
-  for (const f of files) { const m = await import(`./specs/${f}`); if (m.size === 'full') size = 'full'; }
+  let size = 'small', extended = false;
+  for (const f of files) { const m = await import(`./specs/${f}`); if (m.size === 'full') size = 'full'; extended ||= !!m.extended; }
   let r, passed = 0;
   const failed = [];
   // the checks of a file share a server, but none may need what another left: `--shuffle 7` proves it
@@ -30,7 +30,7 @@ async function runFiles() {
     let app;
     const t = Date.now();
     try {
-      if (!c.options.own) r ??= await rig({ size });
+      if (!c.options.own) r ??= await rig({ size, extended });
       if (!c.options.own) app = await App.open(r.browser, r.front, c.options);
       // columns, pins and views that another check left would come in some seconds after the page
       if (app?.auth) await app.forget();

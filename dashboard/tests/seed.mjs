@@ -11,6 +11,30 @@ export async function api(base, method, path, body, token) {
   return text ? JSON.parse(text) : null;
 }
 
+/** What the extensions need to be on, beside `seedExtensions`. */
+export const extended = {
+  args: ['--dev'],
+  env: { PB_MASTER_KEY: 'ab'.repeat(32), PB_JOBS_POLL_INTERVAL: '200ms', PB_ANALYTICS_FLUSH_INTERVAL: '1', TOF_APP_KEY: 'myapp12345', TOF_APP_TOKEN: '0123456789abcdef0123456789abcdef', TOF_DEV_MOCK_USER: 'mock' },
+  files: {
+    'pb_hooks/jobs.pb.js': "$jobs.register('mails', () => {});\n$jobs.register('reports', (job) => { throw new Error(`no printer ${job.payload.text}`); });\n",
+    'pb_processes.json': JSON.stringify([{ id: 'ticker', command: 'sh', args: ['-c', 'n=0; while :; do n=$((n+1)); echo "tick $n of a line that goes on <b>and on</b>"; [ $n -gt 30 ] && sleep 1; done'], env: { API_TOKEN: 'hidden' } }, { id: 'waiter', command: 'sh', args: ['-c', 'echo no >&2; exit 3'], backoff: '600s' }]),
+  },
+};
+
+/** Something on each screen of the extensions; texts with markup among it. */
+export async function seedExtensions(base, token) {
+  const call = (m, p, b) => api(base, m, p, b, token);
+  const evil = '<img src=x onerror="window.xss=1"><script>window.xss=1</script>';
+  await call('POST', '/api/collections', { name: 'keys', type: 'base', fields: [{ name: 'title', type: 'text' }, { name: 'token', type: 'secret' }] });
+  await call('POST', '/api/collections/keys/records', { title: 'one', token: 'a token of the seed' });
+  for (const topic of ['mails', 'reports', `nobody ${evil}`]) await call('POST', '/api/jobs/enqueue', { topic, payload: { text: evil }, max_retries: 1 });
+  for (const [key, env] of [['STRIPE', 'global'], ['STRIPE', 'test'], ['A_KEY_WITH_A_VERY_LONG_NAME_THAT_GOES_ON_AND_ON_AND_ON', 'global']]) await call('POST', '/api/secrets', { key, env, value: `sk_${env}_0123456789`, description: `For payments ${evil}` });
+  await call('GET', '/api/collections/_proxies');
+  await call('POST', '/api/collections/_proxies/records', { path: '/-/pay', upstream: 'https://pay.example/v1', headers: { Authorization: 'Bearer {secret.STRIPE}', 'X-Note': evil }, accessRule: 'true' });
+  await call('POST', '/api/collections/_proxies/records', { path: '/-/a/path/that/is/rather/long/for/its/column', upstream: 'https://a-host-with-a-long-name.of-a-department.example.com/base/path', accessRule: "@request.auth.id != '' && @request.auth.verified = true", active: false });
+  await fetch(`${base}/api/analytics/events`, { method: 'POST', headers: { 'Content-Type': 'application/json', 'User-Agent': 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0' }, body: JSON.stringify({ events: Array.from({ length: 60 }, (_, i) => ({ event: 'page_view', path: i % 7 ? `/guides/${i % 5}` : `/${evil}`, sid: `s${i % 23}`, dur: 1000 * i, referrer: i % 3 ? 'https://news.example/x' : '' })) }) });
+}
+
 const auto = [{ name: 'created', type: 'autodate', onCreate: true, onUpdate: false }, { name: 'updated', type: 'autodate', onCreate: true, onUpdate: true }];
 
 export async function seed(base, email = 'root@example.com', password = '1234567890', size = 'full') {

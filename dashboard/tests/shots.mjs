@@ -45,8 +45,21 @@ export const screens = [
   { name: 'realtime', hash: '#/realtime?topic=posts/*', ready: (p) => p.waitForSelector('form .field') },
   { name: 'metrics', hash: '#/metrics', ready: (p) => p.waitForSelector('.tile strong') },
   { name: 'system', hash: '#/system', ready: (p) => p.waitForSelector('.screen table, .screen .muted') },
-  ...['jobs', 'secrets', 'processes', 'gateway', 'analytics'].map((x) => ({ name: x, hash: `#/${x}`, ready: (p) => p.waitForSelector('[data-screen] h1, [role=gridcell]') })),
+  { name: 'jobs', hash: '#/jobs', ready: (p) => p.waitForSelector('[data-job]') },
+  { name: 'job', hash: '#/jobs?status=failed', ready: async (p) => { await p.locator('[data-job] a, [data-job] button').first().click(); await p.waitForSelector('.drawer [data-status]'); } },
+  { name: 'secrets', hash: '#/secrets', ready: (p) => p.waitForSelector('[data-secret]') },
+  { name: 'secrets-env', hash: '#/secrets?by=env', ready: (p) => p.waitForSelector('[data-matrix] th') },
+  { name: 'secret-new', hash: '#/secrets', ready: async (p) => { await p.getByRole('button', { name: 'New secret' }).click(); await p.waitForSelector('dialog input'); } },
+  { name: 'secret-field', hash: '#/collections?collection=keys', ready: async (p) => { await gridReady(p); await p.locator('[role=row] a.id, [role=listitem] a').first().click(); await p.waitForSelector('.drawer [data-set=true]'); } },
+  { name: 'processes', hash: '#/processes', ready: (p) => p.waitForSelector('[data-process=waiter] [data-status=backoff]') },
+  { name: 'process', hash: '#/processes/ticker', ready: (p) => p.waitForSelector('.log .line') },
+  { name: 'gateway', hash: '#/gateway', ready: (p) => p.waitForSelector('[data-proxy]') },
+  { name: 'proxy', hash: '#/gateway', ready: async (p) => { await p.locator('[data-proxy="/-/pay"] a').click(); await p.waitForSelector('[data-send]'); } },
+  { name: 'proxy-new', hash: '#/gateway/new', ready: (p) => p.getByLabel('Upstream', { exact: true }).waitFor() },
+  { name: 'analytics', hash: '#/analytics', ready: (p) => p.waitForSelector('[data-list=pages] .bar-row') },
+  { name: 'tof', hash: '#/settings/tof', ready: (p) => p.waitForSelector('[data-tof]') },
   { name: 'job-new', hash: '#/jobs', ready: async (p) => { await p.waitForSelector('[data-screen] h1, [role=gridcell]'); const b = p.getByRole('button', { name: 'New job' }); if (await b.count()) { await b.click(); await p.waitForSelector('dialog textarea'); } } },
+  { name: 'review', hash: '#/collections?collection=posts&edit=fields', ready: async (p) => { await p.getByLabel('Name of the field views').fill('visits'); await p.locator('.drawer footer .primary').click(); await p.locator('dialog [data-sql] summary').click(); await p.waitForSelector('dialog [data-sql] pre'); } },
   { name: 'usage', hash: '#/collections?collection=posts&edit=usage', ready: (p) => p.waitForSelector('.drawer section') },
   { name: 'chips', hash: `#/collections?collection=posts&filter=${encodeURIComponent("status = 'published' && views > 100 && author.name ~ 'Ann'")}`, ready: (p) => p.waitForSelector('[role=gridcell], [role=listitem]') },
   { name: 'explain', hash: `#/collections?collection=posts&filter=${encodeURIComponent('views > 100')}&sort=title&explain=filter`, ready: (p) => p.waitForSelector('dialog [data-steps] li, dialog .issue') },
@@ -58,7 +71,7 @@ export const screens = [
 
 if (process.argv[1] === new URL(import.meta.url).pathname) {
   const given = arg('server', '');
-  const r = given ? null : await rig({});
+  const r = given ? null : await rig({ extended: true });
   const front = given ? await serve({ server: given }) : null;
   const browser = given ? await launch() : r.browser;
   const base = given ? front.url : r.front;

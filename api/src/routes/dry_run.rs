@@ -55,8 +55,9 @@ async fn run(req: &mut Req) -> Result<Response> {
         .map(|r| json!({"collection": r.collection, "where": r.place, "text": r.text, "error": r.error}))
         .collect();
     let changes: Vec<Value> = found.changes.iter().map(shown).collect();
+    let sql = if errors == json!({}) { found.sql } else { Vec::new() };
     let answer = json!({"changes": changes, "warnings": found.warnings, "references": references,
-        "values": found.values, "errors": errors});
+        "values": found.values, "errors": errors, "sql": sql});
     Response::of(200, &answer)
 }
 

@@ -5,7 +5,7 @@ import { isMulti, textOf } from '../lib/schema/schema.svelte';
 import type { FieldDef, FieldModule } from './types';
 
 const modules = import.meta.glob<FieldModule>('./*.svelte', { eager: true });
-const order = ['text', 'editor', 'number', 'bool', 'email', 'url', 'date', 'autodate', 'select', 'file', 'relation', 'json', 'geoPoint', 'password'];
+const order = ['text', 'editor', 'number', 'bool', 'email', 'url', 'date', 'autodate', 'select', 'file', 'relation', 'json', 'geoPoint', 'password', 'secret'];
 export const fieldDefs: FieldDef[] = Object.values(modules)
   .map((m) => ({ ...m.field, form: m.default }))
   .sort((a, b) => (order.indexOf(a.type) + 1 || 99) - (order.indexOf(b.type) + 1 || 99));

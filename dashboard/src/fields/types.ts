@@ -42,6 +42,8 @@ export interface FieldDef {
   unsortable?: boolean;
   /** cannot be chosen for a new field */
   internal?: boolean;
+  /** the plugin without which the server refuses a new field of the type */
+  needs?: string;
   requiredMeans?: string;
   defaults?: () => Record<string, Json>;
   /** text of a value: cells without a snippet, copy, export */

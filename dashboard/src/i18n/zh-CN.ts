@@ -1343,5 +1343,15 @@ const words: Record<string, string> = {
   "done": "完成",
   "{name} is on": "{name} 已开启",
   "How to switch it on": "如何开启",
+  "at most {n} bytes": "最多 {n} 字节",
+  "is set": "已设置",
+  "is not set": "未设置",
+  "a new value": "新的值",
+  "The value is removed with the save.": "保存时会移除该值。",
+  "bytes; 0 = 4,096": "字节；0 = 4,096",
+  "Encrypted with PB_MASTER_KEY. It cannot be filtered, sorted or indexed; whoever may see the field sees the text.": "使用 PB_MASTER_KEY 加密。不能筛选、排序或建立索引；能看到该字段的人可以看到明文。",
+  "The statement that runs": "将执行的语句",
+  "The {n} statements that run": "将执行的 {n} 条语句",
+  "1 job": "1 个任务",
 };
 export default words;

@@ -86,6 +86,9 @@ check('T32 review: a deleted field is named with its count and typed', async (ap
   await save(p);
   await p.waitForSelector('dialog >> text=Field slug and its data are deleted');
   await p.waitForSelector('dialog >> text=records have a value');
+  // what the database is told, in full
+  await p.locator('dialog [data-sql] summary').click();
+  await p.locator('dialog [data-sql] pre', { hasText: /ALTER TABLE .posts. DROP COLUMN .slug./ }).waitFor();
   assert.ok(await p.locator('dialog .btn.primary').isDisabled());
   await p.locator('dialog button', { hasText: 'Cancel' }).click();
   await p.locator('.drawer footer button', { hasText: 'Reset' }).click();

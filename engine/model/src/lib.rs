@@ -10,6 +10,6 @@ pub mod settings;
 pub mod wire;
 
 use ::store;
-use primitives::{crypto, id, json, re2, time};
+use primitives::{crypto, future::BoxFutureRef, id, json, re2, time};
 
 pub use error::{Error, FieldError, FieldErrors, Result};

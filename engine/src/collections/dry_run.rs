@@ -13,6 +13,7 @@ use crate::{
     schema::{
         Collection, Loaded, Snapshot,
         diff::{Change, diff},
+        sync,
     },
 };
 
@@ -27,6 +28,8 @@ pub struct Outcome {
     pub references: Vec<Reference>,
     /// How many records hold something in a field that goes, or whose list becomes one value.
     pub values: BTreeMap<String, i64>,
+    /// The statements on the table or view, as [`sync::statements`] lists them.
+    pub sql: Vec<String>,
 }
 
 /// A place that would break.
@@ -57,6 +60,8 @@ pub async fn dry_run(
     let before = ctx.snapshot();
     let after = Arc::new(before.with(&new));
     out.references = references(ctx, &before, &after, old, &new);
+    // a draft that cannot be saved runs nothing; why is said by its validation
+    out.sql = Box::pin(sync::statements(&ctx.db, &before, &new, old)).await.unwrap_or_default();
     let Some(stored) = stored else { return Ok(out) };
     if !new.is_view() {
         for change in &out.changes {

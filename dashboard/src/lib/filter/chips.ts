@@ -47,4 +47,4 @@ export function operatorsFor(f: Field): Operator[] {
   if (isMulti(f)) return f.type === 'relation' ? relations : many;
   return classes[f.type] ?? texts;
 }
-export const filterable = (c: Collection): Field[] => c.fields.filter((f) => f.type !== 'password' && f.name !== 'tokenKey');
+export const filterable = (c: Collection): Field[] => c.fields.filter((f) => f.type !== 'password' && f.type !== 'secret' && f.name !== 'tokenKey');

@@ -76,6 +76,9 @@ function authUnion(scope: Scope): Collection | undefined {
   return { ...auth[0], fields: [...seen.values()] } as Collection;
 }
 
+/** Of the others the server finds nothing. */
+const usable = (f: Field): boolean => f.type !== 'secret';
+
 function namesAt(typed: string, scope: Scope): Option[] {
   const dot = typed.lastIndexOf('.'), colon = typed.lastIndexOf(':');
   const field = (f: Field): Option => ({ label: f.name, insert: f.name, detail: f.type === 'relation' ? `→ ${scope.find(String(f.collectionId))?.name ?? ''}` : f.type, kind: 'field' });
@@ -90,10 +93,10 @@ function namesAt(typed: string, scope: Scope): Option[] {
     if (head === '@collection.') return match(scope.all.map((c) => ({ label: c.name, insert: `${c.name}.`, detail: c.type, kind: 'keyword' as const })), tail);
     const { owner } = resolve(`${head}x`, scope);
     if (!owner) return [];
-    return match([...owner.fields.map(field), ...backRelations(owner, scope.all).map((b) => ({ label: b.name, insert: `${b.name}.`, detail: `← ${b.collection.name}`, kind: 'field' as const }))], tail);
+    return match([...owner.fields.filter(usable).map(field), ...backRelations(owner, scope.all).map((b) => ({ label: b.name, insert: `${b.name}.`, detail: `← ${b.collection.name}`, kind: 'field' as const }))], tail);
   }
   const options: Option[] = [
-    ...(scope.collection?.fields.map(field) ?? []),
+    ...(scope.collection?.fields.filter(usable).map(field) ?? []),
     ...backRelations(scope.collection, scope.all).map((b) => ({ label: b.name, insert: `${b.name}.`, detail: `← ${b.collection.name}`, kind: 'field' as const })),
     ...language.functions.map((f) => ({ label: `${f.name}()`, insert: `${f.name}(`, detail: `(${f.params}) ${f.doc}`, kind: 'function' as const })),
     ...['true', 'false', 'null'].map((k) => ({ label: k, insert: k, detail: '', kind: 'keyword' as const })),

@@ -16,7 +16,7 @@ export function wordsToFilter(text: string, c: Collection, find?: (id: string) =
   if (/^[a-z0-9]{15}$/.test(word)) parts.push(`id = ${q}`);
   else if (/^\w+$/.test(word)) parts.push(`id ~ ${q}`);
   for (const f of c.fields) {
-    if (f.name === 'id' || f.name === 'tokenKey' || f.type === 'password' || full.includes(f)) continue;
+    if (f.name === 'id' || f.name === 'tokenKey' || f.type === 'password' || f.type === 'secret' || full.includes(f)) continue;
     if (textTypes.has(f.type) || f.type === 'file') parts.push(`${f.name} ?~ ${q}`);
     else if (f.type === 'number' && /^[+-]?\d+(\.\d+)?$/.test(word)) parts.push(`${f.name} = ${word}`);
     else if ((f.type === 'date' || f.type === 'autodate') && /^\d{4}-\d{2}/.test(word)) parts.push(`${f.name} ~ ${q}`);

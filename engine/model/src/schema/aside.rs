@@ -5,8 +5,8 @@
 
 use dialects::{Sql, ddl, names};
 
-use super::Snapshot;
-use crate::store::{self, Tx};
+use super::{Snapshot, door::Door};
+use crate::store;
 
 /// A view that was dropped, to be made again.
 #[derive(Debug)]
@@ -29,8 +29,8 @@ impl Aside {
 ///
 /// # Errors
 /// What the store reports.
-pub async fn set_for(tx: &Tx, table: &str) -> store::Result<Vec<Aside>> {
-    let views = listed(tx, tx.dialect().views_before(table)).await?;
+pub async fn set_for(tx: &impl Door, table: &str) -> store::Result<Vec<Aside>> {
+    let views = listed(tx, tx.dialect().views_before(tx.present(table))).await?;
     drop_all(tx, &views).await?;
     Ok(views)
 }
@@ -39,7 +39,7 @@ pub async fn set_for(tx: &Tx, table: &str) -> store::Result<Vec<Aside>> {
 ///
 /// # Errors
 /// What the store reports.
-pub async fn set_readers(tx: &Tx, relations: &[&str]) -> store::Result<Vec<Aside>> {
+pub async fn set_readers(tx: &impl Door, relations: &[&str]) -> store::Result<Vec<Aside>> {
     let Some(readers) = tx.dialect().readers(relations) else { return Ok(Vec::new()) };
     let views = listed(tx, readers).await?;
     drop_all(tx, &views).await?;
@@ -51,7 +51,7 @@ pub async fn set_readers(tx: &Tx, relations: &[&str]) -> store::Result<Vec<Aside
 /// # Errors
 /// What the store reports.
 pub async fn set_reading_collections(
-    tx: &Tx,
+    tx: &impl Door,
     snapshot: &Snapshot,
     view: &str,
 ) -> store::Result<Vec<Aside>> {
@@ -70,9 +70,9 @@ pub async fn set_reading_collections(
 ///
 /// # Errors
 /// What the store reports.
-pub async fn belongings(tx: &Tx, view: &str, of: &str) -> store::Result<String> {
+pub async fn belongings(tx: &impl Door, view: &str, of: &str) -> store::Result<String> {
     let Some(asked) = tx.dialect().belongings(view, of) else { return Ok(String::new()) };
-    tx.query(asked, |rows| Ok(rows.next()?.map(|row| row.text(0).to_owned()).unwrap_or_default()))
+    tx.read(asked, |rows| Ok(rows.next()?.map(|row| row.text(0).to_owned()).unwrap_or_default()))
         .await?
 }
 
@@ -80,15 +80,15 @@ pub async fn belongings(tx: &Tx, view: &str, of: &str) -> store::Result<String> 
 ///
 /// # Errors
 /// What the store reports, when one does not fit what it reads any more.
-pub async fn put_back(tx: &Tx, views: impl IntoIterator<Item = Aside>) -> store::Result<()> {
+pub async fn put_back(tx: &impl Door, views: impl IntoIterator<Item = Aside>) -> store::Result<()> {
     for view in views {
         tx.execute_batch(view.create).await?;
     }
     Ok(())
 }
 
-async fn listed(tx: &Tx, views: Sql) -> store::Result<Vec<Aside>> {
-    tx.query(views, |rows| {
+async fn listed(tx: &impl Door, views: Sql) -> store::Result<Vec<Aside>> {
+    tx.read(views, |rows| {
         let mut out = Vec::new();
         while let Some(row) = rows.next()? {
             out.push(Aside { name: row.text(0).to_owned(), create: row.text(1).to_owned() });
@@ -99,7 +99,7 @@ async fn listed(tx: &Tx, views: Sql) -> store::Result<Vec<Aside>> {
 }
 
 /// The other way round: a view may read older ones.
-async fn drop_all(tx: &Tx, views: &[Aside]) -> store::Result<()> {
+async fn drop_all(tx: &impl Door, views: &[Aside]) -> store::Result<()> {
     for view in views.iter().rev() {
         tx.execute_batch(ddl::drop_view(tx.dialect(), &view.name)).await?;
     }

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use dialects::{catalog, ddl};
 
-use super::{Collection, Snapshot};
+use super::{Collection, Snapshot, door::Door};
 use crate::store::{self, Db, Store, Tx};
 
 /// Compares what there is with what the collections ask for, when a store is opened.
@@ -65,7 +65,7 @@ async fn repair(tx: &Tx, missing: &[&Collection], orphans: &[&str]) -> store::Re
 ///
 /// # Errors
 /// What the store reports.
-pub async fn create(tx: &Tx, collection: &Collection) -> store::Result<()> {
+pub async fn create(tx: &impl Door, collection: &Collection) -> store::Result<()> {
     run(tx, statements(tx.dialect(), collection)).await
 }
 
@@ -79,7 +79,7 @@ pub fn statements(dialect: dialects::Dialect, collection: &Collection) -> Vec<St
     ddl::create_full_text(dialect, &collection.id, &collection.name, &columns)
 }
 
-async fn run(tx: &Tx, statements: Vec<String>) -> store::Result<()> {
+async fn run(tx: &impl Door, statements: Vec<String>) -> store::Result<()> {
     for text in statements {
         tx.execute_batch(text).await?;
     }

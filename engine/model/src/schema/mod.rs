@@ -4,6 +4,7 @@ pub mod aside;
 pub mod collection;
 pub mod diff;
 pub mod documents;
+pub mod door;
 pub mod full_text;
 pub mod import;
 pub mod index;

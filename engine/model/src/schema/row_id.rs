@@ -5,11 +5,8 @@
 
 use dialects::{Dialect, Sql, catalog, sqlite::is_row_id};
 
-use super::{aside, diff::Change};
-use crate::{
-    id,
-    store::{self, Tx},
-};
+use super::{aside, diff::Change, door::Door};
+use crate::{id, store};
 
 /// The other names.
 #[derive(Debug, Default)]
@@ -67,12 +64,12 @@ impl StandIns {
     }
 
     /// Gives old columns their other names.
-    pub(super) async fn begin(&self, tx: &Tx, table: &str) -> store::Result<()> {
+    pub(super) async fn begin(&self, tx: &impl Door, table: &str) -> store::Result<()> {
         rename(tx, table, &self.before).await
     }
 
     /// Gives new columns their names.
-    pub(super) async fn end(&mut self, tx: &Tx, table: &str) -> store::Result<()> {
+    pub(super) async fn end(&mut self, tx: &impl Door, table: &str) -> store::Result<()> {
         rename(tx, table, &std::mem::take(&mut self.after)).await
     }
 }
@@ -81,11 +78,17 @@ fn stand_in(name: &str) -> String {
     format!("{name}{}", id::random(5, id::ALNUM))
 }
 
-async fn rename(tx: &Tx, table: &str, renames: &[(String, String)]) -> store::Result<()> {
+async fn rename(tx: &impl Door, table: &str, renames: &[(String, String)]) -> store::Result<()> {
     if renames.is_empty() {
         return Ok(());
     }
     let d = tx.dialect();
+    if tx.is_list() {
+        // the text of the table that it is made from is not there yet
+        let names: Vec<String> = renames.iter().map(|(a, b)| format!("{a} as {b}")).collect();
+        let note = format!("-- the table {table} is made anew, with {}", names.join(", "));
+        return tx.execute_batch(note).await;
+    }
     let views = aside::set_for(tx, table).await?;
     let Some([own, attached]) = d.made_of(table) else { return Ok(()) };
     let text = texts(tx, own).await?.pop().unwrap_or_default();
@@ -112,8 +115,8 @@ fn renamed(text: &str, renames: &[(String, String)]) -> String {
         .fold(text.to_owned(), |text, (from, to)| text.replace(from.as_str(), to))
 }
 
-async fn texts(tx: &Tx, sql: Sql) -> store::Result<Vec<String>> {
-    tx.query(sql, |rows| {
+async fn texts(tx: &impl Door, sql: Sql) -> store::Result<Vec<String>> {
+    tx.read(sql, |rows| {
         let mut out = Vec::new();
         while let Some(row) = rows.next()? {
             out.push(row.text(0).to_owned());

@@ -3,11 +3,12 @@
 //! Order of steps and error texts are those of spec collections-and-fields §4.5 step 4 and §4.7. Hooks, validation
 //! and the swap of the snapshot belong to `collections/`.
 
-use dialects::{Dialect, Sql, Value, catalog, ddl, statement};
+use dialects::{Dialect, Value, catalog, ddl, statement};
 
 use super::{
     Collection, Snapshot, aside,
     diff::{Change, diff},
+    door::{Door, Listed},
     full_text,
     index::{self, Index},
     options::fresh_secret,
@@ -18,6 +19,7 @@ use super::{
     view_query::in_reading_order,
 };
 use crate::{
+    BoxFutureRef,
     error::{FieldError, FieldErrors},
     field::ColumnType,
     id,
@@ -44,7 +46,7 @@ pub async fn apply(
     }
     adjust(draft, old);
     if draft.is_view() {
-        Box::pin(view::save(tx, snapshot, draft, old)).await.map_err(store::Error::Driver)?;
+        view::save(tx, snapshot, draft, old).await.map_err(store::Error::Driver)?;
     }
     write_row(tx, draft, old.is_some()).await?;
     if !draft.is_view() {
@@ -111,7 +113,19 @@ fn row_columns(c: &Collection) -> Columns {
 ///
 /// # Errors
 /// See [`apply`].
-pub async fn sync_table(tx: &Tx, new: &Collection, old: Option<&Collection>) -> crate::Result<()> {
+pub fn sync_table<'a>(
+    tx: &'a impl Door,
+    new: &'a Collection,
+    old: Option<&'a Collection>,
+) -> BoxFutureRef<'a, crate::Result<()>> {
+    Box::pin(change_table(tx, new, old))
+}
+
+async fn change_table(
+    tx: &impl Door,
+    new: &Collection,
+    old: Option<&Collection>,
+) -> crate::Result<()> {
     let old = match old {
         // A table that is missing is made, whatever the row says.
         Some(old) if has_table(tx, &old.name).await? => Some(old),
@@ -148,8 +162,8 @@ struct Names {
     row_id: StandIns,
 }
 
-async fn has_table(tx: &Tx, name: &str) -> store::Result<bool> {
-    tx.query(catalog::has_table(tx.dialect(), name), |rows| rows.next().map(|row| row.is_some()))
+async fn has_table(tx: &impl Door, name: &str) -> store::Result<bool> {
+    tx.read(catalog::has_table(tx.dialect(), name), |rows| rows.next().map(|row| row.is_some()))
         .await?
 }
 
@@ -162,7 +176,7 @@ fn table_name<'a>(d: Dialect, new: &'a Collection, old: Option<&'a Collection>) 
 }
 
 async fn apply_change(
-    tx: &Tx,
+    tx: &impl Door,
     new: &Collection,
     old: Option<&Collection>,
     change: &Change,
@@ -225,7 +239,7 @@ async fn apply_change(
 }
 
 /// Gives added and renamed columns their final names.
-async fn settle_names(tx: &Tx, new: &Collection, names: &mut Names) -> store::Result<()> {
+async fn settle_names(tx: &impl Door, new: &Collection, names: &mut Names) -> store::Result<()> {
     // By now the table has its final name, up to letter case.
     for (temp, name) in names.temporary.drain(..) {
         if names.row_id.postpone(tx.dialect(), &temp, &name) {
@@ -238,7 +252,7 @@ async fn settle_names(tx: &Tx, new: &Collection, names: &mut Names) -> store::Re
     Ok(())
 }
 
-async fn run(tx: &Tx, statements: Vec<String>) -> store::Result<()> {
+async fn run(tx: &impl Door, statements: Vec<String>) -> store::Result<()> {
     for text in statements {
         tx.execute_batch(text).await?;
     }
@@ -253,14 +267,14 @@ fn prefixed(prefix: &str, error: store::Error) -> store::Error {
 }
 
 /// Runs the statements of a single/multiple conversion with the views out of the way.
-async fn convert(tx: &Tx, table: &str, statements: Vec<String>) -> store::Result<()> {
+async fn convert(tx: &impl Door, table: &str, statements: Vec<String>) -> store::Result<()> {
     let views = aside::set_for(tx, table).await?;
     run(tx, statements).await?;
     aside::put_back(tx, views).await
 }
 
 /// Makes all listed indexes; every failure is reported at its position.
-async fn create_indexes(tx: &Tx, new: &Collection) -> crate::Result<()> {
+async fn create_indexes(tx: &impl Door, new: &Collection) -> crate::Result<()> {
     let mut errors = FieldErrors::default();
     for (at, text) in new.indexes.iter().enumerate() {
         let index = Index::parse(text);
@@ -269,9 +283,8 @@ async fn create_indexes(tx: &Tx, new: &Collection) -> crate::Result<()> {
             not_created(&index, &format!("SQL logic error: no such column: {column} (1)"))
         } else if index.is_valid() {
             // One statement only: the text is a user's (spec §6.27).
-            let sql = Sql::plain(index::statement(tx.dialect(), &index, new));
-            match tx.execute(sql).await {
-                Ok(_) => continue,
+            match tx.execute_one(index::statement(tx.dialect(), &index, new)).await {
+                Ok(()) => continue,
                 Err(e @ (store::Error::Timeout | store::Error::Busy | store::Error::Ended)) => {
                     return Err(e.into());
                 }
@@ -390,4 +403,26 @@ pub async fn refresh_views(
         tx.release(mark).await?;
     }
     Ok(failed)
+}
+
+/// The statements that [`apply`] would run on the table or view, names of a moment among them; the row of `_collections`
+/// is none of them.
+///
+/// # Errors
+/// What the database says where it is asked; a view query that does not work.
+pub async fn statements(
+    db: &Db,
+    snapshot: &Snapshot,
+    new: &Collection,
+    old: Option<&Collection>,
+) -> crate::Result<Vec<String>> {
+    let renamed = old.filter(|old| old.name != new.name);
+    let list = Listed::over(db.clone(), renamed.map(|old| (old.name.clone(), new.name.clone())));
+    if new.is_view() {
+        let mut draft = new.clone();
+        view::save(&list, snapshot, &mut draft, old).await.map_err(store::Error::Driver)?;
+    } else {
+        sync_table(&list, new, old).await?;
+    }
+    Ok(list.into_texts())
 }

@@ -9,12 +9,14 @@ use dialects::{Dialect, Sql, Syntax, catalog, ddl, names};
 
 use super::{
     Collection, Kind, Loaded, Snapshot, WireSource, aside,
+    door::Door,
     normalize::{new_collection, normalize},
     validate::field_errors,
     view_query::{has_many_statements, infer, json_field, parse, trim_query},
     view_tree,
 };
 use crate::{
+    BoxFutureRef,
     error::{FieldError, FieldErrors},
     field::{Field, SettingsCheck},
     id,
@@ -309,14 +311,23 @@ pub fn dry_run_json(run: &DryRun) -> String {
 ///
 /// # Errors
 /// The text of the reason.
-pub async fn save(
-    tx: &Tx,
+pub fn save<'a>(
+    tx: &'a impl Door,
+    snapshot: &'a Snapshot,
+    draft: &'a mut Collection,
+    old: Option<&'a Collection>,
+) -> BoxFutureRef<'a, Result<(), String>> {
+    Box::pin(change_view(tx, snapshot, draft, old))
+}
+
+async fn change_view(
+    tx: &impl Door,
     snapshot: &Snapshot,
     draft: &mut Collection,
     old: Option<&Collection>,
 ) -> Result<(), String> {
     let text = |e: crate::store::Error| e.to_string();
-    let inferred = infer_fields(&Db::Tx(tx.clone()), snapshot, &draft.view_query).await?;
+    let inferred = infer_fields(&tx.db(), snapshot, &draft.view_query).await?;
     if !inferred.fields.iter().any(|f| f.name == "id") {
         return Err(MISSING_ID.into());
     }
@@ -329,7 +340,7 @@ pub async fn save(
         tx.execute_batch(ddl::drop_view(dialect, name)).await.map_err(text)?;
     }
     let create = ddl::create_view(dialect, &draft.name, &inferred.query);
-    tx.execute(Sql::plain(create)).await.map_err(text)?;
+    tx.execute_one(create).await.map_err(text)?;
     if !belongings.is_empty()
         && let Err(error) = tx.execute_batch(belongings).await
     {
