@@ -4,6 +4,7 @@
 
 mod clock;
 mod connection;
+mod framing;
 mod listen;
 mod plain;
 mod protocol;
