@@ -326,3 +326,32 @@ fn fields_that_cannot_be_read() {
     assert_eq!((failed.status, &response["status"]), (400, &json!(500)));
     assert_eq!(server.send("GET", RECORDS, "", &Value::Null).json()["totalItems"], 1);
 }
+
+/// Thirty megabytes of the shortest values would be gigabytes of them in memory.
+#[test]
+fn bodies_of_millions_of_values() {
+    let (server, _) = notes();
+    let zeros = "0,".repeat(15_000_000);
+    let deep = format!("{}{zeros}0{}", "[".repeat(200), "]".repeat(200));
+    for body in [
+        format!(r#"{{"js":[{zeros}0]}}"#),
+        format!(r#"{{"js":{deep}}}"#),
+        format!(r#"{{"js":[{}0]}}"#, r#"{"":0},"#.repeat(4_000_000)),
+    ] {
+        refused(&post(&server, RECORDS, "", &body), 400, WRONG);
+    }
+    let text = format!(r#"{{"geo":"[{zeros}0]"}}"#);
+    // what is no place is none, as ever
+    let answer = post(&server, RECORDS, "", &text);
+    assert_eq!((answer.status, &answer.json()["geo"]), (200, &json!({"lon": 0, "lat": 0})));
+    let form = "a=&".repeat(3_000_000);
+    let kind = "application/x-www-form-urlencoded";
+    refused(&raw(&server, "POST", RECORDS, "", kind, form.as_bytes()), 400, WRONG);
+    let full = format!(r#"{{"js":[{}0]}}"#, "0,".repeat(400_000));
+    assert_eq!(post(&server, RECORDS, "", &full).status, 200, "what a field may hold");
+    if let Ok(status) = std::fs::read_to_string(format!("/proc/{}/status", server.pid())) {
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("VmHWM");
+        let kib: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
+        assert!(kib < 700 << 10, "{kib} KiB");
+    }
+}

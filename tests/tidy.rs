@@ -24,6 +24,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("engine/files", &["content-type", "primitives", "model"]),
     ("engine/oauth2", &["primitives", "model", "outbound"]),
     ("engine/transfer", &["dialects", "primitives", "store", "model"]),
+    ("engine/activity-log", &["primitives", "store"]),
     (
         "engine",
         &[
@@ -36,10 +37,12 @@ const ARROWS: &[(&str, &[&str])] = &[
             "files",
             "oauth2",
             "transfer",
+            "activity-log",
         ],
     ),
     ("dashboard/embed", &[]),
-    ("api", &["engine", "dashboard"]),
+    ("api/syntax", &["primitives"]),
+    ("api", &["engine", "http-syntax", "dashboard"]),
     ("pocketbase", &["engine", "api", "filter-lang", "dialects"]),
     ("plugins/js/template", &[]),
     ("plugins/js/migrations", &["pocketbase"]),
@@ -471,6 +474,36 @@ fn databases_are_told_apart_in_their_rooms() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// The texts of a line that are whole sentences, as clients are told them.
+fn sentences(line: &str) -> impl Iterator<Item = &str> {
+    line.split('"').skip(1).step_by(2).filter(|text| {
+        text.starts_with(|c: char| c.is_ascii_uppercase())
+            && text.contains(' ')
+            && text.ends_with('.')
+    })
+}
+
+#[test]
+fn a_sentence_of_api_stands_in_one_file() {
+    let found: Vec<&str> = sentences(r#"f("No file.", "no.", "One", "Two \"x\" a.")"#).collect();
+    assert_eq!(found, ["No file."]);
+    let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (path, text) in sources().into_iter().filter(|(path, _)| path.starts_with("api/src/")) {
+        // descriptions of routes are no answers
+        if path.starts_with("api/src/describe/") || path.ends_with("tests.rs") {
+            continue;
+        }
+        for sentence in production(&text).into_iter().flat_map(|(_, line)| sentences(line)) {
+            let files = places.entry(sentence.to_owned()).or_default();
+            if !files.contains(&path) {
+                files.push(path.clone());
+            }
+        }
+    }
+    places.retain(|_, files| files.len() > 1);
+    assert!(places.is_empty(), "what several say belongs to api/src/error.rs: {places:#?}");
 }
 
 #[test]

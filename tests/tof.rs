@@ -496,6 +496,11 @@ fn the_mock_user_is_for_development_on_this_machine() {
     for name in ["X-Forwarded-For", "X-Real-IP", "Forwarded", "Via"] {
         refused(&get(&server, USERS, &[(name, "127.0.0.1")]), 401, message);
     }
+    for (name, value) in [("Origin", "https://evil.example"), ("Origin", "null")] {
+        refused(&get(&server, USERS, &[(name, value)]), 401, message);
+    }
+    assert_eq!(post(&server, USERS, "", ""), 401, "of a host that is not this machine");
+    assert_eq!(get(&server, USERS, &[("Origin", "http://localhost:5173")]).status, 200);
     // headers that are there are checked
     let mut wrong = signed(&payload("alice", 1));
     wrong.signature = "abc".into();
@@ -552,4 +557,76 @@ fn scripts_read_identities() {
     failed(&wrong.get(&server, "/who"), "invalid signature");
     let caught = get(&server, "/caught", &[]).json().to_string();
     assert!(caught.contains("invalid signature"), "{caught}");
+}
+
+/// A request whose time is not checked is remembered as long as it would be believed.
+#[test]
+fn without_times_requests_count_once_all_the_same() {
+    let env = [("TOF_APP_TOKEN", TOKEN), ("TOF_CHECK_TIMESTAMP", "0"), ("TOF_ALLOW_NO_EXP", "1")];
+    let server = serve(&[], &env);
+    let root = server.superuser();
+    let late = signed_at(&payload("alice", 123), 1);
+    let endless = signed_at(&json!({"loginname": "bob", "staffid": 5}), 2);
+    for headers in [&late, &endless] {
+        assert_eq!(headers.get(&server, USERS).status, 200);
+        failed(&headers.get(&server, USERS), "replayed request");
+    }
+    // long after the window of times, and after old ones were removed
+    let ask = json!({"query": "SELECT min(expires) AS first FROM _tofReplays"});
+    let found = server.send("POST", "/api/sql", &root, &ask);
+    let text = String::from_utf8_lossy(&found.body).into_owned();
+    // the end of alice's identity, in 2099
+    assert!(text.contains("4070909220000"), "{text}");
+}
+
+/// In compatibility mode a signed text can be cut into headers at other commas.
+#[test]
+fn a_request_that_is_cut_otherwise_is_the_same() {
+    let server = serve(&[], &[("TOF_APP_TOKEN", TOKEN), ("TOF_SAFE_MODE", "0")]);
+    let mut headers = signed(&payload("alice", 123));
+    let seq = headers.seq.clone();
+    headers.more =
+        vec![("staffid", "1".into()), ("staffname", "a".into()), ("x-ext-data", "e,f".into())];
+    headers.sign(",1,a,e,f");
+    assert_eq!(headers.get(&server, USERS).status, 200);
+    headers.seq = format!("{seq},1");
+    headers.more =
+        vec![("staffid", "a".into()), ("staffname", "e".into()), ("x-ext-data", "f".into())];
+    failed(&headers.get(&server, USERS), "replayed request");
+}
+
+#[test]
+fn only_the_collections_that_are_named() {
+    let server = serve(&[], &[("TOF_APP_TOKEN", TOKEN), ("TOF_COLLECTIONS", "staff, users")]);
+    let root = server.superuser();
+    for name in ["staff", "customers"] {
+        let made = json!({"name": name, "type": "auth"});
+        assert_eq!(server.send("POST", "/api/collections", &root, &made).status, 200);
+    }
+    let of = |name: &str| {
+        signed(&payload("alice", 123))
+            .get(&server, &format!("/api/collections/{name}/auth-with-tof"))
+    };
+    assert_eq!((of("staff").status, of("users").status), (200, 200));
+    let message = "The collection is not configured to allow TOF authentication.";
+    for name in ["customers", "_superusers"] {
+        refused(&of(name), 403, message);
+    }
+    assert_eq!(total(&server, &root, "customers"), 0);
+}
+
+/// The link keeps an account from whoever gets its login name next, so its owner does not remove it.
+#[test]
+fn links_are_removed_by_superusers_only() {
+    let server = serve(&[], &[("TOF_APP_TOKEN", TOKEN)]);
+    let root = server.superuser();
+    let answer = signed(&payload("alice", 123)).get(&server, USERS).json();
+    let token = answer["token"].as_str().expect("a token");
+    let links = "/api/collections/_externalAuths/records";
+    let link = server.send("GET", links, token, &Value::Null).json()["items"][0]["id"].clone();
+    let path = format!("{links}/{}", link.as_str().expect("an id"));
+    let own = server.send("DELETE", &path, token, &Value::Null);
+    refused(&own, 403, "The link to a TOF identity cannot be removed.");
+    failed(&signed(&payload("alice", 124)).get(&server, USERS), "invalid identity token");
+    assert_eq!(server.send("DELETE", &path, &root, &Value::Null).status, 204);
 }

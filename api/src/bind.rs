@@ -8,9 +8,8 @@ use serde_json::{Map, Value};
 
 use crate::{
     body::{Fault, Payload},
-    error::{ApiError, Result},
+    error::{ApiError, Result, UNREADABLE},
     request::Req,
-    routes::UNREADABLE,
 };
 
 fn unreadable(detail: impl Into<Box<str>>) -> ApiError {

@@ -6,7 +6,10 @@
 use std::{collections::HashSet, sync::Arc};
 
 use bytes::Bytes;
-use engine::{files::Upload, json::read};
+use engine::{
+    files::Upload,
+    json::{count, read},
+};
 use futures_util::{Stream, StreamExt as _};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
@@ -14,16 +17,18 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value};
 use tokio::io::AsyncWriteExt as _;
 
-use crate::{
+use http_syntax::{
     disposition::Disposition,
     multipart::{self, Parts},
     query::{Query, is_well_formed},
 };
 
-pub use crate::fault::Fault;
+pub use http_syntax::fault::Fault;
 
 type Result<T, E = Fault> = std::result::Result<T, E>;
 
+/// Most bytes of a body where nothing else is said: 32 MiB.
+pub const LIMIT: u64 = 32 << 20;
 /// Most bytes of an urlencoded form.
 const MAX_URLENCODED: usize = 10 << 20;
 /// How large a body may be.
@@ -195,6 +200,7 @@ pub async fn decode(
             return Err(invalid("invalid URL escape or semicolon"));
         }
         for (key, value) in Query::new(&engine::json::lossy(&bytes)).pairs() {
+            form.count(1)?;
             form.value(&key, value.into_owned());
         }
     } else if content_type.starts_with("text/xml") || content_type.starts_with("application/xml") {
@@ -223,9 +229,16 @@ impl<S: Stream<Item = Result<Bytes, hyper::Error>> + Unpin> Pieces for S {}
 struct Form {
     values: IndexMap<String, Vec<String>>,
     files: Vec<(String, Arc<Upload>)>,
+    n_values: usize,
 }
 
 impl Form {
+    /// Counts values, those in payloads included: one bound is for all of them together.
+    fn count(&mut self, n: usize) -> Result<()> {
+        self.n_values += n;
+        if self.n_values > count::MAX_VALUES { Err(invalid("too many values")) } else { Ok(()) }
+    }
+
     /// Adds a value.
     fn value(&mut self, key: &str, value: String) {
         match self.values.get_mut(key) {
@@ -286,9 +299,12 @@ impl Form {
     ///
     /// # Errors
     /// When a payload is no JSON object.
-    fn finish(self) -> Result<Payload> {
-        let mut texts = self.values;
+    fn finish(mut self) -> Result<Payload> {
+        let mut texts = std::mem::take(&mut self.values);
         let payloads = texts.shift_remove("@jsonPayload").unwrap_or_default();
+        for payload in &payloads {
+            self.count(count::n_values(payload.as_bytes()))?;
+        }
         let map = texts.iter().map(|(key, values)| {
             let value = match values.as_slice() {
                 [one] => infer(one),

@@ -16,10 +16,10 @@ use async_compression::{
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
-use http_body::Body as _;
+use http_body::{Body as _, Frame};
 use tokio::io::AsyncWrite;
 
-use crate::response::{Body, Response};
+use crate::response::{Body, Foreign, Response};
 
 /// Smaller answers are sent as they are where compression is not the reference's.
 const LEAST: u64 = 1024;
@@ -142,7 +142,7 @@ pub(crate) fn apply(scope: Scope, request: &HeaderMap, response: &mut Response) 
         return;
     };
     let body = std::mem::replace(&mut response.body, Body::Empty);
-    response.body = Body::Encoded(Box::new(Encoded::new(encoding, body)));
+    response.body = Body::Encoded(Foreign::new(Encoded::new(encoding, body)));
     response.headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding.name()));
     response.headers.remove(header::CONTENT_LENGTH);
     response.headers.remove(header::ACCEPT_RANGES);
@@ -186,7 +186,7 @@ impl Encoder {
 }
 
 /// A body on its way through an encoder. Holds one piece at a time.
-pub struct Encoded {
+struct Encoded {
     encoder: Encoder,
     inner: Body,
     piece: Bytes,
@@ -207,11 +207,7 @@ impl Encoded {
         Self { encoder: Encoder::new(encoding), inner, piece: Bytes::new(), is_done: false }
     }
 
-    pub(crate) fn is_done(&self) -> bool {
-        self.is_done
-    }
-
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
         while !self.is_done {
             if self.piece.is_empty() {
                 match ready!(Pin::new(&mut self.inner).poll_frame(cx)) {
@@ -239,6 +235,22 @@ impl Encoded {
             }
         }
         Poll::Ready(None)
+    }
+}
+
+impl http_body::Body for Encoded {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        self.get_mut().poll(cx).map(|piece| piece.map(|piece| piece.map(Frame::data)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.is_done
     }
 }
 

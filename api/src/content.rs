@@ -16,8 +16,8 @@ use tokio_util::io::ReaderStream;
 
 use crate::{
     error::{ApiError, Result},
+    head::Head,
     range::{self, Answer, Part},
-    request::Head,
     response::{Body, FileBody, Response},
 };
 

@@ -10,7 +10,7 @@ use http::{HeaderMap, header};
 use crate::{
     content::{Content, missing, set},
     error::{ApiError, Result},
-    request::Head,
+    head::Head,
     response::Response,
 };
 

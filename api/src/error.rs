@@ -6,10 +6,17 @@
 use std::borrow::Cow;
 
 use engine::{Error, FieldError, FieldErrors, error::BoxError, store};
+use http_syntax::fault::Fault;
 
-use crate::{fault::Fault, json};
+use crate::json;
 
 const NO_LOGIN: &str = "Failed to authenticate.";
+
+/// What a body that cannot be decoded is answered with, where nothing else is said.
+pub(crate) const UNREADABLE: &str = "An error occurred while loading the submitted data.";
+
+/// What a body that does not validate is answered with, where nothing else is said.
+pub(crate) const INVALID: &str = "An error occurred while validating the submitted data.";
 
 /// The result of a handler.
 pub type Result<T, E = ApiError> = std::result::Result<T, E>;
@@ -89,6 +96,12 @@ impl ApiError {
     #[must_use]
     pub fn no_collection() -> Self {
         Self::not_found("Missing collection context.")
+    }
+
+    /// 404: no such file.
+    #[must_use]
+    pub fn no_file() -> Self {
+        Self::not_found("File not found.")
     }
 
     /// 404: no such collection, or none with accounts.

@@ -5,7 +5,7 @@
 use engine::json;
 use serde_json::{Map, Value};
 
-use crate::excerpt::excerpt;
+use http_syntax::excerpt::excerpt;
 
 /// Why a picker cannot be read; the text is for the log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -14,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+use engine::App;
 use parking_lot::Mutex;
 use prometheus_client::{
     collector::Collector,
@@ -22,7 +23,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use crate::{api::Api, process};
+use crate::process;
 
 /// Upper bounds of the latency buckets in microseconds.
 const BOUNDS_US: [u64; 16] = [
@@ -196,15 +197,15 @@ impl Drop for InFlight {
 ///
 /// # Errors
 /// Only when a formatter fails.
-pub(crate) fn render(api: &Api) -> Result<String, fmt::Error> {
+pub(crate) fn render(metrics: &Arc<Metrics>, app: &App) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("pocketbase");
-    registry.register_collector(Box::new(Snapshot(api.clone())));
+    registry.register_collector(Box::new(Snapshot(metrics.clone(), app.clone())));
     let mut out = String::with_capacity(16 << 10);
     text::encode(&mut out, &registry)?;
     Ok(out)
 }
 
-struct Snapshot(Api);
+struct Snapshot(Arc<Metrics>, App);
 
 impl fmt::Debug for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -214,7 +215,7 @@ impl fmt::Debug for Snapshot {
 
 impl Collector for Snapshot {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let metrics = self.0.metrics();
+        let metrics = &self.0;
         requests(metrics, &mut encoder)?;
         gauge(
             &mut encoder,
@@ -236,7 +237,7 @@ impl Collector for Snapshot {
                 sample.encode(source.kind, family.encode_family(&sample.labels)?)?;
             }
         }
-        engine(&self.0, &mut encoder)?;
+        engine(&self.1, &mut encoder)?;
         process(&mut encoder)
     }
 }
@@ -313,8 +314,7 @@ fn counters(
     Ok(())
 }
 
-fn engine(api: &Api, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-    let app = api.app();
+fn engine(app: &App, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
     let databases = [("data", app.store().data()), ("auxiliary", app.store().aux())];
     let stats = databases.map(|(name, db)| (name, db.stats()));
     let each =

@@ -1,164 +1,29 @@
-//! The order of middlewares as one table, routes with their options, and the walk through both.
+//! The order of middlewares as one table, and the walk through them to the handler.
 //!
 //! Built-in and user middlewares of a route are merged and sorted by priority once, when the router is built.
 //! Source: spec server-settings-operations §2.1.
 
-use std::{fmt, panic::AssertUnwindSafe, sync::Arc};
+use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use engine::{App, auth::token::TokenType, ctx::Caller, log::Level, schema::Loaded};
-use futures_util::{FutureExt as _, future::BoxFuture};
+use futures_util::FutureExt as _;
 use http::{HeaderValue, Method, header};
 
 use crate::{
     activity,
-    body::Limits,
+    body::{self, Limits},
     compress,
     error::{ApiError, Result},
     fields::Picker,
     guard,
     metrics::RouteStats,
     rate_limit,
-    request::{Head, Req},
+    request::{
+        Head, Req,
+        route::{Builtin, Endpoint, Handler, Limit, Middleware, Next, Rate, Route, Step},
+    },
     response::{Body, Response},
 };
-
-/// Most bytes of a body where nothing else is said: 32 MiB.
-pub const BODY_LIMIT: u64 = 32 << 20;
-
-/// A built-in handler.
-pub type HandlerFn = for<'a> fn(&'a mut Req) -> BoxFuture<'a, Result<Response>>;
-/// A handler of a library user.
-pub type DynHandler =
-    Arc<dyn for<'a> Fn(&'a mut Req) -> BoxFuture<'a, Result<Response>> + Send + Sync>;
-/// A middleware of a library user: does its work and calls [`Next::run`], or not.
-pub type DynMiddleware =
-    Arc<dyn for<'a> Fn(&'a mut Req, Next<'a>) -> BoxFuture<'a, Result<Response>> + Send + Sync>;
-
-/// What answers a route.
-#[derive(Clone)]
-pub enum Handler {
-    /// One of ours.
-    Builtin(HandlerFn),
-    /// Registered at run time.
-    User(DynHandler),
-}
-
-impl fmt::Debug for Handler {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Builtin(_) => "Builtin",
-            Self::User(_) => "User",
-        })
-    }
-}
-
-/// How a route is rate limited.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rate {
-    /// By method and path.
-    Path,
-    /// As an action on `{collection}` with these tags; an unknown collection is a 404 before everything else.
-    Collection(&'static [&'static str]),
-    /// The handler asks by itself ([`rate_limit::check_collection`]).
-    Handler,
-}
-
-/// How large a body may be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Limit {
-    /// 32 MiB.
-    Default,
-    /// 32 MiB and what the fields of `{collection}` may hold.
-    Record,
-    /// The batch setting.
-    Batch,
-    /// No limit.
-    None,
-}
-
-/// A built-in route as a table row.
-#[derive(Clone, Copy)]
-pub struct Row {
-    /// `METHOD /path`.
-    pub pattern: &'static str,
-    /// What answers it.
-    pub handler: HandlerFn,
-    /// How it is rate limited.
-    pub rate: Rate,
-    /// How large its body may be.
-    pub limit: Limit,
-    /// Successful answers are not logged.
-    pub quiet: bool,
-    /// Answers are compressed, however small.
-    pub compress: bool,
-    /// May take superusers longer than the server's time limit.
-    pub long_running: bool,
-}
-
-impl fmt::Debug for Row {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Row").field(&self.pattern).finish()
-    }
-}
-
-impl Row {
-    /// A route with the default options.
-    #[must_use]
-    pub const fn new(pattern: &'static str, handler: HandlerFn) -> Self {
-        Self {
-            pattern,
-            handler,
-            rate: Rate::Path,
-            limit: Limit::Default,
-            quiet: false,
-            compress: false,
-            long_running: false,
-        }
-    }
-    /// Rate limited in another way.
-    #[must_use]
-    pub const fn rate(mut self, rate: Rate) -> Self {
-        self.rate = rate;
-        self
-    }
-    /// With another body limit.
-    #[must_use]
-    pub const fn limit(mut self, limit: Limit) -> Self {
-        self.limit = limit;
-        self
-    }
-    /// With compressed answers, as the dashboard's are.
-    #[must_use]
-    pub const fn compress(mut self) -> Self {
-        self.compress = true;
-        self
-    }
-    /// Without log entries for successful answers.
-    #[must_use]
-    pub const fn quiet(mut self) -> Self {
-        self.quiet = true;
-        self
-    }
-    /// Without the server's time limit for superusers: the size of the database decides how long it takes.
-    #[must_use]
-    pub const fn long_running(mut self) -> Self {
-        self.long_running = true;
-        self
-    }
-}
-
-/// The built-in steps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Builtin {
-    Cors,
-    Log,
-    Recover,
-    LoadAuth,
-    SuperuserIps,
-    SecurityHeaders,
-    RateLimit,
-    BodyLimit,
-}
 
 /// Every built-in middleware: id, priority, step. The only place that knows the order.
 const BUILTINS: &[(&str, i32, Builtin)] = &[
@@ -172,61 +37,11 @@ const BUILTINS: &[(&str, i32, Builtin)] = &[
     ("pbBodyLimit", -990, Builtin::BodyLimit),
 ];
 
-/// A user middleware with its place.
-#[derive(Clone)]
-pub struct Middleware {
-    /// Replaces a built-in or earlier one of the same id; may be empty.
-    pub id: String,
-    /// Lower runs first.
-    pub priority: i32,
-    /// What it does.
-    pub run: DynMiddleware,
-}
-
-impl fmt::Debug for Middleware {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Middleware")
-            .field("id", &self.id)
-            .field("priority", &self.priority)
-            .finish_non_exhaustive()
-    }
-}
-
-#[derive(Clone)]
-enum Step {
-    Builtin(Builtin),
-    User(DynMiddleware),
-}
-
-/// A route, ready to run.
-pub struct Route {
-    /// Its pattern.
-    pub pattern: String,
-    pub(crate) names: Vec<Box<str>>,
-    handler: Handler,
-    /// How it is rate limited.
-    pub rate: Rate,
-    limit: Limit,
-    quiet: bool,
-    compress: bool,
-    long_running: bool,
-    stats: Arc<RouteStats>,
-    steps: Vec<Step>,
-    /// Ours for what nothing else answers.
-    pub(crate) is_last: bool,
-}
-
-impl fmt::Debug for Route {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Route").field(&self.pattern).finish()
-    }
-}
-
 impl Route {
     /// Merges built-in and user middlewares; `unbound` ids are left out.
     #[must_use]
     pub(crate) fn new(
-        row: Row,
+        row: Endpoint,
         handler: Handler,
         names: Vec<Box<str>>,
         pattern: &str,
@@ -258,91 +73,44 @@ impl Route {
             compress: row.compress,
             long_running: row.long_running,
             stats,
-            is_last: crate::routes::is_catch_all(&row),
+            is_last: row.is_last,
             steps: steps.into_iter().map(|(.., step)| step).collect(),
+            walk: |next, req| Box::pin(walk(next, req)),
         }
     }
 }
 
-/// The rest of a chain.
-#[derive(Clone, Copy)]
-pub struct Next<'a> {
-    steps: &'a [Step],
-    handler: &'a Handler,
-}
-
-impl fmt::Debug for Next<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Next").field("left", &self.steps.len()).finish()
-    }
-}
-
-impl<'a> Next<'a> {
-    /// Runs what comes after, the handler last.
-    pub fn run<'r>(self, req: &'r mut Req) -> BoxFuture<'r, Result<Response>>
-    where
-        'a: 'r,
-    {
-        Box::pin(self.walk(req))
-    }
-
-    /// The same to keep: for whoever cannot borrow for as long as the request takes. `None` outside of a route.
-    #[must_use]
-    pub fn detach(self, req: &Req) -> Option<Rest> {
-        let route = req.route.clone()?;
-        let at = route.steps.len().saturating_sub(self.steps.len());
-        Some(Rest { route, at })
-    }
-
-    async fn walk(self, req: &mut Req) -> Result<Response> {
-        let mut steps = self.steps;
-        while let Some((step, rest)) = steps.split_first() {
-            steps = rest;
-            let next = Next { steps, handler: self.handler };
-            match step {
-                Step::User(middleware) => return middleware(req, next).await,
-                Step::Builtin(Builtin::Log) => return log(req, next).await,
-                Step::Builtin(Builtin::Recover) => return recover(req, next).await,
-                Step::Builtin(Builtin::Cors) => {
-                    if let Some(response) = cors(req) {
-                        return Ok(response);
-                    }
+async fn walk(chain: Next<'_>, req: &mut Req) -> Result<Response> {
+    let mut steps = chain.steps;
+    while let Some((step, rest)) = steps.split_first() {
+        steps = rest;
+        let next = Next { steps, ..chain };
+        match step {
+            Step::User(middleware) => return middleware(req, next).await,
+            Step::Builtin(Builtin::Log) => return log(req, next).await,
+            Step::Builtin(Builtin::Recover) => return recover(req, next).await,
+            Step::Builtin(Builtin::Cors) => {
+                if let Some(response) = cors(req) {
+                    return Ok(response);
                 }
-                Step::Builtin(Builtin::LoadAuth) => {
-                    load_auth(req).await?;
-                    guard::expected(req)?;
-                }
-                Step::Builtin(Builtin::SuperuserIps) => superuser_ips(req).await?,
-                Step::Builtin(Builtin::SecurityHeaders) => req.standard.security = true,
-                Step::Builtin(Builtin::RateLimit) => rate_limit::check(req)?,
-                Step::Builtin(Builtin::BodyLimit) => body_limit(req)?,
             }
-        }
-        // Nobody else: who is refused would keep a connection open for as long as it does not read the answer.
-        if req.route.as_ref().is_some_and(|route| route.long_running) && req.caller.is_superuser() {
-            req.set_time_limit(None);
-        }
-        match self.handler {
-            Handler::Builtin(handler) => handler(req).await,
-            Handler::User(handler) => handler(req).await,
+            Step::Builtin(Builtin::LoadAuth) => {
+                load_auth(req).await?;
+                guard::expected(req)?;
+            }
+            Step::Builtin(Builtin::SuperuserIps) => superuser_ips(req).await?,
+            Step::Builtin(Builtin::SecurityHeaders) => req.standard.security = true,
+            Step::Builtin(Builtin::RateLimit) => check_rate(req)?,
+            Step::Builtin(Builtin::BodyLimit) => body_limit(req)?,
         }
     }
-}
-
-/// [`Next`] without a borrow.
-#[derive(Debug, Clone)]
-pub struct Rest {
-    route: Arc<Route>,
-    at: usize,
-}
-
-impl Rest {
-    /// As [`Next::run`].
-    pub fn run(self, req: &mut Req) -> BoxFuture<'_, Result<Response>> {
-        Box::pin(async move {
-            let next = Next { steps: &self.route.steps[self.at..], handler: &self.route.handler };
-            next.walk(req).await
-        })
+    // Nobody else: who is refused would keep a connection open for as long as it does not read the answer.
+    if req.route.as_ref().is_some_and(|route| route.long_running) && req.caller.is_superuser() {
+        req.set_time_limit(None);
+    }
+    match &chain.route.handler {
+        Handler::Builtin(handler) => handler(req).await,
+        Handler::User(handler) => handler(req).await,
     }
 }
 
@@ -358,8 +126,7 @@ pub(crate) async fn serve(req: &mut Req, route: Arc<Route>) -> http::Response<Bo
     if route.names.iter().any(|name| &**name == "collection") {
         look_again(req).await;
     }
-    let next = Next { steps: &route.steps, handler: &route.handler };
-    let result = next.walk(req).await;
+    let result = walk(Next { route: &route, steps: &route.steps }, req).await;
     let response = match result {
         Ok(response) => compressed(req, &route, pick(req, response)),
         Err(error) => {
@@ -575,15 +342,15 @@ pub async fn check_superuser_ip(app: &App, head: &Head) -> Result<()> {
 fn body_limit(req: &mut Req) -> Result<()> {
     let route = req.route.clone();
     let limit = match route.map_or(Limit::Default, |route| route.limit) {
-        Limit::Default => Limits::of(BODY_LIMIT),
-        Limit::None => Limits { whole: u64::MAX, values: BODY_LIMIT },
+        Limit::Default => Limits::of(body::LIMIT),
+        Limit::None => Limits { whole: u64::MAX, values: body::LIMIT },
         Limit::Batch => Limits::of(match req.app().settings().batch.max_body_size {
             size if size > 0 => size.unsigned_abs(),
             _ => 128 << 20,
         }),
         Limit::Record => {
             let (values, files) = context_collection(req)?.max_body_bytes();
-            let values = BODY_LIMIT.saturating_add(values);
+            let values = body::LIMIT.saturating_add(values);
             Limits { whole: values.saturating_add(files), values }
         }
     };
@@ -592,6 +359,14 @@ fn body_limit(req: &mut Req) -> Result<()> {
         return Err(ApiError::too_large());
     }
     Ok(())
+}
+
+fn check_rate(req: &Req) -> Result<()> {
+    match req.route.as_ref().map_or(Rate::Path, |route| route.rate) {
+        Rate::Handler => Ok(()),
+        Rate::Collection(tags) => req.count(&*context_collection(req)?, tags),
+        Rate::Path => req.who().check_path(),
+    }
 }
 
 /// The collection a middleware works for.

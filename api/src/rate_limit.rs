@@ -1,6 +1,6 @@
 //! Rate limits by address: rules, labels, fixed windows of whole seconds.
 //!
-//! Counters live in this process. Any change of the settings drops all of them.
+//! Knows no request: who is counted is said by [`Who`]. Counters live in this process. Any change of the settings drops all of them.
 //! Source: spec server-settings-operations §2.11.
 
 use std::{
@@ -24,10 +24,8 @@ use parking_lot::Mutex;
 use percent_encoding::percent_decode_str;
 
 use crate::{
-    api::Api,
     error::{ApiError, Result},
-    pipeline::{Rate, context_collection},
-    request::{Head, Req},
+    head::Head,
     router,
 };
 
@@ -166,8 +164,10 @@ fn find<'s>(
 /// Who is counted.
 #[derive(Debug, Clone, Copy)]
 pub struct Who<'r> {
-    /// The server.
-    pub api: &'r Api,
+    /// Where it is counted.
+    pub limiter: &'r Limiter,
+    /// Whose settings say how much is allowed.
+    pub app: &'r App,
     /// The request as it came in.
     pub head: &'r Head,
     /// Who asks.
@@ -201,7 +201,7 @@ impl Who<'_> {
     /// # Errors
     /// 429.
     pub fn check(&self, collection: &Collection, action: &Action<'_>) -> Result<()> {
-        let settings = self.api.app().settings();
+        let settings = self.app.settings();
         if self.skipped(&settings) {
             return Ok(());
         }
@@ -223,8 +223,12 @@ impl Who<'_> {
         )
     }
 
-    fn check_path(&self) -> Result<()> {
-        let settings = self.api.app().settings();
+    /// Counts a request by its path.
+    ///
+    /// # Errors
+    /// 429.
+    pub(crate) fn check_path(&self) -> Result<()> {
+        let settings = self.app.settings();
         if self.skipped(&settings) {
             return Ok(());
         }
@@ -238,11 +242,10 @@ impl Who<'_> {
     }
 
     fn take(&self, settings: &Settings, rule: &RateLimitRule, bucket: &str) -> Result<()> {
-        let limiter = self.api.limiter();
-        limiter.ensure_cleanup(self.api.app());
+        self.limiter.ensure_cleanup(self.app);
         let (max, seconds) =
             (rule.max_requests.max(0).unsigned_abs(), rule.duration.max(0).unsigned_abs());
-        if limiter.allow(bucket, self.head.real_ip(settings), max, seconds, Instant::now()) {
+        if self.limiter.allow(bucket, self.head.real_ip(settings), max, seconds, Instant::now()) {
             return Ok(());
         }
         Err(ApiError::too_many(format!(
@@ -250,40 +253,6 @@ impl Who<'_> {
             rule.label, rule.audience, rule.duration, rule.max_requests
         )))
     }
-}
-
-/// The step of the pipeline.
-///
-/// # Errors
-/// 429, or 404 for actions on an unknown collection.
-pub(crate) fn check(req: &Req) -> Result<()> {
-    match req.route.as_ref().map_or(Rate::Path, |route| route.rate) {
-        Rate::Handler => Ok(()),
-        Rate::Collection(tags) => {
-            let collection = context_collection(req)?;
-            check_collection(req, &collection, tags)
-        }
-        Rate::Path => req.who().check_path(),
-    }
-}
-
-/// Counts the request as an action on a collection.
-///
-/// # Errors
-/// 429.
-pub fn check_collection(req: &Req, collection: &Collection, tags: &[&str]) -> Result<()> {
-    let route = req.route.as_ref().map_or("", |route| route.pattern.as_str());
-    req.who()
-        .check(collection, &Action { tags, method: req.method().as_str(), path: req.path(), route })
-}
-
-/// Counts something that is limited per address whatever the settings say; false when it is too much.
-///
-/// Like all counters it starts anew with any change of the settings.
-#[must_use]
-pub fn allow_attempt(req: &Req, bucket: &str, max: u64, seconds: u64) -> bool {
-    let limiter = req.api.limiter();
-    limiter.allow(bucket, req.real_ip(), max, seconds, Instant::now())
 }
 
 /// A path as it is routed: however it is spelled, it has one limit.

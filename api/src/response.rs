@@ -14,7 +14,6 @@ use http_body::{Frame, SizeHint};
 use tokio::{io::AsyncRead, sync::mpsc};
 
 use crate::{
-    compress::Encoded,
     error::{ApiError, Result},
     sse::EventStream,
     streaming::{AnyBody, Upgrade},
@@ -124,13 +123,30 @@ pub enum Body {
     /// Pieces sent by a task; an `Err` cuts the connection.
     Stream(mpsc::Receiver<std::io::Result<Bytes>>),
     /// Another body on its way through an encoder.
-    Encoded(Box<Encoded>),
+    Encoded(Foreign),
     /// A realtime client's events.
     Events(Box<EventStream>),
     /// Somebody else's body, as it comes; never compressed.
     Any(AnyBody),
     /// Nothing; with a 101, what becomes of the connection.
     Upgrade(Upgrade),
+}
+
+/// A body that is made of another one.
+pub struct Foreign(Pin<Box<dyn http_body::Body<Data = Bytes, Error = std::io::Error> + Send>>);
+
+impl std::fmt::Debug for Foreign {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Foreign")
+    }
+}
+
+impl Foreign {
+    pub(crate) fn new(
+        body: impl http_body::Body<Data = Bytes, Error = std::io::Error> + Send + 'static,
+    ) -> Self {
+        Self(Box::pin(body))
+    }
 }
 
 /// The rest of a file from where it is positioned, read in bounded pieces.
@@ -186,6 +202,7 @@ impl http_body::Body for Body {
         let piece = match this {
             Self::Empty | Self::Upgrade(_) => return Poll::Ready(None),
             Self::Any(body) => return body.poll(cx),
+            Self::Encoded(body) => return body.0.as_mut().poll_frame(cx),
             Self::Full(_) => {
                 let Self::Full(bytes) = std::mem::replace(this, Self::Empty) else {
                     return Poll::Ready(None);
@@ -194,7 +211,6 @@ impl http_body::Body for Body {
             }
             Self::File(file) => file.poll(cx),
             Self::Stream(pieces) => pieces.poll_recv(cx),
-            Self::Encoded(body) => body.poll(cx),
             Self::Events(events) => events.poll(cx).map(|piece| piece.map(Ok)),
         };
         piece.map(|piece| piece.map(|piece| piece.map(Frame::data)))
@@ -204,10 +220,10 @@ impl http_body::Body for Body {
         match self {
             Self::Empty | Self::Upgrade(_) => true,
             Self::Any(body) => body.is_done(),
+            Self::Encoded(body) => body.0.is_end_stream(),
             Self::Full(bytes) => bytes.is_empty(),
             Self::File(file) => file.left == 0,
             Self::Stream(_) | Self::Events(_) => false,
-            Self::Encoded(body) => body.is_done(),
         }
     }
 
@@ -215,9 +231,10 @@ impl http_body::Body for Body {
         match self {
             Self::Empty | Self::Upgrade(_) => SizeHint::with_exact(0),
             Self::Any(body) => body.size(),
+            Self::Encoded(body) => body.0.size_hint(),
             Self::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Self::File(file) => SizeHint::with_exact(file.left),
-            Self::Stream(_) | Self::Events(_) | Self::Encoded(_) => SizeHint::new(),
+            Self::Stream(_) | Self::Events(_) => SizeHint::new(),
         }
     }
 }

@@ -16,7 +16,7 @@ use tokio::io::AsyncReadExt as _;
 use crate::{
     content::{self, Content},
     error::{ApiError, Result},
-    request::Head,
+    head::Head,
     response::Response,
 };
 
@@ -74,7 +74,7 @@ impl StaticFiles {
                 return send_file(index, &stat, head).await;
             }
         }
-        Err(gone())
+        Err(ApiError::no_file())
     }
 }
 
@@ -105,16 +105,15 @@ async fn send_file(path: PathBuf, stat: &Metadata, head: &Head) -> Result<Respon
     let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
     let content_type = match by_extension(&name) {
         Some(known) => known.to_owned(),
-        None => by_content(&start_of(&path).await.map_err(|_| gone())?),
+        None => by_content(&start_of(&path).await.map_err(|_| ApiError::no_file())?),
     };
     let mut response = Response::empty(200);
     content::set(&mut response.headers, header::CONTENT_TYPE, &content_type);
     let modified = modified.map_or(0, |time| time.as_secs());
-    Content::File(path).answer(head, response, stat.len(), modified).await.map_err(|_| gone())
-}
-
-fn gone() -> ApiError {
-    ApiError::not_found("File not found.")
+    Content::File(path)
+        .answer(head, response, stat.len(), modified)
+        .await
+        .map_err(|_| ApiError::no_file())
 }
 
 async fn start_of(path: &Path) -> io::Result<Vec<u8>> {

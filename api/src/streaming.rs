@@ -24,8 +24,8 @@ use tokio::{
 
 use crate::{
     body::Source,
+    clock::{Clock, Times},
     pace::Pace,
-    server::{Clock, Times},
 };
 
 /// The body of a request, as it comes, up to a limit. As long as something comes, the request may take its time; what comes

@@ -8,9 +8,10 @@ use http::{Method, Uri, header};
 use crate::{
     ApiError, Response,
     api::{Api, Options, Routes},
-    pipeline::{DynHandler, Middleware},
+    clock::Clock,
     request::Req,
-    server::{Clock, Times, dispatch},
+    route::{DynHandler, Middleware},
+    server::{Times, dispatch},
     static_files::StaticFiles,
     testing::{Answer, send},
 };
@@ -108,14 +109,14 @@ fn adds(id: &str, priority: i32, mark: &'static str) -> Middleware {
 
 async fn mark_and_go(
     req: &mut crate::request::Req,
-    next: crate::pipeline::Next<'_>,
+    next: crate::route::Next<'_>,
     mark: &'static str,
 ) -> crate::Result<Response> {
     req.response_headers.append("x-mark", mark.parse().expect("value"));
     next.run(req).await
 }
 
-fn middleware(mark: &'static str) -> crate::pipeline::DynMiddleware {
+fn middleware(mark: &'static str) -> crate::route::DynMiddleware {
     Arc::new(move |req, next| Box::pin(mark_and_go(req, next, mark)))
 }
 

@@ -4,7 +4,7 @@
 
 use http::header;
 
-use crate::request::Head;
+use crate::head::Head;
 
 /// The served names that got a `www.` sibling.
 #[derive(Debug, Clone, Default)]

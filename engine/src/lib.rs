@@ -12,7 +12,6 @@ pub mod find;
 pub mod history;
 pub mod hook;
 pub mod installer;
-pub mod log;
 pub mod log_reading;
 pub mod mail;
 mod notes;
@@ -31,7 +30,7 @@ pub mod superusers;
 mod tokens;
 pub mod trial;
 
-pub use ::{outbound, store, transfer};
+pub use ::{activity_log as log, outbound, store, transfer};
 pub use app::{
     App, ctx,
     ctx::{Caller, Ctx},

@@ -67,6 +67,7 @@ mod serve;
 mod settings;
 mod store;
 pub mod testing;
+pub mod text;
 pub mod web;
 
 /// Encryption with the master key; see [`App::crypto`].
@@ -109,7 +110,7 @@ pub use store::AppStore;
 pub use web::{
     AuthRecord, Bytes, Form, FromRequest, Headers, Html, Incoming, IntoResponse, Json, Middleware,
     NoContent, Path, Query, Redirect, RequestEvent, RequestInfo, RouteRef, Router, Stream,
-    SuperuserAuth, UploadedFiles, Xml, middleware,
+    SuperuserAuth, UploadedFiles, Xml, middleware, read_json, unreadable,
 };
 
 /// What most programs want: `use pocketbase::prelude::*;`.

@@ -1,4 +1,4 @@
-//! The OpenAPI 3.1 document: the table of operations with the paths and schemas of the live collections.
+//! The OpenAPI 3.1 document: what endpoints say of themselves with the paths and schemas of the live collections.
 //! Source: spec dashboard §8 A9.
 
 use engine::{field::ValueShape, settings::Settings};
@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Described, Member,
     added::{Description, plain},
-    operations::{Access, Each, OPERATIONS, Op},
+    operations::{Access, Each, Op},
     typescript::steps,
 };
 use crate::error::{ApiError, Result};
@@ -43,6 +43,7 @@ const PARAMETERS: &[(&str, &str, &str)] = &[
 /// 500 when the built-in schemas cannot be read.
 pub(crate) fn write(
     all: &[Described],
+    endpoints: impl Iterator<Item = (&'static str, Op)>,
     added: &[(String, Description)],
     settings: &Settings,
 ) -> Result<Value> {
@@ -54,8 +55,8 @@ pub(crate) fn write(
         add_schemas(described, name, &|target| target_name(all, &names, target), &mut schemas);
     }
     let mut paths = Map::new();
-    for op in OPERATIONS {
-        add(op, all, &names, &mut paths);
+    for (pattern, op) in endpoints {
+        add(pattern, &op, all, &names, &mut paths);
     }
     for (pattern, description) in added {
         // a route for every method has no method to stand under
@@ -103,8 +104,14 @@ fn reference(name: &str) -> Value {
     json!({"$ref": format!("#/components/schemas/{name}")})
 }
 
-fn add(op: &Op, all: &[Described], names: &[String], paths: &mut Map<String, Value>) {
-    let Some((method, path)) = op.route.split_once(' ') else { return };
+fn add(
+    pattern: &str,
+    op: &Op,
+    all: &[Described],
+    names: &[String],
+    paths: &mut Map<String, Value>,
+) {
+    let Some((method, path)) = pattern.split_once(' ') else { return };
     let is_meant = |described: &Described| match op.each {
         Each::Never => false,
         Each::All => true,

@@ -12,18 +12,27 @@ use engine::{
 use super::auth_form::{finish, found_by, needed, needed_email, user_collection};
 use crate::{
     bind::Members,
+    describe::operations::op,
     error::{ApiError, Result},
     guard,
-    pipeline::{Rate, Row},
     request::Req,
     response::Response,
+    route::{Endpoint, Rate},
     routes::h,
 };
 
-pub(crate) const ROUTES: &[Row] = &[
-    Row::new("POST /api/collections/{collection}/request-email-change", h!(request))
+pub(crate) const ROUTES: &[Endpoint] = &[
+    Endpoint::new("POST /api/collections/{collection}/request-email-change", h!(request))
+        .op(op("requestEmailChangeOf", "Auth", "Send a mail that changes an address")
+            .signed_in()
+            .for_auth()
+            .takes("NewEmail"))
         .rate(Rate::Collection(&["requestEmailChange"])),
-    Row::new("POST /api/collections/{collection}/confirm-email-change", h!(confirm))
+    Endpoint::new("POST /api/collections/{collection}/confirm-email-change", h!(confirm))
+        .op(op("confirmEmailChangeOf", "Auth", "Change an address")
+            .everybody()
+            .for_auth()
+            .takes("EmailChange"))
         .rate(Rate::Collection(&["confirmEmailChange"])),
 ];
 

@@ -14,12 +14,13 @@ use engine::{
 
 use crate::{
     error::{ApiError, Result},
-    pipeline::{Row, context_collection},
+    pipeline::context_collection,
     request::Req,
+    route::Endpoint,
     routes::INVALID,
 };
 
-pub(crate) const ROUTES: &[Row] = &[];
+pub(crate) const ROUTES: &[Endpoint] = &[];
 
 const MAX: usize = 255;
 const SUPERUSERS: &str = "_superusers";

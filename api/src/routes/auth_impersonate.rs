@@ -6,16 +6,22 @@ use serde_json::{Map, Value};
 use super::auth_response::{Login, answer};
 use crate::{
     bind::Members,
+    describe::operations::op,
     error::{ApiError, Result},
     guard,
-    pipeline::Row,
     request::Req,
     response::Response,
+    route::Endpoint,
     routes::{INVALID, h},
 };
 
-pub(crate) const ROUTES: &[Row] =
-    &[Row::new("POST /api/collections/{collection}/impersonate/{id}", h!(impersonate))];
+pub(crate) const ROUTES: &[Endpoint] =
+    &[Endpoint::new("POST /api/collections/{collection}/impersonate/{id}", h!(impersonate)).op(
+        op("impersonate", "Auth", "A token of somebody else")
+            .for_auth()
+            .takes("Impersonation")
+            .gives("@Auth"),
+    )];
 
 async fn impersonate(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;

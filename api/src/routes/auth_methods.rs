@@ -4,15 +4,21 @@ use engine::{App, auth::random_alnum, oauth2, schema::Loaded};
 use serde::Serialize;
 
 use crate::{
+    describe::operations::op,
     error::Result,
-    pipeline::{Rate, Row},
     request::Req,
     response::Response,
+    route::{Endpoint, Rate},
     routes::{auth_form::auth_collection, h},
 };
 
-pub(crate) const ROUTES: &[Row] =
-    &[Row::new("GET /api/collections/{collection}/auth-methods", h!(list))
+pub(crate) const ROUTES: &[Endpoint] =
+    &[Endpoint::new("GET /api/collections/{collection}/auth-methods", h!(list))
+        .op(op("authMethodsOf", "Auth", "Ways to sign in")
+            .everybody()
+            .for_auth()
+            .query(&["fields"])
+            .gives("AuthMethods"))
         .rate(Rate::Collection(&["listAuthMethods"]))];
 
 /// The answer; the order of keys is the wire's. Clients of old versions read the last three.

@@ -27,16 +27,23 @@ use super::{
 use crate::{
     api::Api,
     bind::Members,
+    describe::operations::op,
     error::{ApiError, Result},
-    pipeline::{Rate, Row},
     rate_limit::{Action, Who},
     request::{Exchange, Req},
     response::Response,
+    route::{Endpoint, Rate},
     routes::{UNREADABLE, h},
 };
 
-pub(crate) const ROUTES: &[Row] =
-    &[Row::new("POST /api/collections/{collection}/auth-with-oauth2", h!(sign_in))
+pub(crate) const ROUTES: &[Endpoint] =
+    &[Endpoint::new("POST /api/collections/{collection}/auth-with-oauth2", h!(sign_in))
+        .op(op("oauth2AuthOf", "Auth", "Sign in with another service")
+            .everybody()
+            .for_auth()
+            .shown()
+            .takes("OAuth2Login")
+            .gives("@Auth"))
         .rate(Rate::Collection(&["authWithOAuth2", "auth"]))];
 
 const MAX_PROVIDER: usize = 100;
@@ -225,7 +232,8 @@ async fn create(event: &AuthWithOAuth2Event, work: &Work, user: &User) -> Result
     let path = format!("/api/collections/{}/records", collection.name);
     let route = "POST /api/collections/{collection}/records";
     let action = Action { tags: &["create"], method: "POST", path: &path, route };
-    Who { api: &work.api, head: &head, caller: &caller }.check(&collection, &action)?;
+    Who { limiter: work.api.limiter(), app: work.api.app(), head: &head, caller: &caller }
+        .check(&collection, &action)?;
     let submission: Submission = std::mem::take(&mut sign_up.submission);
     let (facts, body) = (head.clone(), submission.body.clone());
     let request = RequestInfo::lazy(move || facts.facts(body.clone())).in_context("oauth2");

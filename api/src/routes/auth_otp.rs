@@ -17,18 +17,29 @@ use super::{
 };
 use crate::{
     bind::Members,
+    describe::operations::op,
     error::{ApiError, Result},
-    pipeline::{Rate, Row},
-    rate_limit,
     request::{Exchange, Req},
     response::Response,
+    route::{Endpoint, Rate},
     routes::h,
 };
 
-pub(crate) const ROUTES: &[Row] = &[
-    Row::new("POST /api/collections/{collection}/request-otp", h!(request))
+pub(crate) const ROUTES: &[Endpoint] = &[
+    Endpoint::new("POST /api/collections/{collection}/request-otp", h!(request))
+        .op(op("requestOtpOf", "Auth", "Send a one-time password")
+            .everybody()
+            .for_auth()
+            .takes("Email")
+            .gives("OtpId"))
         .rate(Rate::Collection(&["requestOTP"])),
-    Row::new("POST /api/collections/{collection}/auth-with-otp", h!(login))
+    Endpoint::new("POST /api/collections/{collection}/auth-with-otp", h!(login))
+        .op(op("otpAuthOf", "Auth", "Sign in with a one-time password")
+            .everybody()
+            .for_auth()
+            .shown()
+            .takes("OtpLogin")
+            .gives("@Auth"))
         .rate(Rate::Collection(&["authWithOTP", "auth"])),
 ];
 
@@ -116,7 +127,7 @@ async fn login(req: &mut Req) -> Result<Response> {
         .ok_or_else(|| refused("missing, foreign or expired OTP"))?;
     // Digits are few: guesses are counted always, whatever the settings say about rate limits.
     let bucket = format!("otp {}", record.id());
-    if !rate_limit::allow_attempt(req, &bucket, ATTEMPTS, WINDOW_S) {
+    if !req.allow_attempt(&bucket, ATTEMPTS, WINDOW_S) {
         let message = "Too many attempts, please try again later with a new OTP.";
         return Err(ApiError::new(429, message));
     }

@@ -16,15 +16,22 @@ use super::{
 };
 use crate::{
     bind::Members,
+    describe::operations::op,
     error::{ApiError, Result},
-    pipeline::{Rate, Row},
     request::Req,
     response::Response,
+    route::{Endpoint, Rate},
     routes::{INVALID, h},
 };
 
-pub(crate) const ROUTES: &[Row] =
-    &[Row::new("POST /api/collections/{collection}/auth-with-password", h!(login))
+pub(crate) const ROUTES: &[Endpoint] =
+    &[Endpoint::new("POST /api/collections/{collection}/auth-with-password", h!(login))
+        .op(op("passwordAuthOf", "Auth", "Sign in with a password")
+            .everybody()
+            .for_auth()
+            .shown()
+            .takes("PasswordLogin")
+            .gives("@Auth"))
         .rate(Rate::Collection(&["authWithPassword", "auth"]))];
 
 const MAX: usize = 255;

@@ -17,17 +17,26 @@ use engine::{
 use super::auth_form::{auth_collection, finish, found_by, needed, needed_email};
 use crate::{
     bind::Members,
+    describe::operations::op,
     error::{ApiError, Result},
-    pipeline::{Rate, Row},
     request::Req,
     response::Response,
+    route::{Endpoint, Rate},
     routes::h,
 };
 
-pub(crate) const ROUTES: &[Row] = &[
-    Row::new("POST /api/collections/{collection}/request-password-reset", h!(request))
+pub(crate) const ROUTES: &[Endpoint] = &[
+    Endpoint::new("POST /api/collections/{collection}/request-password-reset", h!(request))
+        .op(op("requestPasswordResetOf", "Auth", "Send a mail that resets a password")
+            .everybody()
+            .for_auth()
+            .takes("Email"))
         .rate(Rate::Collection(&["requestPasswordReset"])),
-    Row::new("POST /api/collections/{collection}/confirm-password-reset", h!(confirm))
+    Endpoint::new("POST /api/collections/{collection}/confirm-password-reset", h!(confirm))
+        .op(op("confirmPasswordResetOf", "Auth", "Set a forgotten password")
+            .everybody()
+            .for_auth()
+            .takes("PasswordReset"))
         .rate(Rate::Collection(&["confirmPasswordReset"])),
 ];
 

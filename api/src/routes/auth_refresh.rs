@@ -10,16 +10,23 @@ use serde_json::{Map, Value};
 
 use super::auth_response::{Login, answer};
 use crate::{
+    describe::operations::op,
     error::Result,
     guard,
-    pipeline::{Rate, Row, token_of},
+    pipeline::token_of,
     request::Req,
     response::Response,
+    route::{Endpoint, Rate},
     routes::h,
 };
 
-pub(crate) const ROUTES: &[Row] =
-    &[Row::new("POST /api/collections/{collection}/auth-refresh", h!(refresh))
+pub(crate) const ROUTES: &[Endpoint] =
+    &[Endpoint::new("POST /api/collections/{collection}/auth-refresh", h!(refresh))
+        .op(op("refreshAuthOf", "Auth", "A new token for the same record")
+            .signed_in()
+            .for_auth()
+            .shown()
+            .gives("@Auth"))
         .rate(Rate::Collection(&["authRefresh"]))];
 
 async fn refresh(req: &mut Req) -> Result<Response> {

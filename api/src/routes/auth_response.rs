@@ -22,13 +22,14 @@ use serde_json::Value;
 use crate::{
     error::{ApiError, Result},
     json,
-    pipeline::{Row, check_superuser_ip},
+    pipeline::check_superuser_ip,
     request::{Exchange, Req, ip_text},
     response::Response,
+    route::Endpoint,
     routes::records::expand_of,
 };
 
-pub(crate) const ROUTES: &[Row] = &[];
+pub(crate) const ROUTES: &[Endpoint] = &[];
 
 /// What the auth rule says to those it refuses.
 pub(crate) const REFUSED: &str =

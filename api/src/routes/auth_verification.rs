@@ -13,17 +13,26 @@ use engine::{
 use super::auth_form::{finish, found_by, needed_email, user_collection};
 use crate::{
     bind::Members,
+    describe::operations::op,
     error::{ApiError, Result},
-    pipeline::{Rate, Row},
     request::Req,
     response::Response,
+    route::{Endpoint, Rate},
     routes::h,
 };
 
-pub(crate) const ROUTES: &[Row] = &[
-    Row::new("POST /api/collections/{collection}/request-verification", h!(request))
+pub(crate) const ROUTES: &[Endpoint] = &[
+    Endpoint::new("POST /api/collections/{collection}/request-verification", h!(request))
+        .op(op("requestVerificationOf", "Auth", "Send a mail that verifies an address")
+            .everybody()
+            .for_auth()
+            .takes("Email"))
         .rate(Rate::Collection(&["requestVerification"])),
-    Row::new("POST /api/collections/{collection}/confirm-verification", h!(confirm))
+    Endpoint::new("POST /api/collections/{collection}/confirm-verification", h!(confirm))
+        .op(op("confirmVerificationOf", "Auth", "Verify an address")
+            .everybody()
+            .for_auth()
+            .takes("Token"))
         .rate(Rate::Collection(&["confirmVerification"])),
 ];
 

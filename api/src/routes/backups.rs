@@ -17,25 +17,49 @@ use serde_json::json;
 use crate::{
     bind::Members,
     body::Fault,
+    describe::operations::op,
     downloads::Download,
     error::{ApiError, Result},
     guard,
-    pipeline::{Limit, Row, check_superuser_ip},
+    pipeline::check_superuser_ip,
     request::Req,
     response::Response,
+    route::{Endpoint, Limit},
     routes::{INVALID, h},
 };
 
 /// Longest download of an archive.
 const DOWNLOAD_TIME: Duration = Duration::from_secs(24 * 60 * 60);
 
-pub(crate) const ROUTES: &[Row] = &[
-    Row::new("GET /api/backups", h!(list)),
-    Row::new("POST /api/backups", h!(create)).long_running(),
-    Row::new("POST /api/backups/upload", h!(upload)).limit(Limit::None).long_running(),
-    Row::new("GET /api/backups/{key}", h!(download)),
-    Row::new("DELETE /api/backups/{key}", h!(remove)),
-    Row::new("POST /api/backups/{key}/restore", h!(restore)),
+pub(crate) const ROUTES: &[Endpoint] = &[
+    Endpoint::new("GET /api/backups", h!(list))
+        .op(op("listBackups", "Backups", "All backups").gives("Backups")),
+    Endpoint::new("POST /api/backups", h!(create))
+        .op(op("createBackup", "Backups", "Make a backup").takes("BackupName"))
+        .long_running(),
+    Endpoint::new("POST /api/backups/upload", h!(upload))
+        .op(op("uploadBackup", "Backups", "Upload a backup").takes("Upload").form())
+        .limit(Limit::None)
+        .long_running(),
+    Endpoint::new("GET /api/backups/{key}", h!(download)).op(op(
+        "downloadBackup",
+        "Backups",
+        "Download a backup, with a file token",
+    )
+    .everybody()
+    .query(&["token"])
+    .gives("Binary")
+    .as_type("application/zip")),
+    Endpoint::new("DELETE /api/backups/{key}", h!(remove)).op(op(
+        "deleteBackup",
+        "Backups",
+        "Delete a backup",
+    )),
+    Endpoint::new("POST /api/backups/{key}/restore", h!(restore)).op(op(
+        "restoreBackup",
+        "Backups",
+        "Restore a backup; the server starts again",
+    )),
 ];
 
 const BUSY: &str = "Try again later - another backup/restore process has already been started.";

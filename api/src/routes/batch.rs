@@ -27,21 +27,27 @@ use crate::{
     api::Api,
     bind,
     body::infer,
+    describe::operations::op,
     error::{ApiError, Data, Result},
     fields::{PickError, Picker},
     json as text,
-    pipeline::{Limit, Row},
     query::Query,
     rate_limit::{Action, Who},
     request::{Exchange, Head, Req},
     response::{Body, Response},
+    route::{Endpoint, Limit},
     routes::{
         h,
         records::{Call, Then, Write, check_writable, expand_of, write},
     },
 };
 
-pub(crate) const ROUTES: &[Row] = &[Row::new("POST /api/batch", h!(run)).limit(Limit::Batch)];
+pub(crate) const ROUTES: &[Endpoint] = &[Endpoint::new("POST /api/batch", h!(run))
+    .op(op("batch", "Records", "Several writes, all or none")
+        .everybody()
+        .takes("Batch")
+        .gives("BatchAnswers"))
+    .limit(Limit::Batch)];
 
 /// Longest URL of an item in bytes.
 const MAX_URL: usize = 2000;
@@ -355,8 +361,12 @@ impl Batch {
         };
         check_writable(&collection)?;
         let head = Arc::new(self.head_of(item, &what));
-        let who =
-            Who { api: &self.shared.api, head: &self.shared.head, caller: &self.shared.caller };
+        let who = Who {
+            limiter: self.shared.api.limiter(),
+            app: self.shared.api.app(),
+            head: &self.shared.head,
+            caller: &self.shared.caller,
+        };
         let action = Action {
             tags: &[what.tag()],
             method: head.method.as_str(),

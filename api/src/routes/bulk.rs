@@ -21,21 +21,30 @@ use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 
 use crate::{
+    describe::operations::op,
     error::{ApiError, Data, Result, write_fields},
     guard,
-    pipeline::Row,
-    query::boolean,
+    paging::boolean,
     request::{Exchange, Req},
     response::{Body, Response},
+    route::Endpoint,
     routes::{
         collection_of, h,
         records::{self, Step, Write},
     },
 };
 
-pub(crate) const ROUTES: &[Row] = &[
-    Row::new("POST /api/collections/{collection}/bulk", h!(bulk)).long_running(),
-    Row::new("POST /api/collections/{collection}/import", h!(import)).long_running(),
+pub(crate) const ROUTES: &[Endpoint] = &[
+    Endpoint::new("POST /api/collections/{collection}/bulk", h!(bulk))
+        .op(op("bulk", "Bulk", "Change or delete many records").takes("Bulk").gives("BulkReport"))
+        .long_running(),
+    Endpoint::new("POST /api/collections/{collection}/import", h!(import))
+        .op(op("importRecords", "Bulk", "Create or change records from NDJSON or a JSON list")
+            .query(&["mode", "match", "dryRun"])
+            .takes("Any")
+            .gives("Text")
+            .as_type("application/x-ndjson"))
+        .long_running(),
 ];
 
 /// Most records of one call.

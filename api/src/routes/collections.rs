@@ -17,25 +17,66 @@ use serde_json::{Map, Value};
 use crate::{
     bind,
     body::Fault,
+    describe::operations::op,
     error::{ApiError, Result},
     guard::{self, Superuser},
-    pipeline::Row,
-    query::Paging,
+    paging::Paging,
     request::Req,
     response::Response,
+    route::Endpoint,
     routes::{INVALID, UNREADABLE, h, meta_query},
 };
 
-pub(crate) const ROUTES: &[Row] = &[
-    Row::new("GET /api/collections", h!(list)),
-    Row::new("POST /api/collections", h!(create)),
-    Row::new("GET /api/collections/{collection}", h!(view)),
-    Row::new("PATCH /api/collections/{collection}", h!(update)).long_running(),
-    Row::new("DELETE /api/collections/{collection}", h!(remove)).long_running(),
-    Row::new("DELETE /api/collections/{collection}/truncate", h!(truncate)).long_running(),
-    Row::new("PUT /api/collections/import", h!(import_all)).long_running(),
-    Row::new("GET /api/collections/meta/scaffolds", h!(scaffolds)),
-    Row::new("POST /api/collections/meta/dry-run-view", h!(dry_run)),
+pub(crate) const ROUTES: &[Endpoint] = &[
+    Endpoint::new("GET /api/collections", h!(list)).op(op(
+        "listCollections",
+        "Collections",
+        "All collections",
+    )
+    .paged()
+    .gives("CollectionList")),
+    Endpoint::new("POST /api/collections", h!(create)).op(op(
+        "createCollection",
+        "Collections",
+        "A new collection",
+    )
+    .takes("Collection")
+    .gives("Collection")),
+    Endpoint::new("GET /api/collections/{collection}", h!(view)).op(op(
+        "viewCollection",
+        "Collections",
+        "One collection",
+    )
+    .query(&["fields"])
+    .gives("Collection")),
+    Endpoint::new("PATCH /api/collections/{collection}", h!(update))
+        .op(op("changeCollection", "Collections", "Change a collection")
+            .takes("Collection")
+            .gives("Collection"))
+        .long_running(),
+    Endpoint::new("DELETE /api/collections/{collection}", h!(remove))
+        .op(op("deleteCollection", "Collections", "Delete a collection with its records"))
+        .long_running(),
+    Endpoint::new("DELETE /api/collections/{collection}/truncate", h!(truncate))
+        .op(op("truncateCollection", "Collections", "Delete all records"))
+        .long_running(),
+    Endpoint::new("PUT /api/collections/import", h!(import_all))
+        .op(op("importCollections", "Collections", "Replace or add many collections")
+            .takes("Import"))
+        .long_running(),
+    Endpoint::new("GET /api/collections/meta/scaffolds", h!(scaffolds)).op(op(
+        "scaffolds",
+        "Collections",
+        "New collections of each type",
+    )
+    .gives("Any")),
+    Endpoint::new("POST /api/collections/meta/dry-run-view", h!(dry_run)).op(op(
+        "tryView",
+        "Collections",
+        "What a view would hold",
+    )
+    .takes("SqlQuery")
+    .gives("Any")),
 ];
 
 const BAD_TYPE: &str = "Failed to load the collection type data due to invalid formatting.";

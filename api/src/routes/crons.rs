@@ -4,16 +4,24 @@ use engine::cron_jobs::Listed;
 use serde::Serialize;
 
 use crate::{
+    describe::operations::op,
     error::{ApiError, Result},
     guard,
-    pipeline::Row,
     request::Req,
     response::Response,
+    route::Endpoint,
     routes::h,
 };
 
-pub(crate) const ROUTES: &[Row] =
-    &[Row::new("GET /api/crons", h!(list)), Row::new("POST /api/crons/{id}", h!(run))];
+pub(crate) const ROUTES: &[Endpoint] = &[
+    Endpoint::new("GET /api/crons", h!(list)).op(op(
+        "listCrons",
+        "Crons",
+        "The jobs that run at times",
+    )
+    .gives("Crons")),
+    Endpoint::new("POST /api/crons/{id}", h!(run)).op(op("runCron", "Crons", "Start a job now")),
+];
 
 #[derive(Debug, Serialize)]
 struct Item {

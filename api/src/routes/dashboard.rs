@@ -8,15 +8,15 @@ use http::{HeaderValue, header};
 
 use crate::{
     error::{ApiError, Result},
-    pipeline::Row,
     request::Req,
     response::{Body, Response},
+    route::Endpoint,
     routes::h,
 };
 
-pub(crate) const ROUTES: &[Row] = &[
-    Row::new("GET /_/extensions.js", h!(extensions)).quiet().compress(),
-    Row::new("GET /_/{path...}", h!(file)).quiet().compress(),
+pub(crate) const ROUTES: &[Endpoint] = &[
+    Endpoint::new("GET /_/extensions.js", h!(extensions)).quiet().compress(),
+    Endpoint::new("GET /_/{path...}", h!(file)).quiet().compress(),
 ];
 
 const POLICY: HeaderValue = HeaderValue::from_static(
@@ -56,7 +56,7 @@ async fn file(req: &mut Req) -> Result<Response> {
     let name = path.strip_prefix("images/oauth2/").and_then(|name| name.strip_suffix(".svg"));
     match name.and_then(oauth2::find) {
         Some(provider) => Ok(Response::text(200, "image/svg+xml", provider.logo())),
-        None => Err(ApiError::not_found("File not found.")),
+        None => Err(ApiError::no_file()),
     }
 }
 

@@ -3,18 +3,25 @@
 //! Not part of the reference. Source: spec dashboard §8 A9.
 
 use crate::{
-    describe::{self, Described},
+    describe::{self, Described, operations::op},
     error::{ApiError, Result},
     guard,
-    pipeline::Row,
     request::Req,
     response::Response,
+    route::Endpoint,
     routes::h,
 };
 
-pub(crate) const ROUTES: &[Row] = &[
-    Row::new("GET /api/openapi.json", h!(openapi)).quiet(),
-    Row::new("GET /api/types", h!(types)).quiet(),
+pub(crate) const ROUTES: &[Endpoint] = &[
+    Endpoint::new("GET /api/openapi.json", h!(openapi))
+        .op(op("openapi", "Descriptions", "This document").query(&["collections"]).gives("Any"))
+        .quiet(),
+    Endpoint::new("GET /api/types", h!(types))
+        .op(op("types", "Descriptions", "Types of all records for a language")
+            .query(&["lang", "collections"])
+            .gives("Text")
+            .as_type("text/plain"))
+        .quiet(),
 ];
 
 /// The collections that are asked for: all, or those of `?collections=a,b`.
@@ -39,7 +46,15 @@ fn wanted(req: &Req) -> Vec<Described> {
 async fn openapi(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;
     let settings = req.app().settings();
-    Response::of(200, &describe::openapi::write(&wanted(req), &req.api.described(), &settings)?)
+    Response::of(
+        200,
+        &describe::openapi::write(
+            &wanted(req),
+            super::operations(),
+            &req.api.described(),
+            &settings,
+        )?,
+    )
 }
 
 async fn types(req: &mut Req) -> Result<Response> {
@@ -59,18 +74,15 @@ async fn types(req: &mut Req) -> Result<Response> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use crate::{describe::operations::OPERATIONS, routes};
+    use crate::routes;
 
     #[test]
-    fn every_route_has_its_row() {
-        let routes: BTreeSet<&str> = routes::all(true)
-            .map(|row| row.pattern)
-            .filter(|pattern| pattern.contains(" /api/"))
-            .collect();
-        let rows: BTreeSet<&str> = OPERATIONS.iter().map(|op| op.route).collect();
-        assert_eq!(routes, rows, "api/src/describe/operations.rs");
-        assert_eq!(rows.len(), OPERATIONS.len(), "a route has two rows");
-        let ids: BTreeSet<&str> = OPERATIONS.iter().map(|op| op.id).collect();
-        assert_eq!(ids.len(), OPERATIONS.len(), "two rows have one id");
+    fn every_endpoint_says_what_it_is_for() {
+        for row in routes::all(true).filter(|row| row.pattern.contains(" /api/")) {
+            assert!(row.op.is_some(), "{}: `.op(…)` is missing", row.pattern);
+        }
+        let ids: Vec<&str> = routes::operations().map(|(_, op)| op.id).collect();
+        let several: BTreeSet<&str> = ids.iter().copied().collect();
+        assert_eq!(ids.len(), several.len(), "two endpoints have one id");
     }
 }

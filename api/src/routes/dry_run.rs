@@ -10,16 +10,21 @@ use engine::{
 use serde_json::{Map, Value, json};
 
 use crate::{
+    describe::operations::op,
     error::{ApiError, Result, write_fields},
     guard,
-    pipeline::Row,
     request::Req,
     response::Response,
+    route::Endpoint,
     routes::h,
 };
 
-pub(crate) const ROUTES: &[Row] =
-    &[Row::new("POST /api/collections/meta/dry-run", h!(run)).quiet()];
+pub(crate) const ROUTES: &[Endpoint] =
+    &[Endpoint::new("POST /api/collections/meta/dry-run", h!(run))
+        .op(op("tryCollection", "Collections", "What saving a collection would change and break")
+            .takes("Any")
+            .gives("Any"))
+        .quiet()];
 
 async fn run(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;

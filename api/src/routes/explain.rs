@@ -17,18 +17,35 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     bind::Members,
+    describe::operations::op,
     error::{ApiError, Result},
     guard,
-    pipeline::Row,
     request::Req,
     response::Response,
+    route::Endpoint,
     routes::{collection_of, h, text_place::Utf16},
 };
 
-pub(crate) const ROUTES: &[Row] = &[
-    Row::new("POST /api/collections/{collection}/explain", h!(run)).quiet(),
-    Row::new("POST /api/collections/meta/explain", h!(of_collections)).quiet(),
-    Row::new("POST /api/logs/explain", h!(of_logs)).quiet(),
+pub(crate) const ROUTES: &[Endpoint] = &[
+    Endpoint::new("POST /api/collections/{collection}/explain", h!(run))
+        .op(op("explain", "Rules", "How a rule, filter or sort runs, or where it is wrong")
+            .takes("ExplainQuestion")
+            .gives("Explained"))
+        .quiet(),
+    Endpoint::new("POST /api/collections/meta/explain", h!(of_collections))
+        .op(op(
+            "explainCollections",
+            "Collections",
+            "How a filter of collections runs, or where it is wrong",
+        )
+        .takes("ExplainQuestion")
+        .gives("Explained"))
+        .quiet(),
+    Endpoint::new("POST /api/logs/explain", h!(of_logs))
+        .op(op("explainLogs", "Logs", "How a filter of the log runs, or where it is wrong")
+            .takes("ExplainQuestion")
+            .gives("Explained"))
+        .quiet(),
 ];
 
 const FAILED: &str = "Failed to compile. Raw error:\n";

@@ -21,17 +21,23 @@ use serde_json::{Map, value::RawValue};
 use tokio::sync::mpsc;
 
 use crate::{
+    describe::operations::op,
     error::{ApiError, Result},
     guard,
-    pipeline::Row,
-    query::boolean,
+    paging::boolean,
     request::Req,
     response::{Body, Response},
+    route::Endpoint,
     routes::{bulk::after, collection_of, h},
 };
 
-pub(crate) const ROUTES: &[Row] =
-    &[Row::new("GET /api/collections/{collection}/export", h!(run)).long_running()];
+pub(crate) const ROUTES: &[Endpoint] =
+    &[Endpoint::new("GET /api/collections/{collection}/export", h!(run))
+        .op(op("exportRecords", "Bulk", "All matching records in pieces")
+            .query(&["format", "filter", "sort", "fields", "guard"])
+            .gives("Text")
+            .as_type("text/csv"))
+        .long_running()];
 
 /// Most records in an order of their own.
 const MAX_SORTED: i64 = 10_000;

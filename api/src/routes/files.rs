@@ -19,19 +19,31 @@ use http::{HeaderValue, header};
 use serde_json::{Map, json};
 
 use crate::{
+    describe::operations::op,
     downloads::Download,
     error::{ApiError, Result},
-    guard,
-    pipeline::{Rate, Row, check_superuser_ip, context_collection},
-    query,
+    guard, paging,
+    pipeline::{check_superuser_ip, context_collection},
     request::Req,
     response::Response,
+    route::{Endpoint, Rate},
     routes::h,
 };
 
-pub(crate) const ROUTES: &[Row] = &[
-    Row::new("POST /api/files/token", h!(token)),
-    Row::new("GET /api/files/{collection}/{recordId}/{filename}", h!(download))
+pub(crate) const ROUTES: &[Endpoint] = &[
+    Endpoint::new("POST /api/files/token", h!(token)).op(op(
+        "fileToken",
+        "Files",
+        "A short-lived token for protected files",
+    )
+    .signed_in()
+    .gives("Token")),
+    Endpoint::new("GET /api/files/{collection}/{recordId}/{filename}", h!(download))
+        .op(op("file", "Files", "A file of a record")
+            .everybody()
+            .query(&["thumb", "token", "download"])
+            .gives("Binary")
+            .as_type("application/octet-stream"))
         .rate(Rate::Collection(&["file"])),
 ];
 
@@ -73,7 +85,7 @@ async fn download(req: &mut Req) -> Result<Response> {
         ApiError::new(500, "Filesystem initialization failure.").with_detail(error.to_string())
     })?;
     let chosen = choose(req, &ctx, &place, &located, &name).await?;
-    let attachment = query::boolean(req.query().get("download").as_deref()).unwrap_or(false);
+    let attachment = paging::boolean(req.query().get("download").as_deref()).unwrap_or(false);
     let download = Download { place, key: chosen.key, name: chosen.name, attachment };
     let hook = &ctx.app.hooks().file_download_request;
     let event = FileDownloadEvent {

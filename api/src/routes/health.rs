@@ -1,15 +1,22 @@
 //! `GET /api/health`. Source: spec server-settings-operations §5.3, upstream-0.40 §5.4.
 
 use crate::{
+    describe::operations::op,
     error::Result,
     json,
-    pipeline::Row,
     request::{Req, ip_text},
     response::Response,
+    route::Endpoint,
     routes::h,
 };
 
-pub(crate) const ROUTES: &[Row] = &[Row::new("GET /api/health", h!(show))];
+pub(crate) const ROUTES: &[Endpoint] = &[Endpoint::new("GET /api/health", h!(show)).op(op(
+    "health",
+    "Server",
+    "Whether the server is well",
+)
+.everybody()
+.gives("Health"))];
 
 /// Headers that proxies set, in the order they are looked for.
 const PROXY_HEADERS: [&str; 3] = ["CF-Connecting-IP", "Fly-Client-IP", "X-Forwarded-For"];

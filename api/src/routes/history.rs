@@ -11,22 +11,35 @@ use engine::{
 use serde_json::{Map, Value, json};
 
 use crate::{
+    describe::operations::op,
     error::{ApiError, Result},
     guard,
-    pipeline::Row,
     request::Req,
     response::Response,
+    route::Endpoint,
     routes::{
         collection_of, h,
         records::{self, Call, Write, check_writable},
     },
 };
 
-pub(crate) const ROUTES: &[Row] = &[
-    Row::new("GET /api/collections/{collection}/history", h!(show)).quiet(),
-    Row::new("PATCH /api/collections/{collection}/history", h!(switch)),
-    Row::new("GET /api/collections/{collection}/records/{id}/history", h!(list)).quiet(),
-    Row::new("POST /api/collections/{collection}/records/{id}/history/{entry}", h!(restore)),
+pub(crate) const ROUTES: &[Endpoint] = &[
+    Endpoint::new("GET /api/collections/{collection}/history", h!(show))
+        .op(op("historySwitch", "History", "Whether changes are kept").gives("Any"))
+        .quiet(),
+    Endpoint::new("PATCH /api/collections/{collection}/history", h!(switch)).op(op(
+        "switchHistory",
+        "History",
+        "Keep changes, or no longer",
+    )
+    .takes("Any")
+    .gives("Any")),
+    Endpoint::new("GET /api/collections/{collection}/records/{id}/history", h!(list))
+        .op(op("history", "History", "The changes of a record").gives("Any"))
+        .quiet(),
+    Endpoint::new("POST /api/collections/{collection}/records/{id}/history/{entry}", h!(restore))
+        .op(op("restoreRecord", "History", "Make a record what it was before a change")
+            .gives("Any")),
 ];
 
 fn days() -> u64 {

@@ -13,18 +13,26 @@ use serde_json::{Map, json};
 
 use crate::{
     bind::Members,
+    describe::operations::op,
     error::{ApiError, Result},
     guard,
-    pipeline::Row,
     request::Req,
     response::Response,
+    route::Endpoint,
     routes::{
         h,
         records::{self, Call, Step, Write},
     },
 };
 
-pub(crate) const ROUTES: &[Row] = &[Row::new("POST /api/dashboard/invite", h!(invite))];
+pub(crate) const ROUTES: &[Endpoint] = &[Endpoint::new("POST /api/dashboard/invite", h!(invite))
+    .op(op(
+        "inviteSuperuser",
+        "Dashboard",
+        "Another superuser, who sets a password through a mail",
+    )
+    .takes("Email")
+    .gives("Any"))];
 
 async fn invite(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;

@@ -4,10 +4,16 @@
 
 use engine::explain;
 
-use crate::{error::Result, guard, pipeline::Row, request::Req, response::Response, routes::h};
+use crate::{
+    describe::operations::op, error::Result, guard, request::Req, response::Response,
+    route::Endpoint, routes::h,
+};
 
-pub(crate) const ROUTES: &[Row] =
-    &[Row::new("GET /api/collections/meta/filter-language", h!(show)).quiet()];
+pub(crate) const ROUTES: &[Endpoint] =
+    &[Endpoint::new("GET /api/collections/meta/filter-language", h!(show))
+        .op(op("filterLanguage", "Rules", "Operators, macros, functions and modifiers")
+            .gives("Any"))
+        .quiet()];
 
 async fn show(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;

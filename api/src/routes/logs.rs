@@ -10,20 +10,29 @@ use serde::Serialize;
 use serde_json::Map;
 
 use crate::{
+    describe::operations::op,
     error::{ApiError, Result},
     guard,
-    pipeline::Row,
-    query::Paging,
+    paging::Paging,
     request::Req,
     response::Response,
+    route::Endpoint,
     routes::h,
 };
 
-pub(crate) const ROUTES: &[Row] = &[
-    Row::new("GET /api/logs", h!(list)).quiet(),
-    Row::new("DELETE /api/logs", h!(clear)).quiet(),
-    Row::new("GET /api/logs/stats", h!(stats)).quiet(),
-    Row::new("GET /api/logs/{id}", h!(view)).quiet(),
+pub(crate) const ROUTES: &[Endpoint] = &[
+    Endpoint::new("GET /api/logs", h!(list))
+        .op(op("listLogs", "Logs", "Entries of the activity log").paged().gives("LogList"))
+        .quiet(),
+    Endpoint::new("DELETE /api/logs", h!(clear))
+        .op(op("clearLogs", "Logs", "Empty the activity log"))
+        .quiet(),
+    Endpoint::new("GET /api/logs/stats", h!(stats))
+        .op(op("countLogs", "Logs", "Entries per hour").query(&["filter"]).gives("LogHours"))
+        .quiet(),
+    Endpoint::new("GET /api/logs/{id}", h!(view))
+        .op(op("viewLog", "Logs", "One entry").query(&["fields"]).gives("LogEntry"))
+        .quiet(),
 ];
 
 async fn list(req: &mut Req) -> Result<Response> {

@@ -9,15 +9,18 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::{
+    describe::operations::op,
     error::{ApiError, Result},
     guard,
-    pipeline::Row,
     request::Req,
     response::Response,
+    route::Endpoint,
     routes::h,
 };
 
-pub(crate) const ROUTES: &[Row] = &[Row::new("GET /api/logs/top", h!(top)).quiet()];
+pub(crate) const ROUTES: &[Endpoint] = &[Endpoint::new("GET /api/logs/top", h!(top))
+    .op(op("topLogs", "Logs", "The latest requests, grouped").query(&["by", "filter"]).gives("Any"))
+    .quiet()];
 
 /// Most entries that are looked at, and how many at once.
 const MAX_SEEN: i64 = 10_000;

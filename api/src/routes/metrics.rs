@@ -3,15 +3,19 @@
 use http::header;
 
 use crate::{
+    describe::operations::op,
     error::{ApiError, Result},
     guard, metrics,
-    pipeline::{Row, token_of},
+    pipeline::token_of,
     request::Req,
     response::Response,
+    route::Endpoint,
     routes::h,
 };
 
-pub(crate) const ROUTES: &[Row] = &[Row::new("GET /api/metrics", h!(show)).quiet()];
+pub(crate) const ROUTES: &[Endpoint] = &[Endpoint::new("GET /api/metrics", h!(show))
+    .op(op("metrics", "Server", "Figures for Prometheus").gives("Text").as_type("text/plain"))
+    .quiet()];
 
 const FORMAT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -19,6 +23,7 @@ async fn show(req: &mut Req) -> Result<Response> {
     if !req.api.metrics().is_token(token_of(req.head.header(header::AUTHORIZATION))) {
         guard::superuser(req)?;
     }
-    let text = metrics::render(&req.api).map_err(|e| ApiError::internal(e.to_string()))?;
+    let text = metrics::render(req.api.metrics(), req.app())
+        .map_err(|e| ApiError::internal(e.to_string()))?;
     Ok(Response::text(200, FORMAT, text))
 }

@@ -7,11 +7,12 @@ use futures_util::future::BoxFuture;
 
 use crate::{
     bind::Members,
+    describe::operations::Op,
     error::{ApiError, Result},
     guard::Superuser,
-    pipeline::Row,
     request::Req,
     response::Response,
+    route::Endpoint,
     router::decode,
 };
 
@@ -19,9 +20,9 @@ macro_rules! routes {
     ($($group:ident),* $(,)?; own: $($own:ident),* $(,)?) => {
         $(pub(crate) mod $group;)*
         $(pub(crate) mod $own;)*
-        const GROUPS: &[&[Row]] = &[$($group::ROUTES,)* $($own::ROUTES),*];
+        const GROUPS: &[&[Endpoint]] = &[$($group::ROUTES,)* $($own::ROUTES),*];
         /// Those that the reference does not have.
-        const OWN: &[&[Row]] = &[$($own::ROUTES),*];
+        const OWN: &[&[Endpoint]] = &[$($own::ROUTES),*];
     };
 }
 
@@ -78,11 +79,7 @@ routes! {
     history,
 }
 
-/// What a body that cannot be decoded is answered with, where nothing else is said.
-pub(crate) const UNREADABLE: &str = "An error occurred while loading the submitted data.";
-
-/// What a body that does not validate is answered with, where nothing else is said.
-pub(crate) const INVALID: &str = "An error occurred while validating the submitted data.";
+pub(crate) use crate::error::{INVALID, UNREADABLE};
 
 /// A boxed handler from an async function: `h!(list)`.
 macro_rules! h {
@@ -93,24 +90,24 @@ macro_rules! h {
 pub(crate) use h;
 
 /// Answers any method and path that nothing else answers.
-const CATCH_ALL: Row = Row::new("/", unknown);
+const CATCH_ALL: Endpoint = Endpoint::new("/", unknown).last();
 /// Files of the public directory.
-const STATIC: Row = Row::new("GET /{path...}", h!(public)).quiet();
+const STATIC: Endpoint = Endpoint::new("GET /{path...}", h!(public)).quiet().last();
 
 /// All rows.
-pub(crate) fn all(public: bool) -> impl Iterator<Item = Row> {
+pub(crate) fn all(public: bool) -> impl Iterator<Item = Endpoint> {
     let rest = [Some(CATCH_ALL), public.then_some(STATIC)];
     GROUPS.iter().flat_map(|rows| rows.iter().copied()).chain(rest.into_iter().flatten())
 }
 
-/// True for what the reference does not have: a user's route of the same pattern replaces it.
-pub(crate) fn is_own(row: &Row) -> bool {
-    OWN.iter().flat_map(|rows| rows.iter()).any(|own| own.pattern == row.pattern)
+/// What endpoints say of themselves, by pattern.
+pub(crate) fn operations() -> impl Iterator<Item = (&'static str, Op)> {
+    all(false).filter_map(|row| Some((row.pattern, row.op?)))
 }
 
-/// True for rows that a user's route of the same pattern replaces.
-pub(crate) fn is_catch_all(row: &Row) -> bool {
-    row.pattern == CATCH_ALL.pattern || row.pattern == STATIC.pattern
+/// True for what the reference does not have: a user's route of the same pattern replaces it.
+pub(crate) fn is_own(row: &Endpoint) -> bool {
+    OWN.iter().flat_map(|rows| rows.iter()).any(|own| own.pattern == row.pattern)
 }
 
 /// 404 for everything.
@@ -149,7 +146,7 @@ const MAX_QUERY: usize = 5000;
 async fn public(req: &mut Req) -> Result<Response> {
     let api = req.api.clone();
     let Some(files) = api.public() else {
-        return Err(ApiError::not_found("File not found."));
+        return Err(ApiError::no_file());
     };
     let raw = req.path();
     files.serve(&decode(raw.trim_start_matches('/')), raw, &req.head).await

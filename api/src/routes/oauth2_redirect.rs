@@ -9,13 +9,21 @@ use http::Method;
 use serde_json::Value;
 
 use crate::{
-    bind::Members, error::Result, json, pipeline::Row, query::Query, request::Req,
-    response::Response, routes::h,
+    bind::Members, describe::operations::op, error::Result, json, query::Query, request::Req,
+    response::Response, route::Endpoint, routes::h,
 };
 
-pub(crate) const ROUTES: &[Row] = &[
-    Row::new("GET /api/oauth2-redirect", h!(redirect)).quiet(),
-    Row::new("POST /api/oauth2-redirect", h!(redirect)).quiet(),
+pub(crate) const ROUTES: &[Endpoint] = &[
+    Endpoint::new("GET /api/oauth2-redirect", h!(redirect))
+        .op(op("oauth2Redirect", "Auth", "Where services send browsers back to")
+            .everybody()
+            .gives("Redirect"))
+        .quiet(),
+    Endpoint::new("POST /api/oauth2-redirect", h!(redirect))
+        .op(op("oauth2RedirectPost", "Auth", "The same for services that post")
+            .everybody()
+            .gives("Redirect"))
+        .quiet(),
 ];
 
 const TOPIC: &str = "@oauth2";

@@ -16,17 +16,26 @@ use serde_json::{Map, Value, json};
 use super::auth_oauth2::{Form, fetch};
 use crate::{
     bind::Members,
+    describe::operations::op,
     error::{ApiError, Result},
     guard,
-    pipeline::Row,
     request::Req,
     response::Response,
+    route::Endpoint,
     routes::{INVALID, auth_form::auth_collection, h},
 };
 
-pub(crate) const ROUTES: &[Row] = &[
-    Row::new("POST /api/collections/meta/oauth2-discover", h!(discover)).quiet(),
-    Row::new("POST /api/collections/{collection}/oauth2-test", h!(test)).quiet(),
+pub(crate) const ROUTES: &[Endpoint] = &[
+    Endpoint::new("POST /api/collections/meta/oauth2-discover", h!(discover))
+        .op(op("discoverOAuth2", "Collections", "What an OpenID service says of itself")
+            .takes("Any")
+            .gives("Any"))
+        .quiet(),
+    Endpoint::new("POST /api/collections/{collection}/oauth2-test", h!(test))
+        .op(op("testOAuth2", "Collections", "What a login with a code of a service would do")
+            .takes("Any")
+            .gives("Any"))
+        .quiet(),
 ];
 
 const DOCUMENT: &str = "/.well-known/openid-configuration";

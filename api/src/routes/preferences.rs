@@ -10,17 +10,25 @@ use engine::{
 use serde_json::{Map, Value, json};
 
 use crate::{
+    describe::operations::op,
     error::{ApiError, Result},
     guard,
-    pipeline::Row,
     request::Req,
     response::Response,
+    route::Endpoint,
     routes::h,
 };
 
-pub(crate) const ROUTES: &[Row] = &[
-    Row::new("GET /api/dashboard/state", h!(show)).quiet(),
-    Row::new("PATCH /api/dashboard/state", h!(change)).quiet(),
+pub(crate) const ROUTES: &[Endpoint] = &[
+    Endpoint::new("GET /api/dashboard/state", h!(show))
+        .op(op("dashboardState", "Dashboard", "What the dashboard keeps for you and for all")
+            .gives("State"))
+        .quiet(),
+    Endpoint::new("PATCH /api/dashboard/state", h!(change))
+        .op(op("changeDashboardState", "Dashboard", "Set members of it; null removes")
+            .takes("State")
+            .gives("State"))
+        .quiet(),
 ];
 
 const FAILED: &str = "The state could not be saved.";

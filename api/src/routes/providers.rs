@@ -6,11 +6,15 @@
 use engine::oauth2;
 
 use crate::{
-    error::Result, guard, json, pipeline::Row, request::Req, response::Response, routes::h,
+    describe::operations::op, error::Result, guard, json, request::Req, response::Response,
+    route::Endpoint, routes::h,
 };
 
-pub(crate) const ROUTES: &[Row] =
-    &[Row::new("GET /api/collections/meta/oauth2-providers", h!(list))];
+pub(crate) const ROUTES: &[Endpoint] = &[Endpoint::new(
+    "GET /api/collections/meta/oauth2-providers",
+    h!(list),
+)
+.op(op("listProviders", "Collections", "Known OAuth2 services").gives("Providers"))];
 
 async fn list(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;

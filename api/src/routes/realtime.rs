@@ -15,17 +15,29 @@ use tokio::sync::oneshot;
 
 use crate::{
     bind::Members,
+    describe::operations::op,
     error::{ApiError, Result},
-    pipeline::Row,
     request::{Exchange, Req},
     response::{Body, Response},
+    route::Endpoint,
     routes::h,
     sse::{EventStream, Limits},
 };
 
-pub(crate) const ROUTES: &[Row] = &[
-    Row::new("GET /api/realtime", h!(connect)).quiet(),
-    Row::new("POST /api/realtime", h!(subscribe)),
+pub(crate) const ROUTES: &[Endpoint] = &[
+    Endpoint::new("GET /api/realtime", h!(connect))
+        .op(op("listen", "Realtime", "The stream of events")
+            .everybody()
+            .gives("Text")
+            .as_type("text/event-stream"))
+        .quiet(),
+    Endpoint::new("POST /api/realtime", h!(subscribe)).op(op(
+        "subscribe",
+        "Realtime",
+        "What a stream tells of",
+    )
+    .everybody()
+    .takes("Subscriptions")),
 ];
 
 const MAX_ID: usize = 255;

@@ -8,15 +8,18 @@ use engine::realtime::Client;
 use serde_json::{Value, json};
 
 use crate::{
+    describe::operations::op,
     error::Result,
     guard,
-    pipeline::Row,
     request::{Req, ip_text},
     response::Response,
+    route::Endpoint,
     routes::h,
 };
 
-pub(crate) const ROUTES: &[Row] = &[Row::new("GET /api/realtime/clients", h!(list)).quiet()];
+pub(crate) const ROUTES: &[Endpoint] = &[Endpoint::new("GET /api/realtime/clients", h!(list))
+    .op(op("listClients", "Realtime", "Who listens to what").gives("Any"))
+    .quiet()];
 
 /// Most clients and topics of one that are listed.
 const MAX_CLIENTS: usize = 1000;

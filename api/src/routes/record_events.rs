@@ -16,9 +16,9 @@ use engine::{
 };
 
 use super::records::render;
-use crate::{error::Result, pipeline::Row, request::Req, response::Response};
+use crate::{error::Result, request::Req, response::Response, route::Endpoint};
 
-pub(crate) const ROUTES: &[Row] = &[];
+pub(crate) const ROUTES: &[Endpoint] = &[];
 
 /// Requests without a delay, per collection and address, in [`WINDOW_S`].
 const FREE: u64 = 3;

@@ -21,25 +21,50 @@ use http::header;
 
 use crate::{
     body::Payload,
+    describe::operations::op,
     error::{ApiError, Result},
-    pipeline::{Limit, Rate, Row},
-    query::{Paging, Query},
-    rate_limit,
+    paging::Paging,
+    query::Query,
     request::{Exchange, Req},
     response::Response,
+    route::{Endpoint, Limit, Rate},
     routes::{collection_of, h, precondition, record_events},
 };
 
-pub(crate) const ROUTES: &[Row] = &[
-    Row::new("GET /api/collections/{collection}/records", h!(list)).rate(Rate::Handler),
-    Row::new("GET /api/collections/{collection}/records/{id}", h!(view)).rate(Rate::Handler),
-    Row::new("POST /api/collections/{collection}/records", h!(create))
+pub(crate) const ROUTES: &[Endpoint] = &[
+    Endpoint::new("GET /api/collections/{collection}/records", h!(list))
+        .op(op("list", "Records", "A page of records")
+            .ruled_by("listRule")
+            .for_all()
+            .listed()
+            .gives("@List"))
+        .rate(Rate::Handler),
+    Endpoint::new("GET /api/collections/{collection}/records/{id}", h!(view))
+        .op(op("view", "Records", "One record").ruled_by("viewRule").for_all().shown().gives("@"))
+        .rate(Rate::Handler),
+    Endpoint::new("POST /api/collections/{collection}/records", h!(create))
+        .op(op("create", "Records", "A new record")
+            .ruled_by("createRule")
+            .for_writable()
+            .shown()
+            .takes("@Create")
+            .form()
+            .gives("@"))
         .rate(Rate::Handler)
         .limit(Limit::Record),
-    Row::new("PATCH /api/collections/{collection}/records/{id}", h!(update))
+    Endpoint::new("PATCH /api/collections/{collection}/records/{id}", h!(update))
+        .op(op("update", "Records", "Change a record")
+            .ruled_by("updateRule")
+            .for_writable()
+            .shown()
+            .takes("@Update")
+            .form()
+            .gives("@"))
         .rate(Rate::Handler)
         .limit(Limit::Record),
-    Row::new("DELETE /api/collections/{collection}/records/{id}", h!(remove)).rate(Rate::Handler),
+    Endpoint::new("DELETE /api/collections/{collection}/records/{id}", h!(remove))
+        .op(op("delete", "Records", "Delete a record").ruled_by("deleteRule").for_writable())
+        .rate(Rate::Handler),
 ];
 
 /// What a write does.
@@ -109,7 +134,7 @@ pub(crate) fn expand_of(query: Query<'_>) -> Paths {
 
 async fn list(req: &mut Req) -> Result<Response> {
     let collection = collection_of(req)?;
-    rate_limit::check_collection(req, &collection, &["list"])?;
+    req.count(&collection, &["list"])?;
     let payload = req.payload().await?.into_map()?;
     let superuser = req.caller.is_superuser();
     if collection.list_rule.is_none() && !superuser {
@@ -160,7 +185,7 @@ pub(crate) fn no_request_data(text: &str) -> Result<()> {
 
 async fn view(req: &mut Req) -> Result<Response> {
     let collection = collection_of(req)?;
-    rate_limit::check_collection(req, &collection, &["view"])?;
+    req.count(&collection, &["view"])?;
     let payload = req.payload().await?.into_map()?;
     if collection.view_rule.is_none() && !req.caller.is_superuser() {
         return Err(ApiError::superusers_only());
@@ -209,7 +234,7 @@ fn is_cut_short(req: &Req) -> bool {
 async fn write_route(req: &mut Req, what: Write) -> Result<Response> {
     let collection = collection_of(req)?;
     check_writable(&collection)?;
-    rate_limit::check_collection(req, &collection, &[what.tag()])?;
+    req.count(&collection, &[what.tag()])?;
     if !matches!(what, Write::Delete { .. }) && is_cut_short(req) {
         return Err(ApiError::bad_request("Failed to read the submitted data."));
     }

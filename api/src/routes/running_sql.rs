@@ -2,26 +2,24 @@
 //!
 //! Not part of the reference. Must not know what runs. Source: spec dashboard §8 A8.
 
-use std::collections::{HashMap, hash_map::Entry};
+use std::collections::hash_map::Entry;
 
-use parking_lot::Mutex;
 use tokio::task::AbortHandle;
 
 use crate::{
     api::Api,
+    describe::operations::op,
     error::{ApiError, Result},
     guard,
-    pipeline::Row,
     request::Req,
     response::Response,
+    route::Endpoint,
     routes::h,
 };
 
-pub(crate) const ROUTES: &[Row] = &[Row::new("DELETE /api/sql/{id}", h!(cancel)).quiet()];
-
-/// Statements that run under a name, by who runs them.
-#[derive(Debug, Default)]
-pub(crate) struct Running(Mutex<HashMap<(String, String), AbortHandle>>);
+pub(crate) const ROUTES: &[Endpoint] = &[Endpoint::new("DELETE /api/sql/{id}", h!(cancel))
+    .op(op("cancelSql", "SQL", "End a statement that runs under an id"))
+    .quiet()];
 
 /// Takes the name back.
 pub(crate) struct Named {

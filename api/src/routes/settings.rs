@@ -11,18 +11,28 @@ use serde_json::Map;
 
 use crate::{
     bind,
+    describe::operations::op,
     error::{ApiError, Result},
     guard,
-    pipeline::Row,
     request::Req,
     response::Response,
+    route::Endpoint,
     routes::{UNREADABLE, h},
 };
 
 const NOT_SAVED: &str = "An error occurred while saving the new settings.";
 
-pub(crate) const ROUTES: &[Row] =
-    &[Row::new("GET /api/settings", h!(show)), Row::new("PATCH /api/settings", h!(update))];
+pub(crate) const ROUTES: &[Endpoint] = &[
+    Endpoint::new("GET /api/settings", h!(show))
+        .op(op("showSettings", "Settings", "All settings").query(&["fields"]).gives("Settings")),
+    Endpoint::new("PATCH /api/settings", h!(update)).op(op(
+        "changeSettings",
+        "Settings",
+        "Change settings",
+    )
+    .takes("Settings")
+    .gives("Settings")),
+];
 
 fn render(settings: &Settings) -> Response {
     Response::json(200, settings.to_json().into_bytes())

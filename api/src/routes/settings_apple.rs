@@ -5,16 +5,20 @@ use serde_json::{Map, Value};
 
 use crate::{
     bind::Members,
+    describe::operations::op,
     error::{ApiError, Result},
     guard,
-    pipeline::Row,
     request::Req,
     response::Response,
+    route::Endpoint,
     routes::h,
 };
 
-pub(crate) const ROUTES: &[Row] =
-    &[Row::new("POST /api/settings/apple/generate-client-secret", h!(generate))];
+pub(crate) const ROUTES: &[Endpoint] = &[Endpoint::new(
+    "POST /api/settings/apple/generate-client-secret",
+    h!(generate),
+)
+.op(op("makeAppleSecret", "Settings", "Make a client secret for Apple").takes("Any").gives("Any"))];
 
 async fn generate(req: &mut Req) -> Result<Response> {
     guard::superuser(req)?;

@@ -4,15 +4,17 @@ use engine::{Error, files};
 
 use crate::{
     bind::Members,
+    describe::operations::op,
     error::{ApiError, Result},
     guard,
-    pipeline::Row,
     request::Req,
     response::Response,
+    route::Endpoint,
     routes::h,
 };
 
-pub(crate) const ROUTES: &[Row] = &[Row::new("POST /api/settings/test/s3", h!(test))];
+pub(crate) const ROUTES: &[Endpoint] = &[Endpoint::new("POST /api/settings/test/s3", h!(test))
+    .op(op("testStorage", "Settings", "Test a storage").takes("Any"))];
 
 const FAILED: &str = "Failed to test the S3 filesystem.";
 

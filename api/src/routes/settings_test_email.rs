@@ -8,15 +8,17 @@ use serde_json::Map;
 
 use crate::{
     bind::Members,
+    describe::operations::op,
     error::{ApiError, Result},
     guard,
-    pipeline::Row,
     request::Req,
     response::Response,
+    route::Endpoint,
     routes::h,
 };
 
-pub(crate) const ROUTES: &[Row] = &[Row::new("POST /api/settings/test/email", h!(send))];
+pub(crate) const ROUTES: &[Endpoint] = &[Endpoint::new("POST /api/settings/test/email", h!(send))
+    .op(op("testMail", "Settings", "Send a test mail").takes("Any"))];
 
 const FAILED: &str = "Failed to send the test email.";
 

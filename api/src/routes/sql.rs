@@ -12,15 +12,18 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::{
+    describe::operations::op,
     error::{ApiError, Result},
     guard::{self, Superuser},
-    pipeline::Row,
     request::Req,
     response::Response,
+    route::Endpoint,
     routes::{INVALID, h, meta_query, running_sql::Named, text_place::Utf16},
 };
 
-pub(crate) const ROUTES: &[Row] = &[Row::new("POST /api/sql", h!(run))];
+pub(crate) const ROUTES: &[Endpoint] =
+    &[Endpoint::new("POST /api/sql", h!(run))
+        .op(op("runSql", "SQL", "Run statements").takes("SqlQuery").gives("SqlAnswer"))];
 
 const MAX_ROWS: usize = 1000;
 const MAX_ID: usize = 64;

@@ -9,12 +9,21 @@ use engine::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::{error::Result, guard, pipeline::Row, request::Req, response::Response, routes::h};
+use crate::{
+    describe::operations::op, error::Result, guard, request::Req, response::Response,
+    route::Endpoint, routes::h,
+};
 
-pub(crate) const ROUTES: &[Row] = &[
-    Row::new("GET /api/system", h!(show)).quiet(),
-    Row::new("GET /api/system/migrations", h!(migrations)).quiet(),
-    Row::new("GET /api/collections/meta/stats", h!(stats)).quiet(),
+pub(crate) const ROUTES: &[Endpoint] = &[
+    Endpoint::new("GET /api/system", h!(show))
+        .op(op("system", "Server", "What this server is and can do").gives("Any"))
+        .quiet(),
+    Endpoint::new("GET /api/system/migrations", h!(migrations))
+        .op(op("migrations", "Server", "The migrations that were applied").gives("Any"))
+        .quiet(),
+    Endpoint::new("GET /api/collections/meta/stats", h!(stats))
+        .op(op("statistics", "Collections", "Rows and bytes of all collections").gives("Any"))
+        .quiet(),
 ];
 
 /// What the dashboard may use here, beyond the reference.

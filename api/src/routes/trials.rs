@@ -17,11 +17,12 @@ use engine::{
 use serde_json::{Map, Value, json};
 
 use crate::{
+    describe::operations::op,
     error::{ApiError, Data, Result, write_fields},
     guard,
-    pipeline::Row,
     request::{Exchange, Req},
     response::Response,
+    route::Endpoint,
     routes::{
         collection_of, h,
         records::{self, Write},
@@ -29,8 +30,12 @@ use crate::{
     },
 };
 
-pub(crate) const ROUTES: &[Row] =
-    &[Row::new("POST /api/collections/{collection}/try", h!(run)).quiet()];
+pub(crate) const ROUTES: &[Endpoint] =
+    &[Endpoint::new("POST /api/collections/{collection}/try", h!(run))
+        .op(op("tryRule", "Rules", "What somebody else would be answered, and why")
+            .takes("Trial")
+            .gives("Verdict"))
+        .quiet()];
 
 /// Ids that are listed where nothing else is said, and at most.
 const PER_PAGE: (u32, u32) = (100, 1000);

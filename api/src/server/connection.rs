@@ -29,10 +29,16 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::{
     answer,
-    clock::{Clock, Guard, Timed, Times},
     request_line::{BodyLength, Encoded},
 };
-use crate::{api::Api, metrics::InFlight, response::Body, sse::EventStream, streaming::Upgrade};
+use crate::{
+    api::Api,
+    clock::{Clock, Guard, Timed, Times},
+    metrics::InFlight,
+    response::Body,
+    sse::EventStream,
+    streaming::Upgrade,
+};
 
 /// Most bytes of a request head; also of what is buffered of an answer.
 const MAX_HEAD: usize = 1 << 20;

@@ -2,7 +2,6 @@
 //!
 //! Source: spec server-settings-operations §1.4, §1.6, §2.2.
 
-mod clock;
 mod connection;
 mod framing;
 mod listen;
@@ -20,18 +19,13 @@ use tokio::{
 };
 use tokio_util::task::TaskTracker;
 
-pub(crate) use self::clock::Clock;
-use self::{
-    clock::Timed,
-    connection::{Ends, Shared},
-};
-pub use self::{
-    clock::Times,
-    listen::{ListenError, listen, raise_descriptor_limit},
-};
+use self::connection::{Ends, Shared};
+pub use self::listen::{ListenError, listen, raise_descriptor_limit};
+pub use crate::clock::Times;
 use crate::{
     api::Api,
     body::Source,
+    clock::{Clock, Timed},
     error::ApiError,
     pipeline,
     request::{Head, Req},

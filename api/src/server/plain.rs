@@ -11,11 +11,11 @@ use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use super::{
+use super::connection::Ends;
+use crate::{
     clock::{Clock, Timed, Times},
-    connection::Ends,
+    tls::Tls,
 };
-use crate::tls::Tls;
 
 const CHALLENGES: &str = "/.well-known/acme-challenge/";
 /// Most bytes of a request head here.

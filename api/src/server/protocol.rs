@@ -4,7 +4,7 @@
 
 use http::{HeaderValue, Method, Version, header};
 
-use crate::{request::Head, response::Response};
+use crate::{head::Head, response::Response};
 
 /// The answer to a request that is none.
 pub(super) fn refuse(head: &Head, version: Version) -> Option<Response> {

@@ -2,6 +2,7 @@
 //!
 //! Knows no records. Source: spec collections-and-fields §0.1, §0.3; records-files-realtime-batch §0; upstream-0.40 §1.
 
+pub mod count;
 pub mod deep;
 pub mod raw;
 pub mod read;

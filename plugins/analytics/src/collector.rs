@@ -1,7 +1,9 @@
 //! Takes events, holds what they add up to, and writes it every few seconds. Source: spec extensions 7.5.
 //!
-//! Memory is bounded: a batch beyond [`FULL`] is written at once, and beyond twice of it events are refused. What a killed
-//! process had not written is lost, a few seconds of it; what a failed write had is added to the next one.
+//! Memory is bounded: a batch beyond [`FULL`] is written at once, and beyond twice of it, what is being written included,
+//! events are refused. What a killed process had not written is lost, a few seconds of it; what a failed write had is added to
+//! the next one. What was accepted is kept, so it is the new that is refused; of raw lines, which nobody is promised, the
+//! oldest are dropped.
 
 use std::{
     path::PathBuf,
@@ -32,6 +34,9 @@ use crate::{
 const FULL: usize = 32 << 20;
 const ATTEMPTS: u32 = 3;
 const FIRST_DELAY: Duration = Duration::from_millis(250);
+/// Places in `told`.
+const EVENTS: usize = 0;
+const LINES: usize = 1;
 /// The source of those who came from nowhere.
 const DIRECT: &str = "direct";
 
@@ -50,6 +55,8 @@ pub(crate) struct Around<'r> {
 struct Waiting {
     batch: Batch,
     lines: Lines,
+    /// Bytes of the batch that is being written.
+    n_writing: usize,
 }
 
 #[derive(Debug)]
@@ -65,7 +72,10 @@ pub(crate) struct Collector {
     prunes: AtomicBool,
     pub(crate) n_accepted: AtomicU64,
     pub(crate) n_dropped: AtomicU64,
+    pub(crate) n_lines_dropped: AtomicU64,
     pub(crate) n_failures: AtomicU64,
+    /// The log says already that events, or lines, are dropped.
+    told: [AtomicBool; 2],
 }
 
 impl Collector {
@@ -80,7 +90,9 @@ impl Collector {
             prunes: AtomicBool::new(false),
             n_accepted: AtomicU64::new(0),
             n_dropped: AtomicU64::new(0),
+            n_lines_dropped: AtomicU64::new(0),
             n_failures: AtomicU64::new(0),
+            told: Default::default(),
         }
     }
     fn max_paths(&self) -> usize {
@@ -91,7 +103,23 @@ impl Collector {
     }
     pub(crate) fn bytes(&self) -> usize {
         let waiting = self.waiting.lock();
-        waiting.batch.bytes() + waiting.lines.len()
+        waiting.batch.bytes() + waiting.n_writing + waiting.lines.len()
+    }
+    /// Says once, until it is over, that something is dropped.
+    fn tell(&self, app: &App, what: usize, text: &str) {
+        if !self.told[what].swap(true, Relaxed) {
+            app.logger().warn(text, &[]);
+        }
+    }
+    fn drop_lines(&self, app: &App, n: u64) {
+        if n > 0 {
+            self.n_lines_dropped.fetch_add(n, Relaxed);
+            self.tell(
+                app,
+                LINES,
+                "Analytics: raw logs are full; the oldest waiting lines are dropped.",
+            );
+        }
     }
 
     /// An event as JSON; whether it is counted.
@@ -130,7 +158,7 @@ impl Collector {
             Hit { day: day_of(event.ts), path: &path, source, agent, visitor, dur: event.dur };
         let line = self.config.raw.then(|| self.line(event, &hit, around));
         let mut waiting = self.waiting.lock();
-        if waiting.batch.bytes() >= 2 * FULL {
+        if waiting.batch.bytes() + waiting.n_writing >= 2 * FULL {
             self.n_dropped.fetch_add(1, Relaxed);
             return false;
         }
@@ -140,6 +168,8 @@ impl Collector {
             // twice, so that there is room while a write goes on
             if waiting.lines.len() < 2 * self.max_raw() {
                 waiting.lines.push(hit.day, &line);
+            } else {
+                self.n_lines_dropped.fetch_add(1, Relaxed);
             }
             is_full |= waiting.lines.len() >= self.max_raw();
         }
@@ -194,7 +224,28 @@ impl Collector {
 
     async fn write(self: &Arc<Self>, app: &App) -> Result<()> {
         let _turn = self.writing.lock().await;
-        let taken = std::mem::take(&mut *self.waiting.lock());
+        let taken = {
+            let mut waiting = self.waiting.lock();
+            let n_writing = waiting.batch.bytes();
+            std::mem::replace(&mut *waiting, Waiting { n_writing, ..Waiting::default() })
+        };
+        let done = self.write_taken(app, taken).await;
+        self.waiting.lock().n_writing = 0;
+        if done.is_ok() {
+            self.told[EVENTS].store(false, Relaxed);
+        } else if self.is_crammed() {
+            let text = "Analytics: there is no memory for more events until they can be written.";
+            self.tell(app, EVENTS, text);
+        }
+        done
+    }
+
+    /// Whether events are refused.
+    fn is_crammed(&self) -> bool {
+        self.waiting.lock().batch.bytes() >= 2 * FULL
+    }
+
+    async fn write_taken(self: &Arc<Self>, app: &App, taken: Waiting) -> Result<()> {
         if !taken.lines.is_empty() {
             self.write_lines(app, taken.lines).await;
         }
@@ -218,7 +269,10 @@ impl Collector {
             };
             self.n_failures.fetch_add(1, Relaxed);
             if attempt == ATTEMPTS {
-                self.waiting.lock().batch.merge(&taken.batch, self.max_paths());
+                let mut waiting = self.waiting.lock();
+                waiting.n_writing = 0;
+                waiting.batch.merge(&taken.batch, self.max_paths());
+                drop(waiting);
                 let attrs = [("error", error.to_string().into())];
                 app.logger().warn("Analytics: what was counted cannot be written yet.", &attrs);
                 return Err(error);
@@ -230,17 +284,25 @@ impl Collector {
     }
 
     async fn write_lines(&self, app: &App, mut lines: Lines) {
-        let dir = raw_dir(app);
+        let (dir, max_disk) = (raw_dir(app), self.config.raw_disk);
         let written = tokio::task::spawn_blocking(move || {
-            let done = lines.write(&dir);
+            let done = raw::make_room(&dir, max_disk).and_then(|has_room| {
+                if has_room { lines.write(&dir).map(|()| true) } else { Ok(false) }
+            });
             (lines, done)
         });
         let Ok((lines, done)) = written.await else { return };
-        if let Err(error) = done {
-            self.n_failures.fetch_add(1, Relaxed);
-            self.waiting.lock().lines.put_back(lines);
-            let attrs = [("error", error.to_string().into())];
-            app.logger().warn("Analytics: raw logs cannot be written.", &attrs);
+        match done {
+            Ok(true) => self.told[LINES].store(false, Relaxed),
+            // a single day takes all that may be taken
+            Ok(false) => self.drop_lines(app, lines.count()),
+            Err(error) => {
+                self.n_failures.fetch_add(1, Relaxed);
+                let attrs = [("error", error.to_string().into())];
+                app.logger().warn("Analytics: raw logs cannot be written.", &attrs);
+                let n = self.waiting.lock().lines.put_back(lines, 2 * self.max_raw());
+                self.drop_lines(app, n);
+            }
         }
     }
 
@@ -274,10 +336,12 @@ impl Collector {
 
     /// Deletes what is older than the retention.
     pub(crate) async fn prune(&self, app: &App) -> Result<()> {
-        let kept = i64::try_from(self.config.retention).unwrap_or(i64::MAX);
-        let before = date_of(day_of(now_millis()) - kept);
-        store::prune(app, &before).await?;
-        let dir = raw_dir(app);
+        let before = |days: u64| {
+            let kept = i64::try_from(days).unwrap_or(i64::MAX);
+            date_of(day_of(now_millis()) - kept)
+        };
+        store::prune(app, &before(self.config.retention)).await?;
+        let (dir, before) = (raw_dir(app), before(self.config.raw_days));
         let pruned = tokio::task::spawn_blocking(move || raw::prune(&dir, &before)).await;
         Ok(pruned.map_err(pocketbase::Error::other)??)
     }

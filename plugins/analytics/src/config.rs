@@ -45,6 +45,10 @@ pub struct AnalyticsConfig {
     pub raw: bool,
     /// Bytes of raw logs that wait in memory: 16 MiB.
     pub max_raw_size: u64,
+    /// Bytes of raw logs that this node keeps on disk: 10 GiB. The oldest days go first.
+    pub raw_disk: u64,
+    /// Days of raw logs that are kept: as many as of all else.
+    pub raw_days: u64,
     /// Events of one request: 100.
     pub max_events: u64,
     /// Distinct paths, and sources, of a day: 10,000.
@@ -64,6 +68,8 @@ impl Default for AnalyticsConfig {
             flush_interval: 0,
             raw: false,
             max_raw_size: 0,
+            raw_disk: 0,
+            raw_days: 0,
             max_events: 0,
             max_paths: 0,
             paths: Vec::new(),
@@ -98,6 +104,8 @@ impl AnalyticsConfig {
             ("PB_ANALYTICS_RETENTION", &mut self.retention, 90),
             ("PB_ANALYTICS_FLUSH_INTERVAL", &mut self.flush_interval, 10),
             ("PB_ANALYTICS_MAX_RAW_SIZE", &mut self.max_raw_size, 16 << 20),
+            ("PB_ANALYTICS_RAW_DISK", &mut self.raw_disk, 10 << 30),
+            ("PB_ANALYTICS_RAW_DAYS", &mut self.raw_days, u64::MAX),
             ("PB_ANALYTICS_MAX_EVENTS", &mut self.max_events, 100),
             ("PB_ANALYTICS_MAX_PATHS", &mut self.max_paths, 10_000),
         ] {
@@ -110,6 +118,7 @@ impl AnalyticsConfig {
         }
         // a century: dates before that are none
         self.retention = self.retention.min(36_500);
+        self.raw_days = self.raw_days.min(self.retention);
         Ok((self, is_unknown))
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Must not know where they go.
 
+use pocketbase::text::cut;
 use serde_json::{Map, Value};
 
 /// Bytes of a text, and of the properties, that are kept.
@@ -51,7 +52,7 @@ impl Event {
             object.get(name).filter(|value| !value.is_null()).or_else(|| object.get(alias))
         };
         let text = |name: &str, alias: &str| {
-            cut(get(name, alias).and_then(Value::as_str).unwrap_or_default(), MAX_TEXT)
+            cut(get(name, alias).and_then(Value::as_str).unwrap_or_default(), MAX_TEXT).to_owned()
         };
         let millis = |name: &str, alias: &str| {
             get(name, alias).and_then(Value::as_f64).filter(|n| (0.0..=MAX_DURATION).contains(n))
@@ -95,7 +96,7 @@ impl Event {
             &mut self.lang,
         ] {
             if text.len() > MAX_TEXT {
-                *text = cut(text, MAX_TEXT);
+                *text = cut(text, MAX_TEXT).to_owned();
             }
         }
         if !(now - DAY..=now + 5 * MINUTE).contains(&self.ts) {
@@ -105,14 +106,6 @@ impl Event {
         self.dur = self.dur.filter(|n| (0.0..=MAX_DURATION).contains(n));
         Some(self)
     }
-}
-
-fn cut(text: &str, max: usize) -> String {
-    let mut end = max.min(text.len());
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text[..end].to_owned()
 }
 
 /// As many properties as fit.
@@ -141,7 +134,7 @@ pub(crate) fn host(address: &str) -> Option<String> {
     };
     let host: String = host.trim().chars().filter(|c| !c.is_control()).collect();
     let host = host.trim_end_matches('.').to_ascii_lowercase();
-    (!host.is_empty()).then(|| cut(&host, 255))
+    (!host.is_empty()).then(|| cut(&host, 255).to_owned())
 }
 
 /// A path without scheme, host, query and hash, with a slash at its beginning and none at its end.
@@ -156,7 +149,7 @@ pub(crate) fn normal_path(path: &str) -> String {
     let path = path.split(['?', '#']).next().unwrap_or_default();
     let path: String = path.chars().filter(|c| !c.is_control()).collect();
     let path = path.trim_matches('/');
-    let whole = cut(&format!("/{path}"), MAX_TEXT);
+    let whole = cut(&format!("/{path}"), MAX_TEXT).to_owned();
     match whole.trim_end_matches('/') {
         "" => "/".to_owned(),
         kept => kept.to_owned(),

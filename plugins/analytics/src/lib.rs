@@ -189,6 +189,9 @@ fn metrics(setup: &Setup, collector: &Arc<Collector>) {
     };
     counter("analytics_events", "Events that were counted.", |c| &c.n_accepted);
     counter("analytics_dropped", "Events that there was no memory for.", |c| &c.n_dropped);
+    counter("analytics_raw_dropped", "Lines of raw logs that there was no room for.", |c| {
+        &c.n_lines_dropped
+    });
     counter("analytics_write_failures", "Writes that failed.", |c| &c.n_failures);
     let c = collector.clone();
     let bytes = move || c.bytes() as f64;

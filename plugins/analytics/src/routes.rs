@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use pocketbase::{
     ApiError, App, Description, Json, Middleware, Path, RequestEvent, Response, Result, Router,
-    middleware,
+    middleware, read_json, unreadable,
 };
 use serde_json::{Map, Value, json};
 
@@ -107,12 +107,11 @@ async fn take(collector: &Collector, e: &RequestEvent) -> Result<Response> {
     if Agent::of(&user_agent).is_none() {
         return e.json(202, &json!({"accepted": 0, "message": "bot traffic ignored"}));
     }
-    let invalid = || ApiError::bad_request("Invalid request body.");
-    let body: Value = serde_json::from_slice(&body).map_err(|_| invalid())?;
-    let events = match body.as_object().ok_or_else(invalid)?.get("events") {
+    let body: Value = read_json(&body)?;
+    let events = match body.as_object().ok_or_else(unreadable)?.get("events") {
         None | Some(Value::Null) => &[][..],
         Some(Value::Array(events)) => events,
-        Some(_) => return Err(invalid().into()),
+        Some(_) => return Err(unreadable()),
     };
     if events.is_empty() {
         return Err(ApiError::bad_request("No events provided.").into());

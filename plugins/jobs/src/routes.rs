@@ -4,8 +4,10 @@ use std::{collections::HashMap, sync::Arc};
 
 use pocketbase::{
     ApiError, App, Bytes, Description, Json, Path, Query, Result, Setup, middleware, parse_rfc3339,
+    read_json, unreadable,
 };
-use serde_json::{Map, Value, json};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, SeqAccess, Visitor};
+use serde_json::{Map, Value, json, value::RawValue};
 
 use crate::{Filter, Job, JobStore, NewJob, Shared, Status, get_job_store, job::TOO_LARGE};
 
@@ -57,7 +59,7 @@ pub(crate) fn add(setup: &Setup, shared: &Arc<Shared>) {
 }
 
 async fn enqueue(shared: Arc<Shared>, app: App, body: Bytes) -> Result<Json<Value>> {
-    let job = read(&shared, serde_json::from_slice(&body.0).map_err(|_| unreadable())?)?;
+    let job = read(&shared, read_json(&body.0)?)?;
     Ok(Json(store(&app)?.enqueue_with_options(job).await?.to_json()))
 }
 async fn batch(shared: Arc<Shared>, app: App, body: Bytes) -> Result<Json<Value>> {
@@ -77,9 +79,6 @@ fn store(app: &App) -> Result<JobStore> {
 }
 fn refused(sentence: &'static str) -> pocketbase::Error {
     ApiError::bad_request(sentence).into()
-}
-fn unreadable() -> pocketbase::Error {
-    refused("Invalid request body.")
 }
 async fn found(store: &JobStore, id: &str) -> Result<Job> {
     Ok(store.get(id).await?.ok_or_else(|| ApiError::not_found("Job not found."))?)
@@ -119,13 +118,46 @@ fn read(shared: &Shared, body: Value) -> Result<NewJob> {
     Ok(job)
 }
 
+/// The jobs of a batch, as texts: they are read one by one when it is known how many there are.
+#[derive(serde::Deserialize)]
+struct Batch<'b> {
+    #[serde(borrow)]
+    jobs: Few<'b>,
+}
+
+/// At most one more than a batch may have.
+struct Few<'b>(Vec<&'b RawValue>);
+
+impl<'de: 'b, 'b> Deserialize<'de> for Few<'b> {
+    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Few<'de>;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("jobs")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut jobs: A) -> Result<Few<'de>, A::Error> {
+                let mut few = Vec::new();
+                while few.len() <= BATCH {
+                    let Some(job) = jobs.next_element()? else { return Ok(Few(few)) };
+                    few.push(job);
+                }
+                while jobs.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Few(few))
+            }
+        }
+        source.deserialize_seq(Reader)
+    }
+}
+
 fn read_batch(shared: &Shared, body: &[u8]) -> Result<Vec<NewJob>> {
-    let mut body: Map<String, Value> = serde_json::from_slice(body).map_err(|_| unreadable())?;
-    let Some(Value::Array(jobs)) = body.remove("jobs") else { return Err(unreadable()) };
-    if jobs.len() > BATCH {
+    // each job is read for itself, so that what is in all of them is bounded by the bytes of the body
+    let batch: Batch<'_> = serde_json::from_slice(body).map_err(|_| unreadable())?;
+    if batch.jobs.0.len() > BATCH {
         return Err(refused("Too many jobs (max 1000)."));
     }
-    jobs.into_iter().map(|job| read(shared, job)).collect()
+    let read_one = |job: &RawValue| read(shared, read_json(job.get().as_bytes())?);
+    batch.jobs.0.into_iter().map(read_one).collect()
 }
 
 fn text(body: &mut Map<String, Value>, name: &str) -> Result<String> {

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use pocketbase::{App, Column, Result, Table, db::Query};
+use pocketbase::{App, Column, Result, Table, db::Query, text::cut};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -358,7 +358,12 @@ impl Store {
             let row = |one: &&Ended| {
                 let attempts = one.retries + 1;
                 let wait = attempts.saturating_mul(attempts).saturating_mul(60_000);
-                json!([one.id, one.locked_by, cut(one.error.as_deref().unwrap_or_default()), wait])
+                json!([
+                    one.id,
+                    one.locked_by,
+                    kept_error(one.error.as_deref().unwrap_or_default()),
+                    wait
+                ])
             };
             let rows: Value = failed.iter().map(row).collect();
             let later = self.moment(Some("c3"));
@@ -561,10 +566,6 @@ fn count(n: usize) -> i64 {
 }
 
 /// An error as it is kept. PostgreSQL refuses NUL.
-fn cut(error: &str) -> String {
-    let mut end = error.len().min(MAX_ERROR);
-    while !error.is_char_boundary(end) {
-        end -= 1;
-    }
-    error[..end].replace('\0', "\u{fffd}")
+fn kept_error(error: &str) -> String {
+    cut(error, MAX_ERROR).replace('\0', "\u{fffd}")
 }

@@ -19,6 +19,7 @@
 //! ```
 
 mod config;
+mod hidden;
 mod logs;
 mod manager;
 mod natives;
@@ -119,7 +120,7 @@ impl Plugin for ProcessmanPlugin {
             let (name, m) = (name.clone(), m.clone());
             async move { serve(e, &name, m).await }
         });
-        keep_out_of_backups(setup, &self.config_file);
+        keep_out_of_backups(setup, &self.config_file, &manager);
         setup.app().on_terminate().bind(move |e| {
             let manager = manager.clone();
             async move {
@@ -133,32 +134,45 @@ impl Plugin for ProcessmanPlugin {
 
 /// What is executed neither leaves in a backup, with the secrets that it may hold, nor comes with one: it is not written over
 /// HTTP (spec extensions 5.7).
-fn keep_out_of_backups(setup: &Setup, config_file: &str) {
-    let names: Arc<[String]> =
-        [config_file, ".venv", "venv", "node_modules"].map(str::to_owned).into();
-    let added = |mut all: Vec<String>, names: &[String]| {
-        all.extend(names.iter().cloned());
-        all
+fn keep_out_of_backups(setup: &Setup, config_file: &str, manager: &ProcessManager) {
+    let kept_out = |with_scripts: bool| {
+        let (name, manager) = (config_file.to_owned(), manager.clone());
+        // last, so that nobody's code before it can take them out again
+        Handler::new(move |e: BackupEvent| {
+            let (name, manager) = (name.clone(), manager.clone());
+            async move {
+                let mut all = e.exclude();
+                let never = [name.as_str(), ".venv", "venv", "node_modules"];
+                all.extend(never.map(str::to_owned));
+                if with_scripts {
+                    all.extend(executed(e.app(), &name, &manager));
+                }
+                e.set_exclude(all);
+                e.next().await
+            }
+        })
+        .priority(i32::MAX)
     };
-    let kept = names.clone();
-    // last, so that nobody's code before it can take them out again
-    let create = Handler::new(move |e: BackupEvent| {
-        let kept = kept.clone();
-        async move {
-            e.set_exclude(added(e.exclude(), &kept));
-            e.next().await
-        }
-    });
-    setup.app().on_backup_create().bind_handler(create.priority(i32::MAX));
-    let restore = Handler::new(move |e: BackupEvent| {
-        let names = names.clone();
-        async move {
-            e.set_exclude(added(e.exclude(), &names));
-            e.next().await
-        }
-    });
-    setup.app().on_backup_restore().bind_handler(restore.priority(i32::MAX));
+    // scripts are somebody's work and have no secrets: they leave, so that nothing is lost
+    setup.app().on_backup_create().bind_handler(kept_out(false));
+    setup.app().on_backup_restore().bind_handler(kept_out(true));
 }
+
+/// What the data directory has of the files that processes execute.
+fn executed(app: &App, name: &str, manager: &ProcessManager) -> Vec<String> {
+    let data_dir = app.data_dir();
+    let data_dir = absolute(&data_dir).unwrap_or(data_dir);
+    let mut configs = manager.configs();
+    // what the file says now, and where nothing is served
+    if let Ok(read) = config::load(&config::locate(app.flag(FLAG), name, &data_dir).0) {
+        configs.extend(read.entries);
+    }
+    let found = configs.iter().flat_map(|config| plan::within(&data_dir, config));
+    found.filter(|name| !DATA.contains(&name.as_str())).collect()
+}
+
+/// What a backup is there for, even if somebody has put a script into it.
+const DATA: &[&str] = &["data.db", "auxiliary.db", "storage", "pb_backup.json"];
 
 #[allow(clippy::cast_precision_loss, reason = "metrics are floats")]
 fn metrics(setup: &Setup, manager: &ProcessManager) {

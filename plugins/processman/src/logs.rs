@@ -14,8 +14,10 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use pocketbase::App;
+use pocketbase::{App, text::cut};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
+
+use crate::hidden::Hidden;
 
 /// Lines that are kept of each process.
 pub(crate) const RING: usize = 1000;
@@ -160,16 +162,15 @@ pub(crate) struct Sink {
     pub(crate) id: Arc<str>,
     pub(crate) ring: Arc<Mutex<Ring>>,
     pub(crate) budget: Arc<Budget>,
+    pub(crate) hidden: Hidden,
 }
 
 impl Sink {
     fn take(&self, source: Source, line: &[u8], time: SystemTime, now: Instant) {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let content: Arc<str> = String::from_utf8_lossy(line).into();
+        let content: Arc<str> = self.hidden.shown(String::from_utf8_lossy(line)).into();
         self.ring.lock().push(Line { time, source, content: content.clone() });
-        let end =
-            (0..=content.len().min(MAX_LOGGED)).rev().find(|at| content.is_char_boundary(*at));
-        let logged = &content[..end.unwrap_or_default()];
+        let logged = cut(&content, MAX_LOGGED);
         let Some(n_dropped) = self.budget.take(logged.len(), now) else { return };
         let logger = self.app.logger().with("process", &*self.id);
         if n_dropped > 0 {
@@ -252,7 +253,13 @@ mod tests {
     use super::*;
 
     fn sink() -> Sink {
-        Sink { app: App::new(), id: "x".into(), ring: Arc::default(), budget: Arc::default() }
+        Sink {
+            app: App::new(),
+            id: "x".into(),
+            ring: Arc::default(),
+            budget: Arc::default(),
+            hidden: Hidden::default(),
+        }
     }
 
     async fn lines(bytes: &[u8]) -> Vec<String> {

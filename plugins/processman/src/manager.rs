@@ -107,6 +107,14 @@ impl ProcessManager {
         !self.0.kept.lock().code.is_empty()
     }
 
+    /// All entries.
+    pub(crate) fn configs(&self) -> Vec<ProcessConfig> {
+        let kept = self.0.kept.lock();
+        let members = kept.serving.iter().flat_map(|serving| &serving.members);
+        let served = members.map(|member| member.process.config.clone());
+        kept.code.iter().cloned().chain(served).collect()
+    }
+
     /// Starts everything; gives what has to be told of entries that are left out.
     pub(crate) fn begin(
         &self,

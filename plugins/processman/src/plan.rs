@@ -5,12 +5,12 @@
 use std::{
     ffi::{OsStr, OsString},
     fmt,
-    path::{Path, PathBuf},
+    path::{Component, MAIN_SEPARATOR, Path, PathBuf},
 };
 
 use pocketbase::environment::GUARDED;
 
-use crate::config::ProcessConfig;
+use crate::{config::ProcessConfig, hidden::Hidden};
 
 /// What is executed.
 #[derive(Clone, PartialEq, Eq)]
@@ -86,6 +86,12 @@ impl Surroundings {
         env
     }
 
+    /// What the process was given that others must not see.
+    pub(crate) fn hidden(&self, config: &ProcessConfig) -> Hidden {
+        let text = |value: &str| self.expand(value).to_string_lossy().into_owned();
+        Hidden::of(config.env.iter().map(|(name, value)| (name.as_str(), text(value))))
+    }
+
     fn variable(&self, name: &str) -> &OsStr {
         let found = self.added.iter().chain(&self.server).find(|(known, _)| known == name);
         found.map_or(OsStr::new(""), |(_, value)| value)
@@ -110,6 +116,43 @@ impl Surroundings {
         out.push(rest);
         out
     }
+}
+
+/// What of a data directory a process executes: first segments of paths.
+pub(crate) fn within(data_dir: &Path, config: &ProcessConfig) -> Vec<String> {
+    let cwd = data_dir.join(match config.cwd.as_str() {
+        "." => "",
+        cwd => cwd,
+    });
+    let programs = [&config.command, &config.interpreter];
+    let programs = programs.into_iter().filter(|name| name.contains(['/', MAIN_SEPARATOR]));
+    // `python3 work.py`
+    let files = config.args.iter().filter(|arg| cwd.join(arg.as_str()).exists());
+    let names = std::iter::once(&config.script).chain(programs).chain(files);
+    let mut paths: Vec<PathBuf> = names.map(|name| cwd.join(name)).collect();
+    paths.push(cwd);
+    let real: Vec<PathBuf> = paths.iter().filter_map(|path| path.canonicalize().ok()).collect();
+    let real_dir = data_dir.canonicalize().unwrap_or_default();
+    let first = |root: &Path, path: &Path| {
+        let path = clean(path);
+        let rest = path.strip_prefix(root).ok()?.components().next()?;
+        rest.as_os_str().to_str().map(str::to_owned)
+    };
+    let lexical = paths.iter().filter_map(|path| first(&clean(data_dir), path));
+    lexical.chain(real.iter().filter_map(|path| first(&real_dir, path))).collect()
+}
+
+/// Without `.` and `..`.
+fn clean(path: &Path) -> PathBuf {
+    let mut cleaned = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => _ = cleaned.pop(),
+            part => cleaned.push(part),
+        }
+    }
+    cleaned
 }
 
 /// The name behind a dollar, and how many bytes belong to it.
@@ -191,6 +234,41 @@ mod tests {
             ]),
             added: pairs(&[("PB_PORT", "9999")]),
             encryption_env: "ENC".into(),
+        }
+    }
+
+    #[test]
+    fn what_of_the_data_directory_is_executed() {
+        let dir = tempfile::tempdir().expect("a directory");
+        fs::write(dir.path().join("job.rb"), "").expect("a file");
+        let entry = |cwd: &str, script: &str, command: &str, args: &[&str]| {
+            let config = ProcessConfig {
+                id: "x".into(),
+                cwd: cwd.into(),
+                script: script.into(),
+                command: command.into(),
+                args: args.iter().map(ToString::to_string).collect(),
+                ..ProcessConfig::default()
+            };
+            let mut found = within(dir.path(), &config);
+            found.sort();
+            found.dedup();
+            found
+        };
+        let inside = dir.path().join("deep/w.py").display().to_string();
+        for (cwd, script, command, args, want) in [
+            ("", "w.py", "", &[][..], &["w.py"][..]),
+            (".", "./a/../lib/w.py", "", &[], &["lib"]),
+            ("workers", "w.py", "", &[], &["workers"]),
+            ("workers", "../w.py", "", &[], &["w.py", "workers"]),
+            ("/tmp", "w.py", "", &[], &[]),
+            ("/tmp", &inside, "", &[], &["deep"]),
+            ("", "", "./bin/run", &[], &["bin"]),
+            ("", "", "ruby", &["job.rb", "--fast"], &["job.rb"]),
+            ("", "", "sleep", &["1"], &[]),
+            ("..", "w.py", "", &[], &[]),
+        ] {
+            assert_eq!(entry(cwd, script, command, args), want, "{cwd} {script} {command}");
         }
     }
 

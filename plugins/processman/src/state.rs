@@ -7,7 +7,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use pocketbase::{DateTime, durations};
 use serde_json::{Map, Value, json};
 
-use crate::{config::ProcessConfig, logs::Line};
+use crate::{
+    config::ProcessConfig,
+    hidden::{MASK, has_userinfo, is_secret},
+    logs::Line,
+};
 
 /// What a process does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -127,25 +131,6 @@ fn go_duration(time: Duration) -> String {
     durations::text(i64::try_from(time.as_secs()).unwrap_or(i64::MAX).saturating_mul(1_000_000_000))
 }
 
-const MASK: &str = "****";
-/// Parts of names whose values are not shown.
-const SECRETS: &[&str] =
-    &["KEY", "SECRET", "PASSWORD", "PASS", "TOKEN", "CREDENTIAL", "AUTH", "DSN"];
-
-fn is_secret(name: &str) -> bool {
-    let name = name.to_ascii_uppercase();
-    SECRETS.iter().any(|part| name.contains(part))
-}
-
-/// True if a text has an URL with a name or password before its host.
-fn has_userinfo(text: &str) -> bool {
-    text.match_indices("://").any(|(at, _)| {
-        let rest = &text[at + 3..];
-        let authority = rest.find(['/', '?', '#', ' ']).map_or(rest, |end| &rest[..end]);
-        authority.contains('@')
-    })
-}
-
 fn shown(config: &ProcessConfig) -> Value {
     let mut map = Map::new();
     let mut put = |key: &str, value: Value| map.insert(key.to_owned(), value);
@@ -192,6 +177,13 @@ fn shown_args(args: &[String]) -> Vec<String> {
         match flag {
             Some(Some((name, _))) if is_secret(name) => return format!("{name}={MASK}"),
             Some(None) => hide_next = is_secret(arg),
+            // for `env`, and headers
+            None => {
+                let named = arg.split_once(['=', ':']);
+                if let Some((name, _)) = named.filter(|(name, _)| is_secret(name) && !is_hidden) {
+                    return format!("{}{MASK}", &arg[..=name.len()]);
+                }
+            }
             _ => {}
         }
         if is_hidden || has_userinfo(arg) { MASK.to_owned() } else { arg.clone() }

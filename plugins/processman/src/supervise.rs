@@ -255,6 +255,7 @@ impl Supervisor {
             id: self.process.config.id.as_str().into(),
             ring: self.process.ring.clone(),
             budget: self.site.budget.clone(),
+            hidden: self.site.around.hidden(&self.process.config),
         };
         let out = child.stdout.take().map(|out| logs::read(out, Source::Out, sink.clone()));
         let err = child.stderr.take().map(|err| logs::read(err, Source::Err, sink));

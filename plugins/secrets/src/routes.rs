@@ -4,7 +4,7 @@
 
 use pocketbase::{
     ApiError, Description, Error, IntoResponse, Json, LogAttrs, NoContent, Path, Query,
-    RequestEvent, Response, Result, Router, middleware,
+    RequestEvent, Response, Result, Router, middleware, read_json, unreadable,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -101,9 +101,7 @@ fn audit(e: &RequestEvent, action: &str, key: &str, env: &str) {
 }
 
 async fn body(e: &RequestEvent) -> Result<Given> {
-    let refused = || Error::from(ApiError::bad_request("Invalid request body."));
-    let bytes = e.bytes().await.map_err(|_| refused())?;
-    serde_json::from_slice(&bytes).map_err(|_| refused())
+    read_json(&e.bytes().await.map_err(|_| unreadable())?)
 }
 
 async fn list(e: RequestEvent) -> Result<Json<Value>> {

@@ -2,7 +2,7 @@
 //!
 //! Must not know headers and signatures.
 
-use pocketbase::{App, Collection, Error, Record, Result, db::hash};
+use pocketbase::{ApiError, App, Collection, Error, Record, Result, db::hash};
 use serde_json::json;
 
 use crate::identity::TofIdentity;
@@ -26,6 +26,18 @@ impl From<Error> for Missing {
     fn from(error: Error) -> Self {
         Self::Other(error)
     }
+}
+
+/// Links are for the gateway to make and for superusers to remove. What links of OAuth2 are to their owners, something of
+/// theirs, these are not: they keep an account from whoever is given its login name next.
+pub(crate) fn keep_links(app: &App) {
+    app.on_record_delete_request(["_externalAuths"]).bind(|e| async move {
+        let is_superuser = e.auth().is_some_and(|record| record.is_superuser());
+        if e.record().get_str("provider") == PROVIDER && !is_superuser {
+            return Err(ApiError::forbidden("The link to a TOF identity cannot be removed.").into());
+        }
+        e.next().await
+    });
 }
 
 /// The account of an identity.

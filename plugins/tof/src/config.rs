@@ -30,6 +30,8 @@ pub struct TofConfig {
     pub allow_no_exp: bool,
     /// The same request may sign in many times (`TOF_ALLOW_REPLAY`).
     pub allow_replay: bool,
+    /// The collections that identities may sign in to, by name (`TOF_COLLECTIONS`); none named: all auth collections.
+    pub collections: Vec<String>,
 }
 
 impl fmt::Debug for TofConfig {
@@ -69,10 +71,15 @@ impl TofConfig {
         self.check_timestamp = Some(on("TOF_CHECK_TIMESTAMP", self.check_timestamp, true)?);
         self.allow_no_exp = on("TOF_ALLOW_NO_EXP", Some(self.allow_no_exp), false)?;
         self.allow_replay = on("TOF_ALLOW_REPLAY", Some(self.allow_replay), false)?;
-        if let Some(list) = environment::text("TOF_ALLOWED_REDIRECTS") {
-            self.allowed_redirects = list.split(',').map(|one| one.trim().to_owned()).collect();
+        for (name, list) in [
+            ("TOF_ALLOWED_REDIRECTS", &mut self.allowed_redirects),
+            ("TOF_COLLECTIONS", &mut self.collections),
+        ] {
+            if let Some(given) = environment::text(name) {
+                *list = given.split(',').map(|one| one.trim().to_owned()).collect();
+            }
+            list.retain(|one| !one.is_empty());
         }
-        self.allowed_redirects.retain(|one| !one.is_empty());
         while self.passport_url.ends_with('/') {
             self.passport_url.pop();
         }
@@ -84,33 +91,11 @@ impl TofConfig {
     pub(crate) fn is_safe(&self) -> bool {
         self.safe_mode.unwrap_or(true)
     }
+    /// True if identities may sign in to a collection.
+    pub(crate) fn is_for(&self, collection: &str) -> bool {
+        self.collections.is_empty() || self.collections.iter().any(|name| name == collection)
+    }
     pub(crate) fn checks_timestamp(&self) -> bool {
         self.check_timestamp.unwrap_or(true)
-    }
-}
-
-/// The first and the last four characters of something that is not shown.
-pub(crate) fn masked(text: &str) -> String {
-    let chars: Vec<char> = text.chars().collect();
-    if chars.len() <= 8 {
-        return "****".into();
-    }
-    let part = |range: &[char]| range.iter().collect::<String>();
-    format!("{}****{}", part(&chars[..4]), part(&chars[chars.len() - 4..]))
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn masks() {
-        for (text, want) in [
-            ("", "****"),
-            ("12345678", "****"),
-            ("123456789", "1234****6789"),
-            ("0123456789abcdef0123456789abcdef", "0123****cdef"),
-            ("ääääöööö1", "ääää****ööö1"),
-        ] {
-            assert_eq!(super::masked(text), want);
-        }
     }
 }

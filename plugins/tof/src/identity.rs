@@ -26,6 +26,10 @@ pub struct TofIdentity {
 }
 
 impl TofIdentity {
+    /// When it ends; `None` if it does not.
+    pub(crate) fn ends_ms(&self) -> Option<i64> {
+        parse_date_time(&self.expiration).map(|end| end.millis())
+    }
     /// As answers show it.
     #[must_use]
     pub fn to_json(&self) -> Value {

@@ -63,6 +63,7 @@ impl Plugin for TofPlugin {
         setup.app().store().set_typed(KEPT, gate.clone());
         store::declare(setup)?;
         setup.link_provider(accounts::PROVIDER);
+        accounts::keep_links(setup.app());
         routes::mount(&setup.router(), &gate);
         let counted = gate.clone();
         #[allow(clippy::cast_precision_loss, reason = "metrics are floats")]

@@ -3,16 +3,16 @@
 use std::{net::IpAddr, sync::Arc};
 
 use pocketbase::{
-    ApiError, Description, Error, RequestEvent, Response, Result, Router, middleware,
+    ApiError, Description, Error, RequestEvent, Response, Result, Router, middleware, text::masked,
 };
 use serde_json::{Map, Value, json};
 
 use crate::{
     accounts::{self, Missing},
-    config::masked,
     gate::Gate,
     identity::{Reason, Signed, TofIdentity},
     redirects::{allowed, escaped},
+    store::until_ms,
 };
 
 const SUPERUSERS: &str = "_superusers";
@@ -109,6 +109,10 @@ async fn sign_in(e: RequestEvent, gate: Arc<Gate>) -> Result<Response> {
     if !collection.is_auth() {
         return Err(ApiError::bad_request("The collection is not an auth collection.").into());
     }
+    if !gate.config.is_for(collection.name().as_str()) {
+        let message = "The collection is not configured to allow TOF authentication.";
+        return Err(ApiError::forbidden(message).into());
+    }
     let headers = signed(&e);
     let identity = if headers.is_incomplete() {
         let mock = if collection.name() == SUPERUSERS { None } else { mock(&e, &gate) };
@@ -116,8 +120,9 @@ async fn sign_in(e: RequestEvent, gate: Arc<Gate>) -> Result<Response> {
     } else {
         let now = crate::now_ms();
         let identity = headers.verify(&gate.config, now).map_err(refused)?;
+        let until = until_ms(gate.config.checks_timestamp(), identity.ends_ms(), now);
         if !gate.config.allow_replay
-            && !gate.seen.is_first(e.app(), headers.seq, headers.signature, now).await?
+            && !gate.seen.is_first(e.app(), headers.signature, now, until).await?
         {
             return Err(refused(Reason::Replayed));
         }
@@ -152,12 +157,28 @@ fn answer(e: &RequestEvent, missing: Missing) -> Error {
     }
 }
 
+/// True for a host, or an origin, of this machine. A page of elsewhere that a browser on this machine shows can ask, too: its
+/// `Origin` names it, or, where its name leads to this machine, its `Host` does.
+fn is_local(host_or_origin: &str) -> bool {
+    let host = host_or_origin.split_once("://").map_or(host_or_origin, |(_, host)| host);
+    let host = match host.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    let name = host.to_ascii_lowercase();
+    name == "localhost"
+        || name.ends_with(".localhost")
+        || name.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
+}
+
 /// The identity of development: with `--dev`, and from this machine without anybody in between.
 fn mock(e: &RequestEvent, gate: &Gate) -> Option<TofIdentity> {
     let user = gate.config.dev_mock_user.as_str();
     let is_here = e.remote_ip().parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback());
     let is_forwarded = FORWARDING.iter().any(|name| e.headers().contains_key(*name));
-    if user.is_empty() || !e.app().is_dev() || !is_here || is_forwarded {
+    let names = ["host", "origin"].map(|name| e.header(name));
+    let is_foreign = names.iter().any(|name| !name.is_empty() && !is_local(name));
+    if user.is_empty() || !e.app().is_dev() || !is_here || is_forwarded || is_foreign {
         return None;
     }
     e.app().logger().warn("A request without TOF headers is taken for the mock user.", &[]);
@@ -223,4 +244,30 @@ fn status(e: &RequestEvent, gate: &Gate) -> Result<Response> {
         shown.insert("devMockUser".into(), gate.config.dev_mock_user.as_str().into());
     }
     e.json(200, &Value::Object(shown))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn hosts_and_origins_of_this_machine() {
+        for (name, is_local) in [
+            ("localhost", true),
+            ("LocalHost:8090", true),
+            ("app.localhost:5173", true),
+            ("127.0.0.1:8090", true),
+            ("127.8.0.1", true),
+            ("[::1]:8090", true),
+            ("http://localhost:5173", true),
+            ("https://[::1]", true),
+            ("evil.example", false),
+            ("http://localhost.evil.example", false),
+            ("http://evil.example:80", false),
+            ("10.0.0.1", false),
+            ("null", false),
+            ("localhost@evil.example", false),
+            ("notlocalhost", false),
+        ] {
+            assert_eq!(super::is_local(name), is_local, "{name}");
+        }
+    }
 }

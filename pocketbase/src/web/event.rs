@@ -7,8 +7,8 @@ use std::{any::Any, collections::HashMap, fmt, sync::Arc};
 
 use api::{
     ApiError, Response,
-    pipeline::Rest,
     request::{Head, Req, ip_text},
+    route::Rest,
 };
 use engine::{ctx::Caller, record::expand::Paths};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};

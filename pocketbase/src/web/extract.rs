@@ -3,7 +3,7 @@
 use std::{future::Future, ops::Deref};
 
 use http::HeaderMap;
-use serde::de::DeserializeOwned;
+use serde::de::{Deserialize, DeserializeOwned};
 
 use super::{
     RequestInfo,
@@ -64,8 +64,28 @@ pub struct Json<T>(pub T);
 impl<T: DeserializeOwned + Send> FromRequest for Json<T> {
     async fn from_request(e: &RequestEvent) -> Result<Self> {
         let body = e.json_body().await?;
+        if !engine::json::count::fits(&body) {
+            return Err(unfit(&"too many values").into());
+        }
         serde_json::from_slice(&body).map(Self).map_err(|error| unfit(&error).into())
     }
+}
+
+/// A body as JSON, for routes that say no more than that it cannot be read: 400 "Invalid request body."
+///
+/// # Errors
+/// When it is no JSON of this shape, or of more values than bodies may have.
+pub fn read_json<'b, T: Deserialize<'b>>(body: &'b [u8]) -> Result<T> {
+    if !engine::json::count::fits(body) {
+        return Err(unreadable());
+    }
+    serde_json::from_slice(body).map_err(|_| unreadable())
+}
+
+/// The error of [`read_json`], for a body whose values are not what they should be.
+#[must_use]
+pub fn unreadable() -> crate::Error {
+    api::ApiError::bad_request("Invalid request body.").into()
 }
 
 /// The body as a form, urlencoded or multipart, without its files. 400 when it does not fit.

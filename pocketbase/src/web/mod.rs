@@ -18,7 +18,7 @@ pub use self::{
     event::RequestEvent,
     extract::{
         AuthRecord, Bytes, Form, FromRequest, Headers, Json, Path, Query, SuperuserAuth,
-        UploadedFiles,
+        UploadedFiles, read_json, unreadable,
     },
     handler::Handler,
     incoming::Incoming,

@@ -9,7 +9,7 @@ use std::{
 use api::{
     Description,
     api::{Claims, Routes},
-    pipeline::{self, DynHandler, DynMiddleware},
+    route::{self, DynHandler, DynMiddleware},
 };
 use engine::hook::BoxFuture;
 use parking_lot::Mutex;
@@ -331,7 +331,7 @@ fn handler(app: &Weak<Shared>, route: &Route) -> DynHandler {
     })
 }
 
-fn step(app: &Weak<Shared>, middleware: &Middleware, of: &str) -> pipeline::Middleware {
+fn step(app: &Weak<Shared>, middleware: &Middleware, of: &str) -> route::Middleware {
     let (app, run) = (app.clone(), middleware.run.clone());
     let label: Arc<str> = format!("middleware {:?} of {of:?}", middleware.id).into();
     let run: DynMiddleware = Arc::new(move |req, next| {
@@ -339,7 +339,7 @@ fn step(app: &Weak<Shared>, middleware: &Middleware, of: &str) -> pipeline::Midd
         let rest = next.detach(req);
         Box::pin(async move { with_event(req, app?, rest, &label, move |event| run(event)).await })
     });
-    pipeline::Middleware { id: middleware.id.clone(), priority: middleware.priority, run }
+    route::Middleware { id: middleware.id.clone(), priority: middleware.priority, run }
 }
 
 /// A route being set up.

@@ -10,6 +10,7 @@ use serde::de::Error as _;
 use serde_json::{Map, Value};
 
 use super::{
+    count,
     raw::{self, Listener},
     read::{Fault, Twice},
 };
@@ -37,6 +38,9 @@ pub(super) fn twice<E: serde::de::Error>(key: &str) -> E {
 pub(super) fn read<E: serde::de::Error>(raw: &str, how: Twice, depth: usize) -> Result<Value, E> {
     if !raw.starts_with(['{', '[']) {
         return serde_json::from_str(raw).map_err(E::custom);
+    }
+    if how == Twice::Refused && !count::fits(raw.as_bytes()) {
+        return Err(E::custom("too many values"));
     }
     let mut building =
         Building { arena: Arena::default(), open: Vec::new(), how, depth, fault: None };

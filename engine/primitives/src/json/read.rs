@@ -1,5 +1,5 @@
 //! JSON that others wrote, read strictly: no key twice, no half of a surrogate pair, no bytes that are not UTF-8, no
-//! number beyond doubles, at most [`MAX_DEPTH`] levels (spec upstream-0.40 §2).
+//! number beyond doubles, at most [`MAX_DEPTH`] levels (spec upstream-0.40 §2), not more values than [`count`] allows.
 //!
 //! A value never nests deeper than a stack bears, whatever a client sent: what lies below the first `TREE` levels is
 //! kept as text (`deep.rs`). Must not know what the values mean.
@@ -11,7 +11,7 @@ use serde::de::{
 };
 use serde_json::{Map, Value, map::Entry, value::RawValue};
 
-use super::deep;
+use super::{count, deep};
 
 /// What stops a reader; for the log.
 pub type Fault = serde_json::Error;
@@ -45,8 +45,11 @@ impl Twice {
 /// The first value of a body; what follows is ignored, as a stream decoder does.
 ///
 /// # Errors
-/// When there is no sound value at the start.
+/// When there is no sound value at the start, or it is of too many.
 pub fn first(text: &[u8]) -> Result<Value, Fault> {
+    if !count::fits(text) {
+        return Err(too_many());
+    }
     let mut value = Value::Null;
     Slot::new(&mut value, Twice::Refused)
         .deserialize(&mut serde_json::Deserializer::from_slice(text))?;
@@ -65,10 +68,17 @@ pub fn whole(text: &str) -> Result<Value, Fault> {
 /// What was read before the first fault, and the fault.
 #[must_use]
 pub fn until_fault(text: &str) -> (Value, Option<Fault>) {
+    if !count::fits(text.as_bytes()) {
+        return (Value::Null, Some(too_many()));
+    }
     let mut value = Value::Null;
     let mut source = serde_json::Deserializer::from_str(text);
     let read = Slot::new(&mut value, Twice::Refused).deserialize(&mut source);
     (value, read.and_then(|()| source.end()).err())
+}
+
+fn too_many() -> Fault {
+    Fault::custom("too many values")
 }
 
 /// A text of our own making, which stored JSON stands in: of a key that comes twice the last one counts, and halves of
@@ -390,6 +400,28 @@ mod tests {
         assert!(first(b"{\"\xff\":1}").is_err());
         assert!(first(b"{\"a\":1}\xff").is_ok());
         assert!(whole("{} ").is_ok() && whole("{} x").is_err());
+    }
+
+    #[test]
+    fn too_many_values() {
+        let list = |n: usize, levels: usize| {
+            let (open, close) = ("[".repeat(levels), "]".repeat(levels));
+            format!("{open}{}0{close}", "0,".repeat(n - levels - 1))
+        };
+        for (n, levels, fits) in [
+            (count::MAX_VALUES, 1, true),
+            (count::MAX_VALUES, TREE + 50, true),
+            (count::MAX_VALUES + 1, 1, false),
+            (count::MAX_VALUES + TREE + 1, TREE + 50, false),
+        ] {
+            let text = list(n, levels);
+            assert_eq!(first(text.as_bytes()).is_ok(), fits, "{n} {levels}");
+            assert_eq!(until_fault(&text).1.is_none(), fits, "{n} {levels}");
+            // a value that is only looked at takes no memory, unless it is deep
+            assert_eq!(is_sound(&text), fits || levels == 1, "{n} {levels}");
+        }
+        let more = format!("[] {}", list(count::MAX_VALUES * 2, 1));
+        assert!(first(more.as_bytes()).is_ok(), "what follows is not counted");
     }
 
     #[test]

@@ -13,7 +13,10 @@ use std::{
 use pocketbase::{ApiError, App, Error, Result};
 use rquickjs::{Context, Ctx, Function, Object, Runtime, Value, runtime::UserDataGuard};
 
-use super::{Program, threads::stack_left};
+use super::{
+    Program,
+    threads::{is_unwanted, stack_left},
+};
 use crate::{Js, bind::GoError};
 
 /// What a context is for (spec §1.3).
@@ -112,9 +115,7 @@ impl Executor {
             if let Some(bytes) = js.memory_limit {
                 runtime.set_memory_limit(bytes);
             }
-            if js.time_limit.is_some() {
-                runtime.set_interrupt_handler(Some(Box::new(is_late)));
-            }
+            runtime.set_interrupt_handler(Some(Box::new(must_end)));
             // the engine measures from where the runtime was made, on this thread
             let left = stack_left().unwrap_or(512 << 10);
             runtime.set_max_stack_size(left.max(64 << 10));
@@ -135,9 +136,9 @@ impl Executor {
     }
 }
 
-/// True when the handlers of this thread have had their time.
-fn is_late() -> bool {
-    DEADLINE.get().is_some_and(|deadline| Instant::now() >= deadline)
+/// True when the handlers of this thread have had their time, or nobody waits for them any more.
+fn must_end() -> bool {
+    DEADLINE.get().is_some_and(|deadline| Instant::now() >= deadline) || is_unwanted()
 }
 
 /// Gives a handler its time; one within another has what that one has left.

@@ -7,5 +7,5 @@ mod threads;
 pub(crate) use self::{
     executor::{Executor, Executors, Local, Role},
     program::{Fatal, Program, call, invoke, source_of, thrown_error},
-    threads::{Pool, wait, wait_serving},
+    threads::{Pool, sleep, wait, wait_serving},
 };

@@ -15,11 +15,15 @@ use std::{
     },
     task::{Context, Poll, Wake, Waker},
     thread::{self, Thread},
+    time::Duration,
 };
 
 use parking_lot::Mutex;
 use pocketbase::{ApiError, Error, Result};
-use tokio::{runtime::Handle, sync::oneshot};
+use tokio::{
+    runtime::Handle,
+    sync::{Notify, oneshot},
+};
 
 /// The size of a stack. Only what is used is backed by memory.
 const STACK: usize = 24 << 20;
@@ -45,6 +49,8 @@ struct Here {
 
 thread_local! {
     static HERE: RefCell<Option<Here>> = const { RefCell::new(None) };
+    /// Whether the work of this thread is wanted; nested work belongs to the outermost.
+    static WANTED: RefCell<Option<Wanted>> = const { RefCell::new(None) };
 }
 
 fn position() -> usize {
@@ -89,6 +95,24 @@ impl Pool {
         receiver
             .await
             .map_err(|_| Error::from(ApiError::internal("the script's thread is gone")))?
+    }
+    /// The same for work that is given up when nobody waits for it any more: when the future is dropped, as by a deadline.
+    pub(crate) async fn run_wanted<T: Send + 'static>(
+        self: &Arc<Self>,
+        job: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let waiting = Waiting(Wanted::default());
+        let wanted = waiting.0.clone();
+        let done = self.run(move || {
+            let outer = WANTED.take();
+            WANTED.set(Some(outer.clone().unwrap_or(wanted)));
+            let done = caught(job);
+            WANTED.set(outer);
+            done
+        });
+        let done = done.await;
+        drop(waiting);
+        done
     }
     fn send(self: &Arc<Self>, mut job: Job) -> Result<()> {
         loop {
@@ -137,6 +161,58 @@ fn caught<T>(job: impl FnOnce() -> Result<T>) -> Result<T> {
     })
 }
 
+/// Whether anybody still wants what a script does: once nobody does, its thread's interrupt handler ends it.
+#[derive(Clone, Default)]
+pub(crate) struct Wanted(Arc<Want>);
+
+#[derive(Default)]
+struct Want {
+    is_gone: AtomicBool,
+    told: Notify,
+}
+
+impl Wanted {
+    /// The one of the work of this thread.
+    fn here() -> Option<Self> {
+        WANTED.with_borrow(Clone::clone)
+    }
+    fn is_gone(&self) -> bool {
+        self.0.is_gone.load(Ordering::Acquire)
+    }
+    /// Ends when nobody wants it any more.
+    async fn gone(&self) {
+        loop {
+            let told = self.0.told.notified();
+            if self.is_gone() {
+                return;
+            }
+            told.await;
+        }
+    }
+}
+
+/// Held by whoever waits; dropped before the end, the work is not wanted any more.
+struct Waiting(Wanted);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.0.is_gone.store(true, Ordering::Release);
+        self.0.0.told.notify_waiters();
+    }
+}
+
+/// True when nobody waits for the work of this thread any more.
+pub(crate) fn is_unwanted() -> bool {
+    WANTED.with_borrow(|wanted| wanted.as_ref().is_some_and(Wanted::is_gone))
+}
+
+/// Waits on a thread of the pool, as long as somebody wants the work.
+pub(crate) fn sleep(time: Duration) {
+    let Some(wanted) = Wanted::here() else { return thread::sleep(time) };
+    // the runtime is there once it is waited for
+    wait(async { tokio::time::timeout(time, wanted.gone()).await.ok() });
+}
+
 /// Wakes a thread. The flag tells waits apart that are nested on one thread.
 struct Bell {
     thread: Thread,
@@ -182,9 +258,24 @@ pub(crate) fn wait_serving<F: Future>(future: F, mut serve: impl FnMut() -> bool
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
+
+    #[tokio::test]
+    async fn work_that_nobody_waits_for_is_told() {
+        let pool = Pool::new(2);
+        let (sender, ended) = oneshot::channel();
+        let work = pool.run_wanted(move || {
+            sleep(Duration::from_secs(3_600));
+            let _ = sender.send(is_unwanted());
+            Ok(())
+        });
+        let late = tokio::time::timeout(Duration::from_millis(20), work).await;
+        assert!(late.is_err());
+        assert!(ended.await.expect("it has ended"));
+        let next = pool.run_wanted(|| Ok(is_unwanted())).await;
+        assert!(!next.expect("it runs"));
+        assert!(!pool.run(|| Ok(is_unwanted())).await.expect("it runs"));
+    }
 
     #[tokio::test]
     async fn nested_waits_lose_no_wake_up() {

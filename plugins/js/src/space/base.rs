@@ -14,7 +14,7 @@ globals! {
         fn "toString" "(value: any, maxBytes?: number): string" "A value as a text." => |cx, a| cut(to_text(a.val(0)?)?, a)?;
         fn "toBytes" "(value: any, maxBytes?: number): number[]" "A value as bytes." => |cx, a| Val::Bytes(to_bytes(a.val(0)?)?);
         fn "readerToString" "(reader: any, maxBytes?: number): string" "The content of a reader." => |cx, a| cut(to_text(a.val(0)?)?, a)?;
-        fn "sleep" "(milliseconds: number): void" "Waits." => |cx, a| std::thread::sleep(Duration::from_millis(u64::try_from(a.int(0)?).unwrap_or_default()));
+        fn "sleep" "(milliseconds: number): void" "Waits." => |cx, a| crate::run::sleep(Duration::from_millis(u64::try_from(a.int(0)?).unwrap_or_default()));
         fn "arrayOf" "(model: any): any[]" "A list to read rows into." => |cx, a| Own(host::array_of(cx, &a.at(0))?);
         fn "nullString" "(): any" "A text or null." => |cx, a| null_cell(Kind::Text);
         fn "nullInt" "(): any" "A whole number or null." => |cx, a| null_cell(Kind::Int);

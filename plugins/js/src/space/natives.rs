@@ -86,7 +86,8 @@ fn handler<'js>(cx: &Ctx<'js>, native: &Native, given: &Value<'js>) -> Res<Scrip
                     Ok(argument.map(|value| with_methods(cx, value, methods)).transpose()?)
                 })
             };
-            pool.run(work).await.map(|()| Json::Null)
+            // what a deadline ends must not keep its thread
+            pool.run_wanted(work).await.map(|()| Json::Null)
         }
     }))
 }

@@ -24,7 +24,7 @@ const INLINE: &[&str] = &[
 ];
 /// The excerpt of an HTML text.
 #[must_use]
-pub(crate) fn excerpt(html: &str, max: usize, ellipsis: bool) -> String {
+pub fn excerpt(html: &str, max: usize, ellipsis: bool) -> String {
     let tree = parse_document(Tree::default(), html5ever::ParseOpts::default()).one(html);
     let mut walk = Walk { out: String::new(), prev_space: false, max };
     walk.run(&tree);

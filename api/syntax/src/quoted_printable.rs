@@ -5,20 +5,20 @@ const MAX_LINE: usize = 4096;
 
 /// Decodes a text piece by piece, line by line.
 #[derive(Debug, Default)]
-pub(crate) struct Decoder {
+pub struct Decoder {
     line: Vec<u8>,
 }
 
 /// Why a text cannot be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Broken;
+pub struct Broken;
 
 impl Decoder {
     /// What the complete lines so far stand for.
     ///
     /// # Errors
     /// [`Broken`] for control characters, text after the `=` of a soft line end, and endless lines.
-    pub(crate) fn feed(&mut self, mut piece: &[u8]) -> Result<Vec<u8>, Broken> {
+    pub fn feed(&mut self, mut piece: &[u8]) -> Result<Vec<u8>, Broken> {
         let mut out = Vec::with_capacity(piece.len());
         while let Some(end) = memchr::memchr(b'\n', piece) {
             let (line, rest) = piece.split_at(end + 1);
@@ -35,7 +35,7 @@ impl Decoder {
     ///
     /// # Errors
     /// As [`feed`](Self::feed).
-    pub(crate) fn finish(&mut self) -> Result<Vec<u8>, Broken> {
+    pub fn finish(&mut self) -> Result<Vec<u8>, Broken> {
         let mut out = Vec::new();
         decode(&std::mem::take(&mut self.line), &mut out)?;
         Ok(out)

@@ -6,16 +6,16 @@ use crate::media::Media;
 
 /// What a part says about itself.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Disposition {
+pub struct Disposition {
     /// Of the field; never empty.
-    pub(crate) name: String,
+    pub name: String,
     /// Of the file, if it is one.
-    pub(crate) file_name: Option<String>,
+    pub file_name: Option<String>,
 }
 
 impl Disposition {
     /// Reads a header's value; `None` unless it is `form-data` with a name.
-    pub(crate) fn parse(value: &[u8]) -> Option<Self> {
+    pub fn parse(value: &[u8]) -> Option<Self> {
         let media = Media::parse(value).filter(|m| m.kind.eq_ignore_ascii_case(b"form-data"))?;
         let text = |name: &[u8]| {
             let text = String::from_utf8_lossy(media.get(name)?).into_owned();

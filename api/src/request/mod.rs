@@ -5,7 +5,6 @@
 
 use std::{
     borrow::Cow,
-    collections::BTreeMap,
     fmt,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::Arc,
@@ -15,121 +14,29 @@ use std::{
 use engine::{
     App,
     auth::Found,
-    ctx::{Caller, Ctx, RequestFacts, RequestInfo, Seen, header_key},
+    ctx::{Caller, Ctx, RequestInfo, Seen},
     event::Ext,
-    schema::{Loaded, Snapshot},
-    settings::Settings,
+    schema::{Collection, Loaded, Snapshot},
 };
 use http::{HeaderMap, HeaderValue, Method, Uri, header};
 use parking_lot::Mutex;
 use serde_json::{Map, Value};
 
+pub mod api;
+pub mod route;
+
+use self::{api::Api, route::Route};
+pub use crate::head::{Head, ip_text};
 use crate::{
-    api::Api,
     body::{self, Payload, Source},
+    clock::Clock,
     error::Result,
-    pipeline::Route,
     query::Query,
-    rate_limit::Who,
+    rate_limit::{Action, Who},
     response::Response,
     router::{Spans, decode},
-    server::Clock,
     streaming::Streamed,
 };
-
-/// What the client sent before the body.
-#[derive(Debug)]
-pub struct Head {
-    /// The method.
-    pub method: Method,
-    /// The target as sent.
-    pub uri: Uri,
-    /// The headers.
-    pub headers: HeaderMap,
-    /// The other end of the socket.
-    pub remote: SocketAddr,
-}
-
-impl Head {
-    /// The same in memory of its own. What a client sent lies in the buffer it was read into, which is many times as
-    /// large: a stream that stays for hours must not keep it.
-    #[must_use]
-    pub fn detached(&self) -> Self {
-        let own = |value: &HeaderValue| {
-            HeaderValue::from_bytes(value.as_bytes()).unwrap_or_else(|_| value.clone())
-        };
-        let mut headers = HeaderMap::with_capacity(self.headers.len());
-        for (name, value) in &self.headers {
-            headers.append(name.clone(), own(value));
-        }
-        let uri = self.uri.to_string().parse().unwrap_or_else(|_| self.uri.clone());
-        Self { method: self.method.clone(), uri, headers, remote: self.remote }
-    }
-
-    /// A header as text; `""` when it is missing or not text.
-    #[must_use]
-    pub fn header(&self, name: header::HeaderName) -> &str {
-        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("")
-    }
-
-    /// The query.
-    #[must_use]
-    pub fn query(&self) -> Query<'_> {
-        Query::new(self.uri.query().unwrap_or(""))
-    }
-
-    /// The caller's address as the trusted proxy reports it, else that of the socket.
-    #[must_use]
-    pub fn real_ip(&self, settings: &Settings) -> IpAddr {
-        let proxy = &settings.trusted_proxy;
-        for name in &proxy.headers {
-            let line = self
-                .headers
-                .get_all(name.as_str())
-                .iter()
-                .next_back()
-                .and_then(|v| v.to_str().ok());
-            let mut ips =
-                line.unwrap_or("").split(',').filter_map(|part| part.trim().parse::<IpAddr>().ok());
-            let found = if proxy.use_leftmost_ip { ips.next() } else { ips.next_back() };
-            if let Some(ip) = found {
-                return ip;
-            }
-        }
-        self.remote.ip()
-    }
-
-    /// The facts behind `@request.*`.
-    #[must_use]
-    pub fn facts(&self, body: Map<String, Value>) -> RequestFacts {
-        let mut query = BTreeMap::new();
-        for (key, value) in self.query().pairs() {
-            query.entry(key.into_owned()).or_insert_with(|| value.into_owned());
-        }
-        let mut headers = BTreeMap::new();
-        for (name, value) in &self.headers {
-            if name != header::HOST {
-                headers
-                    .entry(header_key(name.as_str()))
-                    .or_insert_with(|| engine::json::lossy(value.as_bytes()).into_owned());
-            }
-        }
-        RequestFacts { method: self.method.as_str().to_ascii_uppercase(), query, headers, body }
-    }
-}
-
-/// IPv6 in full, as the reference prints it.
-#[must_use]
-pub fn ip_text(ip: IpAddr) -> String {
-    match ip {
-        IpAddr::V4(ip) => ip.to_string(),
-        IpAddr::V6(ip) => {
-            let groups: Vec<String> =
-                ip.segments().iter().map(|group| format!("{group:04x}")).collect();
-            groups.join(":")
-        }
-    }
-}
 
 /// Which standard headers the answer gets.
 #[derive(Debug, Clone, Copy, Default)]
@@ -194,7 +101,7 @@ impl Req {
             caller: Caller::Guest,
             auth: None,
             response_headers: HeaderMap::new(),
-            body_limits: body::Limits::of(crate::pipeline::BODY_LIMIT),
+            body_limits: body::Limits::of(body::LIMIT),
             skip_log: false,
             log_error: None,
             log_meta: None,
@@ -269,7 +176,7 @@ impl Req {
 
     /// Gives this request more time from now on than the server's limit of 5 minutes; `None` for no limit at all.
     /// Event streams have none by themselves, and neither have superusers on routes that are marked as
-    /// [long running](crate::pipeline::Row::long_running). Reading a body is limited in any case.
+    /// [long running](route::Endpoint::long_running). Reading a body is limited in any case.
     pub fn set_time_limit(&self, limit: Option<Duration>) {
         if let Some(clock) = &self.clock {
             clock.extend(limit);
@@ -364,7 +271,25 @@ impl Req {
     /// Who is counted by the rate limits.
     #[must_use]
     pub fn who(&self) -> Who<'_> {
-        Who { api: &self.api, head: &self.head, caller: &self.caller }
+        let (limiter, app) = (self.api.limiter(), self.api.app());
+        Who { limiter, app, head: &self.head, caller: &self.caller }
+    }
+
+    /// Counts the request as an action on a collection.
+    ///
+    /// # Errors
+    /// 429.
+    pub fn count(&self, collection: &Collection, tags: &[&str]) -> Result<()> {
+        let (method, path, route) = (self.method().as_str(), self.path(), self.pattern());
+        self.who().check(collection, &Action { tags, method, path, route })
+    }
+
+    /// Counts something that is limited per address whatever the settings say; false when it is too much.
+    ///
+    /// Like all counters it starts anew with any change of the settings.
+    #[must_use]
+    pub fn allow_attempt(&self, bucket: &str, max: u64, seconds: u64) -> bool {
+        self.api.limiter().allow(bucket, self.real_ip(), max, seconds, Instant::now())
     }
 
     /// A request made up in memory, for tests and sub-requests.
@@ -450,7 +375,7 @@ mod tests {
         for (name, want) in
             [("X-Test", "x_test"), ("user-agent", "user_agent"), ("a.b--c-", "a_b_c")]
         {
-            assert_eq!(header_key(name), want);
+            assert_eq!(engine::ctx::header_key(name), want);
         }
     }
 

@@ -4,8 +4,6 @@
 
 use std::borrow::Cow;
 
-use crate::error::{ApiError, Result};
-
 /// A raw query string.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Query<'q>(&'q str);
@@ -50,72 +48,18 @@ fn unescaped(text: &str) -> Cow<'_, str> {
     }
     let text = text.replace('+', " ");
     let bytes: Vec<u8> = percent_encoding::percent_decode_str(&text).collect();
-    Cow::Owned(engine::json::lossy(&bytes).into_owned())
+    Cow::Owned(primitives::json::lossy(&bytes).into_owned())
 }
 
 /// True if a form has no semicolons and every `%` is one of an escape.
-pub(crate) fn is_well_formed(form: &[u8]) -> bool {
+pub fn is_well_formed(form: &[u8]) -> bool {
     memchr::memchr(b';', form).is_none() && is_escaped_well(form)
 }
 
 /// True if every `%` stands before two hexadecimal digits.
-pub(crate) fn is_escaped_well(text: &[u8]) -> bool {
+pub fn is_escaped_well(text: &[u8]) -> bool {
     memchr::memchr_iter(b'%', text)
         .all(|at| text.get(at + 1..at + 3).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)))
-}
-
-/// Reads an integer parameter; missing or empty is `None`.
-///
-/// # Errors
-/// 400 when it is not an integer.
-pub fn integer(value: Option<&str>) -> Result<Option<i64>> {
-    match value {
-        None | Some("") => Ok(None),
-        Some(text) => {
-            text.strip_prefix('+').unwrap_or(text).parse().map(Some).map_err(|_| {
-                ApiError::bad_request("").with_detail("invalid integer query parameter")
-            })
-        }
-    }
-}
-
-/// Reads a bool the way Go's `strconv.ParseBool` does; missing or empty is false.
-///
-/// # Errors
-/// 400 when it is not a bool.
-pub fn boolean(value: Option<&str>) -> Result<bool> {
-    match value {
-        None | Some("" | "0" | "f" | "F" | "false" | "FALSE" | "False") => Ok(false),
-        Some("1" | "t" | "T" | "true" | "TRUE" | "True") => Ok(true),
-        Some(_) => Err(ApiError::bad_request("").with_detail("invalid bool query parameter")),
-    }
-}
-
-/// The paging parameters of every list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Paging {
-    /// 1 or more.
-    pub page: i64,
-    /// 1 to 1000.
-    pub per_page: i64,
-    /// No totals wanted.
-    pub skip_total: bool,
-}
-
-impl Paging {
-    /// Reads `page`, `perPage` and `skipTotal`.
-    ///
-    /// # Errors
-    /// 400 when one of them cannot be read.
-    pub fn read(query: Query<'_>) -> Result<Self> {
-        let page = integer(query.get("page").as_deref())?.unwrap_or(1);
-        let per_page = integer(query.get("perPage").as_deref())?.unwrap_or(30);
-        Ok(Self {
-            page: if page <= 0 { 1 } else { page },
-            per_page: if per_page <= 0 { 30 } else { per_page.min(1000) },
-            skip_total: boolean(query.get("skipTotal").as_deref())?,
-        })
-    }
 }
 
 #[cfg(test)]
@@ -130,20 +74,5 @@ mod tests {
         assert_eq!(query.get("empty").as_deref(), Some(""));
         assert_eq!(query.get("c"), None);
         assert_eq!(query.get("d").as_deref(), Some("1"));
-    }
-
-    #[test]
-    fn paging() {
-        for (raw, want) in [
-            ("", Some((1, 30, false))),
-            ("page=-1&perPage=0&skipTotal=T", Some((1, 30, true))),
-            ("page=2&perPage=5000", Some((2, 1000, false))),
-            ("page=a", None),
-            ("skipTotal=yes", None),
-        ] {
-            let got =
-                Paging::read(Query::new(raw)).ok().map(|p| (p.page, p.per_page, p.skip_total));
-            assert_eq!(got, want, "{raw}");
-        }
     }
 }

@@ -19,7 +19,7 @@ const MAX_LINE: usize = 4096;
 const MAX_HEADERS: usize = 1 << 20;
 
 /// The boundary of a `multipart/form-data` content type.
-pub(crate) fn boundary(content_type: &str) -> Option<Vec<u8>> {
+pub fn boundary(content_type: &str) -> Option<Vec<u8>> {
     let media = Media::parse(content_type.as_bytes())?;
     let boundary = media.get(b"boundary").filter(|boundary| !boundary.is_empty())?;
     media.kind.eq_ignore_ascii_case(b"multipart/form-data").then(|| boundary.to_vec())
@@ -27,13 +27,13 @@ pub(crate) fn boundary(content_type: &str) -> Option<Vec<u8>> {
 
 /// What a part says about itself.
 #[derive(Debug, Default)]
-pub(crate) struct Head {
+pub struct Head {
     /// `Content-Disposition`; empty when there is none.
-    pub(crate) disposition: Vec<u8>,
+    pub disposition: Vec<u8>,
 }
 
 /// A form being read.
-pub(crate) struct Parts<S> {
+pub struct Parts<S> {
     source: S,
     /// More bytes than these are refused.
     room: u64,
@@ -68,13 +68,19 @@ fn broken(why: &str) -> Fault {
     Fault::Malformed(format!("multipart: {why}").into())
 }
 
+impl<S> std::fmt::Debug for Parts<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Parts").field("n_parts", &self.n_parts).finish_non_exhaustive()
+    }
+}
+
 impl<S, E> Parts<S>
 where
     S: Stream<Item = Result<Bytes, E>> + Unpin,
     E: std::fmt::Display,
 {
     /// A form of at most `room` bytes.
-    pub(crate) fn new(source: S, boundary: &[u8], room: u64) -> Self {
+    pub fn new(source: S, boundary: &[u8], room: u64) -> Self {
         Self {
             source,
             room,
@@ -91,7 +97,7 @@ where
     ///
     /// # Errors
     /// What is not well-formed, too large, or cut off.
-    pub(crate) async fn next(&mut self) -> Result<Option<Head>, Fault> {
+    pub async fn next(&mut self) -> Result<Option<Head>, Fault> {
         while self.chunk().await?.is_some() {}
         let mut is_due = false;
         loop {
@@ -119,7 +125,7 @@ where
     ///
     /// # Errors
     /// As [`next`](Self::next).
-    pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Fault> {
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, Fault> {
         let raw = self.raw_chunk().await?;
         let undecodable = |Broken| broken("invalid quoted-printable text");
         Ok(match (&mut self.decoder, raw) {

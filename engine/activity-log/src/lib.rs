@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 
-use crate::id;
-use crate::store::{Database, Error, Value, logs};
-use crate::time::{self, Timestamp};
+use primitives::id;
+use primitives::time::{self, Timestamp};
+use store::{Database, Error, Value, logs};
 
 /// Entries that make a batch.
 const BATCH: usize = 200;
@@ -149,7 +149,7 @@ impl Log {
         }
         let level = level as i64;
         if self.enabled(level) {
-            let data = crate::json::value_sorted(data).into();
+            let data = primitives::json::value_sorted(data).into();
             self.push(Entry { level, message: message.into(), data, created: time::now() });
         }
     }
@@ -340,7 +340,7 @@ fn oldest(max_days: u32) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{Sql, Store, StoreConfig};
+    use store::{Sql, Store, StoreConfig};
 
     async fn count(store: &Store) -> i64 {
         let sql = Sql { text: "SELECT count(*) FROM _logs".into(), params: vec![] };

@@ -7,16 +7,16 @@ use percent_encoding::percent_decode;
 
 /// A value with its parameters.
 #[derive(Debug)]
-pub(crate) struct Media<'v> {
+pub struct Media<'v> {
     /// What stands before the first semicolon.
-    pub(crate) kind: &'v [u8],
+    pub kind: &'v [u8],
     /// Names in lower case; `name*` counts as `name`, before the plain one.
     parameters: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 impl<'v> Media<'v> {
     /// Reads a value; `None` when it is not well-formed or a parameter comes twice with different values.
-    pub(crate) fn parse(value: &'v [u8]) -> Option<Self> {
+    pub fn parse(value: &'v [u8]) -> Option<Self> {
         let end = memchr::memchr(b';', value).unwrap_or(value.len());
         let (kind, mut rest) = value.split_at(end);
         let (mut plain, mut extended) = (Vec::new(), Vec::new());
@@ -47,7 +47,7 @@ impl<'v> Media<'v> {
     }
 
     /// A parameter.
-    pub(crate) fn get(&self, name: &[u8]) -> Option<&[u8]> {
+    pub fn get(&self, name: &[u8]) -> Option<&[u8]> {
         self.parameters.iter().find(|(key, _)| key == name).map(|(_, text)| text.as_slice())
     }
 }

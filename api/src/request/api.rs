@@ -1,4 +1,4 @@
-//! [`Api`]: the server's shared state, and the builder that turns route tables and user routes into a router.
+//! [`Api`]: the server's shared state, and what library users add to it. Must not know which routes are built in.
 
 use std::{
     fmt,
@@ -12,36 +12,35 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     cors::Cors,
     describe::added::Description,
-    fields::Picker,
     metrics::{MetricKind, Metrics, Sample},
-    pipeline::{DynHandler, Handler, Middleware, Route, Row},
     rate_limit::Limiter,
-    router::{Pattern, PatternError, Router},
-    routes,
+    route::{DynHandler, Middleware, Route},
+    router::Router,
+    running::Running,
     static_files::StaticFiles,
     www::Www,
 };
 
 /// Everything requests share. Cheap to clone.
 #[derive(Clone)]
-pub struct Api(Arc<Inner>);
+pub struct Api(pub(crate) Arc<Inner>);
 
-struct Inner {
-    app: App,
-    router: ArcSwap<Router<Arc<Route>>>,
+pub(crate) struct Inner {
+    pub(crate) app: App,
+    pub(crate) router: ArcSwap<Router<Arc<Route>>>,
     /// Routes that are no patterns, in the order they are asked.
-    claimed: ArcSwap<Vec<(Claims, Arc<Route>)>>,
-    described: ArcSwap<Vec<(String, Description)>>,
-    limiter: Limiter,
-    cors: Cors,
-    public: Option<StaticFiles>,
-    www: Www,
-    compress: bool,
-    metrics: Metrics,
-    stopping: CancellationToken,
-    instance: Instance,
-    plugins: OnceLock<Vec<String>>,
-    sql: crate::routes::running_sql::Running,
+    pub(crate) claimed: ArcSwap<Vec<(Claims, Arc<Route>)>>,
+    pub(crate) described: ArcSwap<Vec<(String, Description)>>,
+    pub(crate) limiter: Limiter,
+    pub(crate) cors: Cors,
+    pub(crate) public: Option<StaticFiles>,
+    pub(crate) www: Www,
+    pub(crate) compress: bool,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) stopping: CancellationToken,
+    pub(crate) instance: Instance,
+    pub(crate) plugins: OnceLock<Vec<String>>,
+    pub(crate) sql: Running,
 }
 
 /// Which run of the server this is.
@@ -81,22 +80,22 @@ pub struct Options {
 /// Routes and middlewares that are not built in.
 #[derive(Debug, Default, Clone)]
 pub struct Routes {
-    routes: Vec<UserRoute>,
-    global: Vec<Middleware>,
-    unbound: Vec<String>,
+    pub(crate) routes: Vec<UserRoute>,
+    pub(crate) global: Vec<Middleware>,
+    pub(crate) unbound: Vec<String>,
 }
 
 /// Whether a route without a pattern is meant by a method and a path, which is as sent.
 pub type Claims = Arc<dyn Fn(&str, &str) -> bool + Send + Sync>;
 
 #[derive(Clone)]
-struct UserRoute {
-    pattern: String,
-    claims: Option<Claims>,
-    handler: DynHandler,
-    middlewares: Vec<Middleware>,
-    unbound: Vec<String>,
-    description: Option<Description>,
+pub(crate) struct UserRoute {
+    pub(crate) pattern: String,
+    pub(crate) claims: Option<Claims>,
+    pub(crate) handler: DynHandler,
+    pub(crate) middlewares: Vec<Middleware>,
+    pub(crate) unbound: Vec<String>,
+    pub(crate) description: Option<Description>,
 }
 
 impl fmt::Debug for UserRoute {
@@ -168,54 +167,6 @@ impl RouteRef<'_> {
 }
 
 impl Api {
-    /// Builds the router and the shared state.
-    ///
-    /// # Errors
-    /// When a user route is malformed or conflicts with another one.
-    pub fn new(app: &App, options: Options) -> Result<Self, PatternError> {
-        let metrics = Metrics::new(options.metrics_token);
-        let (router, claimed) = build(&options.routes, options.public.is_some(), &metrics)?;
-        let origins =
-            if options.origins.is_empty() { vec!["*".to_owned()] } else { options.origins };
-        let limiter = Limiter::default();
-        limiter.follow_settings(app);
-        app.realtime().set_pick(pick_fields);
-        let realtime = app.realtime().clone();
-        let clients = move || u32::try_from(realtime.total_clients()).unwrap_or(u32::MAX);
-        let help = "Open realtime streams.";
-        metrics.add_source("realtime_clients", help, MetricKind::Gauge, move || {
-            vec![Sample::new(clients().into())]
-        });
-        Ok(Self(Arc::new(Inner {
-            app: app.clone(),
-            router: ArcSwap::from_pointee(router),
-            claimed: ArcSwap::from_pointee(claimed),
-            described: ArcSwap::from_pointee(described(&options.routes)),
-            limiter,
-            cors: Cors::new(origins),
-            public: options.public,
-            www: options.www,
-            compress: options.compress,
-            metrics,
-            stopping: CancellationToken::new(),
-            instance: Instance { id: engine::id::random_alnum(15), started: engine::time::now() },
-            plugins: OnceLock::new(),
-            sql: crate::routes::running_sql::Running::default(),
-        })))
-    }
-
-    /// Replaces all user routes and middlewares; running requests finish on the old table.
-    ///
-    /// # Errors
-    /// As [`Api::new`]; then nothing changes.
-    pub fn set_routes(&self, routes: &Routes) -> Result<(), PatternError> {
-        let (router, claimed) = build(routes, self.0.public.is_some(), &self.0.metrics)?;
-        self.0.router.store(Arc::new(router));
-        self.0.claimed.store(Arc::new(claimed));
-        self.0.described.store(Arc::new(described(routes)));
-        Ok(())
-    }
-
     /// The application.
     #[must_use]
     pub fn app(&self) -> &App {
@@ -241,7 +192,7 @@ impl Api {
         &self.0.limiter
     }
 
-    pub(crate) fn running_sql(&self) -> &crate::routes::running_sql::Running {
+    pub(crate) fn running_sql(&self) -> &Running {
         &self.0.sql
     }
 
@@ -291,7 +242,7 @@ impl Api {
         self.0.plugins.get().map_or(&[], Vec::as_slice)
     }
 
-    pub(crate) fn metrics(&self) -> &Metrics {
+    pub(crate) fn metrics(&self) -> &Arc<Metrics> {
         &self.0.metrics
     }
 
@@ -306,62 +257,4 @@ impl Api {
     pub(crate) fn public(&self) -> Option<&StaticFiles> {
         self.0.public.as_ref()
     }
-}
-
-/// `fields` of realtime subscriptions; a picker that fails leaves the record whole.
-fn pick_fields(fields: &str, record: &[u8]) -> Option<Vec<u8>> {
-    Picker::parse(fields).ok()?.apply(record)
-}
-
-fn described(routes: &Routes) -> Vec<(String, Description)> {
-    let all = routes.routes.iter();
-    all.filter_map(|route| Some((route.pattern.clone(), route.description.clone()?))).collect()
-}
-
-type Table = (Router<Arc<Route>>, Vec<(Claims, Arc<Route>)>);
-
-/// User routes come first: whoever owns the static pattern keeps it.
-fn build(routes: &Routes, public: bool, metrics: &Metrics) -> Result<Table, PatternError> {
-    let (mut router, mut claimed) = (Router::default(), Vec::new());
-    for user in &routes.routes {
-        let row = Row::new("", routes::unknown);
-        let middlewares: Vec<Middleware> =
-            routes.global.iter().chain(&user.middlewares).cloned().collect();
-        let handler = Handler::User(user.handler.clone());
-        let unbound: Vec<String> = routes.unbound.iter().chain(&user.unbound).cloned().collect();
-        let parts = (handler, &middlewares[..], &unbound[..]);
-        if let Some(claims) = &user.claims {
-            let (name, stats) = (&user.pattern, metrics.route(&user.pattern));
-            let (handler, middlewares, unbound) = parts;
-            let route = Route::new(row, handler, vec![], name, middlewares, unbound, stats);
-            claimed.push((claims.clone(), Arc::new(route)));
-            continue;
-        }
-        add(&mut router, &user.pattern, row, parts, metrics)?;
-    }
-    let owned = |pattern: &str| routes.routes.iter().any(|user| user.pattern == pattern);
-    for row in routes::all(public).filter(|row| !(routes::is_catch_all(row) && owned(row.pattern)))
-    {
-        let parts = (Handler::Builtin(row.handler), &routes.global[..], &routes.unbound[..]);
-        match add(&mut router, row.pattern, row, parts, metrics) {
-            // what the reference does not have must not be in the way of routes that it allows
-            Err(PatternError::Conflict(..)) if routes::is_own(&row) => {}
-            done => done?,
-        }
-    }
-    Ok((router, claimed))
-}
-
-fn add(
-    router: &mut Router<Arc<Route>>,
-    text: &str,
-    row: Row,
-    (handler, middlewares, unbound): (Handler, &[Middleware], &[String]),
-    metrics: &Metrics,
-) -> Result<(), PatternError> {
-    let pattern = Pattern::parse(text)?;
-    let names = pattern.names().map(Into::into).collect();
-    let stats = metrics.route(text);
-    let route = Route::new(row, handler, names, text, middlewares, unbound, stats);
-    router.add(pattern, Arc::new(route))
 }

@@ -4,17 +4,17 @@
 
 use std::{borrow::Cow, ops::ControlFlow, ops::ControlFlow::Continue};
 
-use crate::json;
+use primitives::json;
 
 /// Longest message in bytes.
 const MAX_MESSAGE: usize = 8_000;
 /// Most bytes of data unless the settings say otherwise.
-pub(super) const MAX_DATA: usize = 16_384;
+pub(crate) const MAX_DATA: usize = 16_384;
 /// The member that tells that data was cut.
 const MARK: &str = "__pb_truncated__";
 
 /// A message of bearable length; what is left of a character that was cut becomes U+FFFD.
-pub(super) fn message(text: &str) -> Cow<'_, str> {
+pub(crate) fn message(text: &str) -> Cow<'_, str> {
     match text.as_bytes().get(..MAX_MESSAGE + 1) {
         None => Cow::Borrowed(text),
         Some(bytes) => Cow::Owned(json::lossy(&bytes[..MAX_MESSAGE]).into_owned()),
@@ -22,7 +22,7 @@ pub(super) fn message(text: &str) -> Cow<'_, str> {
 }
 
 /// Data of at most `max` bytes and the mark: what is complete in the first `max` bytes stays.
-pub(super) fn data(text: &str, max: usize) -> Cow<'_, str> {
+pub(crate) fn data(text: &str, max: usize) -> Cow<'_, str> {
     if text.len() <= max {
         return Cow::Borrowed(text);
     }

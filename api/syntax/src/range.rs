@@ -84,14 +84,12 @@ pub fn decide(method: &Method, headers: &HeaderMap, size: u64, modified: u64) ->
 }
 
 /// True if the client has what a tag stands for: `If-None-Match` names it, weak or not, or anything.
-#[cfg(feature = "dashboard")]
-pub(crate) fn has_tag(headers: &HeaderMap, etag: &str) -> bool {
+pub fn has_tag(headers: &HeaderMap, etag: &str) -> bool {
     let mut lists = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|v| v.to_str().ok());
     lists.any(|list| has_star(list) || list.split(',').any(|tag| bare(tag) == bare(etag)))
 }
 
 /// A tag without its mark of weakness.
-#[cfg(feature = "dashboard")]
 fn bare(tag: &str) -> &str {
     tag.trim().trim_start_matches("W/")
 }
