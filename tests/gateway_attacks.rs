@@ -217,6 +217,16 @@ type Shape = (&'static str, &'static [u16], bool);
 
 const SHAPES: &[Shape] = &[
     (
+        "POST /-/x HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /-/x/b HTTP/1.1\r\nHost: h\r\n\r\n",
+        &[400],
+        false,
+    ),
+    (
+        "POST /-/x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n",
+        &[400],
+        false,
+    ),
+    (
         "POST /-/x HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!",
         &[400],
         false,

@@ -3,6 +3,7 @@
 //! Source: spec server-settings-operations §1.4, §1.6, §2.2.
 
 mod connection;
+mod framing;
 mod listen;
 mod plain;
 mod protocol;

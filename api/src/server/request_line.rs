@@ -3,8 +3,11 @@
 //! `curl '…?filter=created>"2026"'` works.
 //!
 //! Nothing but request lines is changed, so it must be certain where one begins: after a head whose end was seen and a body of
-//! the length that hyper found, no sooner and no later. After anything else (a body in chunks, bytes that came ahead of their
+//! the length that hyper found or in plain chunks, no sooner and no later. After anything else (bytes that came ahead of their
 //! turn) the rest of the connection passes as it is. Knows no routes.
+//!
+//! A head with two lengths for one body (`Content-Length` and `Transfer-Encoding`) is how requests are hidden in others, and
+//! hyper drops one of them before anybody could see it: such a head is spoiled on the way in, so that hyper refuses it.
 
 use std::{
     io::{self, IoSlice},
@@ -18,6 +21,8 @@ use std::{
 
 use percent_encoding::percent_encode_byte;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::framing::{Chunks, Fields};
 
 /// Nobody has said how long the body is.
 const UNTOLD: u64 = u64::MAX;
@@ -50,6 +55,8 @@ enum At {
     Fields(bool),
     /// So far behind the head.
     Body(u64),
+    /// In a body in chunks.
+    Chunks(Chunks),
     /// Nobody knows.
     Unknown,
 }
@@ -60,13 +67,14 @@ pub(super) struct Encoded<S> {
     io: S,
     length: Arc<BodyLength>,
     at: At,
+    fields: Fields,
     /// What did not fit into the reader's buffer.
     rest: Vec<u8>,
 }
 
 impl<S> Encoded<S> {
     pub(super) fn new(io: S, length: Arc<BodyLength>) -> Self {
-        Self { io, length, at: At::Start, rest: Vec::new() }
+        Self { io, length, at: At::Start, fields: Fields::default(), rest: Vec::new() }
     }
 
     /// Follows the stream over its next bytes; `Some` is what they become.
@@ -82,7 +90,7 @@ impl<S> Encoded<S> {
                 _ => self.at,
             };
         }
-        let (mut changed, mut done) = (None, 0);
+        let (mut changed, mut spoiled, mut done) = (None, None, 0);
         while done < bytes.len() {
             let left = &bytes[done..];
             done += match self.at {
@@ -109,8 +117,17 @@ impl<S> Encoded<S> {
                 At::Fields(is_blank) => {
                     let end = memchr::memchr(b'\n', left);
                     let line = &left[..end.unwrap_or(left.len())];
+                    if let Some(colon) = self.fields.read(line) {
+                        spoiled = Some(done + colon);
+                        self.at = At::Unknown;
+                        break;
+                    }
+                    if end.is_some() {
+                        self.fields.end_of_line();
+                    }
                     let is_blank = is_blank && matches!(line, b"" | b"\r");
                     self.at = match end {
+                        Some(_) if is_blank && self.fields.end() => At::Chunks(Chunks::Size(None)),
                         Some(_) if is_blank => At::Body(0),
                         Some(_) => At::Fields(true),
                         None => At::Fields(is_blank),
@@ -121,8 +138,32 @@ impl<S> Encoded<S> {
                     self.at = At::Body(n + left.len() as u64);
                     left.len()
                 }
+                At::Chunks(chunks) => match chunks.follow(left) {
+                    Some((n, Chunks::End)) => {
+                        self.length.0.store(UNTOLD, Relaxed);
+                        self.at = if n < left.len() { At::Unknown } else { At::Start };
+                        n
+                    }
+                    Some((n, chunks)) => {
+                        self.at = At::Chunks(chunks);
+                        n
+                    }
+                    None => {
+                        self.at = At::Unknown;
+                        left.len()
+                    }
+                },
                 At::Unknown => left.len(),
             };
+        }
+        if let Some(at) = spoiled {
+            // DIFFERENCE: the reference takes such a request by its chunks.
+            // no name has such a byte
+            let (mut all, unchanged_from) = changed.unwrap_or_default();
+            let offset: usize = all.len();
+            all.extend_from_slice(&bytes[unchanged_from..]);
+            all[offset + at - unchanged_from] = 0;
+            return Some(all);
         }
         changed.map(|(mut all, unchanged_from): (Vec<u8>, usize)| {
             all.extend_from_slice(&bytes[unchanged_from..]);
@@ -247,6 +288,14 @@ mod tests {
                 assert!(std::str::from_utf8(&cut).is_ok_and(|t| !t.contains("/`")));
             }
         }
+        // what makes two lengths does not go on, wherever it is cut
+        let both = b"POST /< HTTP/1.1\r\nTransfer-Encoding: chunked\r\nX: 1\r\nContent-Length: 4\r\n\r\n0\r\n\r\n";
+        for cut in 1..both.len() {
+            let (head, tail) = both.split_at(cut);
+            let spoiled = read(&[(None, head), (None, tail)]);
+            assert_eq!(spoiled.iter().filter(|byte| **byte == 0).count(), 1, "cut at {cut}");
+            assert!(memchr::memmem::find(&spoiled, b"Content-Length\0 4").is_some());
+        }
         let latin = b"GET /?a=\xe9\xff> HTTP/1.1\r\n\r\n";
         assert_eq!(read(&[(None, latin)]), b"GET /?a=%E9%FF%3E HTTP/1.1\r\n\r\n");
     }
@@ -285,6 +334,19 @@ mod tests {
             read(&[(None, post), (told, b"<<<<<"), (None, &raw)]),
             all(&both(b"<<<<<", &raw))
         );
+    }
+
+    #[test]
+    fn after_chunks() {
+        let (raw, done) = (&b"GET /< HTTP/1.1\r\n\r\n"[..], &b"GET /%3C HTTP/1.1\r\n\r\n"[..]);
+        let post = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n<\r\n\r\n0\r\n\r\n";
+        for cut in 1..post.len() {
+            let (head, tail) = post.split_at(cut);
+            let all = read(&[(None, head), (Some(None), tail), (None, raw), (NONE, raw)]);
+            assert_eq!(all, [&post[..], done, done].concat(), "cut at {cut}");
+        }
+        let ahead = [&post[..], raw].concat();
+        assert_eq!(read(&[(None, &ahead), (NONE, raw)]), [&ahead[..], raw].concat());
     }
 
     #[tokio::test]
