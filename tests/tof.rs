@@ -367,6 +367,11 @@ fn an_account_that_nobody_confirmed_loses_its_password() {
     on_both(|server| {
         let account = json!({"email": "alice@tencent.com", "password": PASSWORD, "passwordConfirm": PASSWORD});
         let made = server.send("POST", "/api/collections/users/records", "", &account).json();
+        let root = server.superuser();
+        let users = server.send("GET", "/api/collections/users", &root, &Value::Null).json();
+        let link = json!({"collectionRef": users["id"], "recordRef": made["id"], "provider": "google", "providerId": "mallory"});
+        let links = "/api/collections/_externalAuths/records";
+        assert_eq!(server.send("POST", links, &root, &link).status, 200);
         let sign_in = json!({"identity": "alice@tencent.com", "password": PASSWORD});
         let path = "/api/collections/users/auth-with-password";
         let before = server.send("POST", path, "", &sign_in);
@@ -379,8 +384,14 @@ fn an_account_that_nobody_confirmed_loses_its_password() {
         let refresh = "/api/collections/users/auth-refresh";
         assert_eq!(server.send("POST", refresh, &old, &Value::Null).status, 401);
 
+        // nor does it keep the ways in that its maker has
+        let left = server.send("GET", links, &root, &Value::Null).json();
+        assert_eq!(
+            (&left["totalItems"], &left["items"][0]["provider"]),
+            (&json!(1), &json!("tof"))
+        );
+
         // a confirmed one keeps it
-        let root = server.superuser();
         let account = json!({"email": "bob@tencent.com", "verified": true, "password": PASSWORD, "passwordConfirm": PASSWORD});
         assert_eq!(
             server.send("POST", "/api/collections/users/records", &root, &account).status,

@@ -6,6 +6,7 @@
 //! | [`index`] | `CREATE INDEX` → its parts → the statement for SQLite or PostgreSQL |
 //! | [`view`] | a view's query → its columns with types and sources, the tables it reads, its text for PostgreSQL |
 //! | [`statement`] | which statements of a text write |
+//! | [`names`] | where a text names columns |
 //! | [`marks`] | the reference's own quotes, `[[column]]` and `{{table}}` |
 //!
 //! It is a crate of its own so that sqlparser is compiled beside everything else: nothing but `engine` waits for it.
@@ -13,6 +14,7 @@
 
 pub mod index;
 pub mod marks;
+pub mod names;
 pub mod statement;
 mod tokens;
 pub mod view;

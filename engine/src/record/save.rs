@@ -365,6 +365,10 @@ fn check_values(record: &Record) -> (FieldErrors, Vec<(String, DbCheck)>) {
     for (index, field) in record.collection().fields.iter().enumerate() {
         let uploads: Vec<_> = record.uploads_of(index).iter().map(|u| u.facts()).collect();
         let old = (!record.is_new()).then(|| &record.originals()[index]);
+        // what does not decrypt is empty here, and stays as it is: it is no reason to keep other fields from being saved
+        if field.kind.is_sealed() && old == Some(record.value(index)) {
+            continue;
+        }
         let facts = RecordCheck { is_new: record.is_new(), old, uploads: &uploads };
         match field.check(record.value(index), &facts) {
             Ok(None) => {}

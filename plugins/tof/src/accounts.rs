@@ -132,6 +132,10 @@ async fn adopt(tx: &App, record: &Record) -> Result<(), Missing> {
         return Err(Missing::Taken);
     }
     if !record.verified() {
+        // whoever made it may also sign in to it with another service
+        for link in &links {
+            tx.delete(link).await?;
+        }
         _ = record.set_random_password();
         record.refresh_token_key().set_verified(true);
         tx.save(record).await?;

@@ -378,15 +378,9 @@ async fn check_index(
 fn uses_sealed(draft: &Collection, index: &Index) -> bool {
     let sealed = draft.fields.iter().filter(|field| field.kind.is_sealed());
     sealed.into_iter().any(|field| {
-        index.columns.iter().any(|column| names_field(&column.name, &field.name))
-            || names_field(&index.condition, &field.name)
+        index.columns.iter().any(|column| sql_text::names::has(&column.name, &field.name))
+            || sql_text::names::has(&index.condition, &field.name)
     })
-}
-
-/// True if SQL text has a name in it, between quotes or not.
-fn names_field(sql: &str, name: &str) -> bool {
-    let words = sql.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
-    words.into_iter().any(|word| word.eq_ignore_ascii_case(name))
 }
 
 /// "Invalid CREATE INDEX expression."

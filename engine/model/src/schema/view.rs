@@ -63,14 +63,45 @@ pub async fn infer_fields(db: &Db, snapshot: &Snapshot, query: &str) -> Result<I
     }
     let reason = match reference_columns(query, snapshot) {
         Ok(columns) => match try_columns(db, snapshot, query, columns).await {
-            Ok(inferred) => return Ok(inferred),
+            Ok(inferred) => return without_sealed(snapshot, query, inferred),
             Err(reason) => reason,
         },
         Err(reason) => reason,
     };
     // What the reference cannot read.
     let Ok(columns) = view_tree::infer(query, snapshot) else { return Err(reason) };
-    try_columns(db, snapshot, query, columns).await.map_err(|_| reason)
+    let inferred = try_columns(db, snapshot, query, columns).await.map_err(|_| reason)?;
+    without_sealed(snapshot, query, inferred)
+}
+
+/// Refuses a query that does anything with an encrypted column but show it as it is, which shows nothing: whatever is made of
+/// it would be made of what is stored.
+fn without_sealed(snapshot: &Snapshot, query: &str, found: Inferred) -> Result<Inferred, String> {
+    let is_sealed = |field: &Field| field.kind.is_sealed();
+    let all = snapshot.iter();
+    let tables: Vec<_> = all
+        .filter(|table| {
+            table.fields.iter().any(is_sealed) && sql_text::names::has(query, &table.name)
+        })
+        .collect();
+    if tables.is_empty() {
+        return Ok(found);
+    }
+    let has = |table: &Collection, name: &str| {
+        table.fields.iter().any(|field| is_sealed(field) && field.name.eq_ignore_ascii_case(name))
+    };
+    let uses = sql_text::names::uses(query, |from, name| {
+        let other = from.and_then(|from| snapshot.by_name(from));
+        match other {
+            Some(table) => has(table, name),
+            None => tables.iter().any(|table| has(table, name)),
+        }
+    });
+    let n_shown = found.fields.iter().filter(|field| is_sealed(field)).count();
+    if uses.has_wildcard || uses.n_named != n_shown {
+        return Err("secret fields can only be columns of their own in views: no expressions, conditions or wildcards".into());
+    }
+    Ok(found)
 }
 
 /// Names of columns in their order, and the fields they stand for.
