@@ -33,14 +33,14 @@ pub const LIMIT: u64 = 32 << 20;
 const MAX_URLENCODED: usize = 10 << 20;
 /// How large a body may be.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct BodyLimits {
     /// All of it.
     pub whole: u64,
     /// What is not files, and so is kept in memory.
     pub values: u64,
 }
 
-impl Limits {
+impl BodyLimits {
     /// The same limit for bodies with files and without.
     #[must_use]
     pub const fn of(bytes: u64) -> Self {
@@ -177,7 +177,7 @@ pub async fn decode(
     source: &mut Source,
     content_type: &str,
     query: Query<'_>,
-    limits: Limits,
+    limits: BodyLimits,
 ) -> Result<Payload> {
     if source.len_hint() == Some(0) {
         return Ok(Payload { data: Value::Object(Map::new()), ..Payload::default() });
@@ -399,7 +399,7 @@ mod tests {
 
     async fn run(content_type: &str, body: &str, query: &str) -> Result<Value, ()> {
         let mut source = Source::Bytes(Bytes::copy_from_slice(body.as_bytes()));
-        decode(&mut source, content_type, Query::new(query), Limits::of(1 << 20))
+        decode(&mut source, content_type, Query::new(query), BodyLimits::of(1 << 20))
             .await
             .map(|p| p.data)
             .map_err(drop)
@@ -443,7 +443,7 @@ mod tests {
             &mut source,
             "multipart/form-data; boundary=X",
             Query::new("q=1"),
-            Limits::of(1 << 20),
+            BodyLimits::of(1 << 20),
         )
         .await
         .expect("form");
@@ -457,7 +457,7 @@ mod tests {
             &mut source,
             "multipart/form-data; boundary=X",
             Query::default(),
-            Limits::of(10),
+            BodyLimits::of(10),
         )
         .await
         .expect_err("limit");
@@ -467,7 +467,7 @@ mod tests {
     /// Room for files is no room for anything else, and many keys cost no more than they are.
     #[tokio::test]
     async fn what_is_kept_in_memory_is_bounded() {
-        let limits = Limits { whole: u64::MAX, values: 1 << 10 };
+        let limits = BodyLimits { whole: u64::MAX, values: 1 << 10 };
         let read = async |content_type: &str, body: String| {
             let mut source = Source::Bytes(body.into());
             decode(&mut source, content_type, Query::default(), limits).await
@@ -489,7 +489,7 @@ mod tests {
         let mut form: String = (0..200_000).map(|n| format!("{n}=1&@jsonPayload={{}}&")).collect();
         form.push_str("@jsonPayload={\"7\":2}");
         let mut source = Source::Bytes(form.into());
-        let limits = Limits::of(MAX_URLENCODED as u64);
+        let limits = BodyLimits::of(MAX_URLENCODED as u64);
         let form = decode(&mut source, FORM, Query::default(), limits).await.expect("a form");
         assert_eq!((form.texts.len(), &form.data["7"]), (199_999, &json!(2)));
     }

@@ -11,7 +11,7 @@ use http::{HeaderValue, Method, header};
 
 use crate::{
     activity,
-    body::{self, Limits},
+    body::{self, BodyLimits},
     compress,
     error::{ApiError, Result},
     fields::Picker,
@@ -342,16 +342,16 @@ pub async fn check_superuser_ip(app: &App, head: &Head) -> Result<()> {
 fn body_limit(req: &mut Req) -> Result<()> {
     let route = req.route.clone();
     let limit = match route.map_or(Limit::Default, |route| route.limit) {
-        Limit::Default => Limits::of(body::LIMIT),
-        Limit::None => Limits { whole: u64::MAX, values: body::LIMIT },
-        Limit::Batch => Limits::of(match req.app().settings().batch.max_body_size {
+        Limit::Default => BodyLimits::of(body::LIMIT),
+        Limit::None => BodyLimits { whole: u64::MAX, values: body::LIMIT },
+        Limit::Batch => BodyLimits::of(match req.app().settings().batch.max_body_size {
             size if size > 0 => size.unsigned_abs(),
             _ => 128 << 20,
         }),
         Limit::Record => {
             let (values, files) = context_collection(req)?.max_body_bytes();
             let values = body::LIMIT.saturating_add(values);
-            Limits { whole: values.saturating_add(files), values }
+            BodyLimits { whole: values.saturating_add(files), values }
         }
     };
     req.body_limits = limit;

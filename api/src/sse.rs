@@ -30,14 +30,14 @@ const COPY: usize = 16 * 1024;
 
 /// How long a stream may last.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct StreamLimits {
     /// Without a message.
     pub idle: Duration,
     /// At all.
     pub max: Duration,
 }
 
-impl Default for Limits {
+impl Default for StreamLimits {
     fn default() -> Self {
         Self { idle: Duration::from_secs(5 * 60), max: Duration::from_secs(30 * 60) }
     }
@@ -76,7 +76,7 @@ impl Drop for EventStream {
 impl EventStream {
     /// Registers a client and greets it. `ext` is what hooks see of the request.
     #[must_use]
-    pub fn open(ctx: Ctx, client: Arc<Client>, ext: impl Into<Ext>, limits: Limits) -> Self {
+    pub fn open(ctx: Ctx, client: Arc<Client>, ext: impl Into<Ext>, limits: StreamLimits) -> Self {
         let broker = ctx.app.realtime().clone();
         broker.register(&client);
         let hello = format!("{{\"clientId\":\"{}\"}}", client.id());
@@ -224,12 +224,13 @@ mod tests {
     /// A stream ends after half an hour at the latest, and after five minutes without a message.
     #[tokio::test]
     async fn streams_end() {
-        let limits = Limits::default();
+        let limits = StreamLimits::default();
         assert_eq!((limits.idle.as_secs(), limits.max.as_secs()), (5 * 60, 30 * 60));
         let dir = tempfile::tempdir().expect("a directory");
         let config = engine::app::Config::new(dir.path());
         let app = App::bootstrap(config, engine::event::Hooks::default()).await.expect("an app");
-        let limits = Limits { idle: Duration::from_millis(200), max: Duration::from_millis(900) };
+        let limits =
+            StreamLimits { idle: Duration::from_millis(200), max: Duration::from_millis(900) };
         for (talks, least, most) in [(false, 200, 800), (true, 900, 5_000)] {
             let client = app.realtime().new_client(Ipv4Addr::LOCALHOST.into());
             let mut stream =

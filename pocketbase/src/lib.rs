@@ -53,12 +53,12 @@ pub mod durations;
 pub mod environment;
 mod error;
 pub mod event;
-mod field;
 mod files;
 mod forms;
 mod hooks;
 mod mail;
 mod migration;
+mod moment;
 mod plugin;
 mod proxy;
 mod record;
@@ -86,14 +86,14 @@ pub use app::{
     Logger, MailClient, Model,
 };
 pub use clap;
-pub use collection::{AuthOptions, Collection};
-pub use cron::{Cron, Job};
-pub use error::{BoxError, DbError, Error, FieldError, FieldErrors, Result, SharedError};
-pub use field::{
+pub use collection::field::{
     AutodateField, BoolField, DateField, EditorField, EmailField, Field, FileField, GeoPointField,
     JsonField, NumberField, PasswordField, RelationField, SecretField, SelectField, TextField,
     UrlField,
 };
+pub use collection::{AuthOptions, Collection};
+pub use cron::{Cron, Job};
+pub use error::{BoxError, DbError, Error, FieldError, FieldErrors, Result, SharedError};
 pub use files::File;
 pub use forms::{
     AppleClientSecretCreateForm, RecordUpsertForm, TestEmailSendForm, TestS3FilesystemForm,
@@ -101,9 +101,10 @@ pub use forms::{
 pub use hooks::{CustomHook, Handler, Next, Slot, TaggedHook, Tags};
 pub use mail::{Address, Message};
 pub use migration::{Migration, MigrationSource, Migrations, Template};
+pub use moment::{DateTime, now, parse_date_time, parse_rfc3339};
 pub use plugin::{Column, Native, NativeParam, Natives, Plugin, ScriptFunction, Setup, Table};
 pub use proxy::{FieldValue, RecordProxy};
-pub use record::{DateTime, Record, TokenType, now, parse_date_time, parse_rfc3339};
+pub use record::{Record, TokenType};
 pub use serve::{Authority, Ended, Limits, ServeOptions, Service, Started, Times};
 pub use settings::{S3, Settings};
 pub use store::AppStore;

@@ -5,7 +5,8 @@
 use crate::{
     app::{App, Model},
     error::{Error, Result},
-    record::{DateTime, Record},
+    moment::DateTime,
+    record::Record,
 };
 
 /// What a field is read as and set from; see [`record_proxy!`](crate::record_proxy!). Implement it for types of your

@@ -300,7 +300,7 @@ async fn open(app: &engine::App, options: &ServeOptions) -> Result<(Sockets, Vec
         return Ok((Sockets { main, tls: None, redirect: None }, names));
     }
     let is_public = |name: &String| name.contains('.') && name.parse::<IpAddr>().is_err();
-    let tls = Tls::new(tls::Options {
+    let tls = Tls::new(tls::TlsOptions {
         names: names.iter().filter(|name| is_public(name)).cloned().collect(),
         names_on_demand: Www::new(&names, true).siblings().filter(is_public).collect(),
         cache_dir: app.config().data_dir.join(".autocert_cache"),

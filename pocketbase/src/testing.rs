@@ -21,7 +21,8 @@ use crate::{
     error::Result,
     hooks::{self, Counts, Handler},
     mail::Message,
-    record::{DateTime, Record},
+    moment::DateTime,
+    record::Record,
     serve::ServeOptions,
     web::Serving,
 };

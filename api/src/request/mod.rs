@@ -60,7 +60,7 @@ pub struct Req {
     /// Headers for the answer, whatever it will be.
     pub response_headers: HeaderMap,
     /// How large the body may be.
-    pub body_limits: body::Limits,
+    pub body_limits: body::BodyLimits,
     /// Successful answers are not logged.
     pub skip_log: bool,
     /// Logs a successful answer as an error: what the client must not learn (unknown addresses).
@@ -101,7 +101,7 @@ impl Req {
             caller: Caller::Guest,
             auth: None,
             response_headers: HeaderMap::new(),
-            body_limits: body::Limits::of(body::LIMIT),
+            body_limits: body::BodyLimits::of(body::LIMIT),
             skip_log: false,
             log_error: None,
             log_meta: None,

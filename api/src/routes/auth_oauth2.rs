@@ -22,7 +22,7 @@ use serde_json::{Map, Value};
 use super::{
     auth_form::auth_collection,
     auth_response::{Login, answer},
-    records::{self, Call, Step, Write},
+    records::{self, Call, Submitted, Write},
 };
 use crate::{
     api::Api,
@@ -248,7 +248,7 @@ async fn create(event: &AuthWithOAuth2Event, work: &Work, user: &User) -> Result
             exchange,
         };
         let mut step = Box::pin(records::prepare(&call, &Write::Create)).await?;
-        let Step::Save(draft) = &mut step else { return Err(Error::NotFound) };
+        let Submitted::Save(draft) = &mut step else { return Err(Error::NotFound) };
         sign_up.seal(draft);
         let record = draft.record.clone();
         Box::pin(records::proceed(call, Write::Create, step, None)).await?;

@@ -4,7 +4,7 @@ use engine::{
     FieldError,
     auth::{
         self,
-        confirm::{self, Kind},
+        confirm::{self, Confirmation},
         token::TokenType,
     },
     check,
@@ -56,7 +56,7 @@ async fn request(req: &mut Req) -> Result<Response> {
         req.log_error = Some(format!("missing or invalid {} auth record", collection.name));
         return Ok(Response::no_content());
     };
-    if confirm::is_throttled(&ctx, Kind::PasswordReset, &record) {
+    if confirm::is_throttled(&ctx, Confirmation::PasswordReset, &record) {
         req.log_error = Some("a password reset email was already requested".into());
         return Ok(Response::no_content());
     }
@@ -64,7 +64,7 @@ async fn request(req: &mut Req) -> Result<Response> {
     let event =
         RecordRequestEvent { ctx, collection, record: Slot::new(record.into()), ext: no_ext() };
     let answered = req.through(hook, event, |event| async move {
-        confirm::mail(&event.ctx, Kind::PasswordReset, event.record.get());
+        confirm::mail(&event.ctx, Confirmation::PasswordReset, event.record.get());
         Ok(Response::no_content())
     });
     Ok(answered.await?)

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use engine::{
     auth::{
         login,
-        mfa::{self, Refusal, Step},
+        mfa::{self, Refusal, SecondFactor},
         origin::{self, Place},
     },
     ctx::{Caller, Ctx},
@@ -145,9 +145,9 @@ async fn second_factor(ctx: &Ctx, record: &Record, method: &str) -> Result<Optio
     let session = session_of(ctx)?;
     Ok(
         match mfa::step(ctx, record, method, &session).await.map_err(ApiError::no_login_because)? {
-            Step::Pass => None,
-            Step::Ask(id) => Some(Response::of(401, &serde_json::json!({"mfaId": id}))?),
-            Step::Refuse(refusal) => {
+            SecondFactor::Pass => None,
+            SecondFactor::Ask(id) => Some(Response::of(401, &serde_json::json!({"mfaId": id}))?),
+            SecondFactor::Refuse(refusal) => {
                 return Err(ApiError::bad_request(match refusal {
                     Refusal::Expired => "Invalid or expired MFA session.",
                     Refusal::Foreign => "Invalid MFA session.",

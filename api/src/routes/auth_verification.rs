@@ -3,7 +3,7 @@
 use engine::{
     auth::{
         self,
-        confirm::{self, Kind},
+        confirm::{self, Confirmation},
         token::TokenType,
     },
     event::{RecordRequestEvent, no_ext},
@@ -50,7 +50,7 @@ async fn request(req: &mut Req) -> Result<Response> {
         req.log_error = Some(format!("missing or invalid {} auth record", collection.name));
         return Ok(Response::no_content());
     };
-    if !record.verified() && confirm::is_throttled(&ctx, Kind::Verification, &record) {
+    if !record.verified() && confirm::is_throttled(&ctx, Confirmation::Verification, &record) {
         req.log_error = Some("a verification email was already requested".into());
         return Ok(Response::no_content());
     }
@@ -60,7 +60,7 @@ async fn request(req: &mut Req) -> Result<Response> {
     let answered = req.through(hook, event, |event| async move {
         let record = event.record.get();
         if !record.get_bool("verified") {
-            confirm::mail(&event.ctx, Kind::Verification, record);
+            confirm::mail(&event.ctx, Confirmation::Verification, record);
         }
         Ok(Response::no_content())
     });

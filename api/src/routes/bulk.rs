@@ -30,7 +30,7 @@ use crate::{
     route::Endpoint,
     routes::{
         collection_of, h,
-        records::{self, Step, Write},
+        records::{self, Submitted, Write},
     },
 };
 
@@ -82,15 +82,15 @@ impl Writer {
         };
         let failed = |error| records::refused(what, error);
         match records::prepare(&call, what).await? {
-            Step::Save(draft) if self.dry => {
+            Submitted::Save(draft) if self.dry => {
                 trial::check(&self.ctx, &draft).await.map_err(failed)?;
                 Ok(draft.record.id())
             }
-            Step::Save(draft) => {
+            Submitted::Save(draft) => {
                 draft.commit(&self.ctx).await.map_err(failed)?;
                 Ok(draft.record.id())
             }
-            Step::Delete(record) => {
+            Submitted::Delete(record) => {
                 let id = record.id();
                 if !self.dry {
                     delete::delete_record(&self.ctx, &record).await.map_err(failed)?;

@@ -4,7 +4,7 @@
 
 use engine::{
     auth::{
-        confirm::{self, Kind},
+        confirm::{self, Confirmation},
         random_alnum,
     },
     record::{Submission, expand::Paths},
@@ -21,7 +21,7 @@ use crate::{
     route::Endpoint,
     routes::{
         h,
-        records::{self, Call, Step, Write},
+        records::{self, Call, Submitted, Write},
     },
 };
 
@@ -47,11 +47,11 @@ async fn invite(req: &mut Req) -> Result<Response> {
     };
     let (ctx, exchange) = (req.ctx(Map::new()), req.exchange());
     let call = Call { ctx, collection, submission, expand: Paths::default(), exchange };
-    let Step::Save(draft) = records::prepare(&call, &Write::Create).await? else {
+    let Submitted::Save(draft) = records::prepare(&call, &Write::Create).await? else {
         return Err(ApiError::internal("a creation that is none"));
     };
     draft.commit(&call.ctx).await.map_err(|error| records::refused(&Write::Create, error))?;
     let id = draft.record.id();
-    confirm::mail(&call.ctx, Kind::PasswordReset, draft.record);
+    confirm::mail(&call.ctx, Confirmation::PasswordReset, draft.record);
     Response::of(200, &json!({"id": id, "email": email}))
 }

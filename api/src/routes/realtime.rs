@@ -21,7 +21,7 @@ use crate::{
     response::{Body, Response},
     route::Endpoint,
     routes::h,
-    sse::{EventStream, Limits},
+    sse::{EventStream, StreamLimits},
 };
 
 pub(crate) const ROUTES: &[Endpoint] = &[
@@ -61,7 +61,7 @@ async fn connect(req: &mut Req) -> Result<Response> {
     let ctx = req.ctx(Map::new());
     let client = ctx.app.realtime().new_client(req.real_ip());
     let exchange = req.exchange();
-    let limits = Limits::default();
+    let limits = StreamLimits::default();
     if ctx.app.hooks().realtime_connect_request.is_empty() {
         let events = EventStream::open(ctx, client, exchange, limits);
         return Ok(stream(Body::Events(Box::new(events))));
@@ -74,7 +74,7 @@ async fn hooked_connect(
     ctx: Ctx,
     client: Arc<Client>,
     exchange: Arc<Exchange>,
-    limits: Limits,
+    limits: StreamLimits,
 ) -> Result<Response> {
     let (opened, response) = oneshot::channel();
     let event = RealtimeConnectEvent {
@@ -89,7 +89,8 @@ async fn hooked_connect(
         let app = ctx.app.clone();
         let hook = &app.hooks().realtime_connect_request;
         hook.trigger(event, move |event| async move {
-            let limits = Limits { idle: event.idle_timeout.get(), max: event.max_timeout.get() };
+            let limits =
+                StreamLimits { idle: event.idle_timeout.get(), max: event.max_timeout.get() };
             let events = EventStream::open(ctx, client.clone(), ext, limits);
             // if the request was given up, the stream ends with the answer
             let _ = opened.send(stream(Body::Events(Box::new(events))));

@@ -280,7 +280,7 @@ pub(crate) async fn write(
 pub(crate) async fn proceed(
     call: Call,
     what: Write,
-    step: Step,
+    step: Submitted,
     then: Option<Then>,
 ) -> Result<(Response, Option<Then>)> {
     let Call { ctx, collection, expand, exchange, .. } = call;
@@ -306,12 +306,12 @@ pub(crate) async fn proceed(
 
 /// A write that passed its rule.
 #[derive(Debug)]
-pub(crate) enum Step {
+pub(crate) enum Submitted {
     Save(Draft),
     Delete(RecordRef),
 }
 
-impl Step {
+impl Submitted {
     fn record(&self) -> &RecordRef {
         match self {
             Self::Save(draft) => &draft.record,
@@ -327,14 +327,16 @@ impl Step {
 }
 
 /// Decodes a write and checks its rule.
-pub(crate) async fn prepare(call: &Call, what: &Write) -> Result<Step> {
+pub(crate) async fn prepare(call: &Call, what: &Write) -> Result<Submitted> {
     let Call { ctx, collection, submission, .. } = call;
     let prepared = match what {
-        Write::Create => save::prepare_create(ctx, collection, submission).await.map(Step::Save),
-        Write::Update { id } => {
-            save::prepare_update(ctx, collection, id, submission).await.map(Step::Save)
+        Write::Create => {
+            save::prepare_create(ctx, collection, submission).await.map(Submitted::Save)
         }
-        Write::Delete { id } => delete::prepare(ctx, collection, id).await.map(Step::Delete),
+        Write::Update { id } => {
+            save::prepare_update(ctx, collection, id, submission).await.map(Submitted::Save)
+        }
+        Write::Delete { id } => delete::prepare(ctx, collection, id).await.map(Submitted::Delete),
     };
     prepared.map_err(|error| match (error, what) {
         (Error::Refused { locked: true }, _) => ApiError::superusers_only(),
@@ -362,18 +364,18 @@ pub(crate) fn refused(what: &Write, error: Error) -> ApiError {
 async fn finish(
     ctx: &Ctx,
     collection: &Arc<Loaded>,
-    step: Step,
+    step: Submitted,
     what: &Write,
     expand: &Paths,
 ) -> Result<Response> {
     let failed = |error| refused(what, error);
     match step {
-        Step::Save(draft) => {
+        Submitted::Save(draft) => {
             draft.commit(ctx).await.map_err(failed)?;
             record::enrich_done(ctx, collection, &draft.record, expand).await?;
             Ok(written(&draft.record))
         }
-        Step::Delete(record) => {
+        Submitted::Delete(record) => {
             delete::delete_record(ctx, &record).await.map_err(failed)?;
             Ok(Response::no_content())
         }

@@ -12,7 +12,7 @@ use engine::{
     record::{Submission, expand::Paths, find, read},
     rule,
     schema::Loaded,
-    trial::{self, Step, Subject},
+    trial::{self, JudgedPart, Subject},
 };
 use serde_json::{Map, Value, json};
 
@@ -435,8 +435,8 @@ impl Tried {
             exchange: self.exchange.clone(),
         };
         match records::prepare(&call, &what).await? {
-            records::Step::Delete(_) => Ok(Outcome::passed(204)),
-            records::Step::Save(draft) => match trial::check(&self.ctx, &draft).await {
+            records::Submitted::Delete(_) => Ok(Outcome::passed(204)),
+            records::Submitted::Save(draft) => match trial::check(&self.ctx, &draft).await {
                 Ok(()) => Ok(Outcome::passed(200)),
                 // It may be sent, but what it says is not valid.
                 Err(error) => {
@@ -471,7 +471,7 @@ impl Tried {
     }
 }
 
-fn show(step: &Step, places: &Utf16) -> Value {
+fn show(step: &JudgedPart, places: &Utf16) -> Value {
     json!({
         "start": places.at(step.start),
         "end": places.at(step.end),

@@ -4,7 +4,7 @@ use std::{convert::Infallible, io};
 
 use tokio_util::sync::CancellationToken;
 
-use super::Options;
+use super::TlsOptions;
 
 /// Why there is no TLS.
 #[derive(Debug, thiserror::Error)]
@@ -27,7 +27,7 @@ impl Tls {
     /// # Errors
     /// Always.
     #[allow(clippy::needless_pass_by_value, reason = "as with the feature")]
-    pub fn new(_options: Options) -> Result<Self, Error> {
+    pub fn new(_options: TlsOptions) -> Result<Self, Error> {
         Err(Error::Missing)
     }
 

@@ -27,7 +27,7 @@ use tokio::{
 };
 use tokio_rustls::{LazyConfigAcceptor, server::TlsStream};
 
-use super::Options;
+use super::TlsOptions;
 use tokio_util::sync::CancellationToken;
 use validity::Validity;
 
@@ -68,7 +68,7 @@ struct Held {
 pub struct Tls(Arc<Inner>);
 
 struct Inner {
-    options: Options,
+    options: TlsOptions,
     config: Arc<ServerConfig>,
     store: Arc<Store>,
     wanted: Mutex<BTreeSet<String>>,
@@ -129,7 +129,7 @@ impl Tls {
     ///
     /// # Errors
     /// When the cache directory cannot be made.
-    pub fn new(mut options: Options) -> Result<Self, Error> {
+    pub fn new(mut options: TlsOptions) -> Result<Self, Error> {
         for name in options.names.iter_mut().chain(&mut options.names_on_demand) {
             *name = normal(name);
         }
@@ -231,7 +231,7 @@ mod tests {
 
     fn tls(names: &[&str]) -> (tempfile::TempDir, Tls) {
         let dir = tempfile::tempdir().expect("dir");
-        let options = Options {
+        let options = TlsOptions {
             names: names.iter().map(|name| (*name).to_owned()).collect(),
             names_on_demand: vec!["www.A.com".into()],
             cache_dir: dir.path().join("certs"),

@@ -17,7 +17,7 @@ pub use enabled::{Error, Tls};
 
 /// What to serve certificates for.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct TlsOptions {
     /// Names whose certificates are wanted from the start.
     pub names: Vec<String>,
     /// Names whose certificates are issued when somebody asks for them.

@@ -373,7 +373,7 @@ mod tests {
     }
 
     fn client(config: options::Provider) -> Client {
-        let http = outbound::Client::new(outbound::Options::default());
+        let http = outbound::Client::new(outbound::ClientOptions::default());
         Client { provider: find(&config.name).expect("known"), config, http, leeway: 300.0 }
     }
 

@@ -52,7 +52,7 @@ const SYSTEM_ROOTS: [&str; 4] = [
 
 /// How the client is set up; nothing here is read from the environment.
 #[derive(Debug, Clone, Default)]
-pub struct Options {
+pub struct ClientOptions {
     /// PEM file with the only trusted roots (`SSL_CERT_FILE`); `None` for the built-in and the system's.
     pub root_file: Option<PathBuf>,
     /// Foreign answers may point to private addresses (`PB_OUTBOUND_PRIVATE=1`).
@@ -135,7 +135,7 @@ type Inner = Pool<Connector, RequestBody>;
 pub struct Client(Arc<Shared>);
 
 struct Shared {
-    options: Options,
+    options: ClientOptions,
     /// One pool per reach: a connection made for one is never used for the other.
     pools: OnceLock<[Inner; 2]>,
 }
@@ -149,7 +149,7 @@ impl fmt::Debug for Client {
 impl Client {
     /// A client; does no work yet.
     #[must_use]
-    pub fn new(options: Options) -> Self {
+    pub fn new(options: ClientOptions) -> Self {
         Self(Arc::new(Shared { options, pools: OnceLock::new() }))
     }
 
@@ -338,7 +338,7 @@ fn describe(error: &hyper_util::client::legacy::Error) -> Error {
     if error.is_connect() { Error::Connect(causes(error)) } else { Error::Protocol(causes(error)) }
 }
 
-fn pools(options: &Options) -> [Inner; 2] {
+fn pools(options: &ClientOptions) -> [Inner; 2] {
     let tls = tls_config(options.root_file.as_deref());
     let pool = |open: bool| {
         let mut tcp = HttpConnector::new_with_resolver(Resolver { open });
@@ -362,7 +362,7 @@ fn pools(options: &Options) -> [Inner; 2] {
     [pool(false), pool(true)]
 }
 
-/// How TLS is spoken to others, for those that do not speak HTTP. `root_file` as in [`Options`].
+/// How TLS is spoken to others, for those that do not speak HTTP. `root_file` as in [`ClientOptions`].
 #[must_use]
 pub fn tls_config(root_file: Option<&Path>) -> ClientConfig {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -612,7 +612,7 @@ mod tests {
 
     #[tokio::test]
     async fn limits_hold() {
-        let client = Client::new(Options::default());
+        let client = Client::new(ClientOptions::default());
         let url = answering(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789").await;
         let ten = Limits { max_bytes: 10, ..configured() };
         assert_eq!(client.send(get(&url), &ten).await.unwrap().body(), "0123456789");
@@ -629,14 +629,14 @@ mod tests {
 
     #[tokio::test]
     async fn private_addresses_are_for_the_configured() {
-        let client = Client::new(Options::default());
+        let client = Client::new(ClientOptions::default());
         let url = answering(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
         let named = url.replace("127.0.0.1", "localhost");
         for url in [&url, &named] {
             let refused = client.send(get(url), &Limits::default()).await;
             assert!(matches!(refused, Err(Error::NotPublic(_))), "{refused:?}");
         }
-        let open = Client::new(Options { allow_private: true, ..Options::default() });
+        let open = Client::new(ClientOptions { allow_private: true, ..ClientOptions::default() });
         assert!(open.send(get(&url), &Limits::default()).await.is_ok());
         let away = answering(
             b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.2:9/\r\nContent-Length: 0\r\n\r\n",

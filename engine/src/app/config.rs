@@ -42,7 +42,7 @@ pub struct Config {
     /// Longest time of a statement.
     pub query_timeout: Duration,
     /// How requests to other servers are made.
-    pub outbound: outbound::Options,
+    pub outbound: outbound::ClientOptions,
     /// Seconds by which the clocks of identity providers may differ from ours.
     pub id_token_leeway: i64,
     /// Statement listener of `--dev`.
@@ -74,7 +74,7 @@ impl Config {
             postgres: None,
             dev: false,
             query_timeout: Duration::from_secs(30),
-            outbound: outbound::Options::default(),
+            outbound: outbound::ClientOptions::default(),
             id_token_leeway: 300,
             trace: None,
             thumbs: ThumbLimits::default(),

@@ -19,7 +19,7 @@ pub const SUPERUSERS: &str = "_superusers";
 
 /// What a submission does to one stored value.
 #[derive(Debug, Clone)]
-pub(crate) struct Step {
+pub(crate) struct Modification {
     pub(crate) index: usize,
     /// In order.
     pub(crate) changes: Vec<(Modifier, Value)>,
@@ -44,7 +44,7 @@ pub struct Record {
     /// What the write has to ask again.
     pub(crate) recheck: Recheck,
     /// What was added to or taken from stored values.
-    pub(crate) steps: Vec<Step>,
+    pub(crate) steps: Vec<Modification>,
     /// What exporting shows beyond the defaults; see [`Show`].
     pub show: Show,
 }

@@ -16,12 +16,12 @@ use crate::{
 
 /// The mails that go to a record at most every two minutes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum Confirmation {
     Verification,
     PasswordReset,
 }
 
-impl Kind {
+impl Confirmation {
     fn key(self, record: &Record) -> String {
         let name = match self {
             Self::Verification => "verification",
@@ -33,13 +33,13 @@ impl Kind {
 
 /// True if such a mail went to the record in the last two minutes.
 #[must_use]
-pub fn is_throttled(ctx: &Ctx, kind: Kind, record: &Record) -> bool {
+pub fn is_throttled(ctx: &Ctx, kind: Confirmation, record: &Record) -> bool {
     ctx.app.mailer().throttle.is_set(&kind.key(record))
 }
 
 /// Sends a mail in the background unless one was sent lately. A failed verification mail counts as sent, a failed reset
 /// mail does not.
-pub fn mail(ctx: &Ctx, kind: Kind, record: RecordRef) {
+pub fn mail(ctx: &Ctx, kind: Confirmation, record: RecordRef) {
     let key = kind.key(&record.lock());
     if !ctx.app.mailer().throttle.reserve(&key) {
         return;
@@ -47,13 +47,13 @@ pub fn mail(ctx: &Ctx, kind: Kind, record: RecordRef) {
     let system = Ctx::system(&ctx.app);
     let again = key.clone();
     let (what, counts_when_failed) = match kind {
-        Kind::Verification => ("verification email", true),
-        Kind::PasswordReset => ("password reset email", false),
+        Confirmation::Verification => ("verification email", true),
+        Confirmation::PasswordReset => ("password reset email", false),
     };
     let started = in_background(&ctx.app, what, async move {
         let sent = match kind {
-            Kind::Verification => templates::send_verification(&system, &record).await,
-            Kind::PasswordReset => templates::send_password_reset(&system, &record).await,
+            Confirmation::Verification => templates::send_verification(&system, &record).await,
+            Confirmation::PasswordReset => templates::send_password_reset(&system, &record).await,
         };
         let throttle = &system.app.mailer().throttle;
         if sent.is_ok() || counts_when_failed {
@@ -125,7 +125,7 @@ pub async fn check(
 /// # Errors
 /// As [`save::save`].
 pub async fn verify(ctx: &Ctx, record: &RecordRef) -> Result<()> {
-    let key = Kind::Verification.key(&record.lock());
+    let key = Confirmation::Verification.key(&record.lock());
     if !record.lock().verified() {
         {
             let mut record = record.lock();
@@ -156,7 +156,7 @@ pub async fn reset_password(
         if !record.verified() && record.email() == mailed_to {
             record.set_val("verified", Val::Bool(true));
         }
-        Kind::PasswordReset.key(&record)
+        Confirmation::PasswordReset.key(&record)
     };
     save::save(ctx, record).await?;
     ctx.app.mailer().throttle.clear(&key);

@@ -12,7 +12,7 @@ use crate::{
 
 /// What a login has to do about its second factor.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
+pub enum SecondFactor {
     /// Nothing (more).
     Pass,
     /// Come again with another method and this session.
@@ -46,9 +46,9 @@ pub async fn is_needed(ctx: &Ctx, record: &Record) -> Result<bool> {
 ///
 /// # Errors
 /// Database errors; what hooks report.
-pub async fn step(ctx: &Ctx, record: &Record, method: &str, session: &str) -> Result<Step> {
+pub async fn step(ctx: &Ctx, record: &Record, method: &str, session: &str) -> Result<SecondFactor> {
     let snapshot = ctx.snapshot();
-    let Some(mfas) = snapshot.find(MFAS) else { return Ok(Step::Pass) };
+    let Some(mfas) = snapshot.find(MFAS) else { return Ok(SecondFactor::Pass) };
     if session.is_empty() {
         let opened = RecordRef::new(mfas);
         opened
@@ -56,25 +56,25 @@ pub async fn step(ctx: &Ctx, record: &Record, method: &str, session: &str) -> Re
             .set("recordRef", record.id())
             .set("method", method);
         save::save(ctx, &opened).await?;
-        return Ok(Step::Ask(opened.id()));
+        return Ok(SecondFactor::Ask(opened.id()));
     }
     let Some(row) = find::by_id(ctx, mfas, session).await? else {
-        return Ok(Step::Refuse(Refusal::Expired));
+        return Ok(SecondFactor::Refuse(Refusal::Expired));
     };
     if refs::is_older(&row, record.collection().auth.mfa.duration) {
         refs::take(ctx, &row).await?;
-        return Ok(Step::Refuse(Refusal::Expired));
+        return Ok(SecondFactor::Refuse(Refusal::Expired));
     }
     if row.get_str("recordRef") != record.id()
         || row.get_str("collectionRef") != record.collection().id
     {
-        return Ok(Step::Refuse(Refusal::Foreign));
+        return Ok(SecondFactor::Refuse(Refusal::Foreign));
     }
     if row.get_str("method") == method {
-        return Ok(Step::Refuse(Refusal::SameMethod));
+        return Ok(SecondFactor::Refuse(Refusal::SameMethod));
     }
     let closed = refs::take(ctx, &row).await?;
-    Ok(if closed { Step::Pass } else { Step::Refuse(Refusal::Expired) })
+    Ok(if closed { SecondFactor::Pass } else { SecondFactor::Refuse(Refusal::Expired) })
 }
 
 /// Deletes the sessions that are too old, of every auth collection (hourly, spec auth §8).

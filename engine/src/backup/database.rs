@@ -17,7 +17,7 @@ use crate::{
         self,
         postgres::{BackupLock, PostgresConfig},
     },
-    transfer::{self, Event, Options, Place},
+    transfer::{self, CopyOptions, Event, Place},
 };
 
 /// How often a long copy looks whether the app closes.
@@ -43,7 +43,8 @@ pub(super) async fn copy_out(
 ) -> Result<Vec<(String, PathBuf)>> {
     let dir = dir.join("databases");
     let from = Place::Postgres(Box::new(postgres.dsn.clone()));
-    let options = Options { archive: true, ..Options::new(from, Place::Dir(dir.clone()), false) };
+    let options =
+        CopyOptions { archive: true, ..CopyOptions::new(from, Place::Dir(dir.clone()), false) };
     let mut tell = |event| warn("backup", &event);
     tokio::select! {
         done = Box::pin(transfer::copy(&options, &mut tell)) => done.map_err(|e| failed(&e))?,
@@ -112,8 +113,11 @@ pub(crate) async fn copy_in(config: &app::Config, recovery: &Recovery) -> Result
 
 async fn copy(postgres: &PostgresConfig, dir: PathBuf, mark: String) -> Result<()> {
     let to = Place::Postgres(Box::new(postgres.dsn.clone()));
-    let options =
-        Options { archive: true, mark: Some(mark), ..Options::new(Place::Dir(dir), to, true) };
+    let options = CopyOptions {
+        archive: true,
+        mark: Some(mark),
+        ..CopyOptions::new(Place::Dir(dir), to, true)
+    };
     let mut tell = |event| warn("restore", &event);
     Box::pin(transfer::copy(&options, &mut tell)).await.map_err(|e| failed(&e))?;
     Ok(())

@@ -15,14 +15,14 @@ use super::{Pace, archive::zip_error};
 
 /// Limits of what is unpacked.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Limits {
+pub(super) struct ArchiveLimits {
     /// Files and directories.
     pub(super) entries: usize,
     /// Bytes of all files together.
     pub(super) bytes: u64,
 }
 
-impl Limits {
+impl ArchiveLimits {
     /// At most two million entries, and as many bytes as the disk has room for.
     pub(super) fn of_disk(free: Option<u64>) -> Self {
         Self { entries: 2_000_000, bytes: free.unwrap_or(u64::MAX) }
@@ -41,7 +41,7 @@ pub(super) fn extract(
     archive: &Path,
     target: &Path,
     exclude: &[String],
-    limits: Limits,
+    limits: ArchiveLimits,
     pace: &mut Pace,
 ) -> io::Result<()> {
     let mut file = File::open(archive)?;
@@ -190,7 +190,7 @@ mod tests {
         path
     }
 
-    fn unpack(entries: &[(&str, &[u8])], limits: Limits) -> Result<Vec<String>, String> {
+    fn unpack(entries: &[(&str, &[u8])], limits: ArchiveLimits) -> Result<Vec<String>, String> {
         let dir = tempfile::tempdir().unwrap();
         let zip = zip_of(dir.path(), entries);
         let target = dir.path().join("out/deep");
@@ -208,7 +208,7 @@ mod tests {
         Ok(names)
     }
 
-    const LIMITS: Limits = Limits { entries: 5, bytes: 1 << 20 };
+    const LIMITS: ArchiveLimits = ArchiveLimits { entries: 5, bytes: 1 << 20 };
 
     #[test]
     fn names_stay_inside() {

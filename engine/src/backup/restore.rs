@@ -12,7 +12,7 @@ use futures_util::StreamExt as _;
 use super::{
     create::{SPARE, free_space},
     database,
-    extract::{self, Limits},
+    extract::{self, ArchiveLimits},
     on_thread,
     scratch::Scratch,
     swap::{self, Swap},
@@ -66,7 +66,13 @@ async fn prepare(app: &App, name: &str, exclude: Vec<String>) -> Result<Swap> {
     let is_postgres = app.config().postgres.is_some();
     on_thread(move || {
         let free = free_space(&data_dir).map(|free| free.saturating_sub(SPARE));
-        extract::extract(&archive, scratch.path(), &exclude, Limits::of_disk(free), &mut pace)?;
+        extract::extract(
+            &archive,
+            scratch.path(),
+            &exclude,
+            ArchiveLimits::of_disk(free),
+            &mut pace,
+        )?;
         drop(download);
         check(scratch.path())?;
         let mut exclude = exclude;

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use super::Record;
 use crate::{
-    app::record::Step,
+    app::record::Modification,
     ctx::datum,
     field::{Field, Modifier, Val},
     files::Upload,
@@ -39,7 +39,7 @@ pub(crate) struct Prepared {
     /// Uploads named in the values.
     pub(crate) uploads: Vec<(usize, Arc<Upload>)>,
     /// Values that were made out of stored ones.
-    steps: Vec<Step>,
+    steps: Vec<Modification>,
 }
 
 /// One body value: as submitted, or resolved to a field's type.
@@ -84,7 +84,7 @@ pub(crate) fn prepare(current: &Record, submission: &Submission, sees_hidden: bo
             .any(|(i, val)| i == index && val.items().iter().any(|name| name == upload.name()))
     });
     out.uploads = uploads;
-    out.steps = Step::all_of(current, submission, &out.values);
+    out.steps = Modification::all_of(current, submission, &out.values);
     out
 }
 

@@ -132,14 +132,14 @@ fn level(
 }
 
 /// What a segment means on a collection.
-pub(super) enum Step {
+pub(super) enum Hop {
     /// A relation field, by index.
     Forward { field: usize, target: Arc<Loaded>, multiple: bool },
     /// Records of another collection that point here.
     Back { source: Arc<Loaded>, column: String, multiple: bool, unique: bool },
 }
 
-impl Step {
+impl Hop {
     /// The collection of the related records.
     pub(super) fn target(&self) -> &Arc<Loaded> {
         match self {
@@ -149,11 +149,11 @@ impl Step {
     }
 }
 
-pub(super) fn step(ctx: &Ctx, collection: &Loaded, segment: &str) -> Option<Step> {
+pub(super) fn step(ctx: &Ctx, collection: &Loaded, segment: &str) -> Option<Hop> {
     if let Some(field) = collection.field_at(segment).map(|(i, _)| i) {
         let kind = &collection.fields[field].kind;
         let target = ctx.snapshot().by_id(kind.target()?)?.clone();
-        return Some(Step::Forward { field, target, multiple: kind.multiple() });
+        return Some(Hop::Forward { field, target, multiple: kind.multiple() });
     }
     let (name, column) = match segment.split_once("_via_") {
         Some(parts) => parts,
@@ -164,7 +164,7 @@ pub(super) fn step(ctx: &Ctx, collection: &Loaded, segment: &str) -> Option<Step
     if field.kind.target() != Some(collection.id.as_str()) {
         return None;
     }
-    Some(Step::Back {
+    Some(Hop::Back {
         column: field.name.clone(),
         multiple: field.kind.multiple(),
         unique: source.plan.unique_fields.contains(&field.name.to_ascii_lowercase()),
@@ -183,7 +183,7 @@ async fn one(
     let step = step(ctx, collection, segment)
         .ok_or_else(|| Error::Message(format!("invalid relation path {segment:?}")))?;
     match step {
-        Step::Forward { field, target, multiple } => {
+        Hop::Forward { field, target, multiple } => {
             let rule = view_rule(ctx, &target)?;
             let wanted: Vec<Vec<String>> =
                 records.iter().map(|r| r.lock().value(field).items().to_vec()).collect();
@@ -216,7 +216,7 @@ async fn one(
                 );
             }
         }
-        Step::Back { source, column, multiple, unique } => {
+        Hop::Back { source, column, multiple, unique } => {
             let rule = view_rule(ctx, &source)?;
             let ids: Vec<String> = records.iter().map(RecordRef::id).collect();
             let parents: Vec<&str> = ids.iter().map(String::as_str).collect();

@@ -6,12 +6,12 @@
 use super::{Record, RecordRef, body::Submission, find};
 use crate::{
     FieldErrors, Result,
-    app::record::Step,
+    app::record::Modification,
     ctx::Ctx,
     field::{Modifier, RecordCheck, Val},
 };
 
-impl Step {
+impl Modification {
     /// The steps of a submission for an existing record; `values` are those it was resolved to.
     pub(super) fn all_of(
         current: &Record,
@@ -59,7 +59,7 @@ impl Step {
 }
 
 /// Takes the steps again from the row as it is now, which stays as it is until the transaction ends.
-pub(super) async fn again(ctx: &Ctx, record: &RecordRef, steps: &[Step]) -> Result<()> {
+pub(super) async fn again(ctx: &Ctx, record: &RecordRef, steps: &[Modification]) -> Result<()> {
     let (collection, id) = {
         let record = record.lock();
         (record.collection().clone(), record.stored_id().to_owned())

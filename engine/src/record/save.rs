@@ -21,7 +21,7 @@ use crate::{
     app::{
         Write,
         life::{self, Phase},
-        record::{Recheck, Step},
+        record::{Modification, Recheck},
     },
     ctx::{Ctx, Outcome, Writes},
     event::Action,
@@ -599,7 +599,7 @@ async fn write(ctx: &Ctx, record: &RecordRef) -> Result<()> {
 }
 
 /// The INSERT or UPDATE; unique violations become field errors. `held`: what the update relies on.
-async fn write_row(ctx: &Ctx, record: &RecordRef, held: &[Step]) -> Result<()> {
+async fn write_row(ctx: &Ctx, record: &RecordRef, held: &[Modification]) -> Result<()> {
     let collection = record.collection();
     let (job, action) = {
         let record = record.lock();

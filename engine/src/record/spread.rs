@@ -11,7 +11,7 @@ use std::{
 use dialects::statement::{self, Only, Select};
 
 use super::{
-    expand::{Paths, Step, step, view_rule},
+    expand::{Hop, Paths, step, view_rule},
     export::{Gap, Viewer, write_row_with_gap},
     find::corrupt,
     read::is_shown_plainly,
@@ -37,7 +37,7 @@ pub(super) fn is_possible(ctx: &Ctx, collection: &Loaded, paths: &Paths) -> bool
 /// One wanted relation.
 struct Wish {
     key: String,
-    step: Option<Step>,
+    step: Option<Hop>,
     below: Paths,
 }
 
@@ -57,8 +57,8 @@ impl Wishes {
     /// The relation fields whose values are needed.
     pub(super) fn fields(&self) -> Vec<usize> {
         let field = |wish: &Wish| match wish.step {
-            Some(Step::Forward { field, .. }) => Some(field),
-            Some(Step::Back { .. }) | None => None,
+            Some(Hop::Forward { field, .. }) => Some(field),
+            Some(Hop::Back { .. }) | None => None,
         };
         self.0.iter().filter_map(field).collect()
     }
@@ -190,7 +190,7 @@ fn branches(ctx: &Ctx, sheet: Sheet, wishes: Wishes) -> BoxFuture<(Sheet, Result
         let mut field = 0;
         for wish in wishes.0 {
             let nth = field;
-            field += usize::from(matches!(wish.step, Some(Step::Forward { .. })));
+            field += usize::from(matches!(wish.step, Some(Hop::Forward { .. })));
             let key = wish.key.clone();
             match branch(&ctx, &sheet, wish, nth).await {
                 Ok(branch) => done.push(branch),
@@ -215,7 +215,7 @@ async fn branch(ctx: &Ctx, sheet: &Sheet, wish: Wish, nth: usize) -> Result<Bran
     let Wish { key, step, below } = wish;
     let step = step.ok_or_else(|| Error::Message(format!("invalid relation path {key:?}")))?;
     match step {
-        Step::Forward { target, multiple, .. } => {
+        Hop::Forward { target, multiple, .. } => {
             let rule = view_rule(ctx, &target)?;
             let mut ids: Vec<&str> =
                 sheet.lines.iter().flat_map(|l| &l.links[nth]).map(String::as_str).collect();
@@ -228,7 +228,7 @@ async fn branch(ctx: &Ctx, sheet: &Sheet, wish: Wish, nth: usize) -> Result<Bran
             };
             Ok(Branch { key, single: !multiple, field: Some(nth), rows })
         }
-        Step::Back { source, column, multiple, unique } => {
+        Hop::Back { source, column, multiple, unique } => {
             let rule = view_rule(ctx, &source)?;
             let parents: Vec<&str> = sheet.lines.iter().map(|l| l.id.as_str()).collect();
             let only = Only::LinkedTo { column: &column, multiple, parents: &parents };

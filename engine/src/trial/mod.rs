@@ -23,7 +23,7 @@ use crate::{
 
 /// One comparison of a rule.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Step {
+pub struct JudgedPart {
     /// First byte of the comparison in the rule.
     pub start: usize,
     /// One past its last byte.
@@ -107,7 +107,7 @@ pub async fn steps(
     collection: &Arc<Loaded>,
     text: &str,
     subject: &Subject,
-) -> Result<Vec<Step>> {
+) -> Result<Vec<JudgedPart>> {
     if text.is_empty() {
         return Ok(Vec::new());
     }
@@ -138,7 +138,14 @@ pub async fn steps(
         let result = holds(ctx, collection, comparison, subject).await?;
         let show = |operand| seen.as_ref().map_or(Value::Null, |seen| seen.show(operand));
         let (left, right) = (show(left), show(right));
-        steps.push(Step { start: span.start, end: span.end, result, reached: true, left, right });
+        steps.push(JudgedPart {
+            start: span.start,
+            end: span.end,
+            result,
+            reached: true,
+            left,
+            right,
+        });
     }
     let truth: Option<Vec<bool>> = steps.iter().map(|step| step.result).collect();
     if let Some(truth) = truth {

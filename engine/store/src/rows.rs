@@ -140,10 +140,10 @@ impl Rows<'_> {
 
 /// One row, valid until the next call of [`Rows::next`].
 #[derive(Debug, Clone, Copy)]
-pub struct RowRef<'a>(pub(super) Row<'a>);
+pub struct RowRef<'a>(pub(super) AnyRow<'a>);
 
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Row<'a> {
+pub(super) enum AnyRow<'a> {
     /// Cells are read from the statement.
     Sqlite(&'a rusqlite::Row<'a>),
     Postgres(postgres::Shown<'a>),
@@ -155,8 +155,8 @@ impl<'a> RowRef<'a> {
     #[inline]
     pub fn get(&self, i: usize) -> ValueRef<'a> {
         match self.0 {
-            Row::Sqlite(row) => sqlite::cell(row, i),
-            Row::Postgres(row) => row.cell(i),
+            AnyRow::Sqlite(row) => sqlite::cell(row, i),
+            AnyRow::Postgres(row) => row.cell(i),
         }
     }
     /// The text of a column, `""` for anything that is not text.

@@ -42,13 +42,13 @@ struct TableIndex {
 pub struct Column {
     /// Its name.
     pub name: String,
-    kind: Kind,
+    kind: ColumnKind,
     is_key: bool,
     is_nullable: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum ColumnKind {
     Text,
     Integer,
     Real,
@@ -56,7 +56,7 @@ enum Kind {
     Json,
 }
 
-impl Kind {
+impl ColumnKind {
     fn name(self, d: Dialect) -> &'static str {
         let types = d.native();
         match self {
@@ -78,33 +78,33 @@ impl Kind {
 }
 
 impl Column {
-    fn new(name: &str, kind: Kind) -> Self {
+    fn new(name: &str, kind: ColumnKind) -> Self {
         Self { name: name.to_owned(), kind, is_key: false, is_nullable: false }
     }
     /// Text; empty when not given.
     #[must_use]
     pub fn text(name: &str) -> Self {
-        Self::new(name, Kind::Text)
+        Self::new(name, ColumnKind::Text)
     }
     /// A whole number of 64 bits; 0 when not given.
     #[must_use]
     pub fn integer(name: &str) -> Self {
-        Self::new(name, Kind::Integer)
+        Self::new(name, ColumnKind::Integer)
     }
     /// A number; 0 when not given.
     #[must_use]
     pub fn real(name: &str) -> Self {
-        Self::new(name, Kind::Real)
+        Self::new(name, ColumnKind::Real)
     }
     /// True or false; false when not given.
     #[must_use]
     pub fn bool(name: &str) -> Self {
-        Self::new(name, Kind::Bool)
+        Self::new(name, ColumnKind::Bool)
     }
     /// JSON; `null` when not given.
     #[must_use]
     pub fn json(name: &str) -> Self {
-        Self::new(name, Kind::Json)
+        Self::new(name, ColumnKind::Json)
     }
     /// A part of the primary key.
     #[must_use]

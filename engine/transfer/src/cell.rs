@@ -13,7 +13,7 @@ use primitives::json;
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum CellKind {
     /// Text, never NULL.
     Text,
     /// Text or NULL.
@@ -34,7 +34,7 @@ pub(super) enum Kind {
     Param,
 }
 
-impl From<ColumnType> for Kind {
+impl From<ColumnType> for CellKind {
     fn from(column: ColumnType) -> Self {
         match column {
             ColumnType::TextPk | ColumnType::Text => Self::Text,
@@ -61,7 +61,7 @@ pub(super) enum Cell {
     Sealed(String),
 }
 
-pub(super) type Row = Vec<Cell>;
+pub(super) type CellRow = Vec<Cell>;
 
 fn utf8(bytes: &[u8]) -> Result<&str, Fault> {
     std::str::from_utf8(bytes).map_err(|_| Fault("text that is not UTF-8"))
@@ -79,22 +79,22 @@ fn raw_text(raw: Raw<'_>) -> Result<Cow<'_, str>, Fault> {
 }
 
 /// Reads a cell of SQLite.
-pub(super) fn from_sqlite(kind: Kind, raw: Raw<'_>) -> Result<Cell, Fault> {
-    if kind == Kind::OptionalText && raw == Raw::Null {
+pub(super) fn from_sqlite(kind: CellKind, raw: Raw<'_>) -> Result<Cell, Fault> {
+    if kind == CellKind::OptionalText && raw == Raw::Null {
         return Ok(Cell::Null);
     }
     #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation)]
     Ok(match (kind, raw) {
-        (Kind::Number, Raw::Integer(n)) => Cell::Real(n as f64),
-        (Kind::Number, Raw::Real(x)) => number(x),
-        (Kind::Number, raw) => number(json::text_to_float(&raw_text(raw)?)),
-        (Kind::Int, Raw::Integer(n)) => Cell::Int(n),
-        (Kind::Int, Raw::Real(x)) => Cell::Int(x as i64),
-        (Kind::Int, raw) => Cell::Int(raw_text(raw)?.trim().parse().unwrap_or(0)),
-        (Kind::Bool, Raw::Integer(n)) => Cell::Bool(n != 0),
-        (Kind::Bool, Raw::Real(x)) => Cell::Bool(x != 0.0),
-        (Kind::Bool, raw) => Cell::Bool(json::text_to_bool(&raw_text(raw)?)),
-        (Kind::Text | Kind::OptionalText, raw) => Cell::Text(raw_text(raw)?.into_owned()),
+        (CellKind::Number, Raw::Integer(n)) => Cell::Real(n as f64),
+        (CellKind::Number, Raw::Real(x)) => number(x),
+        (CellKind::Number, raw) => number(json::text_to_float(&raw_text(raw)?)),
+        (CellKind::Int, Raw::Integer(n)) => Cell::Int(n),
+        (CellKind::Int, Raw::Real(x)) => Cell::Int(x as i64),
+        (CellKind::Int, raw) => Cell::Int(raw_text(raw)?.trim().parse().unwrap_or(0)),
+        (CellKind::Bool, Raw::Integer(n)) => Cell::Bool(n != 0),
+        (CellKind::Bool, Raw::Real(x)) => Cell::Bool(x != 0.0),
+        (CellKind::Bool, raw) => Cell::Bool(json::text_to_bool(&raw_text(raw)?)),
+        (CellKind::Text | CellKind::OptionalText, raw) => Cell::Text(raw_text(raw)?.into_owned()),
         (kind, raw) => json_cell(kind, &raw_text(raw)?)?,
     })
 }
@@ -105,15 +105,15 @@ fn number(x: f64) -> Cell {
 }
 
 /// JSON as it is stored, whatever it was stored as.
-fn json_cell(kind: Kind, text: &str) -> Result<Cell, Fault> {
+fn json_cell(kind: CellKind, text: &str) -> Result<Cell, Fault> {
     Ok(match kind {
-        Kind::Param => match text {
+        CellKind::Param => match text {
             "" => Cell::Null,
             text if canon::is_json(text)? => Cell::Json(canon::compact(text)),
             text => Cell::Sealed(text.to_owned()),
         },
-        Kind::List => Cell::Json(list(text)?),
-        Kind::Document(empty) => {
+        CellKind::List => Cell::Json(list(text)?),
+        CellKind::Document(empty) => {
             let is_good = !text.is_empty() && canon::is_json(text)?;
             Cell::Json(if is_good { canon::compact(text) } else { empty.to_owned() })
         }
@@ -140,21 +140,21 @@ fn list(text: &str) -> Result<String, Fault> {
 }
 
 /// Reads a cell of PostgreSQL's binary format.
-pub(super) fn from_postgres(kind: Kind, raw: Option<&[u8]>) -> Result<Cell, Fault> {
+pub(super) fn from_postgres(kind: CellKind, raw: Option<&[u8]>) -> Result<Cell, Fault> {
     const SHORT: Fault = Fault("a value of an unexpected type");
     let Some(bytes) = raw else {
         return from_sqlite(kind, Raw::Null);
     };
     Ok(match kind {
-        Kind::Number => number(f64::from_be_bytes(bytes.try_into().map_err(|_| SHORT)?)),
-        Kind::Int => Cell::Int(i64::from_be_bytes(bytes.try_into().map_err(|_| SHORT)?)),
-        Kind::Bool => Cell::Bool(bytes.first().is_some_and(|b| *b != 0)),
-        Kind::Text | Kind::OptionalText => Cell::Text(utf8(bytes)?.to_owned()),
-        Kind::Json | Kind::Document(_) | Kind::List | Kind::Param => {
+        CellKind::Number => number(f64::from_be_bytes(bytes.try_into().map_err(|_| SHORT)?)),
+        CellKind::Int => Cell::Int(i64::from_be_bytes(bytes.try_into().map_err(|_| SHORT)?)),
+        CellKind::Bool => Cell::Bool(bytes.first().is_some_and(|b| *b != 0)),
+        CellKind::Text | CellKind::OptionalText => Cell::Text(utf8(bytes)?.to_owned()),
+        CellKind::Json | CellKind::Document(_) | CellKind::List | CellKind::Param => {
             // jsonb: a version, then text
             let text = utf8(bytes.strip_prefix(&[1]).ok_or(SHORT)?)?;
             match (kind, text.starts_with('"')) {
-                (Kind::Param, true) => {
+                (CellKind::Param, true) => {
                     Cell::Sealed(serde_json::from_str(text).map_err(|_| Fault("broken JSON"))?)
                 }
                 _ => Cell::Json(canon::compact(text)),
@@ -190,14 +190,14 @@ pub(super) fn to_postgres(cell: &Cell, out: &mut BytesMut) -> Result<(), Fault> 
 }
 
 /// A cell for SQLite's driver.
-pub(super) fn to_sqlite(kind: Kind, cell: &Cell) -> ToSqlOutput<'_> {
+pub(super) fn to_sqlite(kind: CellKind, cell: &Cell) -> ToSqlOutput<'_> {
     ToSqlOutput::Borrowed(match cell {
         Cell::Null => return ToSqlOutput::from(Null),
         Cell::Int(n) => Raw::Integer(*n),
         Cell::Real(x) => Raw::Real(*x),
         Cell::Bool(on) => Raw::Integer(i64::from(*on)),
         // settings in plain text are a BLOB (spec collections-and-fields §1.6)
-        Cell::Json(text) if kind == Kind::Param => Raw::Blob(text.as_bytes()),
+        Cell::Json(text) if kind == CellKind::Param => Raw::Blob(text.as_bytes()),
         Cell::Text(text) | Cell::Json(text) | Cell::Sealed(text) => Raw::Text(text.as_bytes()),
     })
 }
@@ -211,42 +211,42 @@ mod tests {
         let json = |text: &str| Cell::Json(text.to_owned());
         let text = |text: &str| Cell::Text(text.to_owned());
         for (kind, raw, want) in [
-            (Kind::Text, Raw::Null, text("")),
-            (Kind::Text, Raw::Integer(5), text("5")),
-            (Kind::OptionalText, Raw::Null, Cell::Null),
-            (Kind::Number, Raw::Null, Cell::Real(0.0)),
-            (Kind::Number, Raw::Text(b"1.5"), Cell::Real(1.5)),
-            (Kind::Number, Raw::Real(-0.0), Cell::Real(0.0)),
-            (Kind::Bool, Raw::Text(b"true"), Cell::Bool(true)),
-            (Kind::Bool, Raw::Integer(0), Cell::Bool(false)),
-            (Kind::Json, Raw::Null, Cell::Null),
-            (Kind::Json, Raw::Text(b""), Cell::Null),
-            (Kind::Json, Raw::Integer(5), json("5")),
-            (Kind::Json, Raw::Text(b"{ \"a\" : \"b c\" }"), json(r#"{"a":"b c"}"#)),
-            (Kind::Json, Raw::Text(b"null"), json("null")),
-            (Kind::Json, Raw::Text(b"a\"b"), json(r#""a\"b""#)),
-            (Kind::List, Raw::Text(b""), json("[]")),
-            (Kind::List, Raw::Text(b"a"), json(r#"["a"]"#)),
-            (Kind::List, Raw::Text(b"[\"a\", \"b\"]"), json(r#"["a","b"]"#)),
-            (Kind::Document("[]"), Raw::Null, json("[]")),
-            (Kind::Param, Raw::Blob(b"{}"), json("{}")),
-            (Kind::Param, Raw::Text(b"abc="), Cell::Sealed("abc=".into())),
+            (CellKind::Text, Raw::Null, text("")),
+            (CellKind::Text, Raw::Integer(5), text("5")),
+            (CellKind::OptionalText, Raw::Null, Cell::Null),
+            (CellKind::Number, Raw::Null, Cell::Real(0.0)),
+            (CellKind::Number, Raw::Text(b"1.5"), Cell::Real(1.5)),
+            (CellKind::Number, Raw::Real(-0.0), Cell::Real(0.0)),
+            (CellKind::Bool, Raw::Text(b"true"), Cell::Bool(true)),
+            (CellKind::Bool, Raw::Integer(0), Cell::Bool(false)),
+            (CellKind::Json, Raw::Null, Cell::Null),
+            (CellKind::Json, Raw::Text(b""), Cell::Null),
+            (CellKind::Json, Raw::Integer(5), json("5")),
+            (CellKind::Json, Raw::Text(b"{ \"a\" : \"b c\" }"), json(r#"{"a":"b c"}"#)),
+            (CellKind::Json, Raw::Text(b"null"), json("null")),
+            (CellKind::Json, Raw::Text(b"a\"b"), json(r#""a\"b""#)),
+            (CellKind::List, Raw::Text(b""), json("[]")),
+            (CellKind::List, Raw::Text(b"a"), json(r#"["a"]"#)),
+            (CellKind::List, Raw::Text(b"[\"a\", \"b\"]"), json(r#"["a","b"]"#)),
+            (CellKind::Document("[]"), Raw::Null, json("[]")),
+            (CellKind::Param, Raw::Blob(b"{}"), json("{}")),
+            (CellKind::Param, Raw::Text(b"abc="), Cell::Sealed("abc=".into())),
         ] {
             assert_eq!(from_sqlite(kind, raw).unwrap(), want, "{kind:?} {raw:?}");
         }
-        assert!(from_sqlite(Kind::Text, Raw::Blob(b"\xff")).is_err());
+        assert!(from_sqlite(CellKind::Text, Raw::Blob(b"\xff")).is_err());
     }
 
     #[test]
     fn postgres_and_back() {
         for (kind, cell) in [
-            (Kind::Text, Cell::Text("ä\n".into())),
-            (Kind::OptionalText, Cell::Null),
-            (Kind::Number, Cell::Real(1e300)),
-            (Kind::Bool, Cell::Bool(true)),
-            (Kind::Int, Cell::Int(-7)),
-            (Kind::Json, Cell::Json("[1]".into())),
-            (Kind::Param, Cell::Sealed("a\"b".into())),
+            (CellKind::Text, Cell::Text("ä\n".into())),
+            (CellKind::OptionalText, Cell::Null),
+            (CellKind::Number, Cell::Real(1e300)),
+            (CellKind::Bool, Cell::Bool(true)),
+            (CellKind::Int, Cell::Int(-7)),
+            (CellKind::Json, Cell::Json("[1]".into())),
+            (CellKind::Param, Cell::Sealed("a\"b".into())),
         ] {
             let mut out = BytesMut::new();
             to_postgres(&cell, &mut out).unwrap();

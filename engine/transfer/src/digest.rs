@@ -4,7 +4,7 @@ use ring::digest::{Context, SHA256};
 
 use super::{
     canon,
-    cell::{Cell, Row},
+    cell::{Cell, CellRow},
 };
 
 /// Count and sum of the rows' hashes.
@@ -15,7 +15,7 @@ pub(super) struct Digest {
 }
 
 impl Digest {
-    pub(super) fn add(&mut self, row: &Row, buffer: &mut Vec<u8>) {
+    pub(super) fn add(&mut self, row: &CellRow, buffer: &mut Vec<u8>) {
         buffer.clear();
         for cell in row {
             encode(cell, buffer);
@@ -62,7 +62,7 @@ mod tests {
     #[test]
     fn order_does_not_matter_content_does() {
         let row = |id: &str, json: &str| vec![Cell::Text(id.into()), Cell::Json(json.into())];
-        let sum = |rows: &[Row]| {
+        let sum = |rows: &[CellRow]| {
             let (mut digest, mut buffer) = (Digest::default(), Vec::new());
             rows.iter().for_each(|row| digest.add(row, &mut buffer));
             digest

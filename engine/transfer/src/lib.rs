@@ -38,7 +38,7 @@ use tokio::sync::mpsc;
 
 use self::{
     canon::Fault,
-    cell::{Cell, Row},
+    cell::{Cell, CellRow},
     digest::Digest,
     plan::{Plan, Statement, Table},
     postgres::Session,
@@ -73,7 +73,7 @@ impl fmt::Display for Place {
 
 /// What is to be done.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct CopyOptions {
     /// Where to read. It may be in use: what is there at the start is copied.
     pub from: Place,
     /// Where to write. Nobody may use it.
@@ -87,7 +87,7 @@ pub struct Options {
     pub mark: Option<String>,
 }
 
-impl Options {
+impl CopyOptions {
     /// All of one place to another.
     #[must_use]
     pub fn new(from: Place, to: Place, overwrite: bool) -> Self {
@@ -140,7 +140,7 @@ pub struct Error(pub(crate) String);
 type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Rows on their way, or the reason why there are no more.
-type Batch = Result<Vec<Row>>;
+type Batch = Result<Vec<CellRow>>;
 
 /// What a table is called in a database, and its columns with their types.
 #[derive(Debug, Clone, Default)]
@@ -164,13 +164,13 @@ impl Layout {
 
 impl Table {
     /// A row that cannot be moved because of one of its cells (`row` may end before that).
-    fn refused(&self, row: &Row, at: usize, fault: Fault) -> Error {
+    fn refused(&self, row: &CellRow, at: usize, fault: Fault) -> Error {
         let column = at.checked_sub(usize::from(self.numbered)).and_then(|at| self.columns.get(at));
         let column = column.map_or("", |c| c.name.as_str());
         self.failed(row, &format!("column {column:?} has {}", fault.0))
     }
 
-    fn failed(&self, row: &Row, what: &str) -> Error {
+    fn failed(&self, row: &CellRow, what: &str) -> Error {
         let id = match self.id_at().and_then(|at| row.get(at)) {
             Some(Cell::Text(id)) => format!(", id {id:?}"),
             _ => match row.first() {
@@ -339,7 +339,7 @@ impl Target {
 ///
 /// # Errors
 /// One line; the target is as it was.
-pub async fn copy(options: &Options, tell: &mut (dyn FnMut(Event) + Send)) -> Result<Report> {
+pub async fn copy(options: &CopyOptions, tell: &mut (dyn FnMut(Event) + Send)) -> Result<Report> {
     if options.from == options.to {
         return Err(Error("source and target are the same".to_owned()));
     }

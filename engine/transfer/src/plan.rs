@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use dialects::{Dialect, ddl, names};
 
-use super::cell::Kind;
+use super::cell::CellKind;
 use model::{
     field::ColumnType,
     schema::{Collection, full_text, index::Index},
@@ -15,7 +15,7 @@ use store::system::COLLECTION_COLUMNS;
 #[derive(Debug, Clone)]
 pub(super) struct Column {
     pub(super) name: String,
-    pub(super) kind: Kind,
+    pub(super) kind: CellKind,
 }
 
 /// A table to move.
@@ -32,7 +32,7 @@ pub(super) struct Table {
 }
 
 impl Table {
-    fn system(name: &str, columns: &[(&str, Kind)]) -> Self {
+    fn system(name: &str, columns: &[(&str, CellKind)]) -> Self {
         let columns = columns.iter();
         Self {
             name: name.to_owned(),
@@ -53,8 +53,8 @@ impl Table {
         Some(at + usize::from(self.numbered))
     }
     /// What each cell of a row holds, its number first.
-    pub(super) fn kinds(&self) -> Vec<Kind> {
-        let number = self.numbered.then_some(Kind::Int);
+    pub(super) fn kinds(&self) -> Vec<CellKind> {
+        let number = self.numbered.then_some(CellKind::Int);
         number.into_iter().chain(self.columns.iter().map(|c| c.kind)).collect()
     }
 }
@@ -62,13 +62,13 @@ impl Table {
 /// `_collections`, which says what else there is.
 pub(super) fn collections_table() -> Table {
     let kind = |name: &str| match name {
-        "system" => Kind::Bool,
-        "fields" | "indexes" => Kind::Document("[]"),
-        "options" => Kind::Document("{}"),
-        name if name.ends_with("Rule") => Kind::OptionalText,
-        _ => Kind::Text,
+        "system" => CellKind::Bool,
+        "fields" | "indexes" => CellKind::Document("[]"),
+        "options" => CellKind::Document("{}"),
+        name if name.ends_with("Rule") => CellKind::OptionalText,
+        _ => CellKind::Text,
     };
-    let columns: Vec<(&str, Kind)> =
+    let columns: Vec<(&str, CellKind)> =
         COLLECTION_COLUMNS.iter().map(|name| (*name, kind(name))).collect();
     Table::system("_collections", &columns)
 }
@@ -88,7 +88,10 @@ impl Plan {
             Table {
                 numbered: false,
                 order: &["applied", "file"],
-                ..Table::system("_migrations", &[("file", Kind::Text), ("applied", Kind::Int)])
+                ..Table::system(
+                    "_migrations",
+                    &[("file", CellKind::Text), ("applied", CellKind::Int)],
+                )
             },
             Table {
                 numbered: false,
@@ -96,10 +99,10 @@ impl Plan {
                 ..Table::system(
                     "_params",
                     &[
-                        ("id", Kind::Text),
-                        ("value", Kind::Param),
-                        ("created", Kind::Text),
-                        ("updated", Kind::Text),
+                        ("id", CellKind::Text),
+                        ("value", CellKind::Param),
+                        ("created", CellKind::Text),
+                        ("updated", CellKind::Text),
                     ],
                 )
             },
@@ -109,11 +112,11 @@ impl Plan {
                 ..Table::system(
                     "_logs",
                     &[
-                        ("id", Kind::Text),
-                        ("level", Kind::Int),
-                        ("message", Kind::Text),
-                        ("data", Kind::Document("{}")),
-                        ("created", Kind::Text),
+                        ("id", CellKind::Text),
+                        ("level", CellKind::Int),
+                        ("message", CellKind::Text),
+                        ("data", CellKind::Document("{}")),
+                        ("created", CellKind::Text),
                     ],
                 )
             },

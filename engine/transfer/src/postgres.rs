@@ -14,7 +14,7 @@ use tokio_postgres::{Client, CopyInSink};
 
 use super::{
     Batch, Error, Layout, Result,
-    cell::{self, Row},
+    cell::{self, CellRow},
     digest::Digest,
     plan::{Plan, Table},
     row_security::{self, Policies},
@@ -239,7 +239,7 @@ impl Session {
 struct Decoder {
     buffer: BytesMut,
     started: bool,
-    kinds: Vec<cell::Kind>,
+    kinds: Vec<cell::CellKind>,
 }
 
 impl Decoder {
@@ -248,7 +248,7 @@ impl Decoder {
     }
 
     /// The next row, if all of it is there.
-    fn row(&mut self, table: &Table) -> Result<Option<Row>> {
+    fn row(&mut self, table: &Table) -> Result<Option<CellRow>> {
         let broken = || Error(format!("table {}: unexpected answer of the server", table.name));
         if !self.started {
             let head = SIGNATURE.len() + 8;
@@ -271,7 +271,7 @@ impl Decoder {
             return Err(broken());
         }
         let mut at = 2;
-        let mut row: Row = Vec::with_capacity(self.kinds.len());
+        let mut row: CellRow = Vec::with_capacity(self.kinds.len());
         for (idx, kind) in self.kinds.iter().enumerate() {
             let Some(length) = bytes.get(at..).and_then(|b| b.first_chunk::<4>()) else {
                 return Ok(None);

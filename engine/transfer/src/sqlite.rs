@@ -13,7 +13,7 @@ use tokio::sync::mpsc::{Receiver, Sender};
 
 use super::{
     Batch, Error, Layout, Result,
-    cell::{self, Cell, Row},
+    cell::{self, Cell, CellRow},
     digest::Digest,
     plan::{Statement, Table},
 };
@@ -187,7 +187,7 @@ fn send_rows(conn: &Connection, text: &str, table: &Table, to: &Sender<Batch>) -
     let mut rows = statement.query([]).map_err(driver)?;
     let (mut batch, mut n_bytes) = (Vec::with_capacity(ROWS), 0);
     while let Some(raw) = rows.next().map_err(driver)? {
-        let mut row: Row = Vec::with_capacity(kinds.len());
+        let mut row: CellRow = Vec::with_capacity(kinds.len());
         for (at, kind) in kinds.iter().enumerate() {
             let raw = raw.get_ref(at).map_err(driver)?;
             match cell::from_sqlite(*kind, raw) {

@@ -2,13 +2,13 @@
 
 use std::{fs, io, path::Path};
 
-use super::{Error, Event, Options, Place, Result};
+use super::{CopyOptions, Error, Event, Place, Result};
 
 /// Where a data directory keeps files of records.
 const STORAGE: &str = "storage";
 
 /// Refuses a target directory that has files of its own, unless they may be replaced.
-pub(super) fn check(options: &Options) -> Result<()> {
+pub(super) fn check(options: &CopyOptions) -> Result<()> {
     if let (Place::Dir(_), Place::Dir(to)) = (&options.from, &options.to) {
         let own = to.join(STORAGE);
         let has_files = fs::read_dir(&own).is_ok_and(|mut entries| entries.next().is_some());
@@ -23,7 +23,7 @@ pub(super) fn check(options: &Options) -> Result<()> {
 }
 
 /// Copies files, or says where they stay.
-pub(super) fn copy(options: &Options, tell: &mut (dyn FnMut(Event) + Send)) -> Result<()> {
+pub(super) fn copy(options: &CopyOptions, tell: &mut (dyn FnMut(Event) + Send)) -> Result<()> {
     match (&options.from, &options.to) {
         (Place::Dir(from), Place::Dir(to)) => {
             let (mut count, mut bytes) = (0, 0);

@@ -47,7 +47,7 @@ pub(crate) struct Config {
     /// `SSL_CERT_FILE`: whom to trust when connecting to others.
     pub(crate) ca_file: Option<PathBuf>,
     /// Trusted root certificates and reach of outgoing requests.
-    pub(crate) outbound: engine::outbound::Options,
+    pub(crate) outbound: engine::outbound::ClientOptions,
     /// Seconds by which clocks of identity providers may differ (`PB_ID_TOKEN_LEEWAY`).
     pub(crate) id_token_leeway: Option<i64>,
     /// `PB_THUMBS_MAX_WORKERS`
@@ -302,7 +302,7 @@ fn read_at(base: &Path, arguments: &[OsString], matches: &ArgMatches, given: &Gi
         durability: word("durability"),
         password_hash: word("passwordHash"),
         ignore_hooks: on("ignoreHooks"),
-        outbound: engine::outbound::Options {
+        outbound: engine::outbound::ClientOptions {
             root_file: ca_file.clone(),
             allow_private: std::env::var("PB_OUTBOUND_PRIVATE")
                 .is_ok_and(|v| v == "1" || v == "true"),

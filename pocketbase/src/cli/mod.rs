@@ -4,8 +4,8 @@
 
 mod commands;
 mod flags;
+mod parts;
 mod print;
-mod wire;
 
 use std::ffi::OsString;
 

@@ -547,7 +547,7 @@ impl RequestEvent {
     /// 413.
     pub fn limit_body(&self, bytes: u64) -> Result<()> {
         let len = self.with(|req| {
-            req.body_limits = api::body::Limits::of(bytes);
+            req.body_limits = api::body::BodyLimits::of(bytes);
             req.body_len()
         });
         if len.flatten().is_some_and(|len| len > bytes) {

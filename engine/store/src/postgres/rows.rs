@@ -164,7 +164,7 @@ impl Cursor<'_> {
             }
         }
         let shown = Shown { row, forms: &self.forms, made: &self.made };
-        Some(RowRef(common::Row::Postgres(shown)))
+        Some(RowRef(common::AnyRow::Postgres(shown)))
     }
     pub(crate) fn column_count(&self) -> usize {
         self.columns.len()

@@ -59,7 +59,7 @@ impl Cursor<'_> {
         } else {
             self.inner.advance().map_err(|e| self.guard.explain(e))?;
         }
-        Ok(self.inner.get().map(|row| RowRef(common::Row::Sqlite(row))))
+        Ok(self.inner.get().map(|row| RowRef(common::AnyRow::Sqlite(row))))
     }
     pub(crate) fn column_count(&self) -> usize {
         self.inner.as_ref().map_or(0, rusqlite::Statement::column_count)

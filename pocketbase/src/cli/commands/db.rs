@@ -3,7 +3,7 @@
 use clap::{Arg, ArgMatches, Command};
 use engine::{
     store::postgres::{BackupLock, Dsn},
-    transfer::{self, Event, Options, Place},
+    transfer::{self, CopyOptions, Event, Place},
 };
 
 use crate::{
@@ -39,7 +39,7 @@ pub(super) async fn run(_: &App, matches: &ArgMatches, config: &Config) -> Resul
     };
     let text = |name: &str| sub.get_one::<String>(name).map_or("", String::as_str);
     let overwrite = sub.get_one::<bool>("overwrite").copied().unwrap_or_default();
-    let options = Options::new(place(text("from"))?, place(text("to"))?, overwrite);
+    let options = CopyOptions::new(place(text("from"))?, place(text("to"))?, overwrite);
     print::line(&format!("Copying {} to {}", options.from, options.to));
     let _locks = [lock(&options.from).await?, lock(&options.to).await?];
     let report = Box::pin(transfer::copy(&options, &mut |event| show(&event))).await?;

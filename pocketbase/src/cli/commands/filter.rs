@@ -12,7 +12,7 @@ use filter_lang::scope::Scope;
 
 use crate::{
     app::App,
-    cli::{commands::Failure, flags::Config, print, wire},
+    cli::{commands::Failure, flags::Config, parts, print},
 };
 
 pub(super) fn command() -> Command {
@@ -55,7 +55,7 @@ pub(super) async fn run(app: &App, matches: &ArgMatches, _: &Config) -> Result<(
     let word = |name: &str| sub.get_one::<String>(name).map_or("", String::as_str);
     let is_named = |d: &Dialect| d.name() == word("dialect");
     let dialect = dialects::DIALECTS.into_iter().find(is_named).unwrap_or(Dialect::SQLITE);
-    let engine = wire::open(app).await?;
+    let engine = parts::open(app).await?;
     let text = compile(&engine, word("collection"), word("expression"), word("sort"), dialect);
     app.shutdown().await?;
     print::raw(&text?);
@@ -85,7 +85,7 @@ fn compile(
         explained.sql.text
     ));
     for (idx, value) in explained.sql.params.iter().enumerate() {
-        text.push_str(&format!("{}: {}\n", idx + 1, wire::value_text(value)));
+        text.push_str(&format!("{}: {}\n", idx + 1, parts::value_text(value)));
     }
     for (title, lines) in [
         ("ADVICE", &explained.advice),

@@ -8,7 +8,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, error::ErrorKind};
 
 use super::{
     flags::{self, Config},
-    print, wire,
+    parts, print,
 };
 use crate::app::{App, caught};
 
@@ -79,13 +79,13 @@ pub(crate) async fn main(app: &App, arguments: &[OsString]) -> Result<(), Failur
     let given = app.shared.settings.get();
     let Some((name, sub)) = matches.subcommand() else {
         // spec server-settings §1.3: the bare executable opens its directory, too
-        wire::configure(app, &flags::read(arguments, &matches, &given), &matches)?;
-        wire::touch(app).await?;
+        parts::configure(app, &flags::read(arguments, &matches, &given), &matches)?;
+        parts::touch(app).await?;
         print::raw(&root.render_help().to_string());
         return Ok(());
     };
     let config = flags::read(arguments, sub, &given);
-    wire::configure(app, &config, sub)?;
+    parts::configure(app, &config, sub)?;
     match app.shared.commands.all().into_iter().find(|own| own.command.get_name() == name) {
         None => run(app, name, sub, &config).await,
         Some(own) => {
@@ -112,7 +112,7 @@ async fn prepare(app: &App, arguments: &[OsString], exe: &str) -> Result<(), Fai
     if let Ok(matches) = root.try_get_matches_from(known) {
         let sub = matches.subcommand().map_or(&matches, |(_, sub)| sub);
         let config = flags::read(arguments, sub, &app.shared.settings.get());
-        wire::configure(app, &config, sub)?;
+        parts::configure(app, &config, sub)?;
         if !config.ignore_hooks {
             app.prepare().await?;
         }

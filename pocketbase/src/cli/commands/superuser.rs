@@ -5,7 +5,7 @@ use engine::{Ctx, superusers};
 
 use crate::{
     app::App,
-    cli::{commands::Failure, flags::Config, print, wire},
+    cli::{commands::Failure, flags::Config, parts, print},
 };
 
 pub(super) fn command() -> Command {
@@ -34,7 +34,7 @@ pub(super) fn command() -> Command {
 pub(super) async fn run(app: &App, matches: &ArgMatches, config: &Config) -> Result<(), Failure> {
     let known = matches.subcommand().filter(|(name, _)| command().find_subcommand(name).is_some());
     let Some((name, sub)) = known else {
-        wire::touch(app).await?;
+        parts::touch(app).await?;
         print::raw(
             &command().bin_name(format!("{} superuser", config.exe)).render_help().to_string(),
         );
@@ -43,7 +43,7 @@ pub(super) async fn run(app: &App, matches: &ArgMatches, config: &Config) -> Res
     let arguments: Vec<String> =
         sub.get_many::<String>("args").into_iter().flatten().cloned().collect();
     check(name, &arguments)?;
-    let engine = wire::open(app).await?;
+    let engine = parts::open(app).await?;
     let said = change(&engine, name, &arguments).await;
     app.shutdown().await?;
     print::line(&said?);
@@ -76,5 +76,5 @@ async fn change(app: &engine::App, name: &str, arguments: &[String]) -> Result<S
         "update" => superusers::update(&ctx, email, password).await,
         _ => superusers::delete(&ctx, email).await,
     };
-    done.map_err(|error| Failure(wire::explain(&error)))
+    done.map_err(|error| Failure(parts::explain(&error)))
 }

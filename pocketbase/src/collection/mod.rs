@@ -18,10 +18,10 @@ use parking_lot::Mutex;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use crate::{
-    error::{Error, Result},
-    field::Field,
-};
+pub(crate) mod field;
+
+use self::field::Field;
+use crate::error::{Error, Result};
 
 /// The options of auth collections.
 pub use engine::schema::options::AuthOptions;

@@ -5,7 +5,8 @@ use engine::field::{
     select, text, url,
 };
 
-use crate::{collection::Collection, record::DateTime};
+use super::Collection;
+use crate::moment::DateTime;
 
 /// One field of a collection, of any type. Made by its constructors and their builders.
 ///
