@@ -104,6 +104,88 @@ fn routes_hooks_and_errors() {
     }
 }
 
+/// Host values behave as the reference's: one object each, lists that reach where they are from, members in its order.
+#[test]
+fn host_values() {
+    let server = with_hooks(
+        r#"
+        routerAdd("POST", "/same", (e) => e.json(200, [e.request === e.request, e.request.url === e.request.url,
+            e.requestInfo() === e.requestInfo(), e.request.body === e.request.body, $os.getenv === $os.getenv,
+            toString(e.request.body, 3), toString(e.request.body), toString(e.request.body).length]))
+        routerAdd("GET", "/lists", (e) => {
+            const collection = new Collection({ type: "base", name: "lists", fields: [
+                { type: "select", name: "tags", maxSelect: 3, values: ["a", "b", "c"] } ] })
+            $app.save(collection)
+            const record = new Record(collection, { tags: ["a", "b"] })
+            const tags = record.get("tags")
+            tags[0] = "c"
+            tags.push("x")
+            const model = new DynamicModel({ list: [] })
+            model.list.push(1)
+            model.list.push("x")
+            return e.json(200, [record.get("tags"), Array.isArray(tags), JSON.stringify(tags), toString(tags), model])
+        })
+        routerAdd("GET", "/order", (e) => e.json(200, [
+            JSON.stringify(new BoolField({ name: "a" })), Object.keys(new Cookie({})).slice(0, 3), JSON.stringify($app.settings().batch) !== "",
+            JSON.stringify($app.settings()).startsWith('{"superuserIPs":[],"smtp":{"enabled":false,"port":587,'), new ApiError(409).message]))
+        routerAdd("GET", "/queries", (e) => {
+            const db = $app.db()
+            const rows = arrayOf(new DynamicModel({ id: "" }))
+            db.select("id").from("users").union(db.newQuery("SELECT {:x}").bind({ x: "u" })).all(rows)
+            let missing = ""
+            try { $app.findAllRecords(123) } catch (err) { missing = err.message }
+            return e.json(200, [rows, db.select("a").from("t").where($dbx.hashExp({ on: true })).build().params(),
+                db.select("a").from("t").join("CROSS JOIN", "u").preFragment("WITH x AS (SELECT 1)").build().sql(), missing])
+        })
+        routerAdd("GET", "/commands", (e) => {
+            const cat = $os.cmd("cat")
+            const to = cat.stdinPipe(), from = cat.stdoutPipe()
+            cat.start()
+            to.write("piped")
+            to.close()
+            const printed = toString(from)
+            cat.wait()
+            const failing = $os.cmd("sh", "-c", "exit 3")
+            try { failing.run() } catch (err) { }
+            return e.json(200, [printed, cat.processState.exitCode(), failing.processState.exitCode(), failing.processState.success()])
+        })
+        "#,
+    );
+    for (method, path, want) in [
+        ("POST", "/same", json!([true, true, true, true, true, "{\"k", "\":1}", 7])),
+        (
+            "GET",
+            "/lists",
+            json!([["c", "b"], true, r#"["c","b","x"]"#, r#"["c","b","x"]"#, {"list": [1, "x"]}]),
+        ),
+        (
+            "GET",
+            "/order",
+            json!([
+                r#"{"name":"a","id":"","system":false,"hidden":false,"presentable":false,"help":"","required":false}"#,
+                ["name", "value", "quoted"],
+                true,
+                true,
+                "Conflict."
+            ]),
+        ),
+        (
+            "GET",
+            "/queries",
+            json!([
+                [{"id": "u"}],
+                {"p0": true},
+                "WITH x AS (SELECT 1) SELECT `a` FROM `t` CROSS JOIN `u`",
+                "context canceled; failed query: SELECT `@@__invalidCollectionModelOrIdentifier`.* FROM `@@__invalidCollectionModelOrIdentifier`"
+            ]),
+        ),
+        ("GET", "/commands", json!(["piped", 0, 3, false])),
+    ] {
+        let answer = server.send(method, path, "", &json!({"k": 1}));
+        assert_eq!((answer.status, answer.json()), (200, want), "{path}");
+    }
+}
+
 /// What projects do that must not be in their way.
 #[test]
 fn what_projects_do() {
