@@ -278,10 +278,14 @@ fn save(app: &App, args: &Args<'_, '_>, at: usize, validate: bool) -> Res<()> {
         return settings.save(app);
     }
     let collection = args.opt_host::<Collection>(at)?.ok_or_else(|| no_model(args, at))?;
-    Ok(match validate {
+    let done = match validate {
         true => wait(app.save(&*collection)),
         false => wait(app.save_no_validate(&*collection)),
-    }?)
+    };
+    if let Err(error) = &done {
+        *Local::of(args.cx()).unsaved.borrow_mut() = Some((collection.name(), error.to_string()));
+    }
+    Ok(done?)
 }
 fn delete(app: &App, args: &Args<'_, '_>, at: usize) -> Res<()> {
     if let Some(record) = args.opt_host::<Record>(at)? {
