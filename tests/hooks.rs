@@ -137,6 +137,24 @@ fn host_values() {
             return e.json(200, [rows, db.select("a").from("t").where($dbx.hashExp({ on: true })).build().params(),
                 db.select("a").from("t").join("CROSS JOIN", "u").preFragment("WITH x AS (SELECT 1)").build().sql(), missing])
         })
+        routerAdd("GET", "/forms", (e) => {
+            const told = []
+            const attempt = (form) => { try { form.submit() } catch (err) { told.push(err.message) } }
+            attempt(new TestEmailSendForm($app))
+            attempt(new TestS3FilesystemForm($app))
+            attempt(new AppleClientSecretCreateForm($app))
+            const form = new RecordUpsertForm($app, new Record($app.findCollectionByNameOrId("users")))
+            form.load({ email: "form@example.com" })
+            attempt(form)
+            form.load({ password: "1234567890", passwordConfirm: "1234567890" })
+            attempt(form)
+            const files = $app.newFilesystem()
+            const writer = files.newWriter("written/a.txt")
+            writer.write("one ")
+            writer.write(toBytes("two"))
+            writer.close()
+            return e.json(200, [told, $app.countRecords("users"), toString(files.getReader("written/a.txt"))])
+        })
         routerAdd("GET", "/commands", (e) => {
             const cat = $os.cmd("cat")
             const to = cat.stdinPipe(), from = cat.stdoutPipe()
@@ -177,6 +195,20 @@ fn host_values() {
                 {"p0": true},
                 "WITH x AS (SELECT 1) SELECT `a` FROM `t` CROSS JOIN `u`",
                 "context canceled; failed query: SELECT `@@__invalidCollectionModelOrIdentifier`.* FROM `@@__invalidCollectionModelOrIdentifier`"
+            ]),
+        ),
+        (
+            "GET",
+            "/forms",
+            json!([
+                [
+                    "email: cannot be blank; template: cannot be blank.",
+                    "filesystem: cannot be blank.",
+                    "clientId: cannot be blank; duration: cannot be blank; keyId: cannot be blank; privateKey: cannot be blank; teamId: cannot be blank.",
+                    "password: cannot be blank; passwordConfirm: cannot be blank."
+                ],
+                1,
+                "one two"
             ]),
         ),
         ("GET", "/commands", json!(["piped", 0, 3, false])),
