@@ -4,7 +4,7 @@ use std::{fs, path::Path, process::Command};
 
 use serde_json::json;
 
-use crate::support::{Server, binary};
+use crate::support::{Server, binary, postgres::Postgres};
 
 /// The recorded cases but `files` (names of unsaved files cannot be set yet), and how many of their requests may still differ: a number here only sinks (`tests/known_gaps.toml`).
 /// Those of the shared directory first, then ours, recorded from PocketBase 0.40.6 in the same form.
@@ -407,6 +407,36 @@ fn recorded_cases() {
         }
     }
     assert!(worse.is_empty(), "{}", worse.join("\n"));
+}
+
+/// What transactions roll back on PostgreSQL is gone for scripts, too, tables among it.
+#[test]
+fn rolled_back_on_postgres() {
+    let Some(postgres) = Postgres::start(&[], &[]) else { return };
+    let dir = tempfile::tempdir().expect("a directory");
+    let hooks = dir.path().display().to_string();
+    fs::write(
+        dir.path().join("main.pb.js"),
+        r#"
+        routerAdd("GET", "/rolled-back", (e) => {
+            const out = []
+            try {
+                $app.runInTransaction((tx) => {
+                    tx.save(new Collection({ type: "base", name: "temp", fields: [{ name: "x", type: "text" }] }))
+                    tx.save(new Record(tx.findCollectionByNameOrId("temp"), { x: "1" }))
+                    out.push(tx.countRecords("temp"), tx.hasTable("temp"))
+                    throw new Error("drop it")
+                })
+            } catch (err) { out.push(err.message) }
+            out.push($app.hasTable("temp"), $app.hasTable("users"))
+            return e.json(200, out)
+        })
+        "#,
+    )
+    .expect("a file");
+    let server = postgres.serve("hooks", &["--hooksDir", &hooks, "--hooksWatch=false"]);
+    let answer = server.send("GET", "/rolled-back", "", &json!(null));
+    assert_eq!((answer.status, answer.json()), (200, json!([1, true, "drop it", false, true])));
 }
 
 fn copy(from: &Path, to: &Path) {

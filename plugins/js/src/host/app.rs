@@ -138,8 +138,8 @@ table! {
         };
         fn "collectionQuery" "(): dbx.SelectQuery" "A query for collections." => |cx, app, a| select(app.db().select(["*"]).from("_collections"), Gives::Collections);
         fn "logQuery" "(): dbx.SelectQuery" "A query for logs." => |cx, app, a| select(app.aux_db().select(["*"]).from("_logs"), Gives::Rows);
-        fn "hasTable" "(name: string): boolean" "Whether there is a table or view." => |cx, app, a| wait(app.db().columns_of(&a.str(0)?)).is_ok();
-        fn "auxHasTable" "(name: string): boolean" "Whether the auxiliary database has a table." => |cx, app, a| wait(app.aux_db().columns_of(&a.str(0)?)).is_ok();
+        fn "hasTable" "(name: string): boolean" "Whether there is a table or view." => |cx, app, a| wait(app.db().has_table(&a.str(0)?)).unwrap_or_default();
+        fn "auxHasTable" "(name: string): boolean" "Whether the auxiliary database has a table." => |cx, app, a| wait(app.aux_db().has_table(&a.str(0)?)).unwrap_or_default();
         fn "tableColumns" "(name: string): string[]" "The columns of a table." => |cx, app, a| wait(app.db().columns_of(&a.str(0)?))?;
         fn "tableInfo" "(name: string): core.TableInfoRow[]" "The columns of a table." => |cx, app, a| table_info(app, &a.str(0)?)?;
         fn "tableIndexes" "(name: string): { [key: string]: string }" "The indexes of a table." => |cx, app, a| {
