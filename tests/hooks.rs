@@ -4,7 +4,7 @@ use std::{fs, path::Path, process::Command};
 
 use serde_json::json;
 
-use crate::support::{Server, binary};
+use crate::support::{Server, binary, postgres::Postgres};
 
 /// The recorded cases but `files` (names of unsaved files cannot be set yet), and how many of their requests may still differ: a number here only sinks (`tests/known_gaps.toml`).
 /// Those of the shared directory first, then ours, recorded from PocketBase 0.40.6 in the same form.
@@ -101,6 +101,120 @@ fn routes_hooks_and_errors() {
     ] {
         let answer = server.send("GET", path, "", &json!(null));
         assert_eq!((answer.status, answer.json()), (status, body), "{path}");
+    }
+}
+
+/// Host values behave as the reference's: one object each, lists that reach where they are from, members in its order.
+#[test]
+fn host_values() {
+    let server = with_hooks(
+        r#"
+        routerAdd("POST", "/same", (e) => e.json(200, [e.request === e.request, e.request.url === e.request.url,
+            e.requestInfo() === e.requestInfo(), e.request.body === e.request.body, $os.getenv === $os.getenv,
+            toString(e.request.body, 3), toString(e.request.body), toString(e.request.body).length]))
+        routerAdd("GET", "/lists", (e) => {
+            const collection = new Collection({ type: "base", name: "lists", fields: [
+                { type: "select", name: "tags", maxSelect: 3, values: ["a", "b", "c"] } ] })
+            $app.save(collection)
+            const record = new Record(collection, { tags: ["a", "b"] })
+            const tags = record.get("tags")
+            tags[0] = "c"
+            tags.push("x")
+            const model = new DynamicModel({ list: [] })
+            model.list.push(1)
+            model.list.push("x")
+            return e.json(200, [record.get("tags"), Array.isArray(tags), JSON.stringify(tags), toString(tags), model])
+        })
+        routerAdd("GET", "/order", (e) => e.json(200, [
+            JSON.stringify(new BoolField({ name: "a" })), Object.keys(new Cookie({})).slice(0, 3), JSON.stringify($app.settings().batch) !== "",
+            JSON.stringify($app.settings()).startsWith('{"superuserIPs":[],"smtp":{"enabled":false,"port":587,'), new ApiError(409).message]))
+        routerAdd("GET", "/queries", (e) => {
+            const db = $app.db()
+            const rows = arrayOf(new DynamicModel({ id: "" }))
+            db.select("id").from("users").union(db.newQuery("SELECT {:x}").bind({ x: "u" })).all(rows)
+            let missing = ""
+            try { $app.findAllRecords(123) } catch (err) { missing = err.message }
+            return e.json(200, [rows, db.select("a").from("t").where($dbx.hashExp({ on: true })).build().params(),
+                db.select("a").from("t").join("CROSS JOIN", "u").preFragment("WITH x AS (SELECT 1)").build().sql(), missing])
+        })
+        routerAdd("GET", "/forms", (e) => {
+            const told = []
+            const attempt = (form) => { try { form.submit() } catch (err) { told.push(err.message) } }
+            attempt(new TestEmailSendForm($app))
+            attempt(new TestS3FilesystemForm($app))
+            attempt(new AppleClientSecretCreateForm($app))
+            const form = new RecordUpsertForm($app, new Record($app.findCollectionByNameOrId("users")))
+            form.load({ email: "form@example.com" })
+            attempt(form)
+            form.load({ password: "1234567890", passwordConfirm: "1234567890" })
+            attempt(form)
+            const files = $app.newFilesystem()
+            const writer = files.newWriter("written/a.txt")
+            writer.write("one ")
+            writer.write(toBytes("two"))
+            writer.close()
+            return e.json(200, [told, $app.countRecords("users"), toString(files.getReader("written/a.txt"))])
+        })
+        routerAdd("GET", "/commands", (e) => {
+            const cat = $os.cmd("cat")
+            const to = cat.stdinPipe(), from = cat.stdoutPipe()
+            cat.start()
+            to.write("piped")
+            to.close()
+            const printed = toString(from)
+            cat.wait()
+            const failing = $os.cmd("sh", "-c", "exit 3")
+            try { failing.run() } catch (err) { }
+            return e.json(200, [printed, cat.processState.exitCode(), failing.processState.exitCode(), failing.processState.success()])
+        })
+        "#,
+    );
+    for (method, path, want) in [
+        ("POST", "/same", json!([true, true, true, true, true, "{\"k", "\":1}", 7])),
+        (
+            "GET",
+            "/lists",
+            json!([["c", "b"], true, r#"["c","b","x"]"#, r#"["c","b","x"]"#, {"list": [1, "x"]}]),
+        ),
+        (
+            "GET",
+            "/order",
+            json!([
+                r#"{"name":"a","id":"","system":false,"hidden":false,"presentable":false,"help":"","required":false}"#,
+                ["name", "value", "quoted"],
+                true,
+                true,
+                "Conflict."
+            ]),
+        ),
+        (
+            "GET",
+            "/queries",
+            json!([
+                [{"id": "u"}],
+                {"p0": true},
+                "WITH x AS (SELECT 1) SELECT `a` FROM `t` CROSS JOIN `u`",
+                "context canceled; failed query: SELECT `@@__invalidCollectionModelOrIdentifier`.* FROM `@@__invalidCollectionModelOrIdentifier`"
+            ]),
+        ),
+        (
+            "GET",
+            "/forms",
+            json!([
+                [
+                    "email: cannot be blank; template: cannot be blank.",
+                    "filesystem: cannot be blank.",
+                    "clientId: cannot be blank; duration: cannot be blank; keyId: cannot be blank; privateKey: cannot be blank; teamId: cannot be blank.",
+                    "password: cannot be blank; passwordConfirm: cannot be blank."
+                ],
+                1,
+                "one two"
+            ]),
+        ),
+        ("GET", "/commands", json!(["piped", 0, 3, false])),
+    ] {
+        let answer = server.send(method, path, "", &json!({"k": 1}));
+        assert_eq!((answer.status, answer.json()), (200, want), "{path}");
     }
 }
 
@@ -293,6 +407,36 @@ fn recorded_cases() {
         }
     }
     assert!(worse.is_empty(), "{}", worse.join("\n"));
+}
+
+/// What transactions roll back on PostgreSQL is gone for scripts, too, tables among it.
+#[test]
+fn rolled_back_on_postgres() {
+    let Some(postgres) = Postgres::start(&[], &[]) else { return };
+    let dir = tempfile::tempdir().expect("a directory");
+    let hooks = dir.path().display().to_string();
+    fs::write(
+        dir.path().join("main.pb.js"),
+        r#"
+        routerAdd("GET", "/rolled-back", (e) => {
+            const out = []
+            try {
+                $app.runInTransaction((tx) => {
+                    tx.save(new Collection({ type: "base", name: "temp", fields: [{ name: "x", type: "text" }] }))
+                    tx.save(new Record(tx.findCollectionByNameOrId("temp"), { x: "1" }))
+                    out.push(tx.countRecords("temp"), tx.hasTable("temp"))
+                    throw new Error("drop it")
+                })
+            } catch (err) { out.push(err.message) }
+            out.push($app.hasTable("temp"), $app.hasTable("users"))
+            return e.json(200, out)
+        })
+        "#,
+    )
+    .expect("a file");
+    let server = postgres.serve("hooks", &["--hooksDir", &hooks, "--hooksWatch=false"]);
+    let answer = server.send("GET", "/rolled-back", "", &json!(null));
+    assert_eq!((answer.status, answer.json()), (200, json!([1, true, "drop it", false, true])));
 }
 
 fn copy(from: &Path, to: &Path) {

@@ -34,7 +34,7 @@ use crate::{
 /// let ann = Record::new(&app.find_collection("users").await?);
 /// let mut form = RecordUpsertForm::new(app, &ann);
 /// form.load(&json!({"email": "ann@example.com", "password": "1234567890"}));
-/// assert_eq!(form.submit().await.unwrap_err().to_string(), "passwordConfirm: Cannot be blank.");
+/// assert_eq!(form.submit().await.unwrap_err().to_string(), "passwordConfirm: cannot be blank.");
 ///
 /// form.load(&json!({"passwordConfirm": "1234567890"}));
 /// form.dry_submit(|tx, ann| async move { tx.find_record_by_id("users", ann.id()).await.map(|_| ()) })

@@ -51,7 +51,7 @@ impl AuthForm {
     /// All violations together.
     pub(crate) fn check(&self, facts: &Facts<'_>) -> FieldErrors {
         let mut errors = FieldErrors::default();
-        let required = || FieldError::new("validation_required", "Cannot be blank");
+        let required = || FieldError::new("validation_required", "cannot be blank");
         let mismatch = || FieldError::new("validation_values_mismatch", "Values don't match");
         let below_manager = facts.access < Access::Manager;
         if below_manager && !facts.is_new && facts.email.0 != facts.email.1 {

@@ -145,10 +145,21 @@ impl File {
                 let steps = Local::of(cx).migrations.borrow().get(at).cloned();
                 let Some(step) = steps.and_then(|steps| steps[way].clone()) else { return Ok(()) };
                 *Local::of(cx).app.borrow_mut() = tx.clone();
-                called(cx, &step, tx).map_err(|fail| thrown_error(cx, fail))
+                called(cx, &step, tx).map_err(|fail| blamed(cx, thrown_error(cx, fail)))
             })
         })
         .await
+    }
+}
+
+/// An error with the collection that could not be saved: the words of the error do not name it.
+fn blamed(cx: &Ctx<'_>, error: Error) -> Error {
+    let text = error.to_string();
+    match &*Local::of(cx).unsaved.borrow() {
+        Some((name, why)) if text.contains(why) => {
+            Error::other(format!("{text} (collection {name:?})"))
+        }
+        _ => error,
     }
 }
 
@@ -192,6 +203,12 @@ mod tests {
         let error = app.migrations().up(app).await.expect_err("it throws").to_string();
         assert!(error.starts_with("failed to apply migration 3_c.js: {\"a\":1}"), "{error}");
         assert!(app.find_collection("c").await.is_err() && app.find_collection("b").await.is_err());
+        write(
+            "3_c.js",
+            "migrate((app) => app.save(new Collection({ name: 'posts', type: 'base', fields: [{ type: 'text' }] })))",
+        );
+        let error = app.migrations().up(app).await.expect_err("no name").to_string();
+        assert!(error.ends_with("(collection \"posts\")"), "{error}");
         write("3_c.js", "migrate((app) => 1)");
         let error = app.migrations().up(app).await.expect_err("a result").to_string();
         assert!(error.contains("could not convert 1 to error"), "{error}");

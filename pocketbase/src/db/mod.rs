@@ -198,6 +198,13 @@ impl Db {
     pub async fn table_info(&self, table: &str) -> Result<Vec<Row>> {
         self.rows(catalog::columns(self.dialect()?, table)).await
     }
+    /// Whether there is a table or view of that name, whatever its case.
+    ///
+    /// # Errors
+    /// Database errors.
+    pub async fn has_table(&self, name: &str) -> Result<bool> {
+        Ok(!self.rows(catalog::has_table(self.dialect()?, name)).await?.is_empty())
+    }
     /// The indexes of a table that statements have made: names and statements.
     ///
     /// # Errors

@@ -138,8 +138,8 @@ table! {
         };
         fn "collectionQuery" "(): dbx.SelectQuery" "A query for collections." => |cx, app, a| select(app.db().select(["*"]).from("_collections"), Gives::Collections);
         fn "logQuery" "(): dbx.SelectQuery" "A query for logs." => |cx, app, a| select(app.aux_db().select(["*"]).from("_logs"), Gives::Rows);
-        fn "hasTable" "(name: string): boolean" "Whether there is a table or view." => |cx, app, a| wait(app.db().columns_of(&a.str(0)?)).is_ok();
-        fn "auxHasTable" "(name: string): boolean" "Whether the auxiliary database has a table." => |cx, app, a| wait(app.aux_db().columns_of(&a.str(0)?)).is_ok();
+        fn "hasTable" "(name: string): boolean" "Whether there is a table or view." => |cx, app, a| wait(app.db().has_table(&a.str(0)?)).unwrap_or_default();
+        fn "auxHasTable" "(name: string): boolean" "Whether the auxiliary database has a table." => |cx, app, a| wait(app.aux_db().has_table(&a.str(0)?)).unwrap_or_default();
         fn "tableColumns" "(name: string): string[]" "The columns of a table." => |cx, app, a| wait(app.db().columns_of(&a.str(0)?))?;
         fn "tableInfo" "(name: string): core.TableInfoRow[]" "The columns of a table." => |cx, app, a| table_info(app, &a.str(0)?)?;
         fn "tableIndexes" "(name: string): { [key: string]: string }" "The indexes of a table." => |cx, app, a| {
@@ -278,10 +278,14 @@ fn save(app: &App, args: &Args<'_, '_>, at: usize, validate: bool) -> Res<()> {
         return settings.save(app);
     }
     let collection = args.opt_host::<Collection>(at)?.ok_or_else(|| no_model(args, at))?;
-    Ok(match validate {
+    let done = match validate {
         true => wait(app.save(&*collection)),
         false => wait(app.save_no_validate(&*collection)),
-    }?)
+    };
+    if let Err(error) = &done {
+        *Local::of(args.cx()).unsaved.borrow_mut() = Some((collection.name(), error.to_string()));
+    }
+    Ok(done?)
 }
 fn delete(app: &App, args: &Args<'_, '_>, at: usize) -> Res<()> {
     if let Some(record) = args.opt_host::<Record>(at)? {

@@ -299,6 +299,23 @@ impl Model {
     }
 }
 
+fn unfit(value: &Val, wanted: &str) -> Fail {
+    let value = shown(value);
+    Fail::Type(format!(
+        "Go struct conversion error: could not convert {value} to types.{wanted}[interface {{}}]"
+    ))
+}
+/// `Number(value)`, 0 for what is none.
+fn number_of(value: &Val) -> f64 {
+    match value {
+        Val::Bool(on) => f64::from(*on),
+        Val::Str(text) => {
+            text.trim().parse::<f64>().ok().filter(|n| n.is_finite()).unwrap_or_default()
+        }
+        _ => 0.0,
+    }
+}
+
 impl Dynamic for Model {
     /// Scripts see their own names; `e.json` those of the columns.
     fn has_json(&self) -> bool {
@@ -340,6 +357,19 @@ impl Dynamic for Model {
             },
             (Kind::Text, value @ (Val::Int(_) | Val::Float(_) | Val::Bool(_))) => {
                 Val::Str(shown(&value))
+            }
+            (Kind::Int, value @ (Val::Str(_) | Val::Bool(_))) => {
+                Val::Int(whole(number_of(&value).trunc()))
+            }
+            (Kind::Float, value @ (Val::Str(_) | Val::Bool(_))) => Val::Float(number_of(&value)),
+            (Kind::Bool, Val::Str(text)) => Val::Bool(!text.is_empty()),
+            (Kind::Bool, Val::Int(n)) => Val::Bool(n != 0),
+            (Kind::Bool, Val::Float(n)) => Val::Bool(n != 0.0 && !n.is_nan()),
+            (Kind::List, value @ (Val::Str(_) | Val::Bool(_) | Val::Int(_) | Val::Float(_))) => {
+                return Err(unfit(&value, "JSONArray"));
+            }
+            (Kind::Map, value @ (Val::Str(_) | Val::Bool(_) | Val::Int(_) | Val::Float(_))) => {
+                return Err(unfit(&value, "JSONMap"));
             }
             (_, value) => value,
         };

@@ -59,6 +59,8 @@ pub(crate) struct Local<'js> {
     pub(crate) app: RefCell<App>,
     /// Objects of host values that must stay the same.
     pub(crate) objects: Objects<'js>,
+    /// The collection that could not be saved last, and why.
+    pub(crate) unsaved: RefCell<Option<(String, String)>>,
     /// Makes a list whose items, once they are assigned, reach where the list is from.
     pub(crate) live_list: Function<'js>,
     /// The functions of namespaces that were asked for.
@@ -103,6 +105,7 @@ impl<'js> Local<'js> {
             closures: RefCell::default(),
             app: RefCell::new(app),
             objects: Objects::new(cx)?,
+            unsaved: RefCell::default(),
             live_list: cx.eval(LIVE_LIST)?,
             functions_of_spaces: RefCell::default(),
         })

@@ -250,6 +250,9 @@ impl Cmd {
     }
     fn failed(&self, error: &std::io::Error) -> Fail {
         let state = self.0.lock();
+        if state.path.is_empty() {
+            return Fail::other("exec: no command");
+        }
         if error.kind() == std::io::ErrorKind::NotFound && !state.path.contains('/') {
             let name = &state.path;
             return Fail::other(format!("exec: {name:?}: executable file not found in $PATH"));

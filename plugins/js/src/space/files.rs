@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use parking_lot::Mutex;
 use pocketbase::{App, Error, File, FileSystem, web::Outgoing};
 
 use super::{Space, os};
@@ -102,6 +103,9 @@ table! {
             found
         };
         fn "upload" "(content: string | number[], key: string): void" "Stores bytes." => |cx, f, a| wait(f.upload_bytes(&a.str(1)?, a.bytes(0)?))?;
+        fn "newWriter" "(key: string, options?: any): blob.Writer" "What is written there is stored, in the place of what was there, when it is closed." => |cx, f, a| {
+            Arc::new(Writer { files: f.clone(), key: a.str(0)?, content: Mutex::new(Some(Vec::new())) }) as Shared
+        };
         fn "uploadFile" "(file: filesystem.File, key: string): void" "Stores a file." => |cx, f, a| wait(f.upload(&a.str(1)?, &*a.host::<File>(0)?))?;
         fn "uploadMultipart" "(header: multipart.FileHeader, key: string): void" "Stores a file of a form." => |cx, f, a| {
             wait(f.upload(&a.str(1)?, &a.host::<crate::host::Uploaded>(0)?.0))?;
@@ -130,6 +134,36 @@ table! {
 }
 
 /// A file that is not there, in the words of the reference.
+/// A file that is being written.
+pub(crate) struct Writer {
+    files: FileSystem,
+    key: String,
+    /// What was written; none once it is closed.
+    content: Mutex<Option<Vec<u8>>>,
+}
+native!(Writer = WRITER);
+table! {
+    pub(crate) static WRITER: Writer = "blob.Writer", "A file that is being written." {
+        fn "write" "(data: string | number[]): number" "More of it." => |cx, w, a| {
+            let data = a.bytes(0)?;
+            w.content.lock().as_mut().ok_or_else(closed)?.extend_from_slice(&data);
+            data.len()
+        };
+        fn "readFrom" "(reader: io.Reader): number" "All that a reader gives." => |cx, w, a| {
+            let data = a.host::<Reader>(0)?.take(0)?;
+            w.content.lock().as_mut().ok_or_else(closed)?.extend_from_slice(&data);
+            data.len()
+        };
+        fn "close" "(): void" "Stores it." => |cx, w, a| {
+            let content = w.content.lock().take().ok_or_else(closed)?;
+            wait(w.files.upload_bytes(&w.key, content))?;
+        };
+    }
+}
+fn closed() -> Fail {
+    Fail::other("the writer is closed")
+}
+
 fn missing(error: Error) -> Fail {
     match error {
         Error::Io(io) if io.kind() == std::io::ErrorKind::NotFound => {

@@ -20,7 +20,9 @@ table! {
         fn "send" "(config: { url: string; method?: string; body?: any; headers?: { [key: string]: string }; timeout?: number }): http.Result" "Sends a request and waits for the answer." => |cx, h, a| {
             let outgoing = outgoing(a)?;
             let app = Local::of(cx).js.app.clone();
-            let fetched = wait(app.fetch(outgoing))?;
+            let (method, url) = (outgoing.method.clone(), outgoing.url.clone());
+            let fetched = wait(app.fetch(outgoing));
+            let fetched = fetched.map_err(|error| Fail::other(worded(&method, &url, &error.to_string())))?;
             std::sync::Arc::new(answer(fetched)) as Shared
         };
     }
@@ -52,6 +54,34 @@ fn outgoing(args: &Args<'_, '_>) -> Res<Outgoing> {
         body,
         timeout: Duration::try_from_secs_f64(seconds).ok().filter(|time| !time.is_zero()),
     })
+}
+
+/// What has gone wrong on the way, in the words of Go's client.
+fn worded(method: &str, url: &str, why: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = host.rsplit('@').next().unwrap_or_default();
+    let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    let place = match has_port {
+        true => host.to_owned(),
+        false => format!("{host}:{}", if scheme == "https" { 443 } else { 80 }),
+    };
+    let why = match why {
+        _ if why.contains("invalid HTTP method") => {
+            return format!("net/http: invalid method {method:?}");
+        }
+        _ if url.is_empty() => "unsupported protocol scheme \"\"".to_owned(),
+        _ if why.contains("Connection refused") => {
+            format!("dial tcp {place}: connect: connection refused")
+        }
+        _ if why.contains("failed to lookup address") => {
+            let name = place.rsplit_once(':').map_or(place.as_str(), |(name, _)| name);
+            format!("dial tcp: lookup {name}: no such host")
+        }
+        _ => why.to_owned(),
+    };
+    let method = if method.is_empty() { "GET" } else { method };
+    format!("{}{} {url:?}: {why}", &method[..1], method[1..].to_lowercase())
 }
 
 /// The body, and the type that it must have.
@@ -171,4 +201,38 @@ fn cookie(line: &str) -> (String, Val) {
         facts.insert(key.to_owned(), value);
     }
     (name.to_owned(), Val::Map(new_map(facts)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_failures() {
+        for (method, url, why, want) in [
+            (
+                "GET",
+                "http://127.0.0.1:1/x",
+                "a: Connection refused (os error 111)",
+                "Get \"http://127.0.0.1:1/x\": dial tcp 127.0.0.1:1: connect: connection refused",
+            ),
+            (
+                "POST",
+                "https://u:p@a.b/x?y",
+                "Connection refused",
+                "Post \"https://u:p@a.b/x?y\": dial tcp a.b:443: connect: connection refused",
+            ),
+            ("", "", "empty string", "Get \"\": unsupported protocol scheme \"\""),
+            ("A B", "http://a", "invalid HTTP method", "net/http: invalid method \"A B\""),
+            (
+                "GET",
+                "http://a.b",
+                "failed to lookup address information",
+                "Get \"http://a.b\": dial tcp: lookup a.b: no such host",
+            ),
+            ("GET", "http://a.b", "another one", "Get \"http://a.b\": another one"),
+        ] {
+            assert_eq!(worded(method, url, why), want);
+        }
+    }
 }

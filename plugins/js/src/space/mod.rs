@@ -89,6 +89,7 @@ pub(crate) static TYPES: &[&Type] = &[
     &command::PROCESS,
     &command::PROCESS_STATE,
     &files::FILE_SYSTEM,
+    &files::WRITER,
     &form_data::FORM_DATA,
     &http_send::ANSWER,
     &os::ENTRY,

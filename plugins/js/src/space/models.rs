@@ -31,6 +31,9 @@ globals! {
         new "MailerMessage" "(data?: { [key: string]: any })" "A message to send." => |cx, a| host::MailMessage::new(a)?;
         new "SubscriptionMessage" "(data?: { [key: string]: any })" "A message to a realtime client." => |cx, a| host::Letter::of(a)?;
         new "RecordUpsertForm" "(app: core.App, record: core.Record)" "Data that is loaded into a record and saved with it." => |cx, a| host::UpsertForm::new(a)?;
+        new "TestEmailSendForm" "(app: core.App)" "Sends a mail to try the settings." => |cx, a| host::EmailForm::new(a)?;
+        new "TestS3FilesystemForm" "(app: core.App)" "Tries a storage." => |cx, a| host::StorageForm::new(a)?;
+        new "AppleClientSecretCreateForm" "(app: core.App)" "Makes a client secret for Apple." => |cx, a| host::AppleForm::new();
         new "RequestInfo" "(data?: { [key: string]: any })" "The facts of a request." => |cx, a| host::new_request_info(a)?;
         new "Context" "(parent?: context.Context, key?: any, value?: any)" "How long something lasts, and a value that it carries." => |cx, a| host::Lasting::new(a)?;
         new "Cookie" "(data?: { [key: string]: any })" "A cookie." => |cx, a| host::Cookie::new(a)?;
