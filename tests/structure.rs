@@ -40,25 +40,23 @@ const ALIASES: &[(&str, &str, &str)] = &[
 ];
 
 /// Circles that are there on purpose, with the reason.
-const ALLOWED: &[(&str, &[&str], &str)] = &[
-    (
-        "pocketbase/src",
-        &[
-            "app",
-            "cli",
-            "command",
-            "cron",
-            "db",
-            "event",
-            "hooks",
-            "migration",
-            "plugin",
-            "serve",
-            "web",
-        ],
-        "a face: `App` has a method of every room, and every room takes an `App`",
-    ),
-];
+const ALLOWED: &[(&str, &[&str], &str)] = &[(
+    "pocketbase/src",
+    &[
+        "app",
+        "cli",
+        "command",
+        "cron",
+        "db",
+        "event",
+        "hooks",
+        "migration",
+        "plugin",
+        "serve",
+        "web",
+    ],
+    "a face: `App` has a method of every room, and every room takes an `App`",
+)];
 
 /// Most lines of production code of a crate.
 const MAX_LINES: usize = 16_000;
