@@ -304,6 +304,7 @@ fn fields_over_http(server: &Server) {
         "WITH c(id, x) AS (SELECT * FROM vault) SELECT id, x FROM c",
         "SELECT id, substr(open, 1, 3) AS x FROM seen",
         "SELECT id, title FROM vault ORDER BY open",
+        "SELECT id, [[open]] || '' AS x FROM {{vault}}",
     ] {
         let view = json!({"name": "leak", "type": "view", "viewQuery": query});
         let (status, refused) = root.send("POST", "/api/collections", &view);

@@ -4,7 +4,10 @@
 
 use sqlparser::tokenizer::Token;
 
-use crate::tokens::{Piece, read};
+use crate::{
+    marks,
+    tokens::{Piece, read},
+};
 
 /// How a query uses columns that somebody asks about.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +21,7 @@ pub struct Uses {
 /// True if a text has a name in it, in any quotes. What cannot be read to its end counts by its words.
 #[must_use]
 pub fn has(text: &str, name: &str) -> bool {
-    let (pieces, whole) = read(text);
+    let (pieces, whole) = read(&marks::quoted(text));
     let is_it = |piece: &Piece| piece.name().is_some_and(|found| found.eq_ignore_ascii_case(name));
     pieces.iter().any(is_it) || !whole && has_word(text, name)
 }
@@ -31,7 +34,7 @@ fn has_word(text: &str, name: &str) -> bool {
 /// The uses of those columns that `is_asked` says, given what stands before the dot and the name.
 #[must_use]
 pub fn uses(text: &str, is_asked: impl Fn(Option<&str>, &str) -> bool) -> Uses {
-    let (pieces, _) = read(text);
+    let (pieces, _) = read(&marks::quoted(text));
     let mut found = Uses::default();
     for (at, piece) in pieces.iter().enumerate() {
         let before = at.checked_sub(1).map(|at| &pieces[at]);
@@ -67,6 +70,7 @@ mod tests {
             ("lower(`K`)", true),
             ("t.\"k\" > 1", true),
             ("[k]", true),
+            ("{{k}}.[[x]]", true),
             ("kk || 'a k b'", false),
             ("x /* k */ -- k", false),
             ("'open k", true),
@@ -88,6 +92,7 @@ mod tests {
             ("SELECT id, t.k AS k, u.k FROM t", (1, false)),
             ("SELECT id, upper(K) AS x, 'k' AS y FROM t WHERE k != ''", (2, false)),
             ("SELECT id, t.'k' FROM t", (1, false)),
+            ("SELECT id, [[k]]||[[t]].[[k]] AS x FROM {{t}}", (2, false)),
             ("SELECT count(*) AS n, 2*3 AS m FROM t -- k", (0, false)),
             ("SELECT * FROM t", (0, true)),
             ("SELECT DISTINCT t.* FROM t", (0, true)),

@@ -2,8 +2,14 @@
 
 use serde_json::{Value, error::Category};
 
-/// Why a text is no JSON object; `None` if it is one.
+/// Longer texts are not looked at a second time: what they are made of takes many times their memory.
+const MAX: usize = 1 << 20;
+
+/// Why a text is no JSON object; `None` if it is one, or too long to say.
 pub(crate) fn of_object(text: &[u8]) -> Option<String> {
+    if text.len() > MAX {
+        return None;
+    }
     let into = "into Go map[string]interface {}";
     match serde_json::from_slice::<Value>(text) {
         Ok(Value::Object(_) | Value::Null) => None,
