@@ -151,7 +151,7 @@ async fn user_routes_and_middlewares() {
             "/panic",
             r#"500 {"data":{},"message":"Something went wrong while processing your request.","status":500}"#,
         ),
-        ("GET", "/teapot", r#"418 {"data":{},"message":"I'm a teapot","status":418}"#),
+        ("GET", "/teapot", r#"418 {"data":{},"message":"I'm a teapot.","status":418}"#),
         ("POST", "/else", "200 root"),
         ("GET", "/bare", "200 bare"),
     ] {
