@@ -1,6 +1,6 @@
 //! Bodies of requests: bound to models, forms of parts. Knows nothing of answers.
 
-use pocketbase::{Error, Record};
+use pocketbase::{Error, Record, read_json};
 use serde_json::{Map, Value as Json};
 
 use super::{Origin, Request, plain, shared};
@@ -70,10 +70,10 @@ impl Request {
     /// The body as an object.
     fn object(&self) -> Res<Map<String, Json>> {
         let all = self.body()?;
-        match fault::of_object(&all) {
-            Some(words) => Err(Fail::other(words)),
-            None => Ok(serde_json::from_slice(&all).unwrap_or_default()),
-        }
+        let object: Result<Option<_>, _> = read_json(&all);
+        object
+            .map(Option::unwrap_or_default)
+            .map_err(|error| fault::of_object(&all).map_or_else(|| error.into(), Fail::other))
     }
     /// What is wrong with a body that does not become facts, in the words of its format.
     pub(super) fn unreadable(&self, error: Error) -> Fail {
