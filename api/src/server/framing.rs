@@ -18,19 +18,26 @@ pub(super) struct Fields {
 impl Fields {
     /// Reads a part of a line. `Some` is where the name ends that makes it two lengths of one body.
     pub(super) fn read(&mut self, part: &[u8]) -> Option<usize> {
-        if self.is_named {
+        let first = part.first().filter(|_| !self.is_named)?;
+        // Most names are told from those by their first letter.
+        if self.name.is_empty() && !matches!(first | 0x20, b'c' | b't' | b'u') {
+            self.is_named = true;
             return None;
         }
         let colon = memchr::memchr(b':', part);
         let name = &part[..colon.unwrap_or(part.len())];
-        // one byte more tells a longer name
-        let room = (LONGEST + 1).saturating_sub(self.name.len());
-        self.name.extend_from_slice(&name[..name.len().min(room)]);
+        if colon.is_none() || !self.name.is_empty() {
+            // one byte more tells a longer name
+            let room = (LONGEST + 1).saturating_sub(self.name.len());
+            self.name.extend_from_slice(&name[..name.len().min(room)]);
+        }
         let colon = colon?;
         self.is_named = true;
-        let is = |wanted: &[u8]| self.name.eq_ignore_ascii_case(wanted);
+        let name = if self.name.is_empty() { name } else { &self.name };
+        let is = |wanted: &[u8]| name.eq_ignore_ascii_case(wanted);
         let (is_length, is_coding) = (is(b"content-length"), is(b"transfer-encoding"));
-        self.has_upgrade |= is(b"upgrade");
+        let is_upgrade = is(b"upgrade");
+        self.has_upgrade |= is_upgrade;
         self.has_length |= is_length;
         self.has_coding |= is_coding;
         let is_both = self.has_length && self.has_coding;
