@@ -2,7 +2,7 @@
 //! not theirs to set, shapes of smugglers, upstreams that answer with anything, addresses behind the wall.
 
 use std::{
-    io::{BufRead, BufReader, Read, Write},
+    io::{BufReader, Read, Write},
     net::{Shutdown, TcpStream},
     sync::{
         Arc,
@@ -436,12 +436,12 @@ fn upstreams_that_answer_anything() {
     assert!(folded.status == 502 || folded.header("x-a") == Some("a b"), "{folded:?}");
     // what broke off is not told as whole
     for path in ["/-/x/half-body", "/-/x/short"] {
-        let (status, mut stream) = open(server.port, path);
-        let mut rest = Vec::new();
-        assert_eq!(status, 200);
-        stream.fill_buf().ok();
-        stream.read_to_end(&mut rest).ok();
-        assert!(matches!(&rest[..], b"" | b"abc" | b"hello"), "{path}: {rest:?}");
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        let text = raw(server.port, request.as_bytes());
+        // the connection may end before its head was written
+        let (head, rest) = text.split_once("\r\n\r\n").unwrap_or_default();
+        assert!(text.is_empty() || head.starts_with("HTTP/1.1 200"), "{path}: {text}");
+        assert!(matches!(rest, "" | "abc" | "hello"), "{path}: {text}");
     }
     assert_eq!(get(&server, "/api/health", &[]).status, 200);
 }
