@@ -432,7 +432,10 @@ mod tests {
                 r#"{"data":{},"message":"The requested resource wasn't found.","status":404}"#,
             ),
             (ApiError::bad_request("<oops"), r#"{"data":{},"message":"<oops.","status":400}"#),
-            (ApiError::new(503, ""), r#"{"data":{},"message":"Service Unavailable.","status":503}"#),
+            (
+                ApiError::new(503, ""),
+                r#"{"data":{},"message":"Service Unavailable.","status":503}"#,
+            ),
             (
                 ApiError::bad_request("failed").with_fields(fields),
                 r#"{"data":{"n":{"code":"validation_min","message":"Must be at least 3 character(s).","params":{"min":3}},"rules":{"0":{"label":{"code":"validation_invalid_value","message":"Invalid value."}}},"title":{"code":"validation_required","message":"Cannot be blank."}},"message":"Failed.","status":400}"#,
