@@ -61,7 +61,10 @@ async fn compare(n: usize) {
         println!("{role}: {micros:.1} µs of CPU per request");
         figures.push(micros);
     }
-    println!("gateway / plain: {:.2} (1.5 at most)", (figures[1] + figures[3]) / (figures[0] + figures[2]));
+    println!(
+        "gateway / plain: {:.2} (1.5 at most)",
+        (figures[1] + figures[3]) / (figures[0] + figures[2])
+    );
 }
 
 struct Role(Child);
@@ -166,11 +169,8 @@ async fn answer(
 }
 
 async fn gateway(upstream: &str, dir: &str) {
-    let app = App::builder()
-        .data_dir(dir)
-        .plugin(gateway::GatewayPlugin::new())
-        .build()
-        .expect("an app");
+    let app =
+        App::builder().data_dir(dir).plugin(gateway::GatewayPlugin::new()).build().expect("an app");
     app.bootstrap().await.expect("it opens");
     let proxies = app.find_collection("_proxies").await.expect("the collection");
     // the second turn finds that of the first
@@ -186,5 +186,5 @@ async fn gateway(upstream: &str, dir: &str) {
     app.save(&proxy).await.expect("it is saved");
     let options = ServeOptions::at("127.0.0.1:0");
     let served = app.serve(options, std::future::pending(), |started| tell(started.local)).await;
-    drop(served.expect("it serves"));
+    let _ended = served.expect("it serves");
 }
