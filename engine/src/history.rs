@@ -13,6 +13,7 @@ use std::{
 };
 
 use dialects::statement::{self, ColumnList, Test};
+use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -52,7 +53,7 @@ const MAX_ENTRIES: u32 = 1000;
 pub(crate) struct State {
     n_writes: AtomicU64,
     /// Microseconds of the last entry of this node.
-    last: AtomicU64,
+    last: Mutex<u64>,
 }
 
 impl State {
@@ -60,10 +61,9 @@ impl State {
     /// clock's precision: what two of them write to one record within a millisecond may stand in either order.
     fn next_id(&self, now: time::Timestamp) -> String {
         let micros = u64::try_from(now.millis()).unwrap_or(0) * 1000;
-        let next = |last: u64| Some(micros.max(last + 1));
-        let last = self.last.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
-        let id = last.map_or(micros, |last| micros.max(last + 1));
-        format!("{id:016}{}", crate::id::random(4, crate::id::LOWER_ALNUM))
+        let mut last = self.last.lock();
+        *last = micros.max(*last + 1);
+        format!("{:016}{}", *last, crate::id::random(4, crate::id::LOWER_ALNUM))
     }
 }
 

@@ -26,6 +26,12 @@ pub fn text(name: &str) -> Option<String> {
     (!value.is_empty()).then(|| value.to_owned())
 }
 
+/// The items of a list, which commas separate; empty ones do not count.
+#[must_use]
+pub fn list(name: &str) -> Option<Vec<String>> {
+    text(name).map(|value| read_list(&value))
+}
+
 /// All variables, for programs that are started.
 #[must_use]
 pub fn all() -> Vec<(OsString, OsString)> {
@@ -46,6 +52,11 @@ pub fn switch(name: &str) -> Result<Option<bool>> {
 /// For what is no whole number; the message names the variable, not its value.
 pub fn positive(name: &str) -> Result<Option<u64>> {
     Ok(text(name).map(|value| read_positive(name, &value)).transpose()?.flatten())
+}
+
+fn read_list(value: &str) -> Vec<String> {
+    let items = value.split(',').map(str::trim).filter(|item| !item.is_empty());
+    items.map(str::to_owned).collect()
 }
 
 fn read_switch(name: &str, value: &str) -> Result<bool> {
@@ -71,6 +82,12 @@ mod tests {
         let path = std::env::var_os("PATH");
         let found = all().into_iter().find(|(name, _)| name == "PATH");
         assert_eq!(found.map(|(_, value)| value), path);
+    }
+
+    #[test]
+    fn lists() {
+        assert_eq!(read_list(" a, b,, c d ,"), ["a", "b", "c d"]);
+        assert!(read_list(" , ").is_empty());
     }
 
     #[test]

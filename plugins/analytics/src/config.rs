@@ -93,8 +93,8 @@ impl AnalyticsConfig {
         if let Some(on) = environment::switch("PB_ANALYTICS_RAW")? {
             self.raw = on;
         }
-        if let Some(list) = environment::text("PB_ANALYTICS_PATHS") {
-            self.paths = list.split(',').map(str::trim).map(str::to_owned).collect();
+        if let Some(paths) = environment::list("PB_ANALYTICS_PATHS") {
+            self.paths = paths;
         }
         self.paths.retain(|path| !path.is_empty());
         if let Some(bucket) = environment::text("PB_ANALYTICS_S3_BUCKET") {

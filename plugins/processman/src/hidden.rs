@@ -50,13 +50,10 @@ impl Hidden {
     /// A line without them.
     pub(crate) fn shown<'l>(&self, line: Cow<'l, str>) -> Cow<'l, str> {
         let mut line = line;
-        for secret in self
-            .0
-            .iter()
-            .filter(|secret| memchr::memmem::find(line.as_bytes(), secret.as_bytes()).is_some())
-            .collect::<Vec<_>>()
-        {
-            line = line.replace(secret.as_str(), MASK).into();
+        for secret in &*self.0 {
+            if memchr::memmem::find(line.as_bytes(), secret.as_bytes()).is_some() {
+                line = line.replace(secret.as_str(), MASK).into();
+            }
         }
         line
     }

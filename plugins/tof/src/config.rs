@@ -75,8 +75,8 @@ impl TofConfig {
             ("TOF_ALLOWED_REDIRECTS", &mut self.allowed_redirects),
             ("TOF_COLLECTIONS", &mut self.collections),
         ] {
-            if let Some(given) = environment::text(name) {
-                *list = given.split(',').map(|one| one.trim().to_owned()).collect();
+            if let Some(given) = environment::list(name) {
+                *list = given;
             }
             list.retain(|one| !one.is_empty());
         }

@@ -112,21 +112,7 @@ macro_rules! field_types {
                 pub fn new(name: impl Into<String>) -> Self {
                     Self(field::Field::new(&name.into(), <$kind>::default()))
                 }
-                /// An id of one's own, to be the same field in every installation.
-                pub fn id(mut self, id: impl Into<String>) -> Self {
-                    self.0.id = id.into();
-                    self
-                }
-                /// Only superusers see it.
-                pub fn hidden(mut self, hidden: bool) -> Self {
-                    self.0.hidden = hidden;
-                    self
-                }
-                /// User interfaces show it in the place of the record.
-                pub fn presentable(mut self, presentable: bool) -> Self {
-                    self.0.presentable = presentable;
-                    self
-                }
+                field_types!(@common);
                 field_types!(@$required);
                 $(
                     $(#[$odoc])*
@@ -145,6 +131,23 @@ macro_rules! field_types {
                 }
             }
         )*
+    };
+    (@common) => {
+        /// An id of one's own, to be the same field in every installation.
+        pub fn id(mut self, id: impl Into<String>) -> Self {
+            self.0.id = id.into();
+            self
+        }
+        /// Only superusers see it.
+        pub fn hidden(mut self, hidden: bool) -> Self {
+            self.0.hidden = hidden;
+            self
+        }
+        /// User interfaces show it in the place of the record.
+        pub fn presentable(mut self, presentable: bool) -> Self {
+            self.0.presentable = presentable;
+            self
+        }
     };
     (@requirable) => {
         /// A non-zero value is required.
@@ -290,21 +293,7 @@ impl Field {
 macro_rules! common {
     ($($builder:ident),*) => {$(
         impl $builder {
-            /// An id of one's own, to be the same field in every installation.
-            pub fn id(mut self, id: impl Into<String>) -> Self {
-                self.0.id = id.into();
-                self
-            }
-            /// Only superusers see it.
-            pub fn hidden(mut self, hidden: bool) -> Self {
-                self.0.hidden = hidden;
-                self
-            }
-            /// User interfaces show it in the place of the record.
-            pub fn presentable(mut self, presentable: bool) -> Self {
-                self.0.presentable = presentable;
-                self
-            }
+            field_types!(@common);
             field_types!(@requirable);
         }
         impl From<$builder> for Field {

@@ -64,10 +64,7 @@ pub struct Json<T>(pub T);
 impl<T: DeserializeOwned + Send> FromRequest for Json<T> {
     async fn from_request(e: &RequestEvent) -> Result<Self> {
         let body = e.json_body().await?;
-        if !engine::json::count::fits(&body) {
-            return Err(unfit(&"too many values").into());
-        }
-        serde_json::from_slice(&body).map(Self).map_err(|error| unfit(&error).into())
+        engine::json::read::typed(&body).map(Self).map_err(|error| unfit(&error).into())
     }
 }
 
@@ -76,10 +73,7 @@ impl<T: DeserializeOwned + Send> FromRequest for Json<T> {
 /// # Errors
 /// When it is no JSON of this shape, or of more values than bodies may have.
 pub fn read_json<'b, T: Deserialize<'b>>(body: &'b [u8]) -> Result<T> {
-    if !engine::json::count::fits(body) {
-        return Err(unreadable());
-    }
-    serde_json::from_slice(body).map_err(|_| unreadable())
+    engine::json::read::typed(body).map_err(|_| unreadable())
 }
 
 /// The error of [`read_json`], for a body whose values are not what they should be.

@@ -7,7 +7,7 @@
 use std::{borrow::Cow, collections::HashSet, fmt};
 
 use serde::de::{
-    Deserialize as _, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor,
+    Deserialize, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor,
 };
 use serde_json::{Map, Value, map::Entry, value::RawValue};
 
@@ -75,6 +75,17 @@ pub fn until_fault(text: &str) -> (Value, Option<Fault>) {
     let mut source = serde_json::Deserializer::from_str(text);
     let read = Slot::new(&mut value, Twice::Refused).deserialize(&mut source);
     (value, read.and_then(|()| source.end()).err())
+}
+
+/// A text of a shape that is known; a type of serde decides what is strict.
+///
+/// # Errors
+/// When it has another shape, or is of too many values.
+pub fn typed<'t, T: Deserialize<'t>>(text: &'t [u8]) -> Result<T, Fault> {
+    if !count::fits(text) {
+        return Err(too_many());
+    }
+    serde_json::from_slice(text)
 }
 
 fn too_many() -> Fault {

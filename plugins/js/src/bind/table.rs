@@ -137,7 +137,8 @@ pub(crate) enum Make {
 
 /// Gives a type its table: `native!(Record = RECORD)`.
 macro_rules! native {
-    ($($ty:ty = $table:path),* $(,)?) => {$(
+    ($($ty:ty = $table:path),* $(,)?) => {$( $crate::bind::native!(@impl $ty, $table, {}); )*};
+    (@impl $ty:ty, $table:path, { $($own:item)* }) => {
         impl $crate::bind::Tabled for $ty {
             fn table() -> &'static $crate::bind::Type {
                 &$table
@@ -150,52 +151,31 @@ macro_rules! native {
             fn any(&self) -> &dyn std::any::Any {
                 self
             }
+            $($own)*
         }
-    )*};
+    };
 }
 
 /// The same for types that scripts see no members of in JSON.
 macro_rules! native_bare {
     ($($ty:ty = $table:path),* $(,)?) => {$(
-        impl $crate::bind::Tabled for $ty {
-            fn table() -> &'static $crate::bind::Type {
-                &$table
-            }
-        }
-        impl $crate::bind::Native for $ty {
-            fn kind(&self) -> &'static $crate::bind::Type {
-                &$table
-            }
-            fn any(&self) -> &dyn std::any::Any {
-                self
-            }
+        $crate::bind::native!(@impl $ty, $table, {
             fn has_json(&self) -> bool {
                 false
             }
-        }
+        });
     )*};
 }
 
 /// The same for types whose values are equal to scripts if they stand for the same: `native_at!(Record = RECORD, |r| r.address())`.
 macro_rules! native_at {
     ($ty:ty = $table:path, |$me:ident| $address:expr) => {
-        impl $crate::bind::Tabled for $ty {
-            fn table() -> &'static $crate::bind::Type {
-                &$table
-            }
-        }
-        impl $crate::bind::Native for $ty {
-            fn kind(&self) -> &'static $crate::bind::Type {
-                &$table
-            }
-            fn any(&self) -> &dyn std::any::Any {
-                self
-            }
+        $crate::bind::native!(@impl $ty, $table, {
             fn address(&self) -> Option<usize> {
                 let $me = self;
                 $address
             }
-        }
+        });
     };
 }
 

@@ -124,10 +124,10 @@ pub(crate) fn value(record: &Record, key: &str) -> Val {
         Some("password") => Val::Str(password(record, key)),
         Some(_) => record.get_value(key).map_or(Val::Null, Val::from),
         None if key == "expand" => expand(record),
-        None if hashed(record, key).is_some() => hashed(record, key).unwrap_or_default().into(),
-        None => match key {
-            "collectionId" | "collectionName" => Val::Null,
-            _ => record.get_value(key).map_or(Val::Null, Val::from),
+        None if matches!(key, "collectionId" | "collectionName") => Val::Null,
+        None => match hashed(record, key) {
+            Some(hash) => Val::Str(hash),
+            None => record.get_value(key).map_or(Val::Null, Val::from),
         },
     }
 }
@@ -154,9 +154,8 @@ fn password(record: &Record, key: &str) -> String {
 fn hashed(record: &Record, key: &str) -> Option<String> {
     let name =
         key.strip_suffix(":hash").filter(|name| record.field_type(name) == Some("password"))?;
-    let hash =
-        Some(record.get_str(name)).filter(|text| pocketbase::security::is_password_hash(text));
-    Some(hash.unwrap_or_default())
+    let text = record.get_str(name);
+    Some(if pocketbase::security::is_password_hash(&text) { text } else { String::new() })
 }
 
 /// JSON as it is stored; none is `null`.
@@ -234,14 +233,13 @@ fn string(record: &Record, key: &str) -> String {
         Some("geoPoint") => Geo::of(record, key).text(),
         Some("password") => password(record, key),
         Some(_) => record.get_str(key),
-        None if hashed(record, key).is_some() => hashed(record, key).unwrap_or_default(),
-        None => match record.get_value(key) {
+        None => hashed(record, key).unwrap_or_else(|| match record.get_value(key) {
             Some(serde_json::Value::String(text)) => text,
             Some(value @ (serde_json::Value::Number(_) | serde_json::Value::Bool(_))) => {
                 value.to_string()
             }
             _ => String::new(),
-        },
+        }),
     }
 }
 

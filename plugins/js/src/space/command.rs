@@ -93,15 +93,13 @@ table! {
         };
         fn "run" "(): void" "Runs it to its end." => |cx, c, a| {
             c.start()?;
-            let child = c.0.lock().child.take().ok_or_else(|| Fail::other("exec: not started"))?;
-            c.wait(cx, child)?;
+            c.wait(cx)?;
         };
         fn "start" "(): void" "Starts it." => |cx, c, a| {
             c.start()?;
         };
         fn "wait" "(): void" "Waits for the end of what was started." => |cx, c, a| {
-            let child = c.0.lock().child.take().ok_or_else(|| Fail::other("exec: not started"))?;
-            c.wait(cx, child)?;
+            c.wait(cx)?;
         };
         fn "environ" "(): string[]" "The environment it runs in." => |cx, c, a| {
             let own = c.0.lock().env.clone();
@@ -226,7 +224,9 @@ impl Cmd {
         state.child = Some(child);
         Ok(())
     }
-    fn wait(&self, cx: &Ctx<'_>, mut child: Child) -> Res<()> {
+    fn wait(&self, cx: &Ctx<'_>) -> Res<()> {
+        let child = self.0.lock().child.take();
+        let mut child = child.ok_or_else(|| Fail::other("exec: not started"))?;
         let status = child.wait()?;
         // what nobody has read by now is gone, and so is who writes
         let mut state = self.0.lock();
