@@ -36,6 +36,7 @@ pub mod tables;
 #[cfg(test)]
 mod tests;
 mod tx;
+mod visit;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -51,6 +52,15 @@ pub use job::{Done, Job, Step};
 pub use rows::{OwnedRows, RowRef, Rows, ValueRef};
 pub use sqlite::check_file;
 pub use tx::{Savepoint, Tx};
+
+/// A future whose type is taken away. Futures are compiled again in every crate that awaits them, with all they await; this
+/// one is compiled where it is made. For what takes longer than an allocation.
+pub(crate) type Boxed<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A future as a [`Boxed`] one.
+pub(crate) fn boxed<'a, T>(future: impl Future<Output = T> + Send + 'a) -> Boxed<'a, T> {
+    Box::pin(future)
+}
 
 /// Sees every statement with its bound values and duration (`--dev`).
 pub type Trace = Arc<dyn Fn(&str, &[Value], Duration) + Send + Sync>;

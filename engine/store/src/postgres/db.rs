@@ -22,7 +22,7 @@ use super::{
     replica::Replicas,
     shares::Subject,
 };
-use crate::{Claims, Done, Error, Job, Result, Rows, Sql, Stats, holding, retry};
+use crate::{Boxed, Claims, Done, Error, Job, Result, Rows, Sql, Stats, holding, retry};
 
 /// Attempts of a read whose connection went away.
 const READS: u32 = 3;
@@ -119,11 +119,18 @@ impl Database {
     where
         F: FnOnce(&mut Rows<'_>) -> T,
     {
-        let limit = self.inner.timeout + GRACE;
-        let answer = tokio::time::timeout(limit, self.fetch(&sql)).await;
-        let answer = answer.unwrap_or(Err(Error::Timeout))?;
-        self.inner.reads.fetch_add(1, Relaxed);
+        let answer = self.ask(sql).await?;
         Ok(visit(&mut answer.rows()))
+    }
+
+    fn ask(&self, sql: Sql) -> Boxed<'_, Result<Answer>> {
+        Box::pin(async move {
+            let limit = self.inner.timeout + GRACE;
+            let answer = tokio::time::timeout(limit, self.fetch(&sql)).await;
+            let answer = answer.unwrap_or(Err(Error::Timeout))?;
+            self.inner.reads.fetch_add(1, Relaxed);
+            Ok(answer)
+        })
     }
 
     async fn fetch(&self, sql: &Sql) -> Result<Answer> {

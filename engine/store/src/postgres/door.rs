@@ -1,5 +1,5 @@
 //! The backend's answers to the store. What is more than a line is in the files it is about. Futures are boxed: what they
-//! hold is large, and a round trip costs more.
+//! hold is large, a round trip costs more, and they are compiled here instead of in each crate that awaits them.
 
 use std::{
     path::Path,
@@ -11,6 +11,7 @@ use super::{Cluster, Database, MigrationLock, Tx};
 use crate::{
     Claims, Dialect, Done, Error, Job, Result, Rows, Savepoint, Sql, Stats, Ways,
     backend::{Backend, Transaction},
+    boxed,
     raw::{Column, TextRows},
 };
 
@@ -38,7 +39,7 @@ impl Backend for Database {
     }
     async fn size(&self) -> Result<u64> {
         let sql = Sql::plain(dialects::postgres::catalog::DATABASE_SIZE);
-        let size = Box::pin(self.query(sql, |rows| rows.scalar_i64())).await??;
+        let size = self.query(sql, |rows| rows.scalar_i64()).await??;
         Ok(u64::try_from(size).unwrap_or_default())
     }
     fn stats(&self) -> Stats {
@@ -79,7 +80,7 @@ impl Backend for Database {
         true
     }
     fn lock_migrations(&self) -> impl Future<Output = Result<MigrationLock>> + Send {
-        Box::pin(self.lock_migrations())
+        boxed(self.lock_migrations())
     }
 
     fn query<T, F>(&self, sql: Sql, visit: F) -> impl Future<Output = Result<T>> + Send
@@ -87,43 +88,43 @@ impl Backend for Database {
         T: Send + 'static,
         F: FnOnce(&mut Rows<'_>) -> T + Send + 'static,
     {
-        Box::pin(self.query(sql, visit))
+        self.query(sql, visit)
     }
     fn query_now<T, F>(&self, sql: Sql, visit: F) -> impl Future<Output = Result<T>> + Send
     where
         T: Send + 'static,
         F: FnOnce(&mut Rows<'_>) -> T + Send + 'static,
     {
-        Box::pin(self.query(sql, visit))
+        self.query(sql, visit)
     }
     fn query_ways<T, F>(&self, ways: &Ways<'_>, visit: F) -> impl Future<Output = Result<T>> + Send
     where
         T: Send + 'static,
         F: FnOnce(&mut Rows<'_>) -> T + Clone + Send + 'static,
     {
-        Box::pin(self.query(ways.last(), visit))
+        self.query(ways.last(), visit)
     }
     fn query_lane<T, F>(&self, sql: Sql, visit: F) -> impl Future<Output = Result<T>> + Send
     where
         T: Send + 'static,
         F: FnOnce(&mut Rows<'_>) -> T + Send + 'static,
     {
-        Box::pin(self.query(sql, visit))
+        self.query(sql, visit)
     }
     fn write(&self, job: Job) -> impl Future<Output = Result<Done>> + Send {
-        Box::pin(self.write(job))
+        boxed(self.write(job))
     }
     fn begin_within(&self, limit: Duration) -> impl Future<Output = Result<Tx>> + Send {
-        Box::pin(self.begin_within(limit))
+        boxed(self.begin_within(limit))
     }
-    async fn raw_read(&self, sql: Sql, max_rows: usize, limit: Duration) -> Result<TextRows> {
-        Box::pin(self.raw_read(&sql, max_rows, limit)).await
+    fn raw_read(&self, sql: Sql, max_rows: usize, limit: Duration) -> impl Future<Output = Result<TextRows>> + Send {
+        boxed(self.raw_read(sql, max_rows, limit))
     }
-    async fn raw_columns(&self, text: String) -> Result<Vec<Column>> {
-        Box::pin(self.raw_columns(&text)).await
+    fn raw_columns(&self, text: String) -> impl Future<Output = Result<Vec<Column>>> + Send {
+        boxed(self.raw_columns(text))
     }
-    async fn raw_place(&self, text: String, words: String) -> Result<Option<usize>> {
-        Box::pin(self.raw_place(&text, &words)).await
+    fn raw_place(&self, text: String, words: String) -> impl Future<Output = Result<Option<usize>>> + Send {
+        boxed(self.raw_place(text, words))
     }
 
     fn write_version(&self) -> u64 {
@@ -145,7 +146,8 @@ impl Backend for Database {
     }
     fn checkpoint_soon(&self) {}
     fn vacuum(&self, table: &str) -> impl Future<Output = Result<()>> + Send {
-        Box::pin(self.vacuum(table))
+        let table = table.to_owned();
+        boxed(async move { self.vacuum(&table).await })
     }
     async fn copy_into(&self, _target: &Path) -> Result<()> {
         Err(Error::Unsupported)
@@ -170,28 +172,28 @@ impl Transaction for Tx {
         T: Send + 'static,
         F: FnOnce(&mut Rows<'_>) -> T + Send + 'static,
     {
-        Box::pin(self.query(sql, visit))
+        self.query(sql, visit)
     }
     fn write(&self, job: Job) -> impl Future<Output = Result<Done>> + Send {
-        Box::pin(self.write(job))
+        boxed(self.write(job))
     }
     fn execute_batch(&self, sql: String) -> impl Future<Output = Result<()>> + Send {
-        Box::pin(self.execute_batch(sql))
+        boxed(self.execute_batch(sql))
     }
     fn savepoint(&self) -> impl Future<Output = Result<Savepoint>> + Send {
-        Box::pin(self.savepoint())
+        boxed(self.savepoint())
     }
     fn rollback_to(&self, savepoint: Savepoint) -> impl Future<Output = Result<()>> + Send {
-        Box::pin(self.rollback_to(savepoint))
+        boxed(self.rollback_to(savepoint))
     }
     fn release(&self, savepoint: Savepoint) -> impl Future<Output = Result<()>> + Send {
-        Box::pin(self.release(savepoint))
+        boxed(self.release(savepoint))
     }
     fn commit(&self) -> impl Future<Output = Result<()>> + Send {
-        Box::pin(self.commit())
+        boxed(self.commit())
     }
     fn rollback(&self) -> impl Future<Output = ()> + Send {
-        Box::pin(self.rollback())
+        boxed(self.rollback())
     }
     fn has_collided(&self) -> bool {
         self.has_collided()
@@ -199,13 +201,13 @@ impl Transaction for Tx {
     fn is_open(&self) -> bool {
         self.is_open()
     }
-    async fn raw_read(&self, sql: Sql, max_rows: usize) -> Result<TextRows> {
-        Box::pin(self.raw_read(&sql, max_rows)).await
+    fn raw_read(&self, sql: Sql, max_rows: usize) -> impl Future<Output = Result<TextRows>> + Send {
+        boxed(self.raw_read(sql, max_rows))
     }
-    async fn raw_write(&self, sql: Sql) -> Result<u64> {
-        Box::pin(self.raw_write(&sql)).await
+    fn raw_write(&self, sql: Sql) -> impl Future<Output = Result<u64>> + Send {
+        boxed(self.raw_write(sql))
     }
-    async fn raw_columns(&self, text: String) -> Result<Vec<Column>> {
-        Box::pin(self.raw_columns(&text)).await
+    fn raw_columns(&self, text: String) -> impl Future<Output = Result<Vec<Column>>> + Send {
+        boxed(self.raw_columns(text))
     }
 }

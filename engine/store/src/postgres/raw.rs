@@ -19,13 +19,13 @@ impl Database {
     /// Runs users' SQL outside of a transaction.
     pub(crate) async fn raw_read(
         &self,
-        sql: &Sql,
+        sql: Sql,
         max_rows: usize,
         limit: Duration,
     ) -> Result<TextRows> {
         let work = async {
             let mut lent = self.lend().await?;
-            let done = run(lent.conn()?, sql, max_rows, false).await;
+            let done = run(lent.conn()?, &sql, max_rows, false).await;
             // Nobody knows what users' SQL does.
             self.wrote();
             done.map_err(Fail::into_error)
@@ -34,15 +34,15 @@ impl Database {
     }
 
     /// The columns of users' SQL.
-    pub(crate) async fn raw_columns(&self, text: &str) -> Result<Vec<Column>> {
+    pub(crate) async fn raw_columns(&self, text: String) -> Result<Vec<Column>> {
         let mut lent = self.lend().await?;
-        describe(lent.conn()?, text).await.map_err(Fail::into_error)
+        describe(lent.conn()?, &text).await.map_err(Fail::into_error)
     }
 
     /// The byte of the text that a refusal with these words is about, as far as the database says it.
-    pub(crate) async fn raw_place(&self, text: &str, words: &str) -> Result<Option<usize>> {
+    pub(crate) async fn raw_place(&self, text: String, words: String) -> Result<Option<usize>> {
         let mut lent = self.lend().await?;
-        let Err(fail) = lent.conn()?.prepare(text).await else { return Ok(None) };
+        let Err(fail) = lent.conn()?.prepare(&text).await else { return Ok(None) };
         let at = match &fail {
             Fail::Driver(error) => error.as_db_error().and_then(|db| match db.position() {
                 Some(ErrorPosition::Original(at)) => usize::try_from(*at).ok(),

@@ -14,7 +14,7 @@ use parking_lot::Mutex as SyncMutex;
 use tokio::{sync::Mutex, task::AbortHandle};
 
 use super::{
-    conn::Conn,
+    conn::{Answer, Conn},
     db::{Database, explain},
     error::Fail,
     plain::Change,
@@ -23,7 +23,7 @@ use super::{
     raw,
 };
 use crate::{
-    Done, Error, Job, Result, Rows, Savepoint, Sql,
+    Boxed, Done, Error, Job, Result, Rows, Savepoint, Sql,
     raw::{Column, TextRows},
 };
 
@@ -188,12 +188,17 @@ impl Tx {
     where
         F: FnOnce(&mut Rows<'_>) -> T,
     {
-        self.0.check()?;
-        let mut state = self.0.state.lock().await;
-        let done = state.conn()?.query_in_savepoint(&sql).await;
-        let answer = self.settle(&mut state, done).await?;
-        drop(state);
+        let answer = self.ask(sql).await?;
         Ok(visit(&mut answer.rows()))
+    }
+
+    fn ask(&self, sql: Sql) -> Boxed<'_, Result<Answer>> {
+        Box::pin(async move {
+            self.0.check()?;
+            let mut state = self.0.state.lock().await;
+            let done = state.conn()?.query_in_savepoint(&sql).await;
+            self.settle(&mut state, done).await
+        })
     }
 
     pub(crate) async fn write(&self, job: Job) -> Result<Done> {
@@ -310,13 +315,13 @@ impl Tx {
     }
 
     /// Runs users' SQL that reads; see [`raw::read`](super::raw::read).
-    pub(crate) async fn raw_read(&self, sql: &Sql, max_rows: usize) -> Result<TextRows> {
+    pub(crate) async fn raw_read(&self, sql: Sql, max_rows: usize) -> Result<TextRows> {
         self.0.check()?;
         let mut state = self.0.state.lock().await;
         let conn = state.conn()?;
         let done = match conn.batch("SAVEPOINT u").await {
             Ok(()) => {
-                let done = raw::run(conn, sql, max_rows, true).await;
+                let done = raw::run(conn, &sql, max_rows, true).await;
                 conn.leave("u", done.is_ok()).await.and(done)
             }
             Err(fail) => Err(fail),
@@ -325,14 +330,14 @@ impl Tx {
     }
 
     /// Runs users' SQL that writes; the number of rows the last statement changed.
-    pub(crate) async fn raw_write(&self, sql: &Sql) -> Result<u64> {
+    pub(crate) async fn raw_write(&self, sql: Sql) -> Result<u64> {
         self.0.check()?;
         let mut state = self.0.state.lock().await;
         state.schema_changed = true;
         let conn = state.conn()?;
         let done = match conn.batch("SAVEPOINT u").await {
             Ok(()) => {
-                let done = raw::run_writes(conn, sql).await;
+                let done = raw::run_writes(conn, &sql).await;
                 conn.leave("u", done.is_ok()).await.and(done)
             }
             Err(fail) => Err(fail),
@@ -342,13 +347,13 @@ impl Tx {
     }
 
     /// The columns of users' SQL.
-    pub(crate) async fn raw_columns(&self, text: &str) -> Result<Vec<Column>> {
+    pub(crate) async fn raw_columns(&self, text: String) -> Result<Vec<Column>> {
         self.0.check()?;
         let mut state = self.0.state.lock().await;
         let conn = state.conn()?;
         let done = match conn.batch("SAVEPOINT u").await {
             Ok(()) => {
-                let done = raw::describe(conn, text).await;
+                let done = raw::describe(conn, &text).await;
                 conn.leave("u", done.is_ok()).await.and(done)
             }
             Err(fail) => Err(fail),

@@ -13,7 +13,7 @@ use rusqlite::{CachedStatement, Connection, OpenFlags};
 
 use super::error::code;
 use super::rows::Bind;
-use super::{Durability, Error, Result, Rows, Sql, Trace, Value};
+use super::{Durability, Error, Result, Rows, Sql, Trace, Value, visit::Visit};
 
 /// Virtual machine steps between two looks at the clock.
 const STEPS_PER_TICK: i32 = 2_000;
@@ -102,10 +102,10 @@ impl Guard {
 }
 
 /// How a query on a connection ended.
-pub(super) enum Ran<T, F> {
-    Done(Result<T>),
+pub(super) enum Ran {
+    Done(Result<()>),
     /// The trial ran out before the first row; nothing was visited.
-    Deferred(F),
+    Deferred,
 }
 
 /// An open connection with its guard.
@@ -194,10 +194,7 @@ impl Conn {
     }
 
     /// Runs a query and shows its rows to `visit`.
-    pub(super) fn query<T, F>(&self, sql: &Sql, visit: F) -> Ran<T, F>
-    where
-        F: FnOnce(&mut Rows<'_>) -> T,
-    {
+    pub(super) fn query(&self, sql: &Sql, visit: Visit<'_>) -> Ran {
         use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator as _;
         let started = self.clock();
         let mut statement = match self.prepare(&sql.text, &sql.params) {
@@ -207,33 +204,30 @@ impl Conn {
         let mut rows = statement.raw_query();
         if let Err(e) = rows.advance() {
             if code(&e) == ffi::SQLITE_INTERRUPT && self.guard.tripped() {
-                return Ran::Deferred(visit);
+                return Ran::Deferred;
             }
             return Ran::Done(Err(self.guard.explain(e)));
         }
         self.guard.pass();
-        let out = visit(&mut Rows::peeked(rows, &self.guard));
+        visit(&mut Rows::peeked(rows, &self.guard));
         self.traced(&sql.text, &sql.params, started);
-        Ran::Done(Ok(out))
+        Ran::Done(Ok(()))
     }
 
     /// As [`query`](Self::query), but the trial lasts to the last row; `None` if it ran out.
-    pub(super) fn query_within<T, F>(&self, sql: &Sql, visit: F) -> Option<Result<T>>
-    where
-        F: FnOnce(&mut Rows<'_>) -> T,
-    {
+    pub(super) fn query_within(&self, sql: &Sql, visit: Visit<'_>) -> Option<Result<()>> {
         let started = self.clock();
         let mut statement = match self.prepare(&sql.text, &sql.params) {
             Ok(statement) => statement,
             Err(e) => return Some(Err(self.guard.explain(e))),
         };
-        let out = visit(&mut Rows::fresh(statement.raw_query(), &self.guard));
+        visit(&mut Rows::fresh(statement.raw_query(), &self.guard));
         drop(statement);
         if self.guard.tripped() {
             return None;
         }
         self.traced(&sql.text, &sql.params, started);
-        Some(Ok(out))
+        Some(Ok(()))
     }
 
     /// Runs a statement to its end; the number of rows it changed.

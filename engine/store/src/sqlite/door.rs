@@ -1,4 +1,5 @@
-//! The backend's answers to the store. What is more than a line is in the files it is about.
+//! The backend's answers to the store. What is more than a line is in the files it is about. Futures are boxed but those of
+//! reads and jobs, which mostly end at once.
 
 use std::{
     path::Path,
@@ -10,6 +11,7 @@ use super::{Database, Done, Job, Result, Rows, Savepoint, Sql, Stats, Tx, Ways, 
 use crate::{
     Claims, Dialect,
     backend::{Backend, Transaction},
+    boxed,
     postgres::{Cluster, MigrationLock},
     raw::{Column, TextRows},
 };
@@ -113,7 +115,7 @@ impl Backend for Database {
         self.write(job)
     }
     fn begin_within(&self, limit: Duration) -> impl Future<Output = Result<Tx>> + Send {
-        self.begin_within(limit)
+        boxed(self.begin_within(limit))
     }
     fn raw_read(
         &self,
@@ -121,17 +123,17 @@ impl Backend for Database {
         max_rows: usize,
         limit: Duration,
     ) -> impl Future<Output = Result<TextRows>> + Send {
-        raw::read(self, sql, max_rows, limit)
+        boxed(raw::read(self, sql, max_rows, limit))
     }
     fn raw_columns(&self, text: String) -> impl Future<Output = Result<Vec<Column>>> + Send {
-        raw::columns(self, text)
+        boxed(raw::columns(self, text))
     }
     fn raw_place(
         &self,
         text: String,
         words: String,
     ) -> impl Future<Output = Result<Option<usize>>> + Send {
-        raw::place(self, text, words)
+        boxed(raw::place(self, text, words))
     }
 
     fn write_version(&self) -> u64 {
@@ -144,25 +146,27 @@ impl Backend for Database {
         self.bump();
     }
     fn optimize(&self) -> impl Future<Output = Result<()>> + Send {
-        self.optimize()
+        boxed(self.optimize())
     }
     fn checkpoint_truncate(&self) -> impl Future<Output = Result<()>> + Send {
-        self.checkpoint_truncate()
+        boxed(self.checkpoint_truncate())
     }
     fn checkpoint_soon(&self) {
         self.checkpoint_soon();
     }
     fn vacuum(&self, _table: &str) -> impl Future<Output = Result<()>> + Send {
-        self.vacuum()
+        boxed(self.vacuum())
     }
     fn copy_into(&self, target: &Path) -> impl Future<Output = Result<()>> + Send {
-        self.copy_into(target)
+        let target = target.to_owned();
+        boxed(async move { self.copy_into(&target).await })
     }
     fn copy_pages(&self, target: &Path, pace: &mut dyn FnMut() -> bool) -> Result<()> {
         self.copy_pages(target, pace)
     }
     fn writer_pragma(&self, name: &str) -> impl Future<Output = Result<String>> + Send {
-        self.writer_pragma(name)
+        let name = name.to_owned();
+        boxed(async move { self.writer_pragma(&name).await })
     }
     fn close(&self) {
         self.close();
@@ -184,7 +188,7 @@ impl Transaction for Tx {
         self.write(job)
     }
     fn execute_batch(&self, sql: String) -> impl Future<Output = Result<()>> + Send {
-        self.execute_batch(sql)
+        boxed(self.execute_batch(sql))
     }
     fn savepoint(&self) -> impl Future<Output = Result<Savepoint>> + Send {
         self.savepoint()
@@ -196,7 +200,7 @@ impl Transaction for Tx {
         self.release(savepoint)
     }
     fn commit(&self) -> impl Future<Output = Result<()>> + Send {
-        self.commit()
+        boxed(self.commit())
     }
     fn rollback(&self) -> impl Future<Output = ()> + Send {
         self.rollback()
@@ -209,12 +213,12 @@ impl Transaction for Tx {
         self.is_open()
     }
     fn raw_read(&self, sql: Sql, max_rows: usize) -> impl Future<Output = Result<TextRows>> + Send {
-        raw::read_tx(self, sql, max_rows)
+        boxed(raw::read_tx(self, sql, max_rows))
     }
     fn raw_write(&self, sql: Sql) -> impl Future<Output = Result<u64>> + Send {
-        raw::write_tx(self, sql)
+        boxed(raw::write_tx(self, sql))
     }
     fn raw_columns(&self, text: String) -> impl Future<Output = Result<Vec<Column>>> + Send {
-        raw::columns_tx(self, text)
+        boxed(raw::columns_tx(self, text))
     }
 }

@@ -16,8 +16,8 @@ mod ways;
 mod write;
 
 use super::{
-    Done, Durability, Error, Job, OwnedRows, Result, RowRef, Rows, Savepoint, Sql, Stats, Step,
-    StoreConfig, Trace, Value, ValueRef, Ways, holding,
+    Boxed, Done, Durability, Error, Job, OwnedRows, Result, RowRef, Rows, Savepoint, Sql, Stats, Step,
+    StoreConfig, Trace, Value, ValueRef, Ways, holding, visit,
 };
 
 pub use copy::check_file;

@@ -15,7 +15,8 @@ use rusqlite::InterruptHandle;
 use super::conn::{Conn, Ran, Role};
 use super::held::Writer;
 use super::ways::Costs;
-use super::{Durability, Error, Result, Rows, Sql, Stats, StoreConfig, Trace, holding};
+use super::visit::{Later, Seen, Visit, later};
+use super::{Boxed, Durability, Error, Result, Rows, Sql, Stats, StoreConfig, Trace, holding};
 use primitives::lanes::{Lane, cores};
 
 /// Ticks (of 2,000 steps) a read may take on the calling thread before its first row.
@@ -30,8 +31,8 @@ pub(super) fn is_quick(ticks: u32, time: Duration) -> bool {
 }
 
 /// How a read within a limit went.
-pub(super) enum Tried<T> {
-    Done(T),
+pub(super) enum Tried {
+    Done,
     /// It did not end in time; what it has shown does not count.
     Stopped,
     /// All connections are in use.
@@ -133,9 +134,11 @@ impl Database {
         if self.0.heavy.knows(mark) {
             return self.on_lane(sql, mark, visit).await;
         }
-        match self.here(&sql, mark, visit) {
-            Ran::Done(result) => result,
-            Ran::Deferred(visit) => self.on_lane(sql, mark, visit).await,
+        let mut seen = Seen::Waiting(visit);
+        let ran = self.here(&sql, mark, &mut |rows| seen.show(rows));
+        match ran {
+            Ran::Done(result) => result.and_then(|()| seen.answer()),
+            Ran::Deferred => self.on_lane(sql, mark, seen.visitor()?).await,
         }
     }
 
@@ -148,20 +151,19 @@ impl Database {
         T: Send + 'static,
         F: FnOnce(&mut Rows<'_>) -> T + Send + 'static,
     {
-        match self.here(&sql, 0, visit) {
-            Ran::Done(result) => result,
-            Ran::Deferred(visit) => {
+        let mut seen = Seen::Waiting(visit);
+        let ran = self.here(&sql, 0, &mut |rows| seen.show(rows));
+        match ran {
+            Ran::Done(result) => result.and_then(|()| seen.answer()),
+            Ran::Deferred => {
                 let mark = Heavy::mark(&sql.text);
-                self.on_lane(sql, mark, visit).await
+                self.on_lane(sql, mark, seen.visitor()?).await
             }
         }
     }
 
     /// Runs a read on the calling thread within a limit of ticks to its last row.
-    pub(super) fn within<T, F>(&self, sql: &Sql, ticks: u32, visit: F) -> Result<Tried<T>>
-    where
-        F: FnOnce(&mut Rows<'_>) -> T,
-    {
+    pub(super) fn within(&self, sql: &Sql, ticks: u32, visit: Visit<'_>) -> Result<Tried> {
         let inner = &*self.0;
         let Some(mut slot) = inner.checkout(false)? else { return Ok(Tried::NoReader) };
         let Some(conn) = slot.as_mut() else { return Ok(Tried::NoReader) };
@@ -170,7 +172,7 @@ impl Database {
         drop(slot);
         let count = if ran.is_some() { &inner.count.inline } else { &inner.count.deferred };
         count.fetch_add(1, Relaxed);
-        ran.map_or(Ok(Tried::Stopped), |result| result.map(Tried::Done))
+        ran.map_or(Ok(Tried::Stopped), |result| result.map(|()| Tried::Done))
     }
 
     /// Runs a read on the reader lane, for statements known to be slow (exports, statistics).
@@ -202,17 +204,14 @@ impl Database {
     }
 
     /// On the calling thread, with a trial; deferred when no connection is free.
-    fn here<T, F>(&self, sql: &Sql, mark: u64, visit: F) -> Ran<T, F>
-    where
-        F: FnOnce(&mut Rows<'_>) -> T,
-    {
+    fn here(&self, sql: &Sql, mark: u64, visit: Visit<'_>) -> Ran {
         let inner = &*self.0;
         let mut slot = match inner.checkout(false) {
             Ok(Some(slot)) => slot,
-            Ok(None) => return Ran::Deferred(visit),
+            Ok(None) => return Ran::Deferred,
             Err(e) => return Ran::Done(Err(e)),
         };
-        let Some(conn) = slot.as_mut() else { return Ran::Deferred(visit) };
+        let Some(conn) = slot.as_mut() else { return Ran::Deferred };
         let started = Instant::now();
         conn.guard.arm(TRIAL, Some(started + inner.timeout));
         let ran = conn.query(sql, visit);
@@ -225,7 +224,7 @@ impl Database {
                     inner.heavy.learn(mark);
                 }
             }
-            Ran::Deferred(_) => {
+            Ran::Deferred => {
                 inner.count.deferred.fetch_add(1, Relaxed);
                 if mark != 0 {
                     inner.heavy.learn(mark);
@@ -240,37 +239,42 @@ impl Database {
         T: Send + 'static,
         F: FnOnce(&mut Rows<'_>) -> T + Send + 'static,
     {
+        let (visit, answer) = later(visit);
+        self.show_on_lane(sql, mark, visit).await?;
+        answer.take()
+    }
+
+    fn show_on_lane(&self, sql: Sql, mark: u64, visit: Later) -> Boxed<'_, Result<()>> {
         let inner = self.0.clone();
-        self.on_any_lane(0, move |conn| {
+        Box::pin(self.on_any_lane(0, move |conn| {
             let started = Instant::now();
-            let ran = conn.query(&sql, visit);
+            let mut visit = Some(visit);
+            let ran = conn.query(&sql, &mut |rows| visit.take().into_iter().for_each(|v| v(rows)));
             if mark != 0 && is_quick(conn.guard.ticks(), started.elapsed()) {
                 inner.heavy.forget(mark);
             }
             match ran {
                 Ran::Done(result) => result,
-                Ran::Deferred(_) => Err(Error::Timeout),
+                Ran::Deferred => Err(Error::Timeout),
             }
-        })
-        .await
+        }))
     }
 
     /// As [`within`](Self::within), on the reader lane.
-    pub(super) async fn within_on_lane<T, F>(
+    pub(super) fn within_on_lane(
         &self,
         sql: Sql,
         ticks: u32,
-        visit: F,
-    ) -> Result<Tried<T>>
-    where
-        T: Send + 'static,
-        F: FnOnce(&mut Rows<'_>) -> T + Send + 'static,
-    {
-        self.on_any_lane(ticks, move |conn| match conn.query_within(&sql, visit) {
-            Some(result) => result.map(Tried::Done),
-            None => Ok(Tried::Stopped),
-        })
-        .await
+        visit: Later,
+    ) -> Boxed<'_, Result<Tried>> {
+        Box::pin(self.on_any_lane(ticks, move |conn| {
+            let mut visit = Some(visit);
+            let mut show = |rows: &mut Rows<'_>| visit.take().into_iter().for_each(|v| v(rows));
+            match conn.query_within(&sql, &mut show) {
+                Some(result) => result.map(|()| Tried::Done),
+                None => Ok(Tried::Stopped),
+            }
+        }))
     }
 
     /// Runs `work` on a reader connection of the lane; it ends early when the caller goes away. `ticks`: 0 = no trial.

@@ -10,7 +10,8 @@ use super::conn::{Conn, Ran};
 use super::held::Held;
 use super::read::{Database, Heavy, TRIAL, is_slow};
 use super::write::{in_savepoint, mark, retrying};
-use super::{Done, Durability, Error, Job, Result, Rows, Savepoint, Sql};
+use super::visit::{Later, Seen, Visit, later};
+use super::{Boxed, Done, Durability, Error, Job, Result, Rows, Savepoint, Sql};
 
 /// An open transaction. Clones share it; dropping the last one without [`commit`](Tx::commit) rolls back.
 #[derive(Debug, Clone)]
@@ -150,29 +151,40 @@ impl Tx {
         T: Send + 'static,
         F: FnOnce(&mut Rows<'_>) -> T + Send + 'static,
     {
-        let heavy = &self.0.database.0.heavy;
         let mark = Heavy::mark(&sql.text);
-        let deadline = Some(self.0.deadline);
-        let mut visit = visit;
-        if !heavy.knows(mark) {
-            let here = self.0.with(|conn| {
-                conn.guard.arm(TRIAL, deadline);
-                conn.query(&sql, visit)
-            })?;
-            visit = match here {
-                Ran::Done(result) => return result,
-                Ran::Deferred(visit) => visit,
-            };
-            heavy.learn(mark);
+        let mut seen = Seen::Waiting(visit);
+        if !self.0.database.0.heavy.knows(mark)
+            && let Ran::Done(result) = self.here(&sql, mark, &mut |rows| seen.show(rows))?
+        {
+            return result.and_then(|()| seen.answer());
         }
-        self.elsewhere(move |conn| {
+        let (visit, answer) = later(seen.visitor()?);
+        self.show_elsewhere(sql, visit).await?;
+        answer.take()
+    }
+
+    /// On the calling thread, with a trial.
+    fn here(&self, sql: &Sql, mark: u64, visit: Visit<'_>) -> Result<Ran> {
+        let ran = self.0.with(|conn| {
+            conn.guard.arm(TRIAL, Some(self.0.deadline));
+            conn.query(sql, visit)
+        })?;
+        if matches!(ran, Ran::Deferred) {
+            self.0.database.0.heavy.learn(mark);
+        }
+        Ok(ran)
+    }
+
+    fn show_elsewhere(&self, sql: Sql, visit: Later) -> Boxed<'_, Result<()>> {
+        let deadline = Some(self.0.deadline);
+        Box::pin(self.elsewhere(move |conn| {
             conn.guard.arm(0, deadline);
-            match conn.query(&sql, visit) {
+            let mut visit = Some(visit);
+            match conn.query(&sql, &mut |rows| visit.take().into_iter().for_each(|v| v(rows))) {
                 Ran::Done(result) => result,
-                Ran::Deferred(_) => Err(Error::Timeout),
+                Ran::Deferred => Err(Error::Timeout),
             }
-        })
-        .await
+        }))
     }
 
     /// Runs a job inside the transaction, all or nothing of it.
@@ -182,21 +194,25 @@ impl Tx {
     pub(crate) async fn write(&self, job: Job) -> Result<Done> {
         let heavy = &self.0.database.0.heavy;
         let mark = mark(&job);
-        let deadline = Some(self.0.deadline);
-        let version = self.0.database.write_version();
-        let run = move |conn: &mut Conn, job: &Job| {
-            conn.guard.arm(0, deadline);
-            in_savepoint(conn, job, version)
-        };
         if heavy.knows(mark) || job.size() > 64 {
-            return self.elsewhere(move |conn| run(conn, &job)).await;
+            return self.run_elsewhere(job).await;
         }
         let started = Instant::now();
-        let (done, ticks) = self.0.with(|conn| (run(conn, &job), conn.guard.ticks()))?;
+        let (done, ticks) = self.0.with(|conn| (self.run(conn, &job), conn.guard.ticks()))?;
         if is_slow(ticks, started.elapsed()) {
             heavy.learn(mark);
         }
         done
+    }
+
+    fn run(&self, conn: &mut Conn, job: &Job) -> Result<Done> {
+        conn.guard.arm(0, Some(self.0.deadline));
+        in_savepoint(conn, job, self.0.database.write_version())
+    }
+
+    fn run_elsewhere(&self, job: Job) -> Boxed<'_, Result<Done>> {
+        let tx = self.clone();
+        Box::pin(self.elsewhere(move |conn| tx.run(conn, &job)))
     }
 
     /// Runs several statements without parameters, for schema changes; [`Database::bump`] follows by itself at commit.

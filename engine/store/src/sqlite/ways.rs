@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
 use super::read::{Database, Heavy, Tried};
+use super::visit::{Seen, later};
 use super::{Result, Rows, Ways};
 
 /// Ticks (of 2,000 steps) a way may take on the calling thread, to its last row.
@@ -57,15 +58,18 @@ impl Database {
                 None => (ways.sql)(choice.way),
             };
             let started = Instant::now();
-            let tried = if choice.ticks > LIMIT {
-                self.within_on_lane(sql, choice.ticks, visit.clone()).await?
+            let (tried, answer) = if choice.ticks > LIMIT {
+                let (visit, answer) = later(visit.clone());
+                (self.within_on_lane(sql, choice.ticks, visit).await?, answer.take())
             } else {
-                self.within(&sql, choice.ticks, visit.clone())?
+                let mut seen = Seen::Waiting(visit.clone());
+                let tried = self.within(&sql, choice.ticks, &mut |rows| seen.show(rows))?;
+                (tried, seen.answer())
             };
             match tried {
-                Tried::Done(shown) => {
+                Tried::Done => {
                     costs.learn(mark, choice.way, micros(started), true);
-                    return Ok(shown);
+                    return answer;
                 }
                 Tried::Stopped => costs.learn(mark, choice.way, micros(started), false),
                 Tried::NoReader => break,

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use super::conn::Conn;
 use super::held::{Held, Item};
 use super::read::{Database, Heavy, is_quick, is_slow};
-use super::{Done, Durability, Error, Job, OwnedRows, Result, Rows, Sql, Step};
+use super::{Boxed, Done, Durability, Error, Job, OwnedRows, Result, Rows, Sql, Step};
 
 /// Ticks (of 2,000 steps) a job may take on the calling thread.
 const TRIAL: u32 = 20;
@@ -64,16 +64,23 @@ impl Database {
         if let Some(result) = self.write_here(&job, mark) {
             return result;
         }
-        let (reply, mut answer) = oneshot::channel();
-        let claim = Arc::new(Claim::default());
-        self.enqueue(Item::Job(Pending { job, mark, claim: claim.clone(), reply }))?;
-        let limit = self.0.timeout + Duration::from_secs(1);
-        let answered = match tokio::time::timeout(limit, &mut answer).await {
-            Ok(answered) => answered,
-            Err(_) if claim.win() => return Err(Error::Held),
-            Err(_) => answer.await,
-        };
-        answered.unwrap_or(Err(Error::Busy))
+        self.write_in_turn(job, mark).await
+    }
+
+    /// In the writer thread, with others that wait.
+    fn write_in_turn(&self, job: Job, mark: u64) -> Boxed<'_, Result<Done>> {
+        Box::pin(async move {
+            let (reply, mut answer) = oneshot::channel();
+            let claim = Arc::new(Claim::default());
+            self.enqueue(Item::Job(Pending { job, mark, claim: claim.clone(), reply }))?;
+            let limit = self.0.timeout + Duration::from_secs(1);
+            let answered = match tokio::time::timeout(limit, &mut answer).await {
+                Ok(answered) => answered,
+                Err(_) if claim.win() => return Err(Error::Held),
+                Err(_) => answer.await,
+            };
+            answered.unwrap_or(Err(Error::Busy))
+        })
     }
 
     /// On the calling thread; `None`: not possible, nothing was done.
