@@ -33,6 +33,7 @@ use crate::{
     },
     time,
 };
+use primitives::future::BoxFutureRef;
 
 const TABLE: &str = "_recordHistory";
 const COLUMNS: [&str; 9] =
@@ -96,48 +97,54 @@ fn table() -> Table {
 ///
 /// # Errors
 /// Database errors.
-pub async fn wanted(app: &App) -> Result<BTreeSet<String>> {
-    let sql = system::params_value(app.dialect(), PARAMS);
-    let read = |rows: &mut Rows<'_>| {
-        rows.next().map(|row| row.map(|row| field::cell_text(row.get(0)).into_owned()))
-    };
-    let text = app.db().query(sql, read).await.and_then(|text| text).map_err(Error::Store)?;
-    Ok(text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
+pub fn wanted(app: &App) -> BoxFutureRef<'_, Result<BTreeSet<String>>> {
+    Box::pin(async move {
+        let sql = system::params_value(app.dialect(), PARAMS);
+        let read = |rows: &mut Rows<'_>| {
+            rows.next().map(|row| row.map(|row| field::cell_text(row.get(0)).into_owned()))
+        };
+        let text = app.db().query(sql, read).await.and_then(|text| text).map_err(Error::Store)?;
+        Ok(text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
+    })
 }
 
 /// Switches it on or off for a collection. What was kept of it goes when it is switched off.
 ///
 /// # Errors
 /// Database errors.
-pub async fn switch(ctx: &Ctx, collection: &Loaded, on: bool) -> Result<()> {
-    if on {
-        tables::ensure(&ctx.app.db(), &table()).await?;
-    }
-    let id = collection.id.clone();
-    ctx.run_in_transaction(move |ctx| async move {
-        let (dialect, now) = (ctx.app.dialect(), time::now().to_string());
-        ctx.db.write(Job::from(system::hold_params(dialect, PARAMS, &now))).await?;
-        let sql = system::params_value(dialect, PARAMS);
-        let read = |rows: &mut Rows<'_>| {
-            rows.next().map(|row| row.map(|row| field::cell_text(row.get(0)).into_owned()))
-        };
-        let text = ctx.db.query(sql, read).await.and_then(|text| text).map_err(Error::Store)?;
-        let kept = text.and_then(|text| serde_json::from_str::<BTreeSet<String>>(&text).ok());
-        let mut kept = kept.unwrap_or_default();
-        let was = if on { !kept.insert(id.clone()) } else { kept.remove(&id) };
-        let text = json!(kept).to_string();
-        ctx.db.write(Job::from(system::save_params_plain(dialect, PARAMS, &text, &now))).await?;
-        if was && !on {
-            let sql = system::delete_where(dialect, TABLE, "collection", &id);
-            ctx.db.write(Job::from(sql)).await?;
+pub fn switch<'a>(ctx: &'a Ctx, collection: &'a Loaded, on: bool) -> BoxFutureRef<'a, Result<()>> {
+    Box::pin(async move {
+        if on {
+            tables::ensure(&ctx.app.db(), &table()).await?;
         }
+        let id = collection.id.clone();
+        ctx.run_in_transaction(move |ctx| async move {
+            let (dialect, now) = (ctx.app.dialect(), time::now().to_string());
+            ctx.db.write(Job::from(system::hold_params(dialect, PARAMS, &now))).await?;
+            let sql = system::params_value(dialect, PARAMS);
+            let read = |rows: &mut Rows<'_>| {
+                rows.next().map(|row| row.map(|row| field::cell_text(row.get(0)).into_owned()))
+            };
+            let text = ctx.db.query(sql, read).await.and_then(|text| text).map_err(Error::Store)?;
+            let kept = text.and_then(|text| serde_json::from_str::<BTreeSet<String>>(&text).ok());
+            let mut kept = kept.unwrap_or_default();
+            let was = if on { !kept.insert(id.clone()) } else { kept.remove(&id) };
+            let text = json!(kept).to_string();
+            ctx.db
+                .write(Job::from(system::save_params_plain(dialect, PARAMS, &text, &now)))
+                .await?;
+            if was && !on {
+                let sql = system::delete_where(dialect, TABLE, "collection", &id);
+                ctx.db.write(Job::from(sql)).await?;
+            }
+            Ok(())
+        })
+        .await?;
+        follow(&ctx.app).await?;
+        // other nodes read the collections again, and this with them
+        cluster::anything_changed(&ctx.app).await;
         Ok(())
     })
-    .await?;
-    follow(&ctx.app).await?;
-    // other nodes read the collections again, and this with them
-    cluster::anything_changed(&ctx.app).await;
-    Ok(())
 }
 
 /// Binds the handlers to the collections that want it at this moment.

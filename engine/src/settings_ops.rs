@@ -32,6 +32,7 @@ use crate::{
     store::{Rows, system},
     wire::DecodeError,
 };
+use primitives::future::BoxFutureRef;
 
 const TABLE: &str = "_params";
 /// How often somebody looks whether another process has written.
@@ -63,33 +64,36 @@ fn mark(text: &str) -> u64 {
 ///
 /// # Errors
 /// As [`reload`].
-pub async fn follow(app: &App) -> Result<()> {
-    if app.store().data().is_told() {
-        return Ok(());
-    }
-    let (loaded, now) = (app.loaded_settings(), app.store().data().foreign_version());
-    if loaded.foreign.load(Ordering::Acquire) == now {
-        return Ok(());
-    }
-    // Who comes meanwhile waits for what this one finds.
-    let _turn = loaded.turn.lock().await;
-    if loaded.foreign.load(Ordering::Acquire) == now {
-        return Ok(());
-    }
-    let text = Settings::raw(&app.db()).await?;
-    if text.is_some_and(|text| mark(&text) != loaded.text.load(Ordering::Acquire)) {
-        tracing::info!("another process has changed the settings");
-        reload(app).await?;
-    }
-    let seen = app.snapshot().state();
-    let read = |rows: &mut Rows<'_>| rows.next().map(|row| row.map(|row| row.text(0).to_owned()));
-    let state = app.db().query(system::collections_state(), read).await??;
-    if state.is_some_and(|state| state != seen) {
-        tracing::info!("another process has changed the collections");
-        app.reload_schema().await?;
-    }
-    loaded.foreign.store(now, Ordering::Release);
-    Ok(())
+pub fn follow(app: &App) -> BoxFutureRef<'_, Result<()>> {
+    Box::pin(async move {
+        if app.store().data().is_told() {
+            return Ok(());
+        }
+        let (loaded, now) = (app.loaded_settings(), app.store().data().foreign_version());
+        if loaded.foreign.load(Ordering::Acquire) == now {
+            return Ok(());
+        }
+        // Who comes meanwhile waits for what this one finds.
+        let _turn = loaded.turn.lock().await;
+        if loaded.foreign.load(Ordering::Acquire) == now {
+            return Ok(());
+        }
+        let text = Settings::raw(&app.db()).await?;
+        if text.is_some_and(|text| mark(&text) != loaded.text.load(Ordering::Acquire)) {
+            tracing::info!("another process has changed the settings");
+            reload(app).await?;
+        }
+        let seen = app.snapshot().state();
+        let read =
+            |rows: &mut Rows<'_>| rows.next().map(|row| row.map(|row| row.text(0).to_owned()));
+        let state = app.db().query(system::collections_state(), read).await??;
+        if state.is_some_and(|state| state != seen) {
+            tracing::info!("another process has changed the collections");
+            app.reload_schema().await?;
+        }
+        loaded.foreign.store(now, Ordering::Release);
+        Ok(())
+    })
 }
 
 /// Follows other processes for ever.
@@ -165,29 +169,31 @@ fn built_in(settings: &Settings, s3: bool, smtp: bool) -> Result<()> {
 ///
 /// # Errors
 /// [`Error::Invalid`] with field errors; what hooks report; database errors.
-pub async fn save(ctx: &Ctx, settings: Settings) -> Result<()> {
-    let settings = Arc::new(settings);
-    let update = (Action::Update, Phase::Around);
-    let done = life::around_model(ctx, model(), update, None, move |ctx| async move {
-        let checked = settings.clone();
-        let validate = (Action::Validate, Phase::Around);
-        life::around_model(&ctx, model(), validate, None, move |_| async move {
-            built_in(&checked, files::s3::IS_BUILT_IN, mail::smtp::IS_BUILT_IN)?;
-            checked.validate(&|expression| cron::Schedule::parse(expression).map(|_| ()))
+pub fn save(ctx: &Ctx, settings: Settings) -> BoxFutureRef<'_, Result<()>> {
+    Box::pin(async move {
+        let settings = Arc::new(settings);
+        let update = (Action::Update, Phase::Around);
+        let done = life::around_model(ctx, model(), update, None, move |ctx| async move {
+            let checked = settings.clone();
+            let validate = (Action::Validate, Phase::Around);
+            life::around_model(&ctx, model(), validate, None, move |_| async move {
+                built_in(&checked, files::s3::IS_BUILT_IN, mail::smtp::IS_BUILT_IN)?;
+                checked.validate(&|expression| cron::Schedule::parse(expression).map(|_| ()))
+            })
+            .await?;
+            let execute = (Action::Update, Phase::Execute);
+            life::around_model(&ctx, model(), execute, None, move |ctx| async move {
+                store(&ctx, &settings).await
+            })
+            .await
         })
-        .await?;
-        let execute = (Action::Update, Phase::Execute);
-        life::around_model(&ctx, model(), execute, None, move |ctx| async move {
-            store(&ctx, &settings).await
-        })
-        .await
+        .await;
+        if let Err(error) = done {
+            after(ctx, Err(Arc::new(error.duplicate()))).await?;
+            return Err(error);
+        }
+        ctx.after(|ctx, outcome| async move { after(&ctx, outcome).await }).await
     })
-    .await;
-    if let Err(error) = done {
-        after(ctx, Err(Arc::new(error.duplicate()))).await?;
-        return Err(error);
-    }
-    ctx.after(|ctx, outcome| async move { after(&ctx, outcome).await }).await
 }
 
 /// Loads the stored settings into the app and applies them, inside `settings_reload`. Without a row the present ones
@@ -213,15 +219,17 @@ pub async fn reload(app: &App) -> Result<()> {
     Ok(())
 }
 
-async fn load(app: &App) -> Result<()> {
-    let present = app.settings();
-    let Some(text) = Settings::raw(&app.db()).await? else {
-        return store(&Ctx::system(app), &present).await;
-    };
-    let read = present.read(&text, &key(app.config()));
-    app.set_settings(read.map_err(|e| Error::Message(e.to_string()))?);
-    app.loaded_settings().text.store(mark(&text), Ordering::Release);
-    Ok(())
+fn load(app: &App) -> BoxFutureRef<'_, Result<()>> {
+    Box::pin(async move {
+        let present = app.settings();
+        let Some(text) = Settings::raw(&app.db()).await? else {
+            return store(&Ctx::system(app), &present).await;
+        };
+        let read = present.read(&text, &key(app.config()));
+        app.set_settings(read.map_err(|e| Error::Message(e.to_string()))?);
+        app.loaded_settings().text.store(mark(&text), Ordering::Release);
+        Ok(())
+    })
 }
 
 async fn store(ctx: &Ctx, settings: &Settings) -> Result<()> {

@@ -26,6 +26,7 @@ use crate::{
     rule::AstCache,
     settings_ops,
 };
+use primitives::future::BoxFuture;
 
 /// How long a shutdown waits for mails on their way.
 const MAIL_DRAIN: Duration = Duration::from_secs(5);
@@ -58,48 +59,53 @@ impl App {
     /// # Errors
     /// A directory or database that cannot be opened, a failed migration, undecryptable settings, a hook's error.
     pub async fn bootstrap(config: Config, hooks: impl Into<Arc<Hooks>>) -> Result<Self> {
-        let hooks = hooks.into();
-        let dir = config.data_dir.clone();
-        let is_final = database::is_committed(&config, swap::interrupted(&dir)).await?;
-        let mut recovery = swap::begin(&dir, is_final)?;
-        let mut is_replaced = is_final;
-        if config.postgres.is_some() {
-            let is_trial = recovery.is_trial();
-            match database::copy_in(&config, &recovery).await? {
-                Ok(()) => {
-                    recovery.settle(&dir)?;
-                    is_replaced |= is_trial;
+        Self::bootstrap_with(config, hooks.into()).await
+    }
+
+    fn bootstrap_with(config: Config, hooks: Arc<Hooks>) -> BoxFuture<Result<Self>> {
+        Box::pin(async move {
+            let dir = config.data_dir.clone();
+            let is_final = database::is_committed(&config, swap::interrupted(&dir)).await?;
+            let mut recovery = swap::begin(&dir, is_final)?;
+            let mut is_replaced = is_final;
+            if config.postgres.is_some() {
+                let is_trial = recovery.is_trial();
+                match database::copy_in(&config, &recovery).await? {
+                    Ok(()) => {
+                        recovery.settle(&dir)?;
+                        is_replaced |= is_trial;
+                    }
+                    Err(error) => _ = recovery.undo(&dir, &error.to_string())?,
                 }
-                Err(error) => _ = recovery.undo(&dir, &error.to_string())?,
             }
-        }
-        let opened = match open::databases(&config, recovery.is_trial()).await {
-            Err(error) if recovery.undo(&dir, &error.to_string())? => {
-                open::databases(&config, false).await?
+            let opened = match open::databases(&config, recovery.is_trial()).await {
+                Err(error) if recovery.undo(&dir, &error.to_string())? => {
+                    open::databases(&config, false).await?
+                }
+                opened => opened?,
+            };
+            let log = Log::start(opened.0.aux().clone()).await.map_err(Error::Store)?;
+            let node = opened.0.data().cluster().map(Node::new);
+            let app = Self::assemble(config, opened, log, hooks, parts(node));
+            app.observe(Box::new(app.realtime().clone()));
+            settings_ops::reload(&app).await?;
+            history::follow(&app).await?;
+            if is_replaced {
+                // other nodes still have what was there before
+                cluster::anything_changed(&app).await;
             }
-            opened => opened?,
-        };
-        let log = Log::start(opened.0.aux().clone()).await.map_err(Error::Store)?;
-        let node = opened.0.data().cluster().map(Node::new);
-        let app = Self::assemble(config, opened, log, hooks, parts(node));
-        app.observe(Box::new(app.realtime().clone()));
-        settings_ops::reload(&app).await?;
-        history::follow(&app).await?;
-        if is_replaced {
-            // other nodes still have what was there before
-            cluster::anything_changed(&app).await;
-        }
-        let event = AppEvent { app: app.clone() };
-        app.hooks().bootstrap.trigger(event, |_| std::future::ready(Ok(()))).await?;
-        if let Some(why) = &recovery.undone {
-            let data = serde_json::json!({ "error": why });
-            app.log().write(Level::Error, "Failed to restore backup", &data);
-        }
-        if let Some(warning) = app.store().data().warning() {
-            app.log().write(Level::Warn, warning, &serde_json::json!({}));
-        }
-        recovery.finish(dir);
-        Ok(app)
+            let event = AppEvent { app: app.clone() };
+            app.hooks().bootstrap.trigger(event, |_| std::future::ready(Ok(()))).await?;
+            if let Some(why) = &recovery.undone {
+                let data = serde_json::json!({ "error": why });
+                app.log().write(Level::Error, "Failed to restore backup", &data);
+            }
+            if let Some(warning) = app.store().data().warning() {
+                app.log().write(Level::Warn, warning, &serde_json::json!({}));
+            }
+            recovery.finish(dir);
+            Ok(app)
+        })
     }
 
     /// Runs `OnTerminate`, then flushes and closes everything.

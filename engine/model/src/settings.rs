@@ -15,6 +15,7 @@ use crate::{
     wire,
     wire::{Audience, DecodeError, Wire},
 };
+use primitives::future::BoxFutureRef;
 
 /// Id of the row in `_params`.
 pub const PARAMS_ID: &str = "settings";
@@ -301,11 +302,13 @@ impl Settings {
     ///
     /// # Errors
     /// Database errors.
-    pub async fn raw(db: &Db) -> store::Result<Option<String>> {
-        db.query(system::params_value(db.dialect(), PARAMS_ID), |rows| {
-            rows.next().map(|row| row.map(|r| crate::field::cell_text(r.get(0)).into_owned()))
+    pub fn raw(db: &Db) -> BoxFutureRef<'_, store::Result<Option<String>>> {
+        Box::pin(async move {
+            db.query(system::params_value(db.dialect(), PARAMS_ID), |rows| {
+                rows.next().map(|row| row.map(|r| crate::field::cell_text(r.get(0)).into_owned()))
+            })
+            .await?
         })
-        .await?
     }
 
     /// What a stored text says over these settings.

@@ -12,33 +12,36 @@ use crate::{
     schema::{Collection, Loaded, sync, system as names},
     store::{Job, system},
 };
+use primitives::future::BoxFutureRef;
 
 /// Deletes a collection with its table or view, with all hooks.
 ///
 /// # Errors
 /// [`Error::Message`] when it is a system collection or others refer to it (see [`refusal`]); a view that would
 /// break; what hooks report; database errors.
-pub async fn delete(ctx: &Ctx, collection: &CollectionRef) -> Result<()> {
-    ctx.catch_up();
-    if collection.stored_id().is_none_or(|id| id.is_empty()) {
-        let text =
-            "the model can be deleted only if it is existing and has a non-empty primary key";
-        return Err(Error::Message(text.into()));
-    }
-    let done = life::around(ctx, collection, Action::Delete, |ctx, collection| async move {
-        life::executing(&ctx, &collection, Action::Delete, |ctx, collection| async move {
-            execute(&ctx, &collection).await
-        })
-        .await
-    })
-    .await;
-    match done {
-        Ok(()) => succeeded(ctx, collection).await,
-        Err(error) => {
-            life::failed(ctx, collection, Action::Delete, &error).await?;
-            Err(error)
+pub fn delete<'a>(ctx: &'a Ctx, collection: &'a CollectionRef) -> BoxFutureRef<'a, Result<()>> {
+    Box::pin(async move {
+        ctx.catch_up();
+        if collection.stored_id().is_none_or(|id| id.is_empty()) {
+            let text =
+                "the model can be deleted only if it is existing and has a non-empty primary key";
+            return Err(Error::Message(text.into()));
         }
-    }
+        let done = life::around(ctx, collection, Action::Delete, |ctx, collection| async move {
+            life::executing(&ctx, &collection, Action::Delete, |ctx, collection| async move {
+                execute(&ctx, &collection).await
+            })
+            .await
+        })
+        .await;
+        match done {
+            Ok(()) => succeeded(ctx, collection).await,
+            Err(error) => {
+                life::failed(ctx, collection, Action::Delete, &error).await?;
+                Err(error)
+            }
+        }
+    })
 }
 
 /// The sentence for a refused deletion.
@@ -140,18 +143,21 @@ fn remove_files(ctx: &Ctx, id: String) {
 ///
 /// # Errors
 /// [`Error::Message`] for a view; as deleting a record, then nothing is deleted.
-pub async fn truncate(ctx: &Ctx, collection: &Arc<Loaded>) -> Result<()> {
-    if collection.is_view() {
-        let text = "View collections cannot be truncated since they don't store their own records.";
-        return Err(Error::Message(text.into()));
-    }
-    let started = Instant::now();
-    tracing::info!(collection = collection.name, "truncating");
-    let owned = collection.clone();
-    Box::pin(ctx.run_long_transaction(move |ctx| async move {
-        record::delete::truncate(&ctx, &owned).await
-    }))
-    .await?;
-    tracing::info!(collection = collection.name, elapsed = ?started.elapsed(), "truncated");
-    Ok(())
+pub fn truncate<'a>(ctx: &'a Ctx, collection: &'a Arc<Loaded>) -> BoxFutureRef<'a, Result<()>> {
+    Box::pin(async move {
+        if collection.is_view() {
+            let text =
+                "View collections cannot be truncated since they don't store their own records.";
+            return Err(Error::Message(text.into()));
+        }
+        let started = Instant::now();
+        tracing::info!(collection = collection.name, "truncating");
+        let owned = collection.clone();
+        Box::pin(ctx.run_long_transaction(move |ctx| async move {
+            record::delete::truncate(&ctx, &owned).await
+        }))
+        .await?;
+        tracing::info!(collection = collection.name, elapsed = ?started.elapsed(), "truncated");
+        Ok(())
+    })
 }

@@ -15,6 +15,7 @@ use crate::{
         import::{self, Import},
     },
 };
+use primitives::future::BoxFutureRef;
 
 const SAVE: save::Steps = save::Steps { validate: false, settle: false };
 
@@ -22,25 +23,32 @@ const SAVE: save::Steps = save::Steps { validate: false, settle: false };
 ///
 /// # Errors
 /// [`Error::Invalid`] with the item `collections` (empty list, first failure as text) or `indexes`; nothing is kept.
-pub async fn import(ctx: &Ctx, items: &[Value], delete_missing: bool) -> Result<()> {
-    if items.is_empty() {
-        let mut errors = FieldErrors::default();
-        errors.set("collections", FieldError::new("validation_required", "cannot be blank"));
-        return Err(Error::Invalid(errors));
-    }
-    let started = Instant::now();
-    tracing::info!(count = items.len(), delete_missing, "importing collections");
-    ctx.catch_up();
-    let plan = import::plan(items, delete_missing, &ctx.snapshot())
-        .map_err(|e| import::failure(&e.to_string()))?;
-    let done = ctx.run_long_transaction(move |ctx| Box::pin(async move { run(&ctx, plan).await }));
-    Box::pin(done).await.map_err(|e| match e {
-        // Index errors keep their place; the others have their text already.
-        Error::Invalid(_) => e,
-        other => import::failure(&other.to_string()),
-    })?;
-    tracing::info!(elapsed = ?started.elapsed(), "collections imported");
-    Ok(())
+pub fn import<'a>(
+    ctx: &'a Ctx,
+    items: &'a [Value],
+    delete_missing: bool,
+) -> BoxFutureRef<'a, Result<()>> {
+    Box::pin(async move {
+        if items.is_empty() {
+            let mut errors = FieldErrors::default();
+            errors.set("collections", FieldError::new("validation_required", "cannot be blank"));
+            return Err(Error::Invalid(errors));
+        }
+        let started = Instant::now();
+        tracing::info!(count = items.len(), delete_missing, "importing collections");
+        ctx.catch_up();
+        let plan = import::plan(items, delete_missing, &ctx.snapshot())
+            .map_err(|e| import::failure(&e.to_string()))?;
+        let done =
+            ctx.run_long_transaction(move |ctx| Box::pin(async move { run(&ctx, plan).await }));
+        Box::pin(done).await.map_err(|e| match e {
+            // Index errors keep their place; the others have their text already.
+            Error::Invalid(_) => e,
+            other => import::failure(&other.to_string()),
+        })?;
+        tracing::info!(elapsed = ?started.elapsed(), "collections imported");
+        Ok(())
+    })
 }
 
 async fn run(ctx: &Ctx, plan: Import) -> Result<()> {

@@ -17,6 +17,7 @@ use crate::{
     schema::{Collection, Loaded, Validation, normalize, sync, view},
     settings_ops, store,
 };
+use primitives::future::BoxFutureRef;
 
 /// Which steps of a save are done.
 #[derive(Debug, Clone, Copy)]
@@ -49,11 +50,13 @@ pub async fn save_no_validate(ctx: &Ctx, collection: &CollectionRef) -> Result<(
 ///
 /// # Errors
 /// As [`save`].
-pub async fn validate(ctx: &Ctx, collection: &CollectionRef) -> Result<()> {
-    ctx.catch_up();
-    let old = stored(ctx, collection, true)?;
-    prepare(ctx, collection, old.as_deref());
-    validate_stage(ctx, collection, old).await
+pub fn validate<'a>(ctx: &'a Ctx, collection: &'a CollectionRef) -> BoxFutureRef<'a, Result<()>> {
+    Box::pin(async move {
+        ctx.catch_up();
+        let old = stored(ctx, collection, true)?;
+        prepare(ctx, collection, old.as_deref());
+        validate_stage(ctx, collection, old).await
+    })
 }
 
 /// The stored state of what is being saved, `None` for a new one.
@@ -73,27 +76,33 @@ pub(super) fn prepare(ctx: &Ctx, collection: &CollectionRef, old: Option<&Loaded
     normalize::normalize(&mut collection.lock(), old.map(|l| &l.collection), &snapshot, &now);
 }
 
-pub(super) async fn run(ctx: &Ctx, collection: &CollectionRef, steps: Steps) -> Result<()> {
-    ctx.catch_up();
-    let old = stored(ctx, collection, steps.validate)?;
-    let action = if old.is_none() { Action::Create } else { Action::Update };
-    prepare(ctx, collection, old.as_deref());
-    let before = old.clone();
-    let done = life::around(ctx, collection, action, move |ctx, collection| async move {
-        if steps.validate {
-            validate_stage(&ctx, &collection, before.clone()).await?;
+pub(super) fn run<'a>(
+    ctx: &'a Ctx,
+    collection: &'a CollectionRef,
+    steps: Steps,
+) -> BoxFutureRef<'a, Result<()>> {
+    Box::pin(async move {
+        ctx.catch_up();
+        let old = stored(ctx, collection, steps.validate)?;
+        let action = if old.is_none() { Action::Create } else { Action::Update };
+        prepare(ctx, collection, old.as_deref());
+        let before = old.clone();
+        let done = life::around(ctx, collection, action, move |ctx, collection| async move {
+            if steps.validate {
+                validate_stage(&ctx, &collection, before.clone()).await?;
+            }
+            execute_stage(&ctx, &collection, before, steps).await
+        })
+        .await;
+        if let Err(error) = done {
+            failed(ctx, collection, action, &error).await?;
+            return Err(error);
         }
-        execute_stage(&ctx, &collection, before, steps).await
+        if let Some(old) = old {
+            rename_labels(ctx, &old.name, collection).await;
+        }
+        succeeded(ctx, collection, action).await
     })
-    .await;
-    if let Err(error) = done {
-        failed(ctx, collection, action, &error).await?;
-        return Err(error);
-    }
-    if let Some(old) = old {
-        rename_labels(ctx, &old.name, collection).await;
-    }
-    succeeded(ctx, collection, action).await
 }
 
 async fn validate_stage(

@@ -30,6 +30,7 @@ use crate::{
     schema::{Loaded, Snapshot, index::Index},
     store::raw::{self, PlanStep},
 };
+use primitives::future::BoxFutureRef;
 
 /// The page that is looked at.
 const ROWS: u32 = 30;
@@ -161,26 +162,32 @@ pub struct Run {
 ///
 /// # Errors
 /// [`Error::Filter`]; database errors.
-pub async fn run(ctx: &Ctx, collection: &Loaded, question: &Question<'_>) -> Result<Run> {
-    let parts = Parts { rule: question.rule, filter: question.filter, sort: question.sort };
-    let plan = rule::compile(ctx, collection, &parts)?;
-    let dialect = ctx.app.dialect();
-    let select = Select { limit: Some(ROWS), ..Select::all(&collection.select) };
-    let page = statement::page(dialect, &plan, &select);
-    let started = Instant::now();
-    let rows = ctx.db.query(page, |rows| {
-        let mut n = 0;
-        while rows.next()?.is_some() {
-            n += 1;
-        }
-        Ok(n)
-    });
-    let rows = rows.await.and_then(|rows| rows).map_err(Error::Store)?;
-    let page_time = started.elapsed();
-    let started = Instant::now();
-    let count = ctx.db.query(statement::count(dialect, &plan), |rows| rows.scalar_i64()).await;
-    let count = count.and_then(|count| count).map_err(Error::Store)?;
-    Ok(Run { count, count_time: started.elapsed(), rows, page_time })
+pub fn run<'a>(
+    ctx: &'a Ctx,
+    collection: &'a Loaded,
+    question: &'a Question<'a>,
+) -> BoxFutureRef<'a, Result<Run>> {
+    Box::pin(async move {
+        let parts = Parts { rule: question.rule, filter: question.filter, sort: question.sort };
+        let plan = rule::compile(ctx, collection, &parts)?;
+        let dialect = ctx.app.dialect();
+        let select = Select { limit: Some(ROWS), ..Select::all(&collection.select) };
+        let page = statement::page(dialect, &plan, &select);
+        let started = Instant::now();
+        let rows = ctx.db.query(page, |rows| {
+            let mut n = 0;
+            while rows.next()?.is_some() {
+                n += 1;
+            }
+            Ok(n)
+        });
+        let rows = rows.await.and_then(|rows| rows).map_err(Error::Store)?;
+        let page_time = started.elapsed();
+        let started = Instant::now();
+        let count = ctx.db.query(statement::count(dialect, &plan), |rows| rows.scalar_i64()).await;
+        let count = count.and_then(|count| count).map_err(Error::Store)?;
+        Ok(Run { count, count_time: started.elapsed(), rows, page_time })
+    })
 }
 
 /// Collects column uses of a plan.

@@ -40,6 +40,7 @@ use crate::{
     hook::Slot,
     log::{Entry, Level},
 };
+use primitives::future::BoxFutureRef;
 
 /// Mails on their way in the background; more are refused.
 const MAX_BACKGROUND: u32 = 256;
@@ -116,20 +117,22 @@ pub async fn send(ctx: &Ctx, mail: Mail) -> Result<()> {
     hook.trigger(event, |event| async move { deliver(&event.app, event.message.get()).await }).await
 }
 
-async fn deliver(app: &App, mut mail: Mail) -> Result<()> {
-    if mail.text.is_empty() && !mail.html.is_empty() {
-        mail.text = text::from_html(&mail.html);
-    }
-    if app.config().dev {
-        // --dev shows mails in the terminal, links and codes included.
-        tracing::info!(to = ?mail.to, subject = mail.subject, "mail\n{}", mail.text);
-    }
-    let settings = app.settings();
-    if !settings.smtp.enabled {
-        return sendmail::deliver(&mail, TimeLimits::default()).await;
-    }
-    let ca_file = app.config().ca_file.as_deref();
-    smtp::deliver(&settings.smtp, ca_file, &mail, TimeLimits::default()).await
+fn deliver(app: &App, mut mail: Mail) -> BoxFutureRef<'_, Result<()>> {
+    Box::pin(async move {
+        if mail.text.is_empty() && !mail.html.is_empty() {
+            mail.text = text::from_html(&mail.html);
+        }
+        if app.config().dev {
+            // --dev shows mails in the terminal, links and codes included.
+            tracing::info!(to = ?mail.to, subject = mail.subject, "mail\n{}", mail.text);
+        }
+        let settings = app.settings();
+        if !settings.smtp.enabled {
+            return sendmail::deliver(&mail, TimeLimits::default()).await;
+        }
+        let ca_file = app.config().ca_file.as_deref();
+        smtp::deliver(&settings.smtp, ca_file, &mail, TimeLimits::default()).await
+    })
 }
 
 /// Runs the sending of a mail in the background; a failure or panic is logged as `failed to send …`.

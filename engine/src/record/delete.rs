@@ -70,40 +70,42 @@ pub(crate) fn delete_again<'a>(
     record: &'a RecordRef,
     guarded: bool,
 ) -> BoxFutureRef<'a, Result<()>> {
-    Box::pin(run(ctx, record, guarded))
+    run(ctx, record, guarded)
 }
 
-async fn run(ctx: &Ctx, record: &RecordRef, guarded: bool) -> Result<()> {
-    let collection = record.collection();
-    if collection.is_view() {
-        return Err(Error::Message("view records cannot be deleted".into()));
-    }
-    if record.lock().stored_id().is_empty() || record.lock().is_new() {
-        let text =
-            "the model can be deleted only if it is existing and has a non-empty primary key";
-        return Err(Error::Message(text.into()));
-    }
-    if let Some(observer) = ctx.app.observer().filter(|o| o.wants(&collection)) {
-        observer.deleting(ctx, record).await;
-    }
-    let result = if chain::is_bound(ctx, &collection, Action::Delete, Phase::Around) {
-        life::around(ctx, record, Action::Delete, move |ctx, record| async move {
-            execute_stage(&ctx, &record, guarded).await
-        })
-        .await
-    } else {
-        execute_stage(ctx, record, guarded).await
-    };
-    match result {
-        Ok(()) => succeeded(ctx, record, &collection).await,
-        Err(error) => {
-            if let Some(observer) = ctx.app.observer() {
-                observer.delete_failed(record);
-            }
-            life::failed(ctx, record, Action::Delete, &error).await?;
-            Err(error)
+fn run<'a>(ctx: &'a Ctx, record: &'a RecordRef, guarded: bool) -> BoxFutureRef<'a, Result<()>> {
+    Box::pin(async move {
+        let collection = record.collection();
+        if collection.is_view() {
+            return Err(Error::Message("view records cannot be deleted".into()));
         }
-    }
+        if record.lock().stored_id().is_empty() || record.lock().is_new() {
+            let text =
+                "the model can be deleted only if it is existing and has a non-empty primary key";
+            return Err(Error::Message(text.into()));
+        }
+        if let Some(observer) = ctx.app.observer().filter(|o| o.wants(&collection)) {
+            observer.deleting(ctx, record).await;
+        }
+        let result = if chain::is_bound(ctx, &collection, Action::Delete, Phase::Around) {
+            life::around(ctx, record, Action::Delete, move |ctx, record| async move {
+                execute_stage(&ctx, &record, guarded).await
+            })
+            .await
+        } else {
+            execute_stage(ctx, record, guarded).await
+        };
+        match result {
+            Ok(()) => succeeded(ctx, record, &collection).await,
+            Err(error) => {
+                if let Some(observer) = ctx.app.observer() {
+                    observer.delete_failed(record);
+                }
+                life::failed(ctx, record, Action::Delete, &error).await?;
+                Err(error)
+            }
+        }
+    })
 }
 
 async fn execute_stage(ctx: &Ctx, record: &RecordRef, guarded: bool) -> Result<()> {
@@ -293,18 +295,20 @@ async fn succeeded(ctx: &Ctx, record: &RecordRef, collection: &Arc<Loaded>) -> R
 ///
 /// # Errors
 /// As [`delete_record`]; then nothing is deleted.
-pub async fn truncate(ctx: &Ctx, collection: &Arc<Loaded>) -> Result<()> {
-    let collection = collection.clone();
-    ctx.run_in_transaction(move |ctx| async move {
-        loop {
-            let page = rule::first_rows(&ctx, &collection, 500).await?;
-            if page.is_empty() {
-                return Ok(());
+pub fn truncate<'a>(ctx: &'a Ctx, collection: &'a Arc<Loaded>) -> BoxFutureRef<'a, Result<()>> {
+    Box::pin(async move {
+        let collection = collection.clone();
+        ctx.run_in_transaction(move |ctx| async move {
+            loop {
+                let page = rule::first_rows(&ctx, &collection, 500).await?;
+                if page.is_empty() {
+                    return Ok(());
+                }
+                for row in page {
+                    delete_record(&ctx, &row.into()).await?;
+                }
             }
-            for row in page {
-                delete_record(&ctx, &row.into()).await?;
-            }
-        }
+        })
+        .await
     })
-    .await
 }

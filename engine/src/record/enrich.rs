@@ -10,6 +10,7 @@ use super::{
 use crate::{
     App, Error, Result, ctx::Ctx, event::EnrichEvent, hook::BoxFuture, rule, schema::Loaded,
 };
+use primitives::future::BoxFutureRef;
 
 /// Runs the enrich hooks around visibility flags and expand. After this the records can be written as JSON.
 ///
@@ -123,15 +124,17 @@ pub(crate) fn manage_rule_of(collection: &Loaded) -> Option<&str> {
 }
 
 /// The records among these that the manage rule opens to the caller, guests included; one query for all.
-async fn managed_ids(
-    ctx: &Ctx,
-    collection: &Arc<Loaded>,
-    records: &[RecordRef],
-) -> Result<HashSet<String>> {
-    let Some(manage_rule) = manage_rule_of(collection) else {
-        return Ok(HashSet::new());
-    };
-    let ids: Vec<String> = records.iter().map(RecordRef::id).collect();
-    // A rule that cannot be built or run opens nothing.
-    Ok(rule::matching_ids(ctx, collection, manage_rule, &ids).await.unwrap_or_default())
+fn managed_ids<'a>(
+    ctx: &'a Ctx,
+    collection: &'a Arc<Loaded>,
+    records: &'a [RecordRef],
+) -> BoxFutureRef<'a, Result<HashSet<String>>> {
+    Box::pin(async move {
+        let Some(manage_rule) = manage_rule_of(collection) else {
+            return Ok(HashSet::new());
+        };
+        let ids: Vec<String> = records.iter().map(RecordRef::id).collect();
+        // A rule that cannot be built or run opens nothing.
+        Ok(rule::matching_ids(ctx, collection, manage_rule, &ids).await.unwrap_or_default())
+    })
 }

@@ -266,37 +266,39 @@ pub async fn save_no_validate(ctx: &Ctx, record: &RecordRef) -> Result<()> {
 ///
 /// # Errors
 /// [`Error::Invalid`] with field errors; what hooks report; database errors.
-pub async fn validate(ctx: &Ctx, record: &RecordRef) -> Result<()> {
-    validate_stage(ctx, record).await
+pub fn validate<'a>(ctx: &'a Ctx, record: &'a RecordRef) -> BoxFutureRef<'a, Result<()>> {
+    Box::pin(async move { validate_stage(ctx, record).await })
 }
 
 /// [`save_no_validate`] for cascades, which come back to it.
 pub(crate) fn save_again<'a>(ctx: &'a Ctx, record: &'a RecordRef) -> BoxFutureRef<'a, Result<()>> {
-    Box::pin(run(ctx, record, false))
+    run(ctx, record, false)
 }
 
-async fn run(ctx: &Ctx, record: &RecordRef, validated: bool) -> Result<()> {
-    let (collection, is_new) = {
-        let record = record.lock();
-        (record.collection().clone(), record.is_new())
-    };
-    if collection.is_view() {
-        return Err(Error::Message("view records cannot be saved".into()));
-    }
-    let action = if is_new { Action::Create } else { Action::Update };
-    let before = record.lock().original_arc();
-    let result = if chain::is_bound(ctx, &collection, action, Phase::Around) {
-        hooked(ctx, record, action, validated).await
-    } else {
-        inner(ctx, record, validated).await
-    };
-    match result {
-        Ok(()) => succeeded(ctx, record, action, before).await,
-        Err(error) => {
-            life::failed(ctx, record, action, &error).await?;
-            Err(error)
+fn run<'a>(ctx: &'a Ctx, record: &'a RecordRef, validated: bool) -> BoxFutureRef<'a, Result<()>> {
+    Box::pin(async move {
+        let (collection, is_new) = {
+            let record = record.lock();
+            (record.collection().clone(), record.is_new())
+        };
+        if collection.is_view() {
+            return Err(Error::Message("view records cannot be saved".into()));
         }
-    }
+        let action = if is_new { Action::Create } else { Action::Update };
+        let before = record.lock().original_arc();
+        let result = if chain::is_bound(ctx, &collection, action, Phase::Around) {
+            hooked(ctx, record, action, validated).await
+        } else {
+            inner(ctx, record, validated).await
+        };
+        match result {
+            Ok(()) => succeeded(ctx, record, action, before).await,
+            Err(error) => {
+                life::failed(ctx, record, action, &error).await?;
+                Err(error)
+            }
+        }
+    })
 }
 
 /// The whole chain: save hooks around validation and execution.

@@ -53,15 +53,6 @@ pub use rows::{OwnedRows, RowRef, Rows, ValueRef};
 pub use sqlite::check_file;
 pub use tx::{Savepoint, Tx};
 
-/// A future whose type is taken away. Futures are compiled again in every crate that awaits them, with all they await; this
-/// one is compiled where it is made. For what takes longer than an allocation.
-pub(crate) type Boxed<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-
-/// A future as a [`Boxed`] one.
-pub(crate) fn boxed<'a, T>(future: impl Future<Output = T> + Send + 'a) -> Boxed<'a, T> {
-    Box::pin(future)
-}
-
 /// Sees every statement with its bound values and duration (`--dev`).
 pub type Trace = Arc<dyn Fn(&str, &[Value], Duration) + Send + Sync>;
 

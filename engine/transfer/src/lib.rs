@@ -46,6 +46,7 @@ use self::{
     sqlite::Files,
 };
 use model::schema::{Collection, Snapshot, index, snapshot::decode_cells, texts_of};
+use primitives::future::BoxFutureRef;
 use store::{ValueRef, postgres::Dsn};
 
 /// Directory of a data directory for what may be removed at every start.
@@ -339,54 +340,63 @@ impl Target {
 ///
 /// # Errors
 /// One line; the target is as it was.
-pub async fn copy(options: &CopyOptions, tell: &mut (dyn FnMut(Event) + Send)) -> Result<Report> {
-    if options.from == options.to {
-        return Err(Error("source and target are the same".to_owned()));
-    }
-    let source = Handle::read(&options.from).await?;
-    let plan = Plan::new(source.collections().await?);
-    if !options.archive {
-        storage::check(options)?;
-    }
-    let target = Target::create(&options.to, &plan, options.overwrite).await?;
-    let handle = target.handle().ok_or_else(|| Error("the target is closed".to_owned()))?;
-    let (first, last) = plan.tables_sql(handle.dialect());
-    for statement in &first {
-        handle.execute(statement).await?;
-    }
-    let tables: Vec<Arc<Table>> = plan.tables.iter().cloned().map(Arc::new).collect();
-    let mut digests = Vec::with_capacity(tables.len());
-    for table in &tables {
-        let started = Instant::now();
-        let digest = handle.fill(table, source.rows(table).await?).await?;
-        digests.push(digest);
-        tell(Event::Table { name: table.name.clone(), rows: digest.rows, time: started.elapsed() });
-    }
-    for statement in &last {
-        handle.execute(statement).await?;
-    }
-    for statement in &plan.full_text(handle.dialect()) {
-        handle.execute(statement).await?;
-    }
-    let may_lack = options.archive && matches!(options.to, Place::Dir(_));
-    create_indexes(&handle, &plan, may_lack, tell).await?;
-    create_views(&handle, &plan, tell).await?;
-    left_behind(&source, &plan, tell).await?;
-    for (table, digest) in tables.iter().zip(&digests) {
-        if handle.digest(table).await? != *digest {
-            return Err(Error(format!(
-                "table {:?}: the copy is not equal to the original",
-                table.name
-            )));
+pub fn copy<'a>(
+    options: &'a CopyOptions,
+    tell: &'a mut (dyn FnMut(Event) + Send),
+) -> BoxFutureRef<'a, Result<Report>> {
+    Box::pin(async move {
+        if options.from == options.to {
+            return Err(Error("source and target are the same".to_owned()));
         }
-    }
-    tell(Event::Verified { tables: tables.len() });
-    if !options.archive {
-        storage::copy(options, tell)?;
-    }
-    drop(handle);
-    target.publish(&plan, options.mark.as_deref()).await?;
-    Ok(Report { tables: tables.len(), rows: digests.iter().map(|d| d.rows).sum() })
+        let source = Handle::read(&options.from).await?;
+        let plan = Plan::new(source.collections().await?);
+        if !options.archive {
+            storage::check(options)?;
+        }
+        let target = Target::create(&options.to, &plan, options.overwrite).await?;
+        let handle = target.handle().ok_or_else(|| Error("the target is closed".to_owned()))?;
+        let (first, last) = plan.tables_sql(handle.dialect());
+        for statement in &first {
+            handle.execute(statement).await?;
+        }
+        let tables: Vec<Arc<Table>> = plan.tables.iter().cloned().map(Arc::new).collect();
+        let mut digests = Vec::with_capacity(tables.len());
+        for table in &tables {
+            let started = Instant::now();
+            let digest = handle.fill(table, source.rows(table).await?).await?;
+            digests.push(digest);
+            tell(Event::Table {
+                name: table.name.clone(),
+                rows: digest.rows,
+                time: started.elapsed(),
+            });
+        }
+        for statement in &last {
+            handle.execute(statement).await?;
+        }
+        for statement in &plan.full_text(handle.dialect()) {
+            handle.execute(statement).await?;
+        }
+        let may_lack = options.archive && matches!(options.to, Place::Dir(_));
+        create_indexes(&handle, &plan, may_lack, tell).await?;
+        create_views(&handle, &plan, tell).await?;
+        left_behind(&source, &plan, tell).await?;
+        for (table, digest) in tables.iter().zip(&digests) {
+            if handle.digest(table).await? != *digest {
+                return Err(Error(format!(
+                    "table {:?}: the copy is not equal to the original",
+                    table.name
+                )));
+            }
+        }
+        tell(Event::Verified { tables: tables.len() });
+        if !options.archive {
+            storage::copy(options, tell)?;
+        }
+        drop(handle);
+        target.publish(&plan, options.mark.as_deref()).await?;
+        Ok(Report { tables: tables.len(), rows: digests.iter().map(|d| d.rows).sum() })
+    })
 }
 
 /// True if the last copy into a database was made with this mark: asked by those who did not hear how it ended.

@@ -10,6 +10,7 @@ use crate::{
     field::ColumnType,
     store::{self, Store},
 };
+use primitives::future::BoxFutureRef;
 
 /// A missing index, by the column it belongs to.
 struct Missing<'s> {
@@ -22,25 +23,27 @@ struct Missing<'s> {
 ///
 /// # Errors
 /// What the store reports. An index that cannot be made is only missed, and warned of.
-pub async fn settle(store: &Store, snapshot: &Snapshot) -> store::Result<()> {
-    let database = store.data();
-    let d = database.dialect();
-    if missing(d, snapshot, &HashSet::new()).is_empty()
-        || missing(d, snapshot, &names(store).await?).is_empty()
-    {
-        return Ok(());
-    }
-    let _lock = database.lock_migrations().await?;
-    let tx = database.begin_within(LONG).await?;
-    // Another node may have been here.
-    for Missing { table, column, ty } in missing(d, snapshot, &names(store).await?) {
-        for text in ddl::document_indexes(d, table, column, ty) {
-            if let Err(error) = tx.execute_batch(text).await {
-                tracing::warn!(%error, table, column, "no index over documents");
+pub fn settle<'a>(store: &'a Store, snapshot: &'a Snapshot) -> BoxFutureRef<'a, store::Result<()>> {
+    Box::pin(async move {
+        let database = store.data();
+        let d = database.dialect();
+        if missing(d, snapshot, &HashSet::new()).is_empty()
+            || missing(d, snapshot, &names(store).await?).is_empty()
+        {
+            return Ok(());
+        }
+        let _lock = database.lock_migrations().await?;
+        let tx = database.begin_within(LONG).await?;
+        // Another node may have been here.
+        for Missing { table, column, ty } in missing(d, snapshot, &names(store).await?) {
+            for text in ddl::document_indexes(d, table, column, ty) {
+                if let Err(error) = tx.execute_batch(text).await {
+                    tracing::warn!(%error, table, column, "no index over documents");
+                }
             }
         }
-    }
-    tx.commit().await
+        tx.commit().await
+    })
 }
 
 /// Large tables take their time.

@@ -9,45 +9,48 @@ use dialects::{catalog, ddl};
 
 use super::{Collection, Snapshot, door::Door};
 use crate::store::{self, Db, Store, Tx};
+use primitives::future::BoxFutureRef;
 
 /// Compares what there is with what the collections ask for, when a store is opened.
 ///
 /// # Errors
 /// What the store reports.
-pub async fn settle(store: &Store, snapshot: &Snapshot) -> crate::Result<()> {
-    let db = Db::Pool(store.data().clone());
-    let found = names(&db).await?;
-    let wanted: Vec<&Collection> = snapshot
-        .iter()
-        .map(|loaded| &loaded.collection)
-        .filter(|c| c.full_text().next().is_some())
-        .collect();
-    let dialect = db.dialect();
-    let parts = |c: &Collection| ddl::full_text_parts(dialect, &c.id);
-    let missing: Vec<&Collection> = wanted
-        .iter()
-        .copied()
-        .filter(|c| parts(c).iter().any(|name| !found.contains(name)))
-        .collect();
-    let known: HashSet<String> = wanted.iter().flat_map(|c| parts(c)).collect();
-    let orphans: Vec<&str> = found
-        .iter()
-        .filter(|name| !known.contains(*name))
-        .filter_map(|name| ddl::full_text_owner(dialect, name))
-        .filter(|id| found.contains(&ddl::full_text_name(id)))
-        .collect();
-    if missing.is_empty() && orphans.is_empty() {
-        return Ok(());
-    }
-    let _lock = store.data().lock_migrations().await?;
-    let tx = store.data().begin().await?;
-    match repair(&tx, &missing, &orphans).await {
-        Ok(()) => Ok(tx.commit().await?),
-        Err(error) => {
-            tx.rollback().await;
-            Err(error.into())
+pub fn settle<'a>(store: &'a Store, snapshot: &'a Snapshot) -> BoxFutureRef<'a, crate::Result<()>> {
+    Box::pin(async move {
+        let db = Db::Pool(store.data().clone());
+        let found = names(&db).await?;
+        let wanted: Vec<&Collection> = snapshot
+            .iter()
+            .map(|loaded| &loaded.collection)
+            .filter(|c| c.full_text().next().is_some())
+            .collect();
+        let dialect = db.dialect();
+        let parts = |c: &Collection| ddl::full_text_parts(dialect, &c.id);
+        let missing: Vec<&Collection> = wanted
+            .iter()
+            .copied()
+            .filter(|c| parts(c).iter().any(|name| !found.contains(name)))
+            .collect();
+        let known: HashSet<String> = wanted.iter().flat_map(|c| parts(c)).collect();
+        let orphans: Vec<&str> = found
+            .iter()
+            .filter(|name| !known.contains(*name))
+            .filter_map(|name| ddl::full_text_owner(dialect, name))
+            .filter(|id| found.contains(&ddl::full_text_name(id)))
+            .collect();
+        if missing.is_empty() && orphans.is_empty() {
+            return Ok(());
         }
-    }
+        let _lock = store.data().lock_migrations().await?;
+        let tx = store.data().begin().await?;
+        match repair(&tx, &missing, &orphans).await {
+            Ok(()) => Ok(tx.commit().await?),
+            Err(error) => {
+                tx.rollback().await;
+                Err(error.into())
+            }
+        }
+    })
 }
 
 async fn repair(tx: &Tx, missing: &[&Collection], orphans: &[&str]) -> store::Result<()> {

@@ -8,32 +8,38 @@ use dialects::{
 
 use super::{Collection, Snapshot, index::Index};
 use crate::store::{self, Db, Store, Tx};
+use primitives::future::BoxFutureRef;
 
 /// Looks at long names when a store is opened. Where there are none, as usual, nothing is asked.
 ///
 /// # Errors
 /// What the store reports.
-pub async fn settle(store: &Store, snapshot: &Snapshot) -> store::Result<()> {
-    let database = store.data();
-    let d = database.dialect();
-    let affected: Vec<&Collection> =
-        snapshot.iter().map(|loaded| &loaded.collection).filter(|c| has_long_names(d, c)).collect();
-    let mut statements = Vec::new();
-    for collection in &affected {
-        statements.extend(renames(&Db::Pool(database.clone()), collection).await?);
-    }
-    if statements.is_empty() {
-        return Ok(());
-    }
-    let _lock = database.lock_migrations().await?;
-    let tx = database.begin().await?;
-    match run(&tx, &affected).await {
-        Ok(()) => tx.commit().await,
-        Err(error) => {
-            tx.rollback().await;
-            Err(error)
+pub fn settle<'a>(store: &'a Store, snapshot: &'a Snapshot) -> BoxFutureRef<'a, store::Result<()>> {
+    Box::pin(async move {
+        let database = store.data();
+        let d = database.dialect();
+        let affected: Vec<&Collection> = snapshot
+            .iter()
+            .map(|loaded| &loaded.collection)
+            .filter(|c| has_long_names(d, c))
+            .collect();
+        let mut statements = Vec::new();
+        for collection in &affected {
+            statements.extend(renames(&Db::Pool(database.clone()), collection).await?);
         }
-    }
+        if statements.is_empty() {
+            return Ok(());
+        }
+        let _lock = database.lock_migrations().await?;
+        let tx = database.begin().await?;
+        match run(&tx, &affected).await {
+            Ok(()) => tx.commit().await,
+            Err(error) => {
+                tx.rollback().await;
+                Err(error)
+            }
+        }
+    })
 }
 
 async fn run(tx: &Tx, affected: &[&Collection]) -> store::Result<()> {

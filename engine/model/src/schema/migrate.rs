@@ -21,6 +21,7 @@ use crate::{
     store::{self, Db, Store, Tx, logs, system},
     time,
 };
+use primitives::future::BoxFutureRef;
 
 /// File names of the system migrations, in order.
 pub const SYSTEM_MIGRATIONS: [&str; 8] = [
@@ -49,33 +50,37 @@ pub struct Report {
 ///
 /// # Errors
 /// What the store reports; one clear line for directories older than 0.23.
-pub async fn run(store: &Store) -> crate::Result<Report> {
-    let _lock = store.data().lock_migrations().await?;
-    logs::ensure_table(store.aux()).await?;
-    if let Some(cluster) = store.data().cluster() {
-        cluster.ensure_tables().await?;
-    }
-    let db = Db::Pool(store.data().clone());
-    let has_history = has_table(&db, "_migrations").await?;
-    let recorded = if has_history { applied(&db).await? } else { Vec::new() };
-    let pending: Vec<&'static str> =
-        SYSTEM_MIGRATIONS.into_iter().filter(|name| !recorded.iter().any(|r| r == name)).collect();
-    if pending.is_empty() {
-        return Ok(Report::default());
-    }
-    refuse_ancient(&db).await?;
-    let tx = store.data().begin().await?;
-    let result = apply_pending(&tx, &pending).await;
-    match result {
-        Ok(fresh) => {
-            tx.commit().await?;
-            Ok(Report { fresh, applied: pending })
+pub fn run(store: &Store) -> BoxFutureRef<'_, crate::Result<Report>> {
+    Box::pin(async move {
+        let _lock = store.data().lock_migrations().await?;
+        logs::ensure_table(store.aux()).await?;
+        if let Some(cluster) = store.data().cluster() {
+            cluster.ensure_tables().await?;
         }
-        Err(error) => {
-            tx.rollback().await;
-            Err(error)
+        let db = Db::Pool(store.data().clone());
+        let has_history = has_table(&db, "_migrations").await?;
+        let recorded = if has_history { applied(&db).await? } else { Vec::new() };
+        let pending: Vec<&'static str> = SYSTEM_MIGRATIONS
+            .into_iter()
+            .filter(|name| !recorded.iter().any(|r| r == name))
+            .collect();
+        if pending.is_empty() {
+            return Ok(Report::default());
         }
-    }
+        refuse_ancient(&db).await?;
+        let tx = store.data().begin().await?;
+        let result = apply_pending(&tx, &pending).await;
+        match result {
+            Ok(fresh) => {
+                tx.commit().await?;
+                Ok(Report { fresh, applied: pending })
+            }
+            Err(error) => {
+                tx.rollback().await;
+                Err(error)
+            }
+        }
+    })
 }
 
 /// File names of all applied migrations.

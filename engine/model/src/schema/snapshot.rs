@@ -23,6 +23,7 @@ use crate::{
     store::{Db, RowRef, ValueRef, system},
     wire::Wire,
 };
+use primitives::future::BoxFutureRef;
 
 /// All collections at one moment.
 #[derive(Debug)]
@@ -360,15 +361,17 @@ fn collect_back_refs(collections: &[Collection]) -> HashMap<String, Vec<BackRef>
 ///
 /// # Errors
 /// What the store reports, or a row that cannot be decoded.
-pub async fn load_collections(db: &Db) -> crate::Result<Vec<Collection>> {
-    db.query(system::collections(db.dialect()), |rows| {
-        let mut out = Vec::new();
-        while let Some(row) = rows.next()? {
-            out.push(decode_row(row)?);
-        }
-        Ok(out)
+pub fn load_collections(db: &Db) -> BoxFutureRef<'_, crate::Result<Vec<Collection>>> {
+    Box::pin(async move {
+        db.query(system::collections(db.dialect()), |rows| {
+            let mut out = Vec::new();
+            while let Some(row) = rows.next()? {
+                out.push(decode_row(row)?);
+            }
+            Ok(out)
+        })
+        .await?
     })
-    .await?
 }
 
 /// Decodes one row, columns as in [`system::COLLECTION_COLUMNS`].

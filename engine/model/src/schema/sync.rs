@@ -35,24 +35,26 @@ type Columns = Vec<(&'static str, Value)>;
 /// # Errors
 /// [`crate::Error::Invalid`] at `indexes.<i>` when an index cannot be made; otherwise what the database says. The
 /// transaction must be rolled back then.
-pub async fn apply(
-    tx: &Tx,
-    snapshot: &Snapshot,
-    draft: &mut Collection,
-    old: Option<&Collection>,
-) -> crate::Result<()> {
-    if old.is_some_and(|old| old.id != draft.id) {
-        return Err(store::Error::Driver("primary key change is not allowed".into()).into());
-    }
-    adjust(draft, old);
-    if draft.is_view() {
-        view::save(tx, snapshot, draft, old).await.map_err(store::Error::Driver)?;
-    }
-    write_row(tx, draft, old.is_some()).await?;
-    if !draft.is_view() {
-        sync_table(tx, draft, old).await?;
-    }
-    Ok(())
+pub fn apply<'a>(
+    tx: &'a Tx,
+    snapshot: &'a Snapshot,
+    draft: &'a mut Collection,
+    old: Option<&'a Collection>,
+) -> BoxFutureRef<'a, crate::Result<()>> {
+    Box::pin(async move {
+        if old.is_some_and(|old| old.id != draft.id) {
+            return Err(store::Error::Driver("primary key change is not allowed".into()).into());
+        }
+        adjust(draft, old);
+        if draft.is_view() {
+            view::save(tx, snapshot, draft, old).await.map_err(store::Error::Driver)?;
+        }
+        write_row(tx, draft, old.is_some()).await?;
+        if !draft.is_view() {
+            sync_table(tx, draft, old).await?;
+        }
+        Ok(())
+    })
 }
 
 /// What changes at write time, after validation (spec §2.3).
@@ -344,18 +346,23 @@ pub async fn remove(tx: &Tx, snapshot: &Snapshot, collection: &Collection) -> cr
 ///
 /// # Errors
 /// What the store reports.
-pub async fn drop_collection(tx: &Tx, collection: &Collection) -> store::Result<()> {
-    let dialect = tx.dialect();
-    tx.execute(statement::delete(dialect, "_collections", &collection.id)).await?;
-    if collection.full_text().next().is_some() {
-        run(tx, ddl::drop_full_text(dialect, &collection.id)).await?;
-    }
-    let text = if collection.is_view() {
-        ddl::drop_view(dialect, &collection.name)
-    } else {
-        ddl::drop_table(dialect, &collection.name)
-    };
-    tx.execute_batch(text).await
+pub fn drop_collection<'a>(
+    tx: &'a Tx,
+    collection: &'a Collection,
+) -> BoxFutureRef<'a, store::Result<()>> {
+    Box::pin(async move {
+        let dialect = tx.dialect();
+        tx.execute(statement::delete(dialect, "_collections", &collection.id)).await?;
+        if collection.full_text().next().is_some() {
+            run(tx, ddl::drop_full_text(dialect, &collection.id)).await?;
+        }
+        let text = if collection.is_view() {
+            ddl::drop_view(dialect, &collection.name)
+        } else {
+            ddl::drop_table(dialect, &collection.name)
+        };
+        tx.execute_batch(text).await
+    })
 }
 
 async fn save_view(tx: &Tx, snapshot: &Snapshot, view: &Collection) -> store::Result<Collection> {
@@ -373,36 +380,38 @@ async fn save_view(tx: &Tx, snapshot: &Snapshot, view: &Collection) -> store::Re
 ///
 /// # Errors
 /// What the store reports.
-pub async fn refresh_views(
-    tx: &Tx,
-    snapshot: &Snapshot,
-    except: &str,
-) -> store::Result<Vec<(String, String)>> {
-    let db = Db::Tx(tx.clone());
-    let (mut failed, mut refreshed) = (Vec::new(), None);
-    for view in in_reading_order(snapshot).into_iter().filter(|view| view.id != except) {
-        let now = refreshed.as_ref().unwrap_or(snapshot);
-        let fields = match view::infer_fields(&db, now, &view.view_query).await {
-            Ok(inferred) => inferred.fields,
-            Err(reason) => {
-                failed.push((view.name.clone(), reason));
+pub fn refresh_views<'a>(
+    tx: &'a Tx,
+    snapshot: &'a Snapshot,
+    except: &'a str,
+) -> BoxFutureRef<'a, store::Result<Vec<(String, String)>>> {
+    Box::pin(async move {
+        let db = Db::Tx(tx.clone());
+        let (mut failed, mut refreshed) = (Vec::new(), None);
+        for view in in_reading_order(snapshot).into_iter().filter(|view| view.id != except) {
+            let now = refreshed.as_ref().unwrap_or(snapshot);
+            let fields = match view::infer_fields(&db, now, &view.view_query).await {
+                Ok(inferred) => inferred.fields,
+                Err(reason) => {
+                    failed.push((view.name.clone(), reason));
+                    continue;
+                }
+            };
+            if !view::fields_differ(&fields, &view.fields) {
                 continue;
             }
-        };
-        if !view::fields_differ(&fields, &view.fields) {
-            continue;
-        }
-        let mark = tx.savepoint().await?;
-        match save_view(tx, now, view).await {
-            Ok(saved) => refreshed = Some(now.with(&saved)),
-            Err(error) => {
-                tx.rollback_to(mark).await?;
-                failed.push((view.name.clone(), error.to_string()));
+            let mark = tx.savepoint().await?;
+            match save_view(tx, now, view).await {
+                Ok(saved) => refreshed = Some(now.with(&saved)),
+                Err(error) => {
+                    tx.rollback_to(mark).await?;
+                    failed.push((view.name.clone(), error.to_string()));
+                }
             }
+            tx.release(mark).await?;
         }
-        tx.release(mark).await?;
-    }
-    Ok(failed)
+        Ok(failed)
+    })
 }
 
 /// The statements that [`apply`] would run on the table or view, names of a moment among them; the row of `_collections`

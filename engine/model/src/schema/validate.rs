@@ -19,6 +19,7 @@ use crate::{
     field::{Field, SettingsCheck, text::Text},
     store::Db,
 };
+use primitives::future::BoxFutureRef;
 
 /// What validation asks besides the draft.
 #[derive(Debug, Clone, Copy)]
@@ -49,34 +50,39 @@ impl Validation<'_> {
 ///
 /// # Errors
 /// [`crate::Error::Invalid`] with all findings, or what the store reports.
-pub async fn validate(draft: &Collection, cx: &Validation<'_>) -> crate::Result<()> {
-    let mut errors = FieldErrors::default();
-    let mut put = |key: &str, check: Check| {
-        if let Some(error) = check {
-            errors.set(key, error);
+pub fn validate<'a>(
+    draft: &'a Collection,
+    cx: &'a Validation<'a>,
+) -> BoxFutureRef<'a, crate::Result<()>> {
+    Box::pin(async move {
+        let mut errors = FieldErrors::default();
+        let mut put = |key: &str, check: Check| {
+            if let Some(error) = check {
+                errors.set(key, error);
+            }
+        };
+        put("id", check_id(draft, cx));
+        put("system", check_system(draft, cx));
+        put("type", check_type(draft, cx));
+        let name = match check_name(draft, cx) {
+            None => check_free_table(draft, cx).await?,
+            failed => failed,
+        };
+        put("name", name);
+        check_fields(draft, cx, &mut errors);
+        check_rules(draft, cx, &mut errors);
+        check_indexes(draft, cx, &mut errors).await?;
+        if draft.is_view()
+            && let Some(error) = check_view_query(draft, cx).await?
+        {
+            errors.set("viewQuery", error);
         }
-    };
-    put("id", check_id(draft, cx));
-    put("system", check_system(draft, cx));
-    put("type", check_type(draft, cx));
-    let name = match check_name(draft, cx) {
-        None => check_free_table(draft, cx).await?,
-        failed => failed,
-    };
-    put("name", name);
-    check_fields(draft, cx, &mut errors);
-    check_rules(draft, cx, &mut errors);
-    check_indexes(draft, cx, &mut errors).await?;
-    if draft.is_view()
-        && let Some(error) = check_view_query(draft, cx).await?
-    {
-        errors.set("viewQuery", error);
-    }
-    if draft.is_auth() {
-        let rules = RuleCheck::new(cx.snapshot, draft);
-        validate_auth::check(draft, cx, &rules, &mut errors);
-    }
-    errors.into_result()
+        if draft.is_auth() {
+            let rules = RuleCheck::new(cx.snapshot, draft);
+            validate_auth::check(draft, cx, &rules, &mut errors);
+        }
+        errors.into_result()
+    })
 }
 
 fn fail(code: &str, message: &str) -> Check {

@@ -56,22 +56,28 @@ struct ColumnInfo {
 ///
 /// # Errors
 /// The text of the reason.
-pub async fn infer_fields(db: &Db, snapshot: &Snapshot, query: &str) -> Result<Inferred, String> {
-    let query = trim_query(query);
-    if has_many_statements(query) {
-        return Err("multiple statements are not supported".into());
-    }
-    let reason = match reference_columns(query, snapshot) {
-        Ok(columns) => match try_columns(db, snapshot, query, columns).await {
-            Ok(inferred) => return without_sealed(snapshot, query, inferred),
+pub fn infer_fields<'a>(
+    db: &'a Db,
+    snapshot: &'a Snapshot,
+    query: &'a str,
+) -> BoxFutureRef<'a, Result<Inferred, String>> {
+    Box::pin(async move {
+        let query = trim_query(query);
+        if has_many_statements(query) {
+            return Err("multiple statements are not supported".into());
+        }
+        let reason = match reference_columns(query, snapshot) {
+            Ok(columns) => match try_columns(db, snapshot, query, columns).await {
+                Ok(inferred) => return without_sealed(snapshot, query, inferred),
+                Err(reason) => reason,
+            },
             Err(reason) => reason,
-        },
-        Err(reason) => reason,
-    };
-    // What the reference cannot read.
-    let Ok(columns) = view_tree::infer(query, snapshot) else { return Err(reason) };
-    let inferred = try_columns(db, snapshot, query, columns).await.map_err(|_| reason)?;
-    without_sealed(snapshot, query, inferred)
+        };
+        // What the reference cannot read.
+        let Ok(columns) = view_tree::infer(query, snapshot) else { return Err(reason) };
+        let inferred = try_columns(db, snapshot, query, columns).await.map_err(|_| reason)?;
+        without_sealed(snapshot, query, inferred)
+    })
 }
 
 /// Refuses a query that does anything with an encrypted column but show it as it is, which shows nothing: whatever is made of

@@ -14,6 +14,8 @@ use std::{
 use dialects::{Dialect, catalog};
 use futures_util::FutureExt as _;
 
+use primitives::future::BoxFutureRef;
+
 use super::{
     conn::{Answer, Conn},
     error::{self, Fail},
@@ -22,7 +24,7 @@ use super::{
     replica::Replicas,
     shares::Subject,
 };
-use crate::{Boxed, Claims, Done, Error, Job, Result, Rows, Sql, Stats, holding, retry};
+use crate::{Claims, Done, Error, Job, Result, Rows, Sql, Stats, holding, retry};
 
 /// Attempts of a read whose connection went away.
 const READS: u32 = 3;
@@ -123,7 +125,7 @@ impl Database {
         Ok(visit(&mut answer.rows()))
     }
 
-    fn ask(&self, sql: Sql) -> Boxed<'_, Result<Answer>> {
+    fn ask(&self, sql: Sql) -> BoxFutureRef<'_, Result<Answer>> {
         Box::pin(async move {
             let limit = self.inner.timeout + GRACE;
             let answer = tokio::time::timeout(limit, self.fetch(&sql)).await;

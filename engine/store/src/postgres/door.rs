@@ -7,11 +7,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use primitives::future::boxed;
+
 use super::{Cluster, Database, MigrationLock, Tx};
 use crate::{
     Claims, Dialect, Done, Error, Job, Result, Rows, Savepoint, Sql, Stats, Ways,
     backend::{Backend, Transaction},
-    boxed,
     raw::{Column, TextRows},
 };
 
@@ -117,13 +118,22 @@ impl Backend for Database {
     fn begin_within(&self, limit: Duration) -> impl Future<Output = Result<Tx>> + Send {
         boxed(self.begin_within(limit))
     }
-    fn raw_read(&self, sql: Sql, max_rows: usize, limit: Duration) -> impl Future<Output = Result<TextRows>> + Send {
+    fn raw_read(
+        &self,
+        sql: Sql,
+        max_rows: usize,
+        limit: Duration,
+    ) -> impl Future<Output = Result<TextRows>> + Send {
         boxed(self.raw_read(sql, max_rows, limit))
     }
     fn raw_columns(&self, text: String) -> impl Future<Output = Result<Vec<Column>>> + Send {
         boxed(self.raw_columns(text))
     }
-    fn raw_place(&self, text: String, words: String) -> impl Future<Output = Result<Option<usize>>> + Send {
+    fn raw_place(
+        &self,
+        text: String,
+        words: String,
+    ) -> impl Future<Output = Result<Option<usize>>> + Send {
         boxed(self.raw_place(text, words))
     }
 

@@ -13,6 +13,8 @@ use std::{
 use parking_lot::Mutex as SyncMutex;
 use tokio::{sync::Mutex, task::AbortHandle};
 
+use primitives::future::BoxFutureRef;
+
 use super::{
     conn::{Answer, Conn},
     db::{Database, explain},
@@ -23,7 +25,7 @@ use super::{
     raw,
 };
 use crate::{
-    Boxed, Done, Error, Job, Result, Rows, Savepoint, Sql,
+    Done, Error, Job, Result, Rows, Savepoint, Sql,
     raw::{Column, TextRows},
 };
 
@@ -192,7 +194,7 @@ impl Tx {
         Ok(visit(&mut answer.rows()))
     }
 
-    fn ask(&self, sql: Sql) -> Boxed<'_, Result<Answer>> {
+    fn ask(&self, sql: Sql) -> BoxFutureRef<'_, Result<Answer>> {
         Box::pin(async move {
             self.0.check()?;
             let mut state = self.0.state.lock().await;

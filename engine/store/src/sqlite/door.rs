@@ -7,11 +7,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use primitives::future::boxed;
+
 use super::{Database, Done, Job, Result, Rows, Savepoint, Sql, Stats, Tx, Ways, raw};
 use crate::{
     Claims, Dialect,
     backend::{Backend, Transaction},
-    boxed,
     postgres::{Cluster, MigrationLock},
     raw::{Column, TextRows},
 };

@@ -16,7 +16,7 @@ mod ways;
 mod write;
 
 use super::{
-    Boxed, Done, Durability, Error, Job, OwnedRows, Result, RowRef, Rows, Savepoint, Sql, Stats, Step,
+    Done, Durability, Error, Job, OwnedRows, Result, RowRef, Rows, Savepoint, Sql, Stats, Step,
     StoreConfig, Trace, Value, ValueRef, Ways, holding, visit,
 };
 

@@ -12,11 +12,13 @@ use std::time::{Duration, Instant};
 use parking_lot::{Mutex, MutexGuard};
 use rusqlite::InterruptHandle;
 
+use primitives::future::BoxFutureRef;
+
 use super::conn::{Conn, Ran, Role};
 use super::held::Writer;
-use super::ways::Costs;
 use super::visit::{Later, Seen, Visit, later};
-use super::{Boxed, Durability, Error, Result, Rows, Sql, Stats, StoreConfig, Trace, holding};
+use super::ways::Costs;
+use super::{Durability, Error, Result, Rows, Sql, Stats, StoreConfig, Trace, holding};
 use primitives::lanes::{Lane, cores};
 
 /// Ticks (of 2,000 steps) a read may take on the calling thread before its first row.
@@ -244,7 +246,7 @@ impl Database {
         answer.take()
     }
 
-    fn show_on_lane(&self, sql: Sql, mark: u64, visit: Later) -> Boxed<'_, Result<()>> {
+    fn show_on_lane(&self, sql: Sql, mark: u64, visit: Later) -> BoxFutureRef<'_, Result<()>> {
         let inner = self.0.clone();
         Box::pin(self.on_any_lane(0, move |conn| {
             let started = Instant::now();
@@ -266,7 +268,7 @@ impl Database {
         sql: Sql,
         ticks: u32,
         visit: Later,
-    ) -> Boxed<'_, Result<Tried>> {
+    ) -> BoxFutureRef<'_, Result<Tried>> {
         Box::pin(self.on_any_lane(ticks, move |conn| {
             let mut visit = Some(visit);
             let mut show = |rows: &mut Rows<'_>| visit.take().into_iter().for_each(|v| v(rows));

@@ -6,12 +6,14 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::task::AbortHandle;
 
+use primitives::future::BoxFutureRef;
+
 use super::conn::{Conn, Ran};
 use super::held::Held;
 use super::read::{Database, Heavy, TRIAL, is_slow};
-use super::write::{in_savepoint, mark, retrying};
 use super::visit::{Later, Seen, Visit, later};
-use super::{Boxed, Done, Durability, Error, Job, Result, Rows, Savepoint, Sql};
+use super::write::{in_savepoint, mark, retrying};
+use super::{Done, Durability, Error, Job, Result, Rows, Savepoint, Sql};
 
 /// An open transaction. Clones share it; dropping the last one without [`commit`](Tx::commit) rolls back.
 #[derive(Debug, Clone)]
@@ -175,7 +177,7 @@ impl Tx {
         Ok(ran)
     }
 
-    fn show_elsewhere(&self, sql: Sql, visit: Later) -> Boxed<'_, Result<()>> {
+    fn show_elsewhere(&self, sql: Sql, visit: Later) -> BoxFutureRef<'_, Result<()>> {
         let deadline = Some(self.0.deadline);
         Box::pin(self.elsewhere(move |conn| {
             conn.guard.arm(0, deadline);
@@ -210,7 +212,7 @@ impl Tx {
         in_savepoint(conn, job, self.0.database.write_version())
     }
 
-    fn run_elsewhere(&self, job: Job) -> Boxed<'_, Result<Done>> {
+    fn run_elsewhere(&self, job: Job) -> BoxFutureRef<'_, Result<Done>> {
         let tx = self.clone();
         Box::pin(self.elsewhere(move |conn| tx.run(conn, &job)))
     }

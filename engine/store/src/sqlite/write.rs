@@ -10,10 +10,12 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use primitives::future::BoxFutureRef;
+
 use super::conn::Conn;
 use super::held::{Held, Item};
 use super::read::{Database, Heavy, is_quick, is_slow};
-use super::{Boxed, Done, Durability, Error, Job, OwnedRows, Result, Rows, Sql, Step};
+use super::{Done, Durability, Error, Job, OwnedRows, Result, Rows, Sql, Step};
 
 /// Ticks (of 2,000 steps) a job may take on the calling thread.
 const TRIAL: u32 = 20;
@@ -68,7 +70,7 @@ impl Database {
     }
 
     /// In the writer thread, with others that wait.
-    fn write_in_turn(&self, job: Job, mark: u64) -> Boxed<'_, Result<Done>> {
+    fn write_in_turn(&self, job: Job, mark: u64) -> BoxFutureRef<'_, Result<Done>> {
         Box::pin(async move {
             let (reply, mut answer) = oneshot::channel();
             let claim = Arc::new(Claim::default());
