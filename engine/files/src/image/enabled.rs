@@ -4,9 +4,13 @@
 
 use std::io::Cursor;
 
-use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::{
+    FilterType, IntoImageView as _, IntoImageViewMut as _, PixelTrait, ResizeAlg, ResizeError,
+    ResizeOptions, Resizer,
+    pixels::{U8, U8x3, U8x4},
+};
 use image::{
-    DynamicImage, ImageDecoder, ImageEncoder as _, ImageFormat, ImageReader, Limits,
+    ColorType, DynamicImage, ImageDecoder, ImageEncoder as _, ImageFormat, ImageReader, Limits,
     codecs::{gif::GifEncoder, jpeg::JpegEncoder, png::PngEncoder, webp::WebPEncoder},
 };
 
@@ -31,7 +35,7 @@ pub(crate) fn ready() -> Result<(), String> {
 /// What is wrong with the picture.
 pub(crate) fn thumbnail(source: &[u8], size: Size, format: Format) -> Result<Vec<u8>, String> {
     let picture = decode(source).map_err(|e| format!("cannot decode the image: {e}"))?;
-    let picture = resize(&picture, size)?;
+    let picture = resize(picture, size)?;
     encode(picture, format).map_err(|e| format!("cannot encode the thumbnail: {e}"))
 }
 
@@ -101,6 +105,21 @@ impl Cut {
             }
         }
     }
+
+    /// The thumbnail of a picture whose pixels are of this kind.
+    fn make<P: PixelTrait>(&self, source: &DynamicImage) -> Result<DynamicImage, ResizeError> {
+        let mut out = DynamicImage::new(self.to.0, self.to.1, source.color());
+        let options = ResizeOptions::new()
+            .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
+            .crop(self.left, self.top, self.width, self.height);
+        let (Some(from), Some(mut to)) = (source.image_view::<P>(), out.image_view_mut::<P>())
+        else {
+            return Err(ResizeError::PixelTypesAreDifferent);
+        };
+        Resizer::new().resize_typed(&from, &mut to, &options)?;
+        drop(to);
+        Ok(out)
+    }
 }
 
 #[allow(
@@ -121,24 +140,30 @@ fn cut_off(side: f64) -> u32 {
     (side as u32).max(1)
 }
 
-fn resize(source: &DynamicImage, size: Size) -> Result<DynamicImage, String> {
+/// Thumbnails have eight bits per channel, as the reference's: resizing is compiled for three kinds of pixels, not for all.
+fn resize(source: DynamicImage, size: Size) -> Result<DynamicImage, String> {
     let (width, height) = (source.width(), source.height());
     if width == 0 || height == 0 {
         return Err("the image is empty".into());
     }
     let cut = Cut::of(size, width, height);
     if cut.to == (width, height) {
-        return Ok(source.clone());
+        return Ok(source);
     }
     if cut.to.0 > MAX_SIDE || cut.to.1 > MAX_SIDE {
         return Err("the thumbnail would be too large".into());
     }
-    let mut out = DynamicImage::new(cut.to.0, cut.to.1, source.color());
-    let options = ResizeOptions::new()
-        .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
-        .crop(cut.left, cut.top, cut.width, cut.height);
-    Resizer::new().resize(source, &mut out, &options).map_err(|e| e.to_string())?;
-    Ok(out)
+    match source.color() {
+        ColorType::L8 => cut.make::<U8>(&source),
+        ColorType::Rgb8 => cut.make::<U8x3>(&source),
+        ColorType::Rgba8 => cut.make::<U8x4>(&source),
+        ColorType::L16 => cut.make::<U8>(&DynamicImage::from(source.into_luma8())),
+        ColorType::Rgb16 | ColorType::Rgb32F => {
+            cut.make::<U8x3>(&DynamicImage::from(source.into_rgb8()))
+        }
+        _ => cut.make::<U8x4>(&DynamicImage::from(source.into_rgba8())),
+    }
+    .map_err(|e| e.to_string())
 }
 
 fn encode(picture: DynamicImage, format: Format) -> image::ImageResult<Vec<u8>> {
@@ -221,6 +246,25 @@ mod tests {
             let thumb = thumbnail(&source, size, Format::Png).expect("a thumbnail");
             let thumb = image::load_from_memory(&thumb).expect("an image").into_rgb8();
             assert_eq!(thumb.get_pixel(5, 5).0, want, "{size:?}");
+        }
+    }
+
+    #[test]
+    fn every_kind_of_pixel_has_eight_bits_afterwards() {
+        for (source, want) in [
+            (ColorType::L8, ColorType::L8),
+            (ColorType::La8, ColorType::Rgba8),
+            (ColorType::Rgb8, ColorType::Rgb8),
+            (ColorType::Rgba8, ColorType::Rgba8),
+            (ColorType::L16, ColorType::L8),
+            (ColorType::La16, ColorType::Rgba8),
+            (ColorType::Rgb16, ColorType::Rgb8),
+            (ColorType::Rgba16, ColorType::Rgba8),
+        ] {
+            let png = encode(DynamicImage::new(40, 20, source), Format::Png).expect("png");
+            let thumb = thumbnail(&png, Size::Width(10), Format::Png).expect("a thumbnail");
+            let thumb = image::load_from_memory(&thumb).expect("an image");
+            assert_eq!((thumb.width(), thumb.height(), thumb.color()), (10, 5, want), "{source:?}");
         }
     }
 
