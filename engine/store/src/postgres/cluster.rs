@@ -19,6 +19,7 @@ use super::{
     publish::Publisher,
 };
 use crate::{Error, Job, Result, Sql, Value, announce};
+use primitives::future::BoxFutureRef;
 
 /// Notices that wait to be looked at; the server keeps what comes after them.
 const WAITING: usize = 4_096;
@@ -89,20 +90,24 @@ impl Cluster {
     ///
     /// # Errors
     /// What the driver says.
-    pub async fn ensure_tables(&self) -> Result<()> {
-        let mut lent = self.db.lend().await?;
-        let conn = lent.conn()?;
-        for statement in TABLES {
-            conn.batch(statement).await.map_err(error::Fail::into_error)?;
-        }
-        Ok(())
+    pub fn ensure_tables(&self) -> BoxFutureRef<'_, Result<()>> {
+        Box::pin(async move {
+            let mut lent = self.db.lend().await?;
+            let conn = lent.conn()?;
+            for statement in TABLES {
+                conn.batch(statement).await.map_err(error::Fail::into_error)?;
+            }
+            Ok(())
+        })
     }
 
     /// Writes announce themselves from now on; comes back when those that do not have ended.
-    pub async fn announce_all(&self) {
-        if let Ok(publisher) = self.publisher() {
-            publisher.open().await;
-        }
+    pub fn announce_all(&self) -> BoxFutureRef<'_, ()> {
+        Box::pin(async move {
+            if let Ok(publisher) = self.publisher() {
+                publisher.open().await;
+            }
+        })
     }
     /// Nobody is there: writes do not announce themselves.
     pub fn announce_nothing(&self) {
@@ -115,33 +120,39 @@ impl Cluster {
     ///
     /// # Errors
     /// What the driver says.
-    pub async fn tell(&self, event: &str, data: &Json) -> Result<()> {
-        let payload = notice::payload(&self.node(), event, ("", ""), data);
-        let job = sql("SELECT pg_notify($1, $2)", vec![text(announce::CACHES), text(&payload)]);
-        self.db.write(Job::from(job)).await.map(|_| ())
+    pub fn tell<'a>(&'a self, event: &'a str, data: &'a Json) -> BoxFutureRef<'a, Result<()>> {
+        Box::pin(async move {
+            let payload = notice::payload(&self.node(), event, ("", ""), data);
+            let job = sql("SELECT pg_notify($1, $2)", vec![text(announce::CACHES), text(&payload)]);
+            self.db.write(Job::from(job)).await.map(|_| ())
+        })
     }
 
     /// Takes the run of a job in a minute (since the epoch) for this node; false if another has it.
     ///
     /// # Errors
     /// What the driver says.
-    pub async fn claim(&self, job: &str, minute: i64) -> Result<bool> {
-        let take = sql(
-            "INSERT INTO \"_pb_crons\" (\"job\", \"minute\", \"node\") VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-            vec![text(job), Value::Int(minute), text(&self.node())],
-        );
-        Ok(self.db.write(Job::from(take)).await?.changes.iter().sum::<u64>() > 0)
+    pub fn claim<'a>(&'a self, job: &'a str, minute: i64) -> BoxFutureRef<'a, Result<bool>> {
+        Box::pin(async move {
+            let take = sql(
+                "INSERT INTO \"_pb_crons\" (\"job\", \"minute\", \"node\") VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+                vec![text(job), Value::Int(minute), text(&self.node())],
+            );
+            Ok(self.db.write(Job::from(take)).await?.changes.iter().sum::<u64>() > 0)
+        })
     }
 
     /// Removes what is too old.
     ///
     /// # Errors
     /// What the driver says.
-    pub async fn purge(&self) -> Result<()> {
-        for statement in PURGE {
-            self.db.write(Job::from(sql(statement, Vec::new()))).await?;
-        }
-        Ok(())
+    pub fn purge(&self) -> BoxFutureRef<'_, Result<()>> {
+        Box::pin(async move {
+            for statement in PURGE {
+                self.db.write(Job::from(sql(statement, Vec::new()))).await?;
+            }
+            Ok(())
+        })
     }
 
     /// A kept row as one of its table: the statement gives `columns` of it.
@@ -164,44 +175,50 @@ impl Cluster {
     ///
     /// # Errors
     /// What the driver says.
-    pub async fn leave(&self) -> Result<()> {
-        let gone = sql("DELETE FROM \"_pb_nodes\" WHERE \"id\" = $1", vec![text(&self.node())]);
-        self.db.write(Job::from(gone)).await.map(|_| ())
+    pub fn leave(&self) -> BoxFutureRef<'_, Result<()>> {
+        Box::pin(async move {
+            let gone = sql("DELETE FROM \"_pb_nodes\" WHERE \"id\" = $1", vec![text(&self.node())]);
+            self.db.write(Job::from(gone)).await.map(|_| ())
+        })
     }
 
     /// Connects and listens. What other nodes say from now on arrives in [`Listener::notices`].
     ///
     /// # Errors
     /// What the driver says.
-    pub async fn listen(&self) -> Result<Listener> {
-        let dsn = self.db.inner.pool.dsn();
-        if dsn.is_pooled() {
-            tracing::warn!("cluster: behind a pooler that shares sessions this node hears nothing");
-        }
-        let opened = connect::connect(dsn).await;
-        let (client, mut driver) = opened.map_err(|e| Error::Connect(e.to_string()))?;
-        let (to, notices) = mpsc::channel(WAITING);
-        let (node, db) = (self.node(), self.db.clone());
-        tokio::spawn(async move {
-            // What was said before is lost.
-            db.wrote();
-            while let Some(Ok(message)) = driver.next().await {
-                let AsyncMessage::Notification(told) = message else { continue };
-                let notice = Notice::parse(told.channel(), told.payload());
-                if let Some(notice) = notice.filter(|notice| notice.from != *node) {
-                    // Whoever hears of it can read it.
-                    db.wrote();
-                    if to.send(notice).await.is_err() {
-                        return;
+    pub fn listen(&self) -> BoxFutureRef<'_, Result<Listener>> {
+        Box::pin(async move {
+            let dsn = self.db.inner.pool.dsn();
+            if dsn.is_pooled() {
+                tracing::warn!(
+                    "cluster: behind a pooler that shares sessions this node hears nothing"
+                );
+            }
+            let opened = connect::connect(dsn).await;
+            let (client, mut driver) = opened.map_err(|e| Error::Connect(e.to_string()))?;
+            let (to, notices) = mpsc::channel(WAITING);
+            let (node, db) = (self.node(), self.db.clone());
+            tokio::spawn(async move {
+                // What was said before is lost.
+                db.wrote();
+                while let Some(Ok(message)) = driver.next().await {
+                    let AsyncMessage::Notification(told) = message else { continue };
+                    let notice = Notice::parse(told.channel(), told.payload());
+                    if let Some(notice) = notice.filter(|notice| notice.from != *node) {
+                        // Whoever hears of it can read it.
+                        db.wrote();
+                        if to.send(notice).await.is_err() {
+                            return;
+                        }
                     }
                 }
-            }
-        });
-        let listener = Listener { client, node: self.node(), notices };
-        let channels = [announce::RECORDS, announce::COLLECTIONS, announce::CACHES];
-        let listen = channels.map(|channel| format!("LISTEN {channel}")).join(";");
-        answer(listener.client.batch_execute(&listen)).await?;
-        Ok(listener)
+            });
+            let listener = Listener { client, node: self.node(), notices };
+            let channels = [announce::RECORDS, announce::COLLECTIONS, announce::CACHES];
+            let listen = channels.map(|channel| format!("LISTEN {channel}")).join(";");
+            answer(listener.client.batch_execute(&listen)).await?;
+            Ok(listener)
+        })
     }
 }
 
@@ -234,28 +251,32 @@ impl Heart {
     ///
     /// # Errors
     /// What the driver says; [`Error::Timeout`] when the connection is dead.
-    pub async fn beat(&self) -> Result<Vec<String>> {
-        let text = format!(
-            "WITH me AS (INSERT INTO \"_pb_nodes\" (\"id\", \"pid\") VALUES ($1, pg_backend_pid()) \
+    pub fn beat(&self) -> BoxFutureRef<'_, Result<Vec<String>>> {
+        Box::pin(async move {
+            let text = format!(
+                "WITH me AS (INSERT INTO \"_pb_nodes\" (\"id\", \"pid\") VALUES ($1, pg_backend_pid()) \
              ON CONFLICT (\"id\") DO UPDATE SET \"seen\" = now(), \"pid\" = excluded.\"pid\") \
              SELECT \"id\" FROM \"_pb_nodes\" AS n WHERE \"id\" <> $1 AND \"seen\" > now() - interval '{GONE_S} seconds' \
              AND EXISTS (SELECT 1 FROM pg_catalog.pg_stat_activity AS a WHERE a.pid = n.\"pid\")"
-        );
-        let node: &str = &self.node;
-        let rows = answer(self.client.query(&text, &[&node])).await?;
-        Ok(rows.iter().map(|row| row.get(0)).collect())
+            );
+            let node: &str = &self.node;
+            let rows = answer(self.client.query(&text, &[&node])).await?;
+            Ok(rows.iter().map(|row| row.get(0)).collect())
+        })
     }
 
     /// Tells that this node has joined. Comes after [`Heart::beat`].
     ///
     /// # Errors
     /// As [`Heart::beat`].
-    pub async fn join(&self) -> Result<()> {
-        let payload =
-            notice::payload(&self.node, "cache.invalidate", ("", ""), &json!({ "join": true }));
-        let params: [&(dyn ToSql + Sync); 2] = [&announce::CACHES, &payload];
-        let told = self.client.query("SELECT pg_notify($1, $2)", &params);
-        answer(told).await.map(|_| ())
+    pub fn join(&self) -> BoxFutureRef<'_, Result<()>> {
+        Box::pin(async move {
+            let payload =
+                notice::payload(&self.node, "cache.invalidate", ("", ""), &json!({ "join": true }));
+            let params: [&(dyn ToSql + Sync); 2] = [&announce::CACHES, &payload];
+            let told = self.client.query("SELECT pg_notify($1, $2)", &params);
+            answer(told).await.map(|_| ())
+        })
     }
 }
 

@@ -31,6 +31,7 @@ use super::{
     dsn::{Dsn, SslMode, Target},
     tls,
 };
+use primitives::future::BoxFutureRef;
 
 /// Limit of a whole attempt when the connection string has none.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -160,21 +161,23 @@ impl Driver {
 ///
 /// # Errors
 /// [`ConnectError`]: one line.
-pub async fn connect(dsn: &Dsn) -> Result<(Client, Driver), ConnectError> {
-    let n_hosts = dsn.config.get_hosts().len().max(dsn.config.get_hostaddrs().len()).max(1);
-    let limit = dsn.connect_timeout.map_or(LIMIT, |each| {
-        // names with several addresses, fallbacks
-        each.saturating_mul(2 * u32::try_from(n_hosts).unwrap_or(u32::MAX))
-    });
-    let at = |refusal, text: &str| ConnectError {
-        refusal,
-        reason: format!("{} (database {:?}): {text}", dsn.hosts(), dsn.database()),
-    };
-    match timeout(limit, Box::pin(attempts(dsn))).await {
-        Ok(Ok(done)) => Ok(done),
-        Ok(Err((refusal, text))) => Err(at(refusal, &text)),
-        Err(_) => Err(at(Refusal::Unreachable, "no answer in time")),
-    }
+pub fn connect(dsn: &Dsn) -> BoxFutureRef<'_, Result<(Client, Driver), ConnectError>> {
+    Box::pin(async move {
+        let n_hosts = dsn.config.get_hosts().len().max(dsn.config.get_hostaddrs().len()).max(1);
+        let limit = dsn.connect_timeout.map_or(LIMIT, |each| {
+            // names with several addresses, fallbacks
+            each.saturating_mul(2 * u32::try_from(n_hosts).unwrap_or(u32::MAX))
+        });
+        let at = |refusal, text: &str| ConnectError {
+            refusal,
+            reason: format!("{} (database {:?}): {text}", dsn.hosts(), dsn.database()),
+        };
+        match timeout(limit, Box::pin(attempts(dsn))).await {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err((refusal, text))) => Err(at(refusal, &text)),
+            Err(_) => Err(at(Refusal::Unreachable, "no answer in time")),
+        }
+    })
 }
 
 /// As [`connect`], again and again for as long as `patience` while nobody answers.
@@ -198,35 +201,39 @@ pub async fn connect_patiently(
 }
 
 /// Asks the server to stop what a client is waiting for. Best effort, as the protocol has it.
-pub async fn cancel(dsn: &Dsn, token: CancelToken) {
-    let Ok(tls) = tls::connector(dsn) else { return };
-    // Nobody is told: the statement ends in one way or the other.
-    let _ = timeout(CANCEL_LIMIT, token.cancel_query(tls)).await;
+pub fn cancel(dsn: &Dsn, token: CancelToken) -> BoxFutureRef<'_, ()> {
+    Box::pin(async move {
+        let Ok(tls) = tls::connector(dsn) else { return };
+        // Nobody is told: the statement ends in one way or the other.
+        let _ = timeout(CANCEL_LIMIT, token.cancel_query(tls)).await;
+    })
 }
 
 /// Refuses servers that are too old or have another encoding (spec §1.2); gives `server_version_num`.
 ///
 /// # Errors
 /// [`Refusal::Unsuitable`].
-pub async fn check_server(client: &Client) -> Result<u32, ConnectError> {
-    let unsuitable = |reason: String| ConnectError { refusal: Refusal::Unsuitable, reason };
-    let row = client
+pub fn check_server(client: &Client) -> BoxFutureRef<'_, Result<u32, ConnectError>> {
+    Box::pin(async move {
+        let unsuitable = |reason: String| ConnectError { refusal: Refusal::Unsuitable, reason };
+        let row = client
         .query_one(
             "SELECT current_setting('server_version_num')::int4, current_setting('server_encoding')",
             &[],
         )
         .await
         .map_err(|e| unsuitable(explain(&e).1))?;
-    let (version, encoding): (i32, String) = (row.get(0), row.get(1));
-    if let Some(reason) = too_old(version) {
-        return Err(unsuitable(reason));
-    }
-    if encoding != "UTF8" {
-        return Err(unsuitable(format!(
-            "the encoding of the database is {encoding}, it must be UTF8"
-        )));
-    }
-    Ok(version.unsigned_abs())
+        let (version, encoding): (i32, String) = (row.get(0), row.get(1));
+        if let Some(reason) = too_old(version) {
+            return Err(unsuitable(reason));
+        }
+        if encoding != "UTF8" {
+            return Err(unsuitable(format!(
+                "the encoding of the database is {encoding}, it must be UTF8"
+            )));
+        }
+        Ok(version.unsigned_abs())
+    })
 }
 
 /// Why a `server_version_num` is not enough. From version 10 on it is `major × 10000 + minor`, before that
