@@ -28,6 +28,7 @@ use crate::{
     route::Endpoint,
     routes::records::expand_of,
 };
+use engine::hook::BoxFutureRef;
 
 pub(crate) const ROUTES: &[Endpoint] = &[];
 
@@ -103,38 +104,45 @@ struct SignedIn {
     meta: Value,
 }
 
-async fn finish(ctx: &Ctx, login: &SignedIn, place: &Place, expand: &Paths) -> Result<Response> {
-    let SignedIn { record, token, method, meta } = login;
-    let snapshot = record.snapshot();
-    if !method.is_empty()
-        && let Some(challenge) = second_factor(ctx, &snapshot, method).await?
-    {
-        return Ok(challenge);
-    }
-    let own = ctx.with_caller(Caller::of(Some(Arc::new(snapshot))));
-    record::enrich_done(&own, &record.collection(), record, expand).await?;
-    record.lock().show.email = true;
-    let mut out = Vec::with_capacity(1024);
-    out.push(b'{');
-    if !meta.is_null() {
-        out.extend_from_slice(b"\"meta\":");
-        json::write_value(&mut out, meta);
-        out.push(b',');
-    }
-    out.extend_from_slice(b"\"record\":");
-    record::export::write_json(record, &mut out);
-    out.extend_from_slice(b",\"token\":");
-    json::write_str(&mut out, token);
-    out.push(b'}');
-    if !method.is_empty()
-        && record.collection().auth.auth_alert.enabled
-        && let Err(error) = origin::note(ctx, record, place).await
-    {
-        // spec auth §3.0: a place that cannot be noted does not stop a login
-        let data = serde_json::json!({"error": error.to_string()});
-        ctx.app.log().write(Level::Warn, "Failed to note the place of a login", &data);
-    }
-    Ok(Response::json(200, out))
+fn finish<'a>(
+    ctx: &'a Ctx,
+    login: &'a SignedIn,
+    place: &'a Place,
+    expand: &'a Paths,
+) -> BoxFutureRef<'a, Result<Response>> {
+    Box::pin(async move {
+        let SignedIn { record, token, method, meta } = login;
+        let snapshot = record.snapshot();
+        if !method.is_empty()
+            && let Some(challenge) = second_factor(ctx, &snapshot, method).await?
+        {
+            return Ok(challenge);
+        }
+        let own = ctx.with_caller(Caller::of(Some(Arc::new(snapshot))));
+        record::enrich_done(&own, &record.collection(), record, expand).await?;
+        record.lock().show.email = true;
+        let mut out = Vec::with_capacity(1024);
+        out.push(b'{');
+        if !meta.is_null() {
+            out.extend_from_slice(b"\"meta\":");
+            json::write_value(&mut out, meta);
+            out.push(b',');
+        }
+        out.extend_from_slice(b"\"record\":");
+        record::export::write_json(record, &mut out);
+        out.extend_from_slice(b",\"token\":");
+        json::write_str(&mut out, token);
+        out.push(b'}');
+        if !method.is_empty()
+            && record.collection().auth.auth_alert.enabled
+            && let Err(error) = origin::note(ctx, record, place).await
+        {
+            // spec auth §3.0: a place that cannot be noted does not stop a login
+            let data = serde_json::json!({"error": error.to_string()});
+            ctx.app.log().write(Level::Warn, "Failed to note the place of a login", &data);
+        }
+        Ok(Response::json(200, out))
+    })
 }
 
 /// The answer to a login that is not complete yet. Source: spec auth §4.

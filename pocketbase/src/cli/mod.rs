@@ -14,6 +14,7 @@ use crate::{
     app::App,
     error::{Error, Result},
 };
+use engine::hook::BoxFutureRef;
 
 impl App {
     /// Reads the command line and runs the command: `serve`, `superuser`, `migrate`, … or one of your own. The last line of
@@ -23,12 +24,14 @@ impl App {
     ///
     /// # Errors
     /// Never; see [`App::run`] for the error as a value.
-    pub async fn start(&self) -> Result<()> {
-        if let Err(commands::Failure(text)) = commands::main(self, &flags::arguments()).await {
-            print::error(&text);
-            std::process::exit(1);
-        }
-        Ok(())
+    pub fn start(&self) -> BoxFutureRef<'_, Result<()>> {
+        Box::pin(async move {
+            if let Err(commands::Failure(text)) = commands::main(self, &flags::arguments()).await {
+                print::error(&text);
+                std::process::exit(1);
+            }
+            Ok(())
+        })
     }
 
     /// [`App::start`] with other arguments, the name of the executable first.

@@ -27,6 +27,7 @@ use crate::{
     app::App,
     error::{Error, Result},
 };
+use engine::hook::BoxFutureRef;
 
 /// The database of an app, for queries of one's own. Rules and hooks know nothing of them. See [`App::db`].
 ///
@@ -161,29 +162,34 @@ impl Db {
     }
 
     /// All rows of a statement.
-    async fn rows(&self, sql: Sql) -> Result<Vec<Row>> {
-        let place = self.place()?;
-        if spelling::reads(&sql.text) {
-            let read = |rows: &mut Rows<'_>| row::read(rows);
-            return Ok(place.query(sql, read).await??);
-        }
-        let done = place.write(Job::new().query(sql)).await?;
-        self.written()?;
-        Ok(done.rows.into_iter().next().map(row::owned).unwrap_or_default())
+    fn rows(&self, sql: Sql) -> BoxFutureRef<'_, Result<Vec<Row>>> {
+        Box::pin(async move {
+            let place = self.place()?;
+            if spelling::reads(&sql.text) {
+                let read = |rows: &mut Rows<'_>| row::read(rows);
+                return Ok(place.query(sql, read).await??);
+            }
+            let done = place.write(Job::new().query(sql)).await?;
+            self.written()?;
+            Ok(done.rows.into_iter().next().map(row::owned).unwrap_or_default())
+        })
     }
 
     /// The same with the number of the last row, if the statement adds one and the database tells.
-    async fn run_counting(&self, sql: Sql) -> Result<(u64, i64)> {
-        let word = sql.text.trim_start().get(..6).unwrap_or_default();
-        let is_one = !sql.text.trim_end().trim_end_matches(';').contains(';');
-        let counts = spelling::last_change(self.dialect()?);
-        let Some(counts) = counts.filter(|_| is_one && word.eq_ignore_ascii_case("insert")) else {
-            return Ok((self.run(sql).await?, 0));
-        };
-        let done = self.place()?.write(Job::new().query(sql).query(counts)).await?;
-        self.written()?;
-        let row = done.rows.into_iter().nth(1).map(row::owned).unwrap_or_default();
-        row.first().map_or(Ok((0, 0)), |row| row.to())
+    fn run_counting(&self, sql: Sql) -> BoxFutureRef<'_, Result<(u64, i64)>> {
+        Box::pin(async move {
+            let word = sql.text.trim_start().get(..6).unwrap_or_default();
+            let is_one = !sql.text.trim_end().trim_end_matches(';').contains(';');
+            let counts = spelling::last_change(self.dialect()?);
+            let Some(counts) = counts.filter(|_| is_one && word.eq_ignore_ascii_case("insert"))
+            else {
+                return Ok((self.run(sql).await?, 0));
+            };
+            let done = self.place()?.write(Job::new().query(sql).query(counts)).await?;
+            self.written()?;
+            let row = done.rows.into_iter().nth(1).map(row::owned).unwrap_or_default();
+            row.first().map_or(Ok((0, 0)), |row| row.to())
+        })
     }
 
     /// A statement that changes the schema of a table, as the reference prints it.
