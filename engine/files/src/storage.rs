@@ -134,7 +134,7 @@ pub async fn read_all(place: &dyn Storage, key: &str, limit: usize) -> io::Resul
 /// The content of a directory must not be removed by mistake: its name must say something.
 pub(super) fn named(dir: &str) -> io::Result<&str> {
     match dir.trim_matches('/') {
-        "" => Err(io::Error::new(io::ErrorKind::InvalidInput, "empty prefix")),
+        "" => Err(io::Error::new(io::ErrorKind::InvalidInput, "prefix mustn't be empty")),
         dir => Ok(dir),
     }
 }

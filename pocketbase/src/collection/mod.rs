@@ -296,6 +296,11 @@ impl Collection {
     pub fn auth_options(&self) -> AuthOptions {
         self.read(|c| (*c.auth).clone())
     }
+    /// The same as JSON, with secrets.
+    #[must_use]
+    pub fn auth_options_json(&self) -> Value {
+        self.read(|c| serde_json::from_str(&c.auth_json()).unwrap_or_default())
+    }
     /// Loads the JSON of a collection, or a part of it, over this one.
     ///
     /// # Errors

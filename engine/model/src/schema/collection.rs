@@ -182,7 +182,7 @@ impl Collection {
     #[must_use]
     pub fn options_json(&self) -> String {
         match self.kind {
-            Kind::Auth => crate::wire::to_string(self.auth.as_ref(), Audience::Db),
+            Kind::Auth => self.auth_json(),
             Kind::View => {
                 let mut out = b"{\"viewQuery\":".to_vec();
                 self.view_query.encode(&mut out, Audience::Db);
@@ -191,6 +191,12 @@ impl Collection {
             }
             Kind::Base | Kind::Other(_) => "{}".to_owned(),
         }
+    }
+
+    /// The options of auth collections, with secrets; those of other kinds are empty.
+    #[must_use]
+    pub fn auth_json(&self) -> String {
+        crate::wire::to_string(self.auth.as_ref(), Audience::Db)
     }
 
     /// The fields column of the database.

@@ -35,6 +35,12 @@ pub(crate) fn number<'js>(cx: &Ctx<'js>, value: &Value<'js>) -> Res<f64> {
     Ok(Coerced::<f64>::from_js(cx, value.clone())?.0)
 }
 
+/// A number modulo 256, 0 for what is none.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "what ToUint8 does")]
+fn to_byte(number: f64) -> u8 {
+    number as i64 as u8
+}
+
 /// Truthiness.
 pub(crate) fn truth<'js>(cx: &Ctx<'js>, value: &Value<'js>) -> Res<bool> {
     Ok(Coerced::<bool>::from_js(cx, value.clone())?.0)
@@ -109,9 +115,32 @@ impl<'js> Args<'_, 'js> {
     /// What is said when an argument is of another type.
     pub(crate) fn inconvertible(&self, at: usize, wanted: &str) -> Fail {
         let given = text(self.cx(), &self.at(at)).unwrap_or_default();
+        self.inconvertible_text(at, &given, wanted)
+    }
+    /// The same, of an argument that is shown in a form of its own.
+    pub(crate) fn inconvertible_text(&self, at: usize, given: &str, wanted: &str) -> Fail {
         Fail::Type(format!(
             "could not convert function call parameter {at}: could not convert {given} to {wanted}"
         ))
+    }
+    /// A host value of a type, `None` for nothing; anything else is told to be no `wanted`.
+    pub(crate) fn known<T: 'static>(&self, at: usize, wanted: &str) -> Res<Option<Held<T>>> {
+        match self.opt_host(at)? {
+            None if !self.is_nil(at) => Err(self.inconvertible(at, wanted)),
+            found => Ok(found),
+        }
+    }
+    /// The members of an object of any kind, none for nothing; other values are told to be no `wanted`.
+    pub(crate) fn object(
+        &self,
+        at: usize,
+        wanted: &str,
+    ) -> Res<serde_json::Map<String, serde_json::Value>> {
+        let given = self.at(at);
+        if given.is_object() || is_nil(&given) {
+            return Ok(export(self.cx(), &given)?.into_object());
+        }
+        Err(self.inconvertible(at, wanted))
     }
     /// A host value of a type, or `None` for anything else.
     #[allow(clippy::unnecessary_wraps, reason = "as its siblings")]
@@ -128,10 +157,20 @@ impl<'js> Args<'_, 'js> {
     }
     /// Bytes: of a text, of numbers, of a typed array.
     pub(crate) fn bytes(&self, at: usize) -> Res<Vec<u8>> {
-        self.val(at)?.into_bytes().ok_or_else(|| {
-            Fail::Type(format!(
-                "could not convert function call parameter {at}: bytes are expected"
-            ))
-        })
+        let given = self.at(at);
+        if let Some(bytes) = export(self.cx(), &given)?.into_bytes() {
+            return Ok(bytes);
+        }
+        if given.is_array() {
+            let number = |item: &Value<'js>| Ok(to_byte(number(self.cx(), item)?));
+            return items(self.cx(), &given)?.iter().map(number).collect();
+        }
+        if !given.is_object() {
+            return Err(self.inconvertible(at, "[]uint8"));
+        }
+        let given = text(self.cx(), &given).unwrap_or_default();
+        Err(Fail::Type(format!(
+            "could not convert function call parameter {at}: cannot convert {given} to []uint8: not an array or iterable"
+        )))
     }
 }

@@ -3,7 +3,9 @@
 use pocketbase::{ApiError, Error, FieldError, FieldErrors};
 use serde_json::{Map, Value, json};
 
-use super::{Args, Fail, Res, Shared, Val, fail::text_of, native, new_map, table, text};
+use super::{
+    Args, Fail, Held, Res, Shared, Val, as_host, fail::text_of, native, new_map, table, text,
+};
 
 /// An error answer.
 pub(crate) struct ApiErr {
@@ -35,11 +37,17 @@ table! {
         fn "rawData" "(): any" "The data as it was given." => |cx, e, a| e.raw.clone();
         fn "error" "(): string" "The sentence." => |cx, e, a| e.error.sentence().into_owned();
         fn "is" "(target: any): boolean" "True if the other error is the same." => |cx, e, a| {
-            a.opt_host::<ApiErr>(0)?.is_some_and(|other| other.error.status == e.error.status && other.error.message == e.error.message)
+            same_error(a)?.is_some_and(|other| other.error.status == e.error.status && other.error.message == e.error.message)
         };
     }
     text |e| e.error.sentence().into_owned();
     json |e| Val::from(json!({"data": data_of(&e.error), "message": e.error.sentence(), "status": e.error.status}));
+}
+
+/// An API error among the errors that may be given.
+fn same_error(args: &Args<'_, '_>) -> Res<Option<Held<ApiErr>>> {
+    let is_error = args.is_nil(0) || as_host(&args.at(0)).is_some_and(|host| to_error(&host).is_some());
+    if is_error { args.opt_host(0) } else { Err(args.inconvertible(0, "error")) }
 }
 
 fn data_of(error: &ApiError) -> Value {
@@ -54,7 +62,10 @@ table! {
         fn "code" "(): string" "The code." => |cx, e, a| code(&e.0);
         fn "message" "(): string" "The template of the message." => |cx, e, a| template(&e.0);
         fn "error" "(): string" "The message." => |cx, e, a| rendered(&e.0);
-        fn "params" "(): { [key: string]: any }" "The values of the template." => |cx, e, a| Val::from(params(&e.0));
+        fn "params" "(): { [key: string]: any }" "The values of the template." => |cx, e, a| {
+            let params = params(&e.0);
+            if params.is_empty() { Val::Null } else { Val::from(params) }
+        };
         fn "setCode" "(code: string): ozzo_validation.ErrorObject" "A copy with another code." => |cx, e, a| {
             made(a.str(0)?, template(&e.0), params(&e.0))
         };
@@ -71,7 +82,7 @@ table! {
         };
     }
     text |e| rendered(&e.0);
-    json |e| Val::from(rendered(&e.0));
+    json |e| Val::Map(new_map([]));
 }
 
 table! {

@@ -47,10 +47,10 @@ table! {
         fn "saveNoValidate" "(model: core.Model): void" "Stores a model without validating it." => |cx, app, a| save(app, a, 0, false)?;
         fn "delete" "(model: core.Model): void" "Deletes a model, with all hooks." => |cx, app, a| delete(app, a, 0)?;
         fn "validate" "(model: core.Model): void" "Validates a model." => |cx, app, a| validate(app, a, 0)?;
-        fn "saveWithContext" "(context: context.Context, model: core.Model): void" "Stores a model, with all hooks." => |cx, app, a| save(app, a, 1, true)?;
-        fn "saveNoValidateWithContext" "(context: context.Context, model: core.Model): void" "Stores a model without validating it." => |cx, app, a| save(app, a, 1, false)?;
-        fn "deleteWithContext" "(context: context.Context, model: core.Model): void" "Deletes a model, with all hooks." => |cx, app, a| delete(app, a, 1)?;
-        fn "validateWithContext" "(context: context.Context, model: core.Model): void" "Validates a model." => |cx, app, a| validate(app, a, 1)?;
+        fn "saveWithContext" "(context: context.Context, model: core.Model): void" "Stores a model, with all hooks." => |cx, app, a| { a.known::<super::exchange::Lasting>(0, "context.Context")?; save(app, a, 1, true)?; };
+        fn "saveNoValidateWithContext" "(context: context.Context, model: core.Model): void" "Stores a model without validating it." => |cx, app, a| { a.known::<super::exchange::Lasting>(0, "context.Context")?; save(app, a, 1, false)?; };
+        fn "deleteWithContext" "(context: context.Context, model: core.Model): void" "Deletes a model, with all hooks." => |cx, app, a| { a.known::<super::exchange::Lasting>(0, "context.Context")?; delete(app, a, 1)?; };
+        fn "validateWithContext" "(context: context.Context, model: core.Model): void" "Validates a model." => |cx, app, a| { a.known::<super::exchange::Lasting>(0, "context.Context")?; validate(app, a, 1)?; };
         fn "findCollectionByNameOrId" "(nameOrId: string): core.Collection" "A collection." => |cx, app, a| wait(app.find_collection(&a.str(0)?))?;
         fn "findCachedCollectionByNameOrId" "(nameOrId: string): core.Collection" "A collection." => |cx, app, a| wait(app.find_collection(&a.str(0)?))?;
         fn "findRecordById" "(collection: string | core.Collection, id: string, ...filters: ((q: dbx.SelectQuery) => void)[]): core.Record" "A record." => |cx, app, a| {

@@ -80,7 +80,7 @@ table! {
         fn "string" "(): string" "As JSON." => |cx, c, a| c.to_json().to_string();
         fn "marshalJSON" "(): number[]" "As JSON." => |cx, c, a| Val::Bytes(c.to_json().to_string().into_bytes());
         fn "unmarshalJSON" "(json: string | number[]): void" "Takes members from JSON." => |cx, c, a| {
-            let json: Json = serde_json::from_slice(&a.bytes(0)?).map_err(|error| Fail::other(error.to_string()))?;
+            let json: Json = super::fault::parsed(&a.bytes(0)?)?;
             c.unmarshal(&json)?;
         };
     }
@@ -101,7 +101,7 @@ table! {
 
 impl Options {
     fn json(&self) -> Json {
-        self.collection.to_json().get(self.key).cloned().unwrap_or_default()
+        self.collection.auth_options_json().get(self.key).cloned().unwrap_or_default()
     }
 }
 impl Dynamic for Options {

@@ -40,7 +40,7 @@ impl Cookie {
             ("quoted".to_owned(), false.into()),
             ("path".to_owned(), "".into()),
             ("domain".to_owned(), "".into()),
-            ("expires".to_owned(), Val::Null),
+            ("expires".to_owned(), Val::Host(Arc::new(super::time::none()))),
             ("rawExpires".to_owned(), "".into()),
             ("maxAge".to_owned(), Val::Int(0)),
             ("secure".to_owned(), false.into()),
@@ -111,7 +111,7 @@ impl Cookie {
             Val::Host(host) => host.get::<super::time::Moment>()?.0,
             _ => return None,
         };
-        Some(super::time::http_date(millis))
+        (millis != super::time::none().0).then(|| super::time::http_date(millis))
     }
 }
 

@@ -49,13 +49,13 @@ table! {
     pub(crate) static FIELD: FieldValue = "core.Field", "A field of a collection." {
         fn "type" "(): string" "Its type." => |cx, f, a| f.field().map(|field| field.type_name());
         fn "getId" "(): string" "Its id." => |cx, f, a| f.member("id");
-        fn "setId" "(id: string): void" "Changes the id." => |cx, f, a| { f.write("id", a.val(0)?)?; };
+        fn "setId" "(id: string): void" "Changes the id." => |cx, f, a| { f.write("id", Val::Str(a.str(0)?))?; };
         fn "getName" "(): string" "Its name." => |cx, f, a| f.member("name");
-        fn "setName" "(name: string): void" "Changes the name." => |cx, f, a| { f.write("name", a.val(0)?)?; };
+        fn "setName" "(name: string): void" "Changes the name." => |cx, f, a| { f.write("name", Val::Str(a.str(0)?))?; };
         fn "getSystem" "(): boolean" "Whether it belongs to the system." => |cx, f, a| f.member("system");
-        fn "setSystem" "(on: boolean): void" "Changes whether it belongs to the system." => |cx, f, a| { f.write("system", a.val(0)?)?; };
+        fn "setSystem" "(on: boolean): void" "Changes whether it belongs to the system." => |cx, f, a| { f.write("system", Val::Bool(a.bool(0)?))?; };
         fn "getHidden" "(): boolean" "Whether only superusers see it." => |cx, f, a| f.member("hidden");
-        fn "setHidden" "(on: boolean): void" "Changes whether only superusers see it." => |cx, f, a| { f.write("hidden", a.val(0)?)?; };
+        fn "setHidden" "(on: boolean): void" "Changes whether only superusers see it." => |cx, f, a| { f.write("hidden", Val::Bool(a.bool(0)?))?; };
         fn "isMultiple" "(): boolean" "Whether it holds several values." => |cx, f, a| matches!(f.member("maxSelect"), Val::Int(n) if n > 1);
     }
     json |f| f.shown();
@@ -142,6 +142,9 @@ impl Dynamic for FieldValue {
     fn read(&self, name: &str) -> Option<Val> {
         let field = self.field()?;
         let value = self.json()?.remove(name).filter(|_| name != "type").map(Val::from)?;
+        if let ("date", "min" | "max", Val::Str(text)) = (field.type_name(), name, &value) {
+            return Some(super::date_time(super::time::parsed(text)));
+        }
         let is_pointer = field.type_name() == "number" && matches!(name, "min" | "max");
         Some(if is_pointer && !value.is_null() { Val::Boxed(Box::new(value)) } else { value })
     }
@@ -185,10 +188,23 @@ fn fitting(old: Option<&Json>, new: Json) -> Json {
             Err(_) => Json::String(text),
         },
         (Some(Json::Number(_)), Json::Null) => json!(0),
+        (Some(Json::Number(_)), Json::Bool(on)) => json!(i64::from(on)),
         (Some(Json::String(_)), Json::Number(n)) => Json::String(n.to_string()),
+        (Some(Json::String(_)), Json::Bool(on)) => Json::String(on.to_string()),
         (Some(Json::String(_)), Json::Null) => json!(""),
-        (Some(Json::Bool(_)), Json::Null) => json!(false),
+        (Some(Json::Bool(_)), other) => Json::Bool(is_truthy(&other)),
         (_, new) => new,
+    }
+}
+
+/// Whether JavaScript takes a value for true.
+fn is_truthy(json: &Json) -> bool {
+    match json {
+        Json::Null => false,
+        Json::Bool(on) => *on,
+        Json::Number(n) => n.as_f64() != Some(0.0),
+        Json::String(text) => !text.is_empty(),
+        Json::Array(_) | Json::Object(_) => true,
     }
 }
 
@@ -205,7 +221,17 @@ pub(crate) fn new_field(args: &Args<'_, '_>, kind: Option<&str>) -> Res<FieldVal
         (Err(_), Some(kind)) => Field::from_json(&json!({ "type": kind }))?,
         (Err(error), None) => return Err(error.into()),
     };
+    if kind.is_none() {
+        return Ok(FieldValue::own(with_id(made)));
+    }
     Ok(FieldValue::own(made))
+}
+
+/// A field as a collection takes it: without an id it gets one.
+fn with_id(field: Field) -> Field {
+    let (collection, name) = (Collection::base(""), field.name().to_owned());
+    collection.fields_add(field.clone());
+    collection.field_by_name(&name).unwrap_or(field)
 }
 
 /// A field given as an object of either kind.
@@ -253,7 +279,7 @@ table! {
             Val::Map(new_map(all.collect::<Vec<_>>()))
         };
         fn "addMarshaledJSON" "(json: string | number[]): void" "Adds fields from JSON." => |cx, l, a| {
-            let json: Json = serde_json::from_slice(&a.bytes(0)?).map_err(|error| Fail::other(error.to_string()))?;
+            let json: Json = super::fault::parsed(&a.bytes(0)?)?;
             let list = match json { Json::Array(list) => list, one => vec![one] };
             for one in list {
                 l.0.fields_add(Field::from_json(&one)?);

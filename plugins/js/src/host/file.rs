@@ -23,9 +23,9 @@ table! {
         prop "originalName": "string", "The name it came with." => |cx, f| f.original_name().to_owned();
         prop "size": "number", "Its size in bytes." => |cx, f| f.size();
         prop "reader": "filesystem.FileReader", "Its content." => |cx, f| Arc::new(Opener(f.clone())) as Shared;
-        fn "asMap" "(): { [key: string]: any }" "Its facts." => |cx, f, a| map(f);
+        fn "asMap" "(): { [key: string]: any }" "Its facts." => |cx, f, a| Val::Map(new_map(facts(f)));
     }
-    json |f| map(f);
+    json |f| Val::Map(new_map(facts(f).into_iter().chain([("reader".to_owned(), Val::Map(new_map([])))])));
 }
 
 table! {
@@ -34,11 +34,10 @@ table! {
     }
 }
 
-fn map(file: &File) -> Val {
-    Val::Map(new_map([
+fn facts(file: &File) -> [(String, Val); 3] {
+    [
         ("name".to_owned(), file.stored_as().into()),
         ("originalName".to_owned(), file.original_name().into()),
-        ("reader".to_owned(), Val::Map(new_map([]))),
         ("size".to_owned(), Val::Int(i64::try_from(file.size()).unwrap_or(i64::MAX))),
-    ]))
+    ]
 }

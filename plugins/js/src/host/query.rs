@@ -96,7 +96,7 @@ table! {
 table! {
     pub(crate) static QUERY: Written = "dbx.Query", "A written query." {
         fn "bind" "(params: { [key: string]: any }): dbx.Query" "Sets values of `{:name}`." => |cx, q, a| {
-            let params = a.val(0)?.into_object();
+            let params = a.object(0, "dbx.Params")?;
             q.params.lock().extend(params);
             shared(q.another())
         };
@@ -164,9 +164,12 @@ table! {
         fn "postFragment" "(sql: string): dbx.SelectQuery" "A text behind all of it." => |cx, q, a| q.me().change(|s| Ok(s.behind(&a.str(0)?)))?;
         fn "selectOption" "(word: string): dbx.SelectQuery" "A word behind `SELECT`." => |cx, q, a| q.me().change(|s| Ok(s.option(&a.str(0)?)))?;
         fn "context" "(): any" "Nothing: no query of a script has one." => |cx, q, a| Val::Null;
-        fn "withContext" "(context: context.Context): dbx.SelectQuery" "Itself." => |cx, q, a| q.me().change(Ok)?;
-        fn "bind" "(params: { [key: string]: any }): dbx.SelectQuery" "Values of `{:name}`." => |cx, q, a| q.me().change(|s| Ok(s.bind_all(a.val(0)?.into_object())))?;
-        fn "andBind" "(params: { [key: string]: any }): dbx.SelectQuery" "More values of `{:name}`." => |cx, q, a| q.me().change(|s| Ok(s.bind_all(a.val(0)?.into_object())))?;
+        fn "withContext" "(context: context.Context): dbx.SelectQuery" "Itself." => |cx, q, a| {
+            a.known::<super::exchange::Lasting>(0, "context.Context")?;
+            q.me().change(Ok)?
+        };
+        fn "bind" "(params: { [key: string]: any }): dbx.SelectQuery" "Values of `{:name}`." => |cx, q, a| q.me().change(|s| Ok(s.bind_all(a.object(0, "dbx.Params")?)))?;
+        fn "andBind" "(params: { [key: string]: any }): dbx.SelectQuery" "More values of `{:name}`." => |cx, q, a| q.me().change(|s| Ok(s.bind_all(a.object(0, "dbx.Params")?)))?;
         fn "andGroupBy" "(...columns: string[]): dbx.SelectQuery" "More groups." => |cx, q, a| q.me().change(|s| Ok(s.and_group_by(a.texts(0)?)))?;
         fn "build" "(): dbx.Query" "As a written query." => |cx, q, a| q.me().built()?;
         fn "rows" "(): dbx.Rows" "Its rows, one after the other." => |cx, q, a| shared(Cursor::of(wait(q.current().all::<Row>())?));
@@ -227,10 +230,18 @@ impl Select {
     }
 }
 
+/// A query of either kind; only written ones have a text that another one can take.
+fn written<'a>(args: &Args<'a, '_>) -> Res<Option<Held<Written>>> {
+    match args.opt_host::<Select>(0)? {
+        Some(_) => Ok(None),
+        None => args.known(0, "*dbx.Query"),
+    }
+}
+
 impl Me<'_> {
     fn union(self, args: &Args<'_, '_>, all: bool) -> Res<Shared> {
         // as the reference: what is no written query has no text
-        let (text, params) = match args.opt_host::<Written>(0)? {
+        let (text, params) = match written(args)? {
             Some(other) => (other.text.lock().clone(), other.params.lock().clone()),
             None => (String::new(), Map::new()),
         };
@@ -337,18 +348,10 @@ fn shared<T: crate::bind::Native>(value: T) -> Shared {
     Arc::new(value)
 }
 
-/// A condition; a text is one, too.
+/// A condition; nothing is none.
 pub(crate) fn condition(args: &Args<'_, '_>, at: usize) -> Res<Expr> {
-    if args.is_nil(at) {
-        return Ok(Expr::always());
-    }
-    match args.opt_host::<Condition>(at)? {
-        Some(condition) => Ok(condition.0.clone()),
-        None if args.at(at).is_string() => Ok(exp(&args.str(at)?)),
-        None => Err(Fail::Type(format!(
-            "could not convert function call parameter {at}: a dbx expression is expected"
-        ))),
-    }
+    let condition = args.known::<Condition>(at, "dbx.Expression")?;
+    Ok(condition.map_or_else(Expr::always, |condition| condition.0.clone()))
 }
 /// The conditions from an argument on; nothing counts as none.
 pub(crate) fn conditions(args: &Args<'_, '_>, from: usize) -> Res<Vec<Expr>> {

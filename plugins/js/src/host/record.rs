@@ -41,7 +41,7 @@ table! {
             }
             field
         };
-        fn "load" "(data: { [key: string]: any }): void" "Changes several values." => |cx, r, a| load(r, a.val(0)?)?;
+        fn "load" "(data: { [key: string]: any }): void" "Changes several values." => |cx, r, a| load(r, given(a)?)?;
         fn "original" "(): core.Record" "The record as it was loaded or made." => |cx, r, a| r.original();
         fn "fresh" "(): core.Record" "A copy of the values of its fields." => |cx, r, a| r.fresh();
         fn "clone" "(): core.Record" "A copy of everything." => |cx, r, a| r.duplicate();
@@ -77,10 +77,10 @@ table! {
         fn "publicExport" "(): { [key: string]: any }" "What clients may see." => |cx, r, a| Val::from(r.public_export());
         fn "fieldsData" "(): { [key: string]: any }" "The values of its fields." => |cx, r, a| fields(r);
         fn "customData" "(): { [key: string]: any }" "The values without a field." => |cx, r, a| Val::from(r.custom_data());
-        fn "replaceModifiers" "(data: { [key: string]: any }): { [key: string]: any }" "Data with its modifiers applied." => |cx, r, a| replace_modifiers(r, a.val(0)?)?;
+        fn "replaceModifiers" "(data: { [key: string]: any }): { [key: string]: any }" "Data with its modifiers applied." => |cx, r, a| if a.is_nil(0) { Val::Null } else { replace_modifiers(r, given(a)?)? };
         fn "marshalJSON" "(): number[]" "The export as JSON." => |cx, r, a| Val::Bytes(serde_json::to_vec(r).unwrap_or_default());
         fn "unmarshalJSON" "(json: string | number[]): void" "Changes values from JSON." => |cx, r, a| {
-            let data: serde_json::Value = serde_json::from_slice(&a.bytes(0)?).map_err(|e| Fail::other(e.to_string()))?;
+            let data: serde_json::Value = super::fault::parsed(&a.bytes(0)?)?;
             load(r, data.into())?;
         };
         fn "unmarshalJSONField" "(key: string, result: any): void" "Reads a JSON value into a model." => |cx, r, a| {
@@ -353,6 +353,12 @@ pub(crate) fn load(record: &Record, data: Val) -> Res<()> {
         }
     }
     Ok(())
+}
+
+/// The object that a record takes values from.
+fn given(args: &Args<'_, '_>) -> Res<Val> {
+    args.object(0, "map[string]interface {}")?;
+    args.val(0)
 }
 
 /// `new Record(collection, data)`.

@@ -237,7 +237,13 @@ fn copied(map: &MapRef) -> MapRef {
 
 impl SettingsTree {
     pub(crate) fn of(settings: &Settings) -> Self {
-        let json: Json = serde_json::from_str(&settings.to_db_json()).unwrap_or_default();
+        let mut json: Json = serde_json::from_str(&settings.to_db_json()).unwrap_or_default();
+        // left out where they are empty
+        for at in ["/s3", "/backups/s3"] {
+            if let Some(Json::Object(s3)) = json.pointer_mut(at) {
+                s3.entry("secret").or_insert("".into());
+            }
+        }
         match Val::from(json) {
             Val::Map(map) => Self(map),
             _ => Self(new_map([])),

@@ -1,11 +1,16 @@
 //! The store of the process (spec extending §9.1): values of scripts, kept as they were given.
 
+use std::{collections::BTreeMap, sync::Arc};
+
 use pocketbase::App;
 
-use crate::bind::{Args, MapRef, Res, ToJs as _, Val, export, native, new_map, table};
+use crate::{
+    bind::{Args, MapRef, Res, Shared, ToJs as _, Val, export, native, new_map, table},
+    run::wait,
+};
 
 /// The store that all handlers share.
-pub(crate) struct Store(MapRef);
+pub(crate) struct Store(MapRef, App);
 
 native!(Store = STORE);
 
@@ -16,15 +21,15 @@ pub(crate) fn of(app: &App) -> Store {
         app.store().set_typed(KEY, new_map([]));
         app.store().get_typed::<MapRef>(KEY).unwrap_or_default()
     });
-    Store((*map).clone())
+    Store((*map).clone(), app.clone())
 }
 const KEY: &str = "pb.js";
 
 table! {
     pub(crate) static STORE: Store = "store.Store", "Values that all handlers share while the process lives." {
-        fn "get" "(key: string): any" "A value; `null` if there is none." => |cx, s, a| s.0.lock().get(&a.str(0)?).cloned();
+        fn "get" "(key: string): any" "A value; `null` if there is none." => |cx, s, a| s.value(&a.str(0)?);
         fn "getOk" "(key: string): [any, boolean]" "A value, and whether there is one." => |cx, s, a| {
-            let found = s.0.lock().get(&a.str(0)?).cloned();
+            let found = s.value(&a.str(0)?);
             let known = found.is_some();
             (found, known)
         };
@@ -32,13 +37,13 @@ table! {
             let (key, value) = (a.str(0)?, a.val(1)?);
             s.0.lock().insert(key, value);
         };
-        fn "has" "(key: string): boolean" "Whether there is one." => |cx, s, a| s.0.lock().contains_key(&a.str(0)?);
+        fn "has" "(key: string): boolean" "Whether there is one." => |cx, s, a| s.value(&a.str(0)?).is_some();
         fn "remove" "(key: string): void" "Forgets a value." => |cx, s, a| { s.0.lock().remove(&a.str(0)?); };
         fn "removeAll" "(): void" "Forgets everything." => |cx, s, a| s.0.lock().clear();
-        fn "getAll" "(): { [key: string]: any }" "A copy of everything." => |cx, s, a| new_map(s.0.lock().clone());
-        fn "keys" "(): string[]" "All keys." => |cx, s, a| s.0.lock().keys().cloned().collect::<Vec<_>>();
-        fn "values" "(): any[]" "All values." => |cx, s, a| s.0.lock().values().cloned().collect::<Vec<_>>();
-        fn "length" "(): number" "How many there are." => |cx, s, a| s.0.lock().len();
+        fn "getAll" "(): { [key: string]: any }" "A copy of everything." => |cx, s, a| new_map(s.all());
+        fn "keys" "(): string[]" "All keys." => |cx, s, a| s.all().into_keys().collect::<Vec<_>>();
+        fn "values" "(): any[]" "All values." => |cx, s, a| s.all().into_values().collect::<Vec<_>>();
+        fn "length" "(): number" "How many there are." => |cx, s, a| s.0.lock().len() + 1;
         fn "getOrSet" "(key: string, make: () => any): any" "A value, made if there is none." => |cx, s, a| {
             let key = a.str(0)?;
             let found = s.0.lock().get(&key).cloned();
@@ -59,7 +64,7 @@ table! {
         fn "setIfLessThanLimit" "(key: string, value: any, limit: number): boolean" "Keeps a value unless there are too many." => |cx, s, a| {
             let (key, value, limit) = (a.str(0)?, a.val(1)?, a.int(2)?);
             let mut map = s.0.lock();
-            let fits = map.contains_key(&key) || i64::try_from(map.len()).is_ok_and(|n| n < limit);
+            let fits = map.contains_key(&key) || i64::try_from(map.len()).is_ok_and(|n| n + 1 < limit);
             if fits {
                 map.insert(key, value);
             }
@@ -68,10 +73,33 @@ table! {
         fn "reset" "(data: { [key: string]: any }): void" "Replaces everything." => |cx, s, a| {
             let new = match a.val(0)? {
                 Val::Map(map) => map.lock().clone(),
-                _ => std::collections::BTreeMap::new(),
+                _ => BTreeMap::new(),
             };
             *s.0.lock() = new;
         };
+    }
+}
+
+/// Where the reference keeps the collections that it has read; here they are never gone.
+const COLLECTIONS: &str = "pbAppCachedCollections";
+
+impl Store {
+    fn value(&self, key: &str) -> Option<Val> {
+        match self.0.lock().get(key) {
+            None if key == COLLECTIONS => self.collections(),
+            found => found.cloned(),
+        }
+    }
+    fn all(&self) -> BTreeMap<String, Val> {
+        let mut all = self.0.lock().clone();
+        if let Some(collections) = self.collections() {
+            all.entry(COLLECTIONS.to_owned()).or_insert(collections);
+        }
+        all
+    }
+    fn collections(&self) -> Option<Val> {
+        let all = wait(self.1.find_all_collections([])).ok()?;
+        Some(Val::List(all.into_iter().map(|one| Val::Host(Arc::new(one) as Shared)).collect()))
     }
 }
 

@@ -28,14 +28,14 @@ table! {
         fn "addDate" "(years: number, months: number, days: number): types.DateTime" "Later by a date." => |cx, t, a| {
             at(add_date(t.millis(), a.int(0)?, a.int(1)?, a.int(2)?))
         };
-        fn "after" "(other: types.DateTime): boolean" "Whether it is later." => |cx, t, a| t.millis() > instant(a, 0)?;
-        fn "before" "(other: types.DateTime): boolean" "Whether it is earlier." => |cx, t, a| t.millis() < instant(a, 0)?;
-        fn "compare" "(other: types.DateTime): number" "-1, 0 or 1." => |cx, t, a| t.millis().cmp(&instant(a, 0)?) as i64;
-        fn "equal" "(other: types.DateTime): boolean" "Whether it is the same." => |cx, t, a| t.millis() == instant(a, 0)?;
+        fn "after" "(other: types.DateTime): boolean" "Whether it is later." => |cx, t, a| t.millis() > instant(a, 0, DATE_TIME.name)?;
+        fn "before" "(other: types.DateTime): boolean" "Whether it is earlier." => |cx, t, a| t.millis() < instant(a, 0, DATE_TIME.name)?;
+        fn "compare" "(other: types.DateTime): number" "-1, 0 or 1." => |cx, t, a| t.millis().cmp(&instant(a, 0, DATE_TIME.name)?) as i64;
+        fn "equal" "(other: types.DateTime): boolean" "Whether it is the same." => |cx, t, a| t.millis() == instant(a, 0, DATE_TIME.name)?;
         fn "isZero" "(): boolean" "True for none." => |cx, t, a| t.0.is_none();
         fn "marshalJSON" "(): number[]" "As JSON, in bytes." => |cx, t, a| Val::Bytes(format!("\"{}\"", shown(t)).into_bytes());
         fn "string" "(): string" "As stored: `2024-01-02 03:04:05.678Z`." => |cx, t, a| shown(t);
-        fn "sub" "(other: types.DateTime): number" "How much later it is, in nanoseconds." => |cx, t, a| Span(t.millis() - instant(a, 0)?);
+        fn "sub" "(other: types.DateTime): number" "How much later it is, in nanoseconds." => |cx, t, a| Span::between(t.millis(), instant(a, 0, DATE_TIME.name)?);
         fn "time" "(): time.Time" "As a time." => |cx, t, a| moment_of(t.millis());
         fn "unix" "(): number" "Seconds since 1970." => |cx, t, a| t.millis().div_euclid(1000);
         fn "value" "(): string" "As stored." => |cx, t, a| shown(t);
@@ -50,19 +50,19 @@ table! {
         fn "addDate" "(years: number, months: number, days: number): time.Time" "Later by a date." => |cx, t, a| {
             t.at(t.1.instant(add_date(t.wall(), a.int(0)?, a.int(1)?, a.int(2)?)))
         };
-        fn "after" "(other: time.Time): boolean" "Whether it is later." => |cx, t, a| t.0 > instant(a, 0)?;
-        fn "before" "(other: time.Time): boolean" "Whether it is earlier." => |cx, t, a| t.0 < instant(a, 0)?;
+        fn "after" "(other: time.Time): boolean" "Whether it is later." => |cx, t, a| t.0 > instant(a, 0, TIME.name)?;
+        fn "before" "(other: time.Time): boolean" "Whether it is earlier." => |cx, t, a| t.0 < instant(a, 0, TIME.name)?;
         fn "clock" "(): number[]" "Hour, minute and second." => |cx, t, a| {
             let wall = t.shown();
             Val::List(vec![Val::Int(wall.hour), Val::Int(wall.minute), Val::Int(wall.second)])
         };
-        fn "compare" "(other: time.Time): number" "-1, 0 or 1." => |cx, t, a| t.0.cmp(&instant(a, 0)?) as i64;
+        fn "compare" "(other: time.Time): number" "-1, 0 or 1." => |cx, t, a| t.0.cmp(&instant(a, 0, TIME.name)?) as i64;
         fn "date" "(): number[]" "Year, month and day." => |cx, t, a| {
             let (year, month, day) = civil(t.wall());
             Val::List(vec![Val::Int(year), Val::Host(Arc::new(Month(month))), Val::Int(day)])
         };
         fn "day" "(): number" "The day, from 1." => |cx, t, a| civil(t.wall()).2;
-        fn "equal" "(other: time.Time): boolean" "Whether it is the same." => |cx, t, a| t.0 == instant(a, 0)?;
+        fn "equal" "(other: time.Time): boolean" "Whether it is the same." => |cx, t, a| t.0 == instant(a, 0, TIME.name)?;
         fn "format" "(layout: string): string" "Written after the example `Mon Jan 2 15:04:05 MST 2006`." => |cx, t, a| t.shown().format(&a.str(0)?);
         fn "hour" "(): number" "The hour." => |cx, t, a| t.shown().hour;
         fn "isoWeek" "(): number[]" "Year and week, as ISO 8601 counts them." => |cx, t, a| {
@@ -85,7 +85,7 @@ table! {
         };
         fn "second" "(): number" "The second." => |cx, t, a| t.shown().second;
         fn "string" "(): string" "As Go prints it." => |cx, t, a| t.text();
-        fn "sub" "(other: time.Time): number" "How much later it is, in nanoseconds." => |cx, t, a| Span(t.0 - instant(a, 0)?);
+        fn "sub" "(other: time.Time): number" "How much later it is, in nanoseconds." => |cx, t, a| Span::between(t.0, instant(a, 0, TIME.name)?);
         fn "truncate" "(nanoseconds: number): time.Time" "Down to a multiple of a duration since the year 1." => |cx, t, a| {
             let step = a.int(0)? / 1_000_000;
             if step > 0 { t.at(t.0 - (t.0 - ZERO_MILLIS).rem_euclid(step)) } else { t.clone() }
@@ -182,11 +182,42 @@ table! {
         fn "minutes" "(): number" "In minutes." => |cx, d, a| seconds(d.0) / 60.0;
         fn "hours" "(): number" "In hours." => |cx, d, a| seconds(d.0) / 3600.0;
         fn "milliseconds" "(): number" "In milliseconds." => |cx, d, a| d.0;
+        fn "microseconds" "(): number" "In microseconds." => |cx, d, a| d.0.saturating_mul(1000);
+        fn "nanoseconds" "(): number" "In nanoseconds." => |cx, d, a| d.nanos();
+        fn "abs" "(): time.Duration" "Without its sign." => |cx, d, a| Span(d.0.saturating_abs());
+        fn "round" "(nanoseconds: number): time.Duration" "To the nearest multiple." => |cx, d, a| Span(rounded(d.0, a.int(0)? / NANOS));
+        fn "truncate" "(nanoseconds: number): time.Duration" "To a multiple, towards zero." => |cx, d, a| match a.int(0)? / NANOS {
+            unit if unit > 0 => Span(d.0 - d.0 % unit),
+            _ => Span(d.0),
+        };
         fn "string" "(): string" "`1h2m3s`." => |cx, d, a| span_text(d.0);
     }
-    text |d| span_text(d.0);
-    json |d| Val::Int(d.0 * 1_000_000);
-    value |d| Val::Int(d.0 * 1_000_000);
+    text |d| if d.0.checked_mul(NANOS).is_some() { span_text(d.0) } else { LONGEST.replace('-', if d.0 < 0 { "-" } else { "" }) };
+    json |d| Val::Int(d.nanos());
+    value |d| Val::Int(d.nanos());
+}
+
+const NANOS: i64 = 1_000_000;
+/// As long as a duration can be.
+const LONGEST: &str = "-2562047h47m16.854775807s";
+
+impl Span {
+    fn between(later: i64, earlier: i64) -> Self {
+        Self(later.saturating_sub(earlier))
+    }
+    fn nanos(&self) -> i64 {
+        self.0.saturating_mul(NANOS)
+    }
+}
+
+/// Halves go away from zero; no unit changes nothing.
+fn rounded(millis: i64, unit: i64) -> i64 {
+    if unit <= 0 {
+        return millis;
+    }
+    let rest = millis % unit;
+    let down = millis - rest;
+    if rest.abs() * 2 < unit { down } else { down + unit * rest.signum() }
 }
 
 #[allow(clippy::cast_precision_loss, reason = "durations are small")]
@@ -216,6 +247,11 @@ fn span_text(millis: i64) -> String {
     }
 }
 
+/// No time.
+pub(crate) fn none() -> Moment {
+    moment_of(ZERO_MILLIS)
+}
+
 const DAY: i64 = 86_400_000;
 
 impl DateTimeValue {
@@ -226,8 +262,8 @@ impl DateTimeValue {
 fn at(millis: i64) -> DateTimeValue {
     DateTimeValue((millis != ZERO_MILLIS).then(|| DateTime::from_millis(millis)))
 }
-/// A point in time given as any of its kinds.
-fn instant(args: &Args<'_, '_>, at: usize) -> Res<i64> {
+/// A point in time given as any of its kinds, none for nothing and for other objects.
+fn instant(args: &Args<'_, '_>, at: usize, wanted: &str) -> Res<i64> {
     if let Some(time) = args.opt_host::<DateTimeValue>(at)? {
         return Ok(time.millis());
     }
@@ -236,8 +272,9 @@ fn instant(args: &Args<'_, '_>, at: usize) -> Res<i64> {
     }
     match args.val(at)? {
         Val::Time(millis) => Ok(millis),
-        Val::Str(text) => Ok(parsed(&text).map_or(ZERO_MILLIS, DateTime::millis)),
-        _ => Ok(ZERO_MILLIS),
+        Val::Str(text) if wanted == TIME.name => Err(args.inconvertible_text(at, &format!("string {text}"), wanted)),
+        _ if args.at(at).is_object() || args.is_nil(at) => Ok(ZERO_MILLIS),
+        _ => Err(args.inconvertible(at, wanted)),
     }
 }
 

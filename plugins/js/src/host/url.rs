@@ -76,16 +76,16 @@ impl Url {
                     of: None,
                 };
             }
-            path if path.starts_with('/') => clean(path),
+            path if path.starts_with('/') => clean(&escaped(path)),
             path => {
                 let folder = self.path.rfind('/').map_or("/", |at| &self.path[..=at]);
-                clean(&format!("{folder}{path}"))
+                clean(&format!("{folder}{}", escaped(path)))
             }
         };
         Self { path, query, of: None }
     }
     fn join(&self, elements: &[String]) -> Self {
-        let all = format!("{}/{}", self.path, elements.join("/"));
+        let all = format!("{}/{}", self.path, escaped(&elements.join("/")));
         Self { path: clean(&all), query: self.query.clone(), of: None }
     }
 }
@@ -187,6 +187,19 @@ fn decoded(path: &str) -> String {
         }
     }
     String::from_utf8_lossy(&out).into_owned()
+}
+
+/// What may not stand in a path, percent-encoded; what is encoded stays.
+fn escaped(path: &str) -> String {
+    let mut out = String::with_capacity(path.len());
+    for byte in path.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => out.push(char::from(byte)),
+            _ if b"-_.~$&+,/:;=@%!'()*".contains(&byte) => out.push(char::from(byte)),
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
 }
 
 fn encoded(text: &str) -> String {

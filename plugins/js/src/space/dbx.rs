@@ -15,8 +15,11 @@ use crate::{
 
 table! {
     pub(crate) static DBX: Space = "$dbx", "Conditions of queries." {
-        fn "exp" "(sql: string, params?: { [key: string]: any }): dbx.Expression" "A written condition." => |cx, s, a| made(exp_with(&a.str(0)?, a.val(1)?.into_object()));
-        fn "hashExp" "(columns: { [key: string]: any }): dbx.Expression" "Columns with these values." => |cx, s, a| made(hashed(a.val(0)?));
+        fn "exp" "(sql: string, params?: { [key: string]: any }): dbx.Expression" "A written condition." => |cx, s, a| made(exp_with(&a.str(0)?, a.object(1, "dbx.Params")?));
+        fn "hashExp" "(columns: { [key: string]: any }): dbx.Expression" "Columns with these values." => |cx, s, a| {
+            a.object(0, "map[string]interface {}")?;
+            (!a.is_nil(0)).then(|| a.val(0).map(|columns| made(hashed(columns)))).transpose()?
+        };
         fn "not" "(e: dbx.Expression): dbx.Expression" "The opposite." => |cx, s, a| made(not(condition(a, 0)?));
         fn "and" "(...e: dbx.Expression[]): dbx.Expression" "All of them." => |cx, s, a| made(and(conditions(a, 0)?));
         fn "or" "(...e: dbx.Expression[]): dbx.Expression" "One of them." => |cx, s, a| made(or(conditions(a, 0)?));

@@ -122,7 +122,7 @@ table! {
         };
         fn "deletePrefix" "(prefix: string): any[]" "Removes the files below a key." => |cx, f, a| {
             let failed = wait(f.delete_prefix(a.str(0)?.trim_end_matches('/')));
-            failed.err().map(|error| error.to_string()).into_iter().collect::<Vec<_>>()
+            failed.err().map(|error| crate::bind::errors::of_error(error)).into_iter().collect::<Vec<Shared>>()
         };
         fn "isEmptyDir" "(key: string): boolean" "True if nothing is below a key." => |cx, f, a| wait(f.list(&a.str(0)?))?.is_empty();
         fn "serve" "(response: http.ResponseWriter, request: http.Request, key: string, name: string): void" "Answers with a file." => |cx, f, a| {

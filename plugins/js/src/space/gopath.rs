@@ -57,7 +57,8 @@ pub(crate) fn rel(from: &str, to: &str) -> Result<String, String> {
     if base == target {
         return Ok(".".to_owned());
     }
-    let base = if base == "." { String::new() } else { base };
+    let empty = |path: String| if path == "." { String::new() } else { path };
+    let (base, target) = (empty(base), empty(target));
     let fail = || Err(format!("Rel: can't make {to} relative to {from}"));
     if base.starts_with('/') != target.starts_with('/') {
         return fail();
