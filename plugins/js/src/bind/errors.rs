@@ -46,7 +46,8 @@ table! {
 
 /// An API error among the errors that may be given.
 fn same_error(args: &Args<'_, '_>) -> Res<Option<Held<ApiErr>>> {
-    let is_error = args.is_nil(0) || as_host(&args.at(0)).is_some_and(|host| to_error(&host).is_some());
+    let is_error =
+        args.is_nil(0) || as_host(&args.at(0)).is_some_and(|host| to_error(&host).is_some());
     if is_error { args.opt_host(0) } else { Err(args.inconvertible(0, "error")) }
 }
 

@@ -39,7 +39,8 @@ pub(crate) fn parsed(text: &[u8]) -> Res<Value> {
 
 /// `true`, `false` or `null`, misspelled.
 fn literal(text: &[u8], at: usize) -> Option<String> {
-    let begin = text[..at].iter().rposition(|byte| !byte.is_ascii_lowercase()).map_or(0, |at| at + 1);
+    let begin =
+        text[..at].iter().rposition(|byte| !byte.is_ascii_lowercase()).map_or(0, |at| at + 1);
     let known = ["true", "false", "null"];
     let word = known.into_iter().find(|word| text.get(begin) == word.as_bytes().first())?;
     let wrong = (0..word.len()).find(|n| text.get(begin + n) != word.as_bytes().get(*n))?;

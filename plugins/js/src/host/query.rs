@@ -5,7 +5,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use pocketbase::{
     Collection, Record,
-    db::{Db, Definition, Expr, Query, Row, SelectQuery, exp},
+    db::{Db, Definition, Expr, Query, Row, SelectQuery},
 };
 use rquickjs::{Ctx, Value};
 use serde_json::{Map, Value as Json};

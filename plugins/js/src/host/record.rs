@@ -5,8 +5,8 @@ use rquickjs::{Ctx, Value};
 
 use super::{hosted, services::trees, time::DateTimeValue};
 use crate::bind::{
-    Args, Dynamic, Fail, MapRef, Native, Own, Res, Shared, ToJs as _, Type, Val, live_list,
-    native_at, new_map, table, text,
+    Args, Dynamic, MapRef, Native, Own, Res, Shared, ToJs as _, Type, Val, live_list, native_at,
+    new_map, table, text,
 };
 
 native_at!(Record = RECORD, |record| Some(record.address()));

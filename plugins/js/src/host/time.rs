@@ -272,7 +272,9 @@ fn instant(args: &Args<'_, '_>, at: usize, wanted: &str) -> Res<i64> {
     }
     match args.val(at)? {
         Val::Time(millis) => Ok(millis),
-        Val::Str(text) if wanted == TIME.name => Err(args.inconvertible_text(at, &format!("string {text}"), wanted)),
+        Val::Str(text) if wanted == TIME.name => {
+            Err(args.inconvertible_text(at, &format!("string {text}"), wanted))
+        }
         _ if args.at(at).is_object() || args.is_nil(at) => Ok(ZERO_MILLIS),
         _ => Err(args.inconvertible(at, wanted)),
     }
