@@ -162,6 +162,11 @@ fn secrets_over_http(server: &Server) {
     for (key, value, want) in [
         (String::new(), "x".to_owned(), "Secret key cannot be empty."),
         (format!("{longest}k"), "x".to_owned(), "Secret key too long."),
+        (
+            "a\0".to_owned(),
+            "x".to_owned(),
+            "Secret key and environment cannot contain NUL characters.",
+        ),
         ("big".to_owned(), "v".repeat(4_097), "Secret value too large."),
     ] {
         let (status, refused) =
