@@ -336,7 +336,7 @@ fn fields_over_http(server: &Server) {
     for query in [
         "SELECT id, vault.open AS x, count(*) AS n FROM vault GROUP BY id",
         "SELECT id, title FROM vault",
-        "SELECT v.id, v.open, s.open AS y FROM vault AS v LEFT JOIN seen2 AS s ON s.id = v.id",
+        "SELECT v.id, v.open, seen2.open AS y FROM vault AS v LEFT JOIN seen2 ON seen2.id = v.id",
     ] {
         let view = json!({"name": "fine", "type": "view", "viewQuery": query});
         root.ok("POST", "/api/collections", &view);
@@ -344,6 +344,18 @@ fn fields_over_http(server: &Server) {
         assert!(!page.contains("pbv1") && !page.contains("zyxgeheim"), "{page}");
         assert_eq!(root.send("DELETE", "/api/collections/fine", &Value::Null).0, 204);
     }
+    // nor is anything made of a secret that takes the place of a text
+    let plain = json!({"name": "plain", "type": "base", "fields": [{"name": "k", "type": "text"}]});
+    root.ok("POST", "/api/collections", &plain);
+    let query = "SELECT id, upper(k) AS x FROM plain";
+    root.ok(
+        "POST",
+        "/api/collections",
+        &json!({"name": "uppers", "type": "view", "viewQuery": query}),
+    );
+    let fields = json!([{"name": "k", "type": "secret"}]);
+    let changed = root.send("PATCH", "/api/collections/plain", &json!({"fields": fields}));
+    assert_eq!(changed.0, 400, "{changed:?}");
     // renamed, it still opens
     root.ok("PATCH", "/api/collections/vault", &json!({"name": "safe"}));
     let path = path.replace("vault", "safe");

@@ -207,6 +207,16 @@ fn views_on_postgres_take_no_rows_with_secrets() {
     let view = json!({"name": "fine", "type": "view", "viewQuery": query});
     root.ok("POST", "/api/collections", &view);
     let page = root.get("/api/collections/fine/records").1.to_string();
+    // nor do views that were there before the secret
+    let fields = json!([{"name": "k", "type": "text"}]);
+    let plain = json!({"name": "plain", "type": "base", "fields": fields});
+    root.ok("POST", "/api/collections", &plain);
+    let query = "SELECT id, to_json(plain) AS x FROM plain";
+    let rows = json!({"name": "rows", "type": "view", "viewQuery": query});
+    root.ok("POST", "/api/collections", &rows);
+    let fields = json!([{"name": "k", "type": "text"}, {"name": "s", "type": "secret"}]);
+    let changed = root.send("PATCH", "/api/collections/plain", &json!({"fields": fields}));
+    assert!(changed.0 == 400 && changed.1["message"].to_string().contains("rows"), "{changed:?}");
     assert!(page.contains("\"a\"") && !page.contains("pbv1") && !page.contains(PLAIN), "{page}");
 }
 

@@ -26,6 +26,7 @@ use crate::{
 
 const MISSING_ID: &str =
     "missing required id column (you can use `(ROW_NUMBER() OVER()) as id` if you don't have one)";
+const TAKES_SEALED: &str = "secret fields can only be columns of their own in views: no expressions, conditions, wildcards or whole rows";
 const SAMPLE_TIME: Duration = Duration::from_secs(30);
 
 /// What a query would give.
@@ -120,9 +121,21 @@ fn without_sealed(snapshot: &Snapshot, query: &str, found: Inferred) -> Result<I
     let uses = uses::uses(query, &Sealing { snapshot, tables });
     let n_shown = found.fields.iter().filter(|field| field.kind.is_sealed()).count();
     if uses.takes_rows || uses.n_named != uses.n_plain || uses.n_named != n_shown {
-        return Err("secret fields can only be columns of their own in views: no expressions, conditions, wildcards or whole rows".into());
+        return Err(TAKES_SEALED.into());
     }
     Ok(found)
+}
+
+/// A view that was there before a field became a secret would show what is stored in it: given why it could not be refreshed,
+/// after the collection of the id `changed`, or any if that is empty, was saved.
+#[must_use]
+pub fn shows_sealed(snapshot: &Snapshot, changed: &str, query: &str, reason: &str) -> bool {
+    let reads = |table: &Loaded| {
+        table.fields.iter().any(|field| field.kind.is_sealed())
+            && sql_text::names::has(query, &table.name)
+    };
+    let mut tables = snapshot.iter().filter(|table| changed.is_empty() || table.id == changed);
+    reason == TAKES_SEALED && tables.any(|table| reads(table))
 }
 
 /// Names of columns in their order, and the fields they stand for.
