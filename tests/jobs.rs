@@ -186,6 +186,9 @@ fn over_http() {
         let large = json!({"topic": "nobody", "payload": format!("{fits}x")});
         rig.refused("POST", path, &large, 400, "Payload too large (max 1MB).");
         rig.refused("POST", path, &json!({"payload": 1}), 400, "Topic is required.");
+        for nul in [json!({"topic": "a\0"}), json!({"topic": "nobody", "unique_key": "\0"})] {
+            rig.refused("POST", path, &nul, 400, "Topic and key have no NUL characters.");
+        }
         for bad in [
             json!({"topic": "t", "run_at": "soon"}),
             json!({"topic": "t", "run_at": "2026-01-01 00:00:00.000Z"}),

@@ -162,6 +162,11 @@ fn secrets_over_http(server: &Server) {
     for (key, value, want) in [
         (String::new(), "x".to_owned(), "Secret key cannot be empty."),
         (format!("{longest}k"), "x".to_owned(), "Secret key too long."),
+        (
+            "a\0".to_owned(),
+            "x".to_owned(),
+            "Secret key and environment cannot contain NUL characters.",
+        ),
         ("big".to_owned(), "v".repeat(4_097), "Secret value too large."),
     ] {
         let (status, refused) =
@@ -295,6 +300,11 @@ fn fields_over_http(server: &Server) {
     let seen = server.send("GET", "/api/collections/seen/records", "", &Value::Null);
     let text = String::from_utf8_lossy(&seen.body).into_owned();
     assert!(!text.contains("zyxgeheim") && !text.contains("pbv1"), "{text}");
+    root.ok(
+        "POST",
+        "/api/collections",
+        &json!({"name": "seen2", "type": "base", "fields": [{"name": "open", "type": "text"}]}),
+    );
     // and nothing is made of what is stored
     for query in [
         "SELECT id, upper(open) AS x FROM vault",
@@ -305,6 +315,17 @@ fn fields_over_http(server: &Server) {
         "SELECT id, substr(open, 1, 3) AS x FROM seen",
         "SELECT id, title FROM vault ORDER BY open",
         "SELECT id, [[open]] || '' AS x FROM {{vault}}",
+        // shown once, used under another name
+        "WITH c AS (SELECT id, open AS y FROM vault) SELECT id, upper(y) AS x, y FROM c",
+        // called as a collection without secrets
+        "SELECT seen2.id, upper(seen2.open) AS x FROM vault AS seen2",
+        // whole rows, and columns under other names, as PostgreSQL has them
+        "SELECT v.id, to_json(v) AS x FROM vault v",
+        "SELECT v.id, v::text AS x FROM vault AS v",
+        "SELECT id, vault AS x FROM vault",
+        "SELECT v.a AS id, upper(v.c) AS x FROM vault AS v(a, b, c, d)",
+        "SELECT id, ARRAY[upper(open)] AS x FROM vault",
+        "SELECT id, U&\"op\\0065n\" AS x FROM vault",
     ] {
         let view = json!({"name": "leak", "type": "view", "viewQuery": query});
         let (status, refused) = root.send("POST", "/api/collections", &view);
@@ -315,6 +336,7 @@ fn fields_over_http(server: &Server) {
     for query in [
         "SELECT id, vault.open AS x, count(*) AS n FROM vault GROUP BY id",
         "SELECT id, title FROM vault",
+        "SELECT v.id, v.open, seen2.open AS y FROM vault AS v LEFT JOIN seen2 ON seen2.id = v.id",
     ] {
         let view = json!({"name": "fine", "type": "view", "viewQuery": query});
         root.ok("POST", "/api/collections", &view);
@@ -322,6 +344,18 @@ fn fields_over_http(server: &Server) {
         assert!(!page.contains("pbv1") && !page.contains("zyxgeheim"), "{page}");
         assert_eq!(root.send("DELETE", "/api/collections/fine", &Value::Null).0, 204);
     }
+    // nor is anything made of a secret that takes the place of a text
+    let plain = json!({"name": "plain", "type": "base", "fields": [{"name": "k", "type": "text"}]});
+    root.ok("POST", "/api/collections", &plain);
+    let query = "SELECT id, upper(k) AS x FROM plain";
+    root.ok(
+        "POST",
+        "/api/collections",
+        &json!({"name": "uppers", "type": "view", "viewQuery": query}),
+    );
+    let fields = json!([{"name": "k", "type": "secret"}]);
+    let changed = root.send("PATCH", "/api/collections/plain", &json!({"fields": fields}));
+    assert_eq!(changed.0, 400, "{changed:?}");
     // renamed, it still opens
     root.ok("PATCH", "/api/collections/vault", &json!({"name": "safe"}));
     let path = path.replace("vault", "safe");

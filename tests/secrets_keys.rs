@@ -178,6 +178,48 @@ fn nodes_with_old_and_new_keys_read_each_other() {
     assert_eq!(on_a.get("/api/secrets/SHARED").1["value"], "from b");
 }
 
+#[test]
+fn views_on_postgres_take_no_rows_with_secrets() {
+    let Some(postgres) = Postgres::start(&[], &[]) else { return };
+    postgres.execute("postgres", "CREATE DATABASE app");
+    let server = postgres.serve_with(&postgres.dsn("app"), &[], &WITH_BOTH);
+    let root = Root::of(&server);
+    root.ok("POST", "/api/collections", &vault());
+    root.ok("POST", "/api/collections/vault/records", &json!({"open": PLAIN}));
+    for query in [
+        "SELECT v.id, v::text AS x FROM vault v",
+        "SELECT id, to_json(vault) AS x FROM vault",
+        "SELECT v.id, row_to_json(v) AS x FROM vault AS v",
+        "SELECT v.id, (SELECT json_agg(w) FROM vault w) AS x FROM vault v",
+        "SELECT v.id, x FROM (TABLE vault) AS v(id, x)",
+        "SELECT v.a AS id, upper(v.b) AS x FROM vault AS v(a, b, c, d)",
+        "SELECT id, ARRAY[upper(open)] AS x FROM vault",
+        "SELECT id, upper(U&\"op\\0065n\") AS x FROM vault",
+        "SELECT id, E'\\'' || open || E'\\'' AS x FROM vault",
+    ] {
+        let view = json!({"name": "leak", "type": "view", "viewQuery": query});
+        let (status, refused) = root.send("POST", "/api/collections", &view);
+        assert_eq!(status, 400, "{query} {refused}");
+        let dry = root.send("POST", "/api/collections/meta/dry-run-view", &json!({"query": query}));
+        assert!(!dry.1.to_string().contains("pbv1"), "{query} {}", dry.1);
+    }
+    let query = "SELECT v.id, v.open, json_build_object('a', v.id) AS x FROM vault AS v";
+    let view = json!({"name": "fine", "type": "view", "viewQuery": query});
+    root.ok("POST", "/api/collections", &view);
+    let page = root.get("/api/collections/fine/records").1.to_string();
+    // nor do views that were there before the secret
+    let fields = json!([{"name": "k", "type": "text"}]);
+    let plain = json!({"name": "plain", "type": "base", "fields": fields});
+    root.ok("POST", "/api/collections", &plain);
+    let query = "SELECT id, to_json(plain) AS x FROM plain";
+    let rows = json!({"name": "rows", "type": "view", "viewQuery": query});
+    root.ok("POST", "/api/collections", &rows);
+    let fields = json!([{"name": "k", "type": "text"}, {"name": "s", "type": "secret"}]);
+    let changed = root.send("PATCH", "/api/collections/plain", &json!({"fields": fields}));
+    assert!(changed.0 == 400 && changed.1["message"].to_string().contains("rows"), "{changed:?}");
+    assert!(page.contains("\"a\"") && !page.contains("pbv1") && !page.contains(PLAIN), "{page}");
+}
+
 /// The files of a server's backup, in a directory of their own.
 fn restored(server: &Server, root: &Root<'_>) -> tempfile::TempDir {
     root.ok("POST", "/api/backups", &json!({"name": "one.zip"}));

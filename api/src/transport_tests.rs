@@ -60,6 +60,8 @@ async fn answers_of_the_transport() {
             "//api/health?a=b&c",
             "307 <a href=\"/api/health?a=b&amp;c\">Temporary Redirect</a>.",
         ),
+        ("GET", "//%5Cx.y'", "307 <a href=\"/%5Cx.y&#39;\">Temporary Redirect</a>."),
+        ("GET", "/a/../{x}%5cb", "307 <a href=\"/%7Bx%7D%5Cb\">Temporary Redirect</a>."),
         ("POST", "/a/../b", "307 "),
     ] {
         let answer = send(&api, method, url, &[], "").await;

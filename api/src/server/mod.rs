@@ -229,7 +229,7 @@ pub(crate) async fn dispatch(req: &mut Req) -> http::Response<Body> {
     }
     let (route, spans) = match found {
         Lookup::Found(route, spans) => (Arc::clone(route), spans),
-        Lookup::Redirect(path) => return redirect(req, path),
+        Lookup::Redirect(path) => return redirect(req, &path),
         Lookup::Missing => return plain(Response::error(&ApiError::not_found(""))),
     };
     drop(router);
@@ -238,7 +238,8 @@ pub(crate) async fn dispatch(req: &mut Req) -> http::Response<Body> {
 }
 
 /// 307 to the clean path, outside every middleware.
-fn redirect(req: &Req, mut to: String) -> http::Response<Body> {
+fn redirect(req: &Req, to: &str) -> http::Response<Body> {
+    let mut to = escaped(to);
     if let Some(query) = req.head.uri.query() {
         to.push('?');
         to.push_str(query);
@@ -252,11 +253,31 @@ fn redirect(req: &Req, mut to: String) -> http::Response<Body> {
             .replace('&', "&amp;")
             .replace('<', "&lt;")
             .replace('>', "&gt;")
-            .replace('"', "&#34;");
+            .replace('"', "&#34;")
+            .replace('\'', "&#39;");
         response.body =
             Body::Full(format!("<a href=\"{shown}\">Temporary Redirect</a>.\n\n").into());
     }
     plain(response)
+}
+
+/// A path as it may stand in a header: one with a character that belongs in no path is written anew, all of it, as the
+/// reference writes it. Browsers take `/\host` for another host.
+fn escaped(path: &str) -> String {
+    let stays = |b: u8| b.is_ascii_alphanumeric() || b"-_.~$&+,/:;=@".contains(&b);
+    let may_stand = |b: u8| stays(b) || b"%!'()*[]".contains(&b);
+    if path.bytes().all(may_stand) {
+        return path.to_owned();
+    }
+    let mut out = String::with_capacity(path.len() + 8);
+    for b in percent_encoding::percent_decode_str(path) {
+        if stays(b) {
+            out.push(char::from(b));
+        } else {
+            out.push_str(percent_encoding::percent_encode_byte(b));
+        }
+    }
+    out
 }
 
 fn plain(response: Response) -> http::Response<Body> {

@@ -17,6 +17,7 @@ pub mod marks;
 pub mod names;
 pub mod statement;
 mod tokens;
+pub mod uses;
 pub mod view;
 
 /// Runs what recurses over trees with a stack of its own: sqlparser limits how deep parentheses nest, not how long a

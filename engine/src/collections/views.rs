@@ -20,16 +20,21 @@ pub(super) async fn fill_fields(ctx: &Ctx, collection: &CollectionRef) {
     collection.lock().fields = inferred.unwrap_or_default().fields;
 }
 
-/// Saves every other view whose fields changed; a view that cannot be computed is only logged.
+/// Saves every other view whose fields changed; a view that cannot be computed is only logged, unless it would show what is
+/// stored in secret fields.
 ///
 /// # Errors
-/// What the store reports.
+/// What the store reports; a view that would show secrets.
 pub(super) async fn refresh(ctx: &Ctx, except: &str) -> Result<()> {
     let snapshot = ctx.snapshot();
     if !snapshot.iter().any(|c| c.is_view() && c.id != except) {
         return Ok(());
     }
     for (view, reason) in sync::refresh_views(transaction(ctx)?, &snapshot, except).await? {
+        let query = snapshot.by_name(&view).map_or("", |failed| &failed.view_query);
+        if view::shows_sealed(&snapshot, except, query, &reason) {
+            return Err(Error::Message(format!("view {view}: {reason}")));
+        }
         tracing::warn!(
             view,
             reason,

@@ -235,6 +235,10 @@ impl NewJob {
         if self.topic.len() > LONGEST || self.unique_key.len() > LONGEST {
             return Err(Error::Message(format!("topic and key have at most {LONGEST} bytes")));
         }
+        // PostgreSQL stores none
+        if self.topic.contains('\0') || self.unique_key.contains('\0') {
+            return Err(Error::Message("topic and key have no NUL characters".into()));
+        }
         let text = self.payload.to_string();
         if text.len() > max_payload {
             return Err(Error::Message(TOO_LARGE.into()));

@@ -260,6 +260,12 @@ impl Set {
             () if self.description.as_ref().is_some_and(|text| text.len() > MAX_DESCRIPTION) => {
                 "secret description too long"
             }
+            // PostgreSQL stores none
+            () if self.key.contains('\0')
+                || self.env.as_ref().is_some_and(|env| env.contains('\0')) =>
+            {
+                "secret key and environment cannot contain NUL characters"
+            }
             () => "",
         };
         if !message.is_empty() {

@@ -17,7 +17,10 @@ pub(crate) fn allowed(config: &TofConfig, app_url: &str, target: &str) -> Option
     if target.starts_with('/') {
         let is_listed = list.is_empty() || list.iter().any(|one| one == "/");
         let here = Url::parse("http://here.invalid").ok()?;
-        let is_here = here.join(&target).is_ok_and(|url| url.origin() == here.origin());
+        // a path may lead back to its root, and begin with two slashes there
+        let is_here = here
+            .join(&target)
+            .is_ok_and(|url| url.origin() == here.origin() && !url.path().starts_with("//"));
         return (is_listed && is_here && !target.starts_with("//")).then(|| ascii(&target));
     }
     let origin = |text: &str| Url::parse(text).ok().map(|url| url.origin());
@@ -94,6 +97,10 @@ mod tests {
             (&by_default, "//evil.example", None),
             (&by_default, "/\\evil.example", None),
             (&by_default, "/\t/evil.example", None),
+            (&by_default, "/..//evil.example", None),
+            (&by_default, "/.//evil.example", None),
+            (&by_default, "/x/../..//evil.example", None),
+            (&by_default, "/x//y", Some("/x//y")),
             (&by_default, "/a\r\nX: y", None),
             (&by_default, "javascript:alert(1)", None),
             (&by_default, "data:text/html,x", None),

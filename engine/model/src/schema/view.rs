@@ -6,6 +6,7 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use dialects::{Dialect, Sql, Syntax, catalog, ddl, names};
+use sql_text::uses;
 
 use super::{
     Collection, Kind, Loaded, Snapshot, WireSource, aside,
@@ -25,6 +26,7 @@ use crate::{
 
 const MISSING_ID: &str =
     "missing required id column (you can use `(ROW_NUMBER() OVER()) as id` if you don't have one)";
+const TAKES_SEALED: &str = "secret fields can only be columns of their own in views: no expressions, conditions, wildcards or whole rows";
 const SAMPLE_TIME: Duration = Duration::from_secs(30);
 
 /// What a query would give.
@@ -80,34 +82,66 @@ pub fn infer_fields<'a>(
     })
 }
 
+/// Tables with encrypted columns, as a query's use of them is asked for.
+struct Sealing<'s> {
+    snapshot: &'s Snapshot,
+    tables: Vec<&'s Arc<Loaded>>,
+}
+
+fn is_sealed(table: &Collection, column: &str) -> bool {
+    let is_it = |field: &&Field| field.name.eq_ignore_ascii_case(column);
+    table.fields.iter().filter(is_it).any(|field| field.kind.is_sealed())
+}
+
+impl uses::Asked for Sealing<'_> {
+    fn is_table(&self, name: &str) -> bool {
+        self.tables.iter().any(|table| table.name.eq_ignore_ascii_case(name))
+    }
+    fn has_column(&self, name: &str) -> bool {
+        let mut fields = self.tables.iter().flat_map(|table| &table.fields);
+        fields.any(|field| field.name.eq_ignore_ascii_case(name))
+    }
+    fn is_asked(&self, table: Option<&str>, column: &str) -> bool {
+        match table.and_then(|table| self.snapshot.by_name(table)) {
+            Some(table) => is_sealed(table, column),
+            None => self.tables.iter().any(|table| is_sealed(table, column)),
+        }
+    }
+}
+
 /// Refuses a query that does anything with an encrypted column but show it as it is, which shows nothing: whatever is made of
 /// it would be made of what is stored.
 fn without_sealed(snapshot: &Snapshot, query: &str, found: Inferred) -> Result<Inferred, String> {
-    let is_sealed = |field: &Field| field.kind.is_sealed();
-    let all = snapshot.iter();
-    let tables: Vec<_> = all
-        .filter(|table| {
-            table.fields.iter().any(is_sealed) && sql_text::names::has(query, &table.name)
-        })
-        .collect();
+    let has_sealed = |table: &Loaded| table.fields.iter().any(|field| field.kind.is_sealed());
+    let mut tables: Vec<_> = snapshot.iter().filter(|table| has_sealed(table)).collect();
     if tables.is_empty() {
         return Ok(found);
     }
-    let has = |table: &Collection, name: &str| {
-        table.fields.iter().any(|field| is_sealed(field) && field.name.eq_ignore_ascii_case(name))
-    };
-    let uses = sql_text::names::uses(query, |from, name| {
-        let other = from.and_then(|from| snapshot.by_name(from));
-        match other {
-            Some(table) => has(table, name),
-            None => tables.iter().any(|table| has(table, name)),
-        }
-    });
-    let n_shown = found.fields.iter().filter(|field| is_sealed(field)).count();
-    if uses.has_wildcard || uses.n_named != n_shown {
-        return Err("secret fields can only be columns of their own in views: no expressions, conditions or wildcards".into());
+    if uses::is_read_otherwise(&sql_text::marks::quoted(query)) {
+        return Err("views beside secret fields have no strings or names with escapes, no strings between dollars, no comments in comments and no lists in brackets".into());
+    }
+    tables.retain(|table| sql_text::names::has(query, &table.name));
+    if tables.is_empty() {
+        return Ok(found);
+    }
+    let uses = uses::uses(query, &Sealing { snapshot, tables });
+    let n_shown = found.fields.iter().filter(|field| field.kind.is_sealed()).count();
+    if uses.takes_rows || uses.n_named != uses.n_plain || uses.n_named != n_shown {
+        return Err(TAKES_SEALED.into());
     }
     Ok(found)
+}
+
+/// A view that was there before a field became a secret would show what is stored in it: given why it could not be refreshed,
+/// after the collection of the id `changed`, or any if that is empty, was saved.
+#[must_use]
+pub fn shows_sealed(snapshot: &Snapshot, changed: &str, query: &str, reason: &str) -> bool {
+    let reads = |table: &Loaded| {
+        table.fields.iter().any(|field| field.kind.is_sealed())
+            && sql_text::names::has(query, &table.name)
+    };
+    let mut tables = snapshot.iter().filter(|table| changed.is_empty() || table.id == changed);
+    reason == TAKES_SEALED && tables.any(|table| reads(table))
 }
 
 /// Names of columns in their order, and the fields they stand for.
