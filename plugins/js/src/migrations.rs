@@ -227,7 +227,7 @@ mod tests {
                 c.addIndex('idx_y', false, 't, s', \"s != ''\"); app.save(c) }, \
                 (app) => app.delete(app.findCollectionByNameOrId('z')))",
         );
-        assert_eq!(app.migrations().up(app).await.expect("up"), ["3_c.js"]);
+        assert_eq!(app.migrations().up(app).await.expect("up"), ["2_b.js", "3_c.js"]);
         let indexes = app.find_collection("z").await.expect("z").indexes();
         let plain = "CREATE INDEX `idx_x` ON `z` (`s`, `t`)";
         let added = "CREATE INDEX `idx_y` ON `z` (t, s) WHERE s != ''";
