@@ -212,6 +212,27 @@ mod tests {
         write("3_c.js", "migrate((app) => 1)");
         let error = app.migrations().up(app).await.expect_err("a result").to_string();
         assert!(error.contains("could not convert 1 to error"), "{error}");
+        write(
+            "3_c.js",
+            "migrate((app) => { \
+                const one = 'CREATE UNIQUE INDEX `idx_x` ON `z` (`s`, `t`)'; \
+                app.save(new Collection({ type: 'base', name: 'z', indexes: [one], \
+                    fields: [{ type: 'text', name: 's' }, { type: 'text', name: 't' }] })); \
+                const c = app.findCollectionByNameOrId('z'); \
+                c.emailAuth = { enabled: true }; delete c.name; \
+                if (c.emailAuth !== undefined || c.name !== 'z') throw new Error('not as it was'); \
+                c.indexes.splice(c.indexes.indexOf(one), 1); \
+                if (c.indexes.length) throw new Error('not removed'); \
+                c.indexes[0] = one.replace('UNIQUE ', ''); app.save(c); \
+                c.addIndex('idx_y', false, 't, s', \"s != ''\"); app.save(c) }, \
+                (app) => app.delete(app.findCollectionByNameOrId('z')))",
+        );
+        assert_eq!(app.migrations().up(app).await.expect("up"), ["2_b.js", "3_c.js"]);
+        let indexes = app.find_collection("z").await.expect("z").indexes();
+        let plain = "CREATE INDEX `idx_x` ON `z` (`s`, `t`)";
+        let added = "CREATE INDEX `idx_y` ON `z` (t, s) WHERE s != ''";
+        assert_eq!(indexes, [plain, added]);
+        app.migrations().down(app, 1).await.expect("down");
         write("3_c.js", "migrate(");
         let error = app.migrations().up(app).await.expect_err("no script").to_string();
         assert!(error.contains("failed to run migration 3_c.js: SyntaxError"), "{error}");

@@ -212,7 +212,7 @@ impl Collection {
     pub fn add_index(&self, name: &str, unique: bool, columns: &str, filter: &str) {
         self.remove_index(name);
         self.change(|c| {
-            let text = schema::index::canonical(&c.name, name, unique, columns, filter);
+            let text = schema::index::text_of(&c.name, name, unique, columns, filter);
             c.indexes.push(text);
         });
     }

@@ -177,7 +177,8 @@ impl FieldType for Json {
     ) -> Result<Option<DbCheck>, FieldError> {
         let text = raw(val).unwrap_or("null");
         let max = self.max_bytes();
-        if exceeds(text, max) {
+        // no value has no size
+        if raw(val).is_some() && exceeds(text, max) {
             return Err(FieldError::new(
                 "validation_json_size_limit",
                 format!("The maximum allowed JSON size is {max} bytes"),
@@ -271,6 +272,11 @@ mod tests {
             (Some("[1e400]"), false),
             (Some(r#"{"a":"\ud800"}"#), true),
         ] {
+            let val = Val::Json(text.map(str::to_owned));
+            assert_eq!(field.check(&val, &cx).is_ok(), ok, "{text:?}");
+        }
+        let field = Field::new("j", Json { max_size: 3 });
+        for (text, ok) in [(None, true), (Some("null"), false), (Some("100"), true)] {
             let val = Val::Json(text.map(str::to_owned));
             assert_eq!(field.check(&val, &cx).is_ok(), ok, "{text:?}");
         }

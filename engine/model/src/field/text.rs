@@ -78,7 +78,7 @@ impl Text {
             return Some(max_error(max).param("max", max));
         }
         if !pattern_allows(&self.pattern, text) {
-            return Some(FieldError::new("validation_invalid_format", "Invalid value format"));
+            return Some(FieldError::new("validation_invalid_format", "Invalid value format."));
         }
         if self.primary_key && self.pattern != DEFAULT_KEY_PATTERN {
             return check_key_characters(text);

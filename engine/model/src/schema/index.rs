@@ -6,12 +6,12 @@ use dialects::{Dialect, Syntax};
 
 use super::{Collection, view_tree::table_of};
 
-/// The canonical text of an index; `columns` is a list as in SQL, `condition` may be empty.
+/// The text of an index; `columns` is a list as in SQL and stays as it is written, `condition` may be empty.
 #[must_use]
-pub fn canonical(table: &str, name: &str, unique: bool, columns: &str, condition: &str) -> String {
+pub fn text_of(table: &str, name: &str, unique: bool, columns: &str, condition: &str) -> String {
     let kind = if unique { "UNIQUE INDEX" } else { "INDEX" };
     let condition = if condition.is_empty() { "" } else { &format!(" WHERE {condition}") };
-    Index::parse(&format!("CREATE {kind} `{name}` ON `{table}` ({columns}){condition}")).build()
+    format!("CREATE {kind} `{name}` ON `{table}` ({columns}){condition}")
 }
 
 /// The statement that makes an index of a collection.

@@ -274,10 +274,7 @@ impl<'js> JsClass<'js> for Host {
                     set(cx, &host, value)?;
                     Ok(true)
                 }
-                _ => {
-                    let text = format!("Cannot assign to property {name} of a host object");
-                    Err(rquickjs::Exception::throw_type(cx, &text))
-                }
+                _ => refused(cx, &format!("Cannot assign to property {name} of a host object")),
             },
             Self::Map(map) => {
                 let value = export(cx, &value).map_err(|fail| throw(cx, fail))?;
@@ -295,8 +292,7 @@ impl<'js> JsClass<'js> for Host {
         let name = atom.to_string()?;
         Ok(match &*this.borrow() {
             Self::Typed(host) if member(host, &name).is_some() => {
-                let text = format!("Cannot delete property {name} from a Go type");
-                return Err(rquickjs::Exception::throw_type(cx, &text));
+                return refused(cx, &format!("Cannot delete property {name} from a Go type"));
             }
             Self::Typed(_) => false,
             Self::Map(map) => {
@@ -365,6 +361,14 @@ impl<'js> JsClass<'js> for Host {
             })
             .collect()
     }
+}
+
+/// A change that a host object does not take: an error in strict mode, else nothing happens.
+fn refused(cx: &Ctx<'_>, why: &str) -> Result<bool> {
+    if Local::of(cx).role.is_strict() {
+        return Err(rquickjs::Exception::throw_type(cx, why));
+    }
+    Ok(true)
 }
 
 /// A list that is a member: what is assigned or added reaches the value.

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use pocketbase::{App, Collection, db::SelectQuery};
-use rquickjs::{Array, Ctx, Function, Value, object::Property};
+use rquickjs::{Ctx, Value};
 use serde_json::{Value as Json, json};
 
 use super::{field, hosted};
 use crate::bind::{
-    Args, Dynamic, Fail, Native, Own, Res, Shared, Type, Val, export, items, native, table, text,
-    throw,
+    Args, Dynamic, Fail, Native, Own, Res, Shared, ToJs as _, Type, Val, export, items, live_list,
+    native, table, text,
 };
 
 hosted!(Collection);
@@ -135,30 +135,19 @@ fn put(collection: &Collection, key: &str, value: Val) -> Res<()> {
     done.map_err(|error| Fail::Type(error.to_string()))
 }
 
-/// The indexes: an array whose `push` reaches the collection.
+/// The indexes: an array whose changes reach the collection.
 fn indexes<'js>(cx: &Ctx<'js>, collection: &Collection) -> Res<Value<'js>> {
-    let array = Array::new(cx.clone())?;
-    for (at, index) in collection.indexes().into_iter().enumerate() {
-        array.set(at, index)?;
-    }
     let owner = collection.clone();
-    let push = Function::new(
-        cx.clone(),
-        move |cx: Ctx<'js>, more: rquickjs::function::Rest<Value<'js>>| {
-            let done = || -> Res<usize> {
-                let mut all = owner.indexes();
-                for one in &more.0 {
-                    all.push(text(&cx, one)?);
-                }
-                let n = all.len();
-                put(&owner, "indexes", Val::from(json!(all)))?;
-                Ok(n)
-            };
-            done().map_err(|fail| throw(&cx, fail))
-        },
-    )?;
-    array.as_object().prop("push", Property::from(push).writable().configurable())?;
-    Ok(array.into_value())
+    let array = collection.indexes().to_js(cx)?;
+    Ok(live_list(cx, array, true, move |_, list| {
+        let Json::Array(all) = list.into_json() else { return Ok(()) };
+        let all: Vec<String> = all.iter().map(written).collect();
+        put(&owner, "indexes", Val::from(json!(all)))
+    })?)
+}
+/// An item of a list of texts: what is no text is the text of it.
+fn written(item: &Json) -> String {
+    item.as_str().map_or_else(|| item.to_string(), ToOwned::to_owned)
 }
 fn set_indexes<'js>(cx: &Ctx<'js>, collection: &Collection, value: &Value<'js>) -> Res<()> {
     let all: Res<Vec<String>> = items(cx, value)?.iter().map(|item| text(cx, item)).collect();

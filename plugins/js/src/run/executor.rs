@@ -30,9 +30,18 @@ pub(crate) enum Role {
     Migration,
 }
 
+impl Role {
+    /// Whether what it runs is in strict mode: handlers are, files are not. The engine does not tell objects
+    /// the mode of the script that assigns to them.
+    pub(crate) const fn is_strict(self) -> bool {
+        matches!(self, Self::Executor)
+    }
+}
+
 /// Values of one context.
 pub(crate) struct Local<'js> {
     pub(crate) js: Arc<Js>,
+    pub(crate) role: Role,
     pub(crate) object_proto: Object<'js>,
     pub(crate) function_proto: Object<'js>,
     pub(crate) host_proto: Object<'js>,
@@ -73,7 +82,7 @@ impl<'js> Local<'js> {
         // every context gets its own when it is made
         cx.userdata().expect("a context has its values")
     }
-    fn new(cx: &Ctx<'js>, js: Arc<Js>) -> rquickjs::Result<Self> {
+    fn new(cx: &Ctx<'js>, js: Arc<Js>, role: Role) -> rquickjs::Result<Self> {
         let object_proto: Object<'js> = cx.eval("Object.prototype")?;
         let array_proto: Object<'js> = cx.eval("Array.prototype")?;
         let host_proto = Object::new(cx.clone())?;
@@ -87,6 +96,7 @@ impl<'js> Local<'js> {
         let app = js.app.clone();
         Ok(Self {
             js,
+            role,
             object_proto,
             function_proto: Function::prototype(cx.clone()),
             host_proto,
@@ -146,7 +156,7 @@ impl Executor {
             let context = Context::full(&runtime)?;
             let executor = Self { context, _runtime: runtime };
             executor.context.with(|cx| {
-                let local = Local::new(&cx, js.clone())?;
+                let local = Local::new(&cx, js.clone(), role)?;
                 let _ = cx.store_userdata(local);
                 crate::space::define(&cx, role)
             })?;
