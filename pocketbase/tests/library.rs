@@ -340,6 +340,36 @@ struct Filled {
 }
 
 #[tokio::test]
+async fn what_request_hooks_raise_has_no_sentence_of_the_operation() -> Result<()> {
+    let test = with_posts().await?;
+    let app = test.app();
+    app.on_record_create_request("posts").bind(|e| async move {
+        match e.record().get_string("title").as_str() {
+            "row" => {
+                e.app().find_record_by_id("posts", "nope").await?;
+            }
+            "record" => {
+                let post = Record::new(&e.app().find_collection("posts").await?);
+                e.app().save(&post).await?;
+            }
+            _ => {}
+        }
+        e.next().await
+    });
+    for (title, status, message) in [
+        ("row", 404, "The requested resource wasn't found."),
+        ("record", 400, "Something went wrong while processing your request."),
+        ("", 400, "Failed to create record."),
+        ("other", 200, ""),
+    ] {
+        let answer = create(&test, title).await;
+        let told = answer.json()["message"].as_str().unwrap_or_default().to_owned();
+        assert_eq!((answer.status, told.as_str()), (status, message), "{title}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn forms_files_and_limits() -> Result<()> {
     let test = with_posts().await?;
     let app = test.app();

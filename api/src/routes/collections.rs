@@ -274,7 +274,6 @@ async fn import_all(req: &mut Req) -> Result<Response> {
         errors.set("collections", FieldError::new("validation_required", "cannot be blank"));
         return Err(ApiError::bad_request(INVALID).with_fields(errors));
     }
-    let failed = ApiError::wrap_400("Failed to import collections.");
     let ctx = req.ctx(Map::new());
     let hook = &req.app().hooks().collections_import_request;
     let items = items
@@ -293,10 +292,11 @@ async fn import_all(req: &mut Req) -> Result<Response> {
     let answered = req.through(hook, event, move |event| async move {
         let items: Vec<Value> =
             event.take(|event| &event.collections).into_iter().map(Value::Object).collect();
-        Box::pin(collections::import(&event.ctx, &items, delete_missing)).await?;
+        let done = Box::pin(collections::import(&event.ctx, &items, delete_missing)).await;
+        done.map_err(ApiError::wrap_400("Failed to import collections."))?;
         Ok(Response::no_content())
     });
-    answered.await.map_err(failed)
+    Ok(answered.await?)
 }
 
 async fn scaffolds(req: &mut Req) -> Result<Response> {

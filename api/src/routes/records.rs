@@ -300,8 +300,8 @@ pub(crate) async fn proceed(
         }
         Ok(response)
     });
-    let response = answered.await.map_err(|error| ApiError::wrap(400, what.failed(), error))?;
-    Ok((response, None))
+    // what the operation refuses has its sentence already; what hooks raise has none of the operation's
+    Ok((answered.await?, None))
 }
 
 /// A write that passed its rule.
