@@ -86,12 +86,18 @@ impl Exchange {
         }
         event.set_ext(self.clone().into());
         let exchange = self.clone();
-        hook.trigger(event, move |event| async move {
+        let done = hook.trigger(event, move |event| async move {
             let response = last(Arrived::Through(event)).await?;
             exchange.respond(response);
             Ok(())
-        })
-        .await?;
+        });
+        match done.await {
+            // as the reference, which has sent the answer by then
+            Err(error) if self.is_settled() => {
+                tracing::warn!(%error, "a handler failed after the answer was given");
+            }
+            done => done?,
+        }
         Ok(self.take())
     }
 }

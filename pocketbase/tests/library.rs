@@ -344,7 +344,7 @@ async fn what_request_hooks_raise_has_no_sentence_of_the_operation() -> Result<(
     let test = with_posts().await?;
     let app = test.app();
     app.on_record_create_request("posts").bind(|e| async move {
-        match e.record().get_string("title").as_str() {
+        match e.record().get_str("title").as_str() {
             "row" => {
                 e.app().find_record_by_id("posts", "nope").await?;
             }

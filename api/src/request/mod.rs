@@ -317,6 +317,8 @@ pub struct Exchange {
     pub headers: Mutex<HeaderMap>,
     response: Mutex<Option<Response>>,
     complaint: Mutex<Option<String>>,
+    /// It stands for a part of a request, which fails with it.
+    is_part: bool,
 }
 
 impl Exchange {
@@ -329,7 +331,19 @@ impl Exchange {
             headers: Mutex::default(),
             response: Mutex::default(),
             complaint: Mutex::default(),
+            is_part: false,
         }
+    }
+
+    /// One that stands for a part of a request: its answer reaches the client with that of the whole only.
+    #[must_use]
+    pub fn part(head: Arc<Head>, caller: Caller) -> Self {
+        Self { is_part: true, ..Self::new(head, caller) }
+    }
+
+    /// True if the client has its answer, whatever happens now.
+    pub(crate) fn is_settled(&self) -> bool {
+        !self.is_part && self.is_answered()
     }
 
     /// The exchange behind an event.

@@ -237,7 +237,7 @@ async fn create(event: &AuthWithOAuth2Event, work: &Work, user: &User) -> Result
     let submission: Submission = std::mem::take(&mut sign_up.submission);
     let (facts, body) = (head.clone(), submission.body.clone());
     let request = RequestInfo::lazy(move || facts.facts(body.clone())).in_context("oauth2");
-    let exchange = Arc::new(Exchange::new(head, caller));
+    let exchange = Arc::new(Exchange::part(head, caller));
     let provider = work.provider;
     ctx.run_in_transaction(move |tx: Ctx| async move {
         let call = Call {

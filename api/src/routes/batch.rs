@@ -390,7 +390,7 @@ impl Batch {
             collection,
             submission,
             expand: expand_of(query),
-            exchange: Arc::new(Exchange::new(head, self.shared.caller.clone())),
+            exchange: Arc::new(Exchange::part(head, self.shared.caller.clone())),
         };
         let (response, unused) = write(call, what, Some(then)).await?;
         let inside = if unused.is_some() { Inside::Nothing } else { Inside::Hook };
