@@ -74,7 +74,7 @@ table! {
             made(code(&e.0), a.str(0)?, params(&e.0))
         };
         fn "setParams" "(params: { [key: string]: any }): ozzo_validation.ErrorObject" "A copy with other values." => |cx, e, a| {
-            made(code(&e.0), template(&e.0), a.val(0)?.into_object())
+            made(code(&e.0), template(&e.0), a.object(0, "map[string]interface {}")?)
         };
         fn "addParam" "(name: string, value: any): ozzo_validation.ErrorObject" "A copy with one more value." => |cx, e, a| {
             let mut params = params(&e.0);

@@ -39,6 +39,7 @@ pub(crate) use self::{
     dir::Dir,
     events::{HOOKS, bind_hook, hook_tables},
     exchange::{HttpRequest, Lasting, Reader, Source, Stream, Uploaded, canonical},
+    fault::parsed as parsed_json,
     field::{FieldValue, new_field},
     forms::{AppleForm, EmailForm, StorageForm, UpsertForm},
     info::new_request_info,

@@ -415,7 +415,11 @@ pub(crate) fn fill_list<'js>(
     list: &Value<'js>,
     rows: Vec<serde_json::Map<String, Json>>,
 ) -> Res<()> {
-    let pointer = || Fail::other("must be a pointer to a slice of struct or NullStringMap");
+    let pointer = || {
+        Fail::other(
+            "Invalid variable type: must be a pointer to a slice of struct or NullStringMap",
+        )
+    };
     let of = item_of(list).ok_or_else(pointer)?;
     let model = as_host(&of).and_then(Held::<Model>::of).ok_or_else(pointer)?;
     let array = list.as_array().ok_or_else(pointer)?;
@@ -431,7 +435,8 @@ pub(crate) fn fill_list<'js>(
 
 /// Fills a list with the values of a column.
 pub(crate) fn fill_column<'js>(cx: &Ctx<'js>, list: &Value<'js>, values: Vec<Json>) -> Res<()> {
-    let of = item_of(list).ok_or_else(|| Fail::other("must be a pointer to a slice"))?;
+    let of = item_of(list)
+        .ok_or_else(|| Fail::other("Invalid variable type: must be a pointer to a slice"))?;
     let kind = match export(cx, &of)? {
         Val::Int(_) => Kind::Int,
         Val::Float(_) => Kind::Float,
@@ -439,7 +444,9 @@ pub(crate) fn fill_column<'js>(cx: &Ctx<'js>, list: &Value<'js>, values: Vec<Jso
         Val::Str(_) => Kind::Text,
         _ => Kind::Any,
     };
-    let array = list.as_array().ok_or_else(|| Fail::other("must be a pointer to a slice"))?;
+    let array = list
+        .as_array()
+        .ok_or_else(|| Fail::other("Invalid variable type: must be a pointer to a slice"))?;
     for (at, value) in values.into_iter().enumerate() {
         array.set(at, kind.fit(value, "", 0)?.to_js(cx)?)?;
     }

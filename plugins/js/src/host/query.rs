@@ -234,7 +234,7 @@ impl Select {
 fn written<'a>(args: &Args<'a, '_>) -> Res<Option<Held<Written>>> {
     match args.opt_host::<Select>(0)? {
         Some(_) => Ok(None),
-        None => args.known(0, "*dbx.Query"),
+        None => args.known(0, "dbx.Query"),
     }
 }
 
@@ -361,7 +361,7 @@ pub(crate) fn conditions(args: &Args<'_, '_>, from: usize) -> Res<Vec<Expr>> {
 
 fn all<'js>(cx: &Ctx<'js>, into: &Value<'js>, rows: impl FnOnce() -> Res<Vec<Row>>) -> Res<()> {
     if item_of(into).is_none() {
-        return Err(Fail::other("must be a pointer"));
+        return Err(Fail::other("Invalid variable type: must be a pointer"));
     }
     let rows = rows()?;
     fill_list(cx, into, rows.iter().map(Row::to_json).collect())
@@ -369,8 +369,9 @@ fn all<'js>(cx: &Ctx<'js>, into: &Value<'js>, rows: impl FnOnce() -> Res<Vec<Row
 
 fn one(into: &Value<'_>, row: impl FnOnce() -> Res<Row>) -> Res<()> {
     let model = as_host(into).and_then(Held::<Model>::of);
+    let wanted = if into.is_object() { "NullStringMap" } else { "pointer" };
     let model =
-        model.ok_or_else(|| Fail::other("Invalid variable type: must be a NullStringMap"))?;
+        model.ok_or_else(|| Fail::other(format!("Invalid variable type: must be a {wanted}")))?;
     model.fill(row()?.to_json(), true)
 }
 
@@ -384,7 +385,8 @@ fn row(args: &Args<'_, '_>, row: &Row) -> Res<()> {
 }
 
 fn models<'js, T: ToJs>(cx: &Ctx<'js>, list: &Value<'js>, records: Vec<T>) -> Res<()> {
-    let array = list.as_array().ok_or_else(|| Fail::other("must be a pointer"))?;
+    let array =
+        list.as_array().ok_or_else(|| Fail::other("Invalid variable type: must be a pointer"))?;
     for (at, record) in records.into_iter().enumerate() {
         array.set(at, record.to_js(cx)?)?;
     }

@@ -1,6 +1,6 @@
 //! Records (spec extending §7.1).
 
-use pocketbase::{Collection, File, Record};
+use pocketbase::{App, Collection, File, Record};
 use rquickjs::{Ctx, Value};
 
 use super::{hosted, services::trees, time::DateTimeValue};
@@ -64,7 +64,7 @@ table! {
         fn "expand" "(): { [key: string]: any }" "The expanded relations." => |cx, r, a| expand(r);
         fn "setExpand" "(expand: { [key: string]: any }): void" "Replaces the expanded relations." => |cx, r, a| {
             r.clear_expand();
-            merge_expand(r, a.val(0)?);
+            merge_expand(r, given(a)?);
         };
         fn "mergeExpand" "(expand: { [key: string]: any }): void" "Adds expanded relations." => |cx, r, a| merge_expand(r, a.val(0)?);
         fn "expandedOne" "(key: string): core.Record" "The first expanded record, or `null`." => |cx, r, a| r.expanded_one(&a.str(0)?);
@@ -108,7 +108,10 @@ table! {
         fn "newPasswordResetToken" "(): string" "A token for a new password." => |cx, r, a| r.new_password_reset_token()?;
         fn "newEmailChangeToken" "(email: string): string" "A token for a new email." => |cx, r, a| r.new_email_change_token(&a.str(0)?)?;
         fn "newFileToken" "(): string" "A token for protected files." => |cx, r, a| r.new_file_token()?;
-        fn "dbExport" "(app: core.App): { [key: string]: any }" "The values as columns." => |cx, r, a| fields(r);
+        fn "dbExport" "(app: core.App): { [key: string]: any }" "The values as columns." => |cx, r, a| {
+            a.known::<App>(0, "core.App")?;
+            fields(r)
+        };
     }
     json |r| Val::Raw(serde_json::to_string(r).unwrap_or_default());
 }

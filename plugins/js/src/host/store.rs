@@ -38,12 +38,21 @@ table! {
             s.0.lock().insert(key, value);
         };
         fn "has" "(key: string): boolean" "Whether there is one." => |cx, s, a| s.value(&a.str(0)?).is_some();
-        fn "remove" "(key: string): void" "Forgets a value." => |cx, s, a| { s.0.lock().remove(&a.str(0)?); };
-        fn "removeAll" "(): void" "Forgets everything." => |cx, s, a| s.0.lock().clear();
+        fn "remove" "(key: string): void" "Forgets a value." => |cx, s, a| {
+            let key = a.str(0)?;
+            if key == COLLECTIONS {
+                s.forget_collections();
+            }
+            s.0.lock().remove(&key);
+        };
+        fn "removeAll" "(): void" "Forgets everything." => |cx, s, a| {
+            s.forget_collections();
+            s.0.lock().clear();
+        };
         fn "getAll" "(): { [key: string]: any }" "A copy of everything." => |cx, s, a| new_map(s.all());
         fn "keys" "(): string[]" "All keys." => |cx, s, a| s.all().into_keys().collect::<Vec<_>>();
         fn "values" "(): any[]" "All values." => |cx, s, a| s.all().into_values().collect::<Vec<_>>();
-        fn "length" "(): number" "How many there are." => |cx, s, a| s.0.lock().len() + 1;
+        fn "length" "(): number" "How many there are." => |cx, s, a| s.0.lock().len() + usize::from(s.has_collections());
         fn "getOrSet" "(key: string, make: () => any): any" "A value, made if there is none." => |cx, s, a| {
             let key = a.str(0)?;
             let found = s.0.lock().get(&key).cloned();
@@ -64,7 +73,7 @@ table! {
         fn "setIfLessThanLimit" "(key: string, value: any, limit: number): boolean" "Keeps a value unless there are too many." => |cx, s, a| {
             let (key, value, limit) = (a.str(0)?, a.val(1)?, a.int(2)?);
             let mut map = s.0.lock();
-            let fits = map.contains_key(&key) || i64::try_from(map.len()).is_ok_and(|n| n + 1 < limit);
+            let fits = map.contains_key(&key) || i64::try_from(map.len()).is_ok_and(|n| n + i64::from(s.has_collections()) < limit);
             if fits {
                 map.insert(key, value);
             }
@@ -75,13 +84,16 @@ table! {
                 Val::Map(map) => map.lock().clone(),
                 _ => BTreeMap::new(),
             };
+            s.forget_collections();
             *s.0.lock() = new;
         };
     }
 }
 
-/// Where the reference keeps the collections that it has read; here they are never gone.
+/// Where the reference keeps the collections that it has read, until somebody empties the store.
 const COLLECTIONS: &str = "pbAppCachedCollections";
+/// Whether somebody has.
+const EMPTIED: &str = "pb.js.emptied";
 
 impl Store {
     fn value(&self, key: &str) -> Option<Val> {
@@ -97,7 +109,16 @@ impl Store {
         }
         all
     }
+    fn has_collections(&self) -> bool {
+        self.1.store().get_typed::<bool>(EMPTIED).is_none()
+    }
+    fn forget_collections(&self) {
+        self.1.store().set_typed(EMPTIED, true);
+    }
     fn collections(&self) -> Option<Val> {
+        if !self.has_collections() {
+            return None;
+        }
         let all = wait(self.1.find_all_collections([])).ok()?;
         Some(Val::List(all.into_iter().map(|one| Val::Host(Arc::new(one) as Shared)).collect()))
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rquickjs::{Ctx, Value};
 
 use crate::{
-    bind::{Fail, Own, Res, Val, as_host, encode, globals},
+    bind::{Own, Res, Val, as_host, encode, globals},
     host::{self, Kind, null_cell},
 };
 
@@ -86,8 +86,7 @@ fn byte(value: &Val) -> Option<u8> {
 
 /// Reads JSON into a host value; plain objects of scripts stay as they are.
 pub(crate) fn unmarshal<'js>(cx: &Ctx<'js>, json: &[u8], target: &Value<'js>) -> Res<()> {
-    let data: serde_json::Value =
-        serde_json::from_slice(json).map_err(|error| Fail::other(error.to_string()))?;
+    let data = host::parsed_json(json)?;
     let Some(host) = as_host(target) else { return Ok(()) };
     if let Some(collection) = host.get::<pocketbase::Collection>() {
         collection.unmarshal(&data)?;

@@ -128,7 +128,7 @@ table! {
         fn "serve" "(response: http.ResponseWriter, request: http.Request, key: string, name: string): void" "Answers with a file." => |cx, f, a| {
             a.host::<HttpRequest>(1)?.serve(f, &a.str(2)?, &a.str(3)?)?;
         };
-        fn "setContext" "(context: any): void" "Nothing." => |cx, f, a| ();
+        fn "setContext" "(context: any): void" "Nothing." => |cx, f, a| { a.known::<crate::host::Lasting>(0, "context.Context")?; };
         fn "close" "(): void" "Ends working with it." => |cx, f, a| ();
     }
 }

@@ -25,7 +25,7 @@ table! {
         fn "createJWT" "(claims: { [key: string]: any }, key: string, seconds: number): string" "A signed token." => |cx, s, a| {
             let mut claims = Map::new();
             claims.insert("exp".to_owned(), (now() + a.int(2)?).into());
-            claims.extend(a.val(0)?.into_object());
+            claims.extend(a.object(0, "jwt.MapClaims")?);
             token(claims, &a.str(1)?)
         };
         fn "parseJWT" "(token: string, key: string): { [key: string]: any }" "The claims of a token whose signature and time are checked." => |cx, s, a| {
