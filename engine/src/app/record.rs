@@ -39,6 +39,8 @@ pub struct Record {
     /// Fields that code (not a client) has set on purpose, by index.
     touched: Vec<usize>,
     uploads: Vec<(usize, Arc<Upload>)>,
+    /// The files of `uploads` are in the storage, and the row is written.
+    uploads_are_stored: bool,
     extra: Map<String, Value>,
     expand: Option<BTreeMap<String, Expanded>>,
     /// What the write has to ask again.
@@ -114,6 +116,7 @@ impl Record {
             is_new,
             touched: Vec::new(),
             uploads: Vec::new(),
+            uploads_are_stored: false,
             extra: Map::new(),
             expand: None,
             recheck: Recheck::default(),
@@ -135,7 +138,11 @@ impl Record {
     /// The id as stored: what an update is addressed to.
     #[must_use]
     pub fn stored_id(&self) -> &str {
-        self.original("id").map_or("", Val::as_str)
+        match self.original("id").map_or("", Val::as_str) {
+            // it has just been inserted
+            "" if !self.is_new => self.id(),
+            id => id,
+        }
     }
     /// True until it has a row.
     #[must_use]
@@ -231,6 +238,14 @@ impl Record {
         match self.get(name) {
             Some(Val::Password { hash, .. }) => hash,
             _ => "",
+        }
+    }
+    /// The password that was set and is hashed when the record is saved.
+    #[must_use]
+    pub fn new_password(&self, name: &str) -> Option<&str> {
+        match self.get(name) {
+            Some(Val::Password { hash, plain: Some(plain) }) if hash.is_empty() => Some(plain),
+            _ => None,
         }
     }
     /// A field's value as JSON, or custom data.
@@ -335,6 +350,7 @@ impl Record {
     /// Adds an upload; its stored name must be (put) in the value.
     pub fn add_upload(&mut self, index: usize, upload: Arc<Upload>) {
         self.uploads.push((index, upload));
+        self.uploads_are_stored = false;
     }
     /// Sets a file field to uploads, or adds them (`+name`, `name+`).
     pub fn set_uploads(&mut self, key: &str, uploads: Vec<Arc<Upload>>) {
@@ -343,6 +359,7 @@ impl Record {
             let kept = self.values[index].items();
             let added: Vec<_> =
                 uploads.into_iter().filter(|u| kept.iter().any(|n| n == u.name())).collect();
+            self.uploads_are_stored = false;
             self.uploads.extend(added.into_iter().map(|u| (index, u)));
         }
     }
@@ -366,6 +383,7 @@ impl Record {
         self.uploads.retain(|(i, u)| values[*i].items().iter().any(|n| n == u.name()));
     }
     pub(crate) fn take_uploads(&mut self) -> Vec<(usize, Arc<Upload>)> {
+        self.uploads_are_stored = false;
         std::mem::take(&mut self.uploads)
     }
 
@@ -397,6 +415,16 @@ impl Record {
             .unwrap_or_default()
     }
 
+    /// It has a row from now on; what it was before is still known.
+    pub(crate) fn mark_inserted(&mut self) {
+        self.is_new = false;
+        self.uploads_are_stored = true;
+    }
+    /// False while files of the record wait for being stored with it.
+    #[must_use]
+    pub fn uploads_are_stored(&self) -> bool {
+        self.uploads_are_stored
+    }
     /// After a successful write: it has a row, and the current values are the stored ones.
     pub(crate) fn mark_stored(&mut self) {
         self.is_new = false;

@@ -286,6 +286,10 @@ fn run<'a>(ctx: &'a Ctx, record: &'a RecordRef, validated: bool) -> BoxFutureRef
         }
         let action = if is_new { Action::Create } else { Action::Update };
         let before = record.lock().original_arc();
+        if is_new && has_hooks(ctx, &collection, validated) {
+            // as the reference: what hooks see of a new record has its id already
+            fill(&mut record.lock(), Moment::Validate);
+        }
         let result = if chain::is_bound(ctx, &collection, action, Phase::Around) {
             hooked(ctx, record, action, validated).await
         } else {
@@ -299,6 +303,14 @@ fn run<'a>(ctx: &'a Ctx, record: &'a RecordRef, validated: bool) -> BoxFutureRef
             }
         }
     })
+}
+
+/// True if somebody sees a new record before it is stored.
+fn has_hooks(ctx: &Ctx, collection: &Loaded, validated: bool) -> bool {
+    let is_bound = |action, phase| chain::is_bound(ctx, collection, action, phase);
+    is_bound(Action::Create, Phase::Around)
+        || is_bound(Action::Create, Phase::Execute)
+        || validated && is_bound(Action::Validate, Phase::Around)
 }
 
 /// The whole chain: save hooks around validation and execution.
@@ -635,8 +647,10 @@ async fn write_row(ctx: &Ctx, record: &RecordRef, held: &[Modification]) -> Resu
     let recheck = std::mem::take(&mut record.lock().recheck);
     match recheck.write(ctx, record, job, action).await {
         Ok(_) => {
+            let mut record = record.lock();
+            record.mark_inserted();
             if collection.is_auth() {
-                ctx.app.forget_auth(&collection.id, record.lock().id());
+                ctx.app.forget_auth(&collection.id, record.id());
             }
             Ok(())
         }

@@ -57,7 +57,7 @@ pub(crate) fn offer(setup: &Setup) -> Result<()> {
     )?;
     setup.native(
         about("getWithDefault", "The value, or another one if there is none or it cannot be read.")
-            .param("default", "string", "the other one")
+            .param("fallback", "string", "the other one")
             .returns("string")
             .run(|app, args| async move {
                 let store = store(&app)?;

@@ -62,7 +62,7 @@ table! {
             found.sort_by_key(Record::id);
             found
         };
-        fn "findAllRecords" "(collection: string | core.Collection, ...conditions: dbx.Expression[]): core.Record[]" "All records that match." => |cx, app, a| {
+        fn "findAllRecords" "(collection: any, ...conditions: dbx.Expression[]): core.Record[]" "All records that match." => |cx, app, a| {
             let conditions = conditions(a, 1)?;
             let name = queried_collection(app, a, 0).ok_or_else(|| unfound(app, "*", &conditions))?;
             wait(app.find_all_records(name, conditions))?

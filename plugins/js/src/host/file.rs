@@ -6,11 +6,11 @@ use pocketbase::File;
 
 use super::{exchange::Reader, hosted};
 use crate::{
-    bind::{Shared, Val, native, new_map, table, text},
+    bind::{Shared, Val, native, native_at, new_map, table, text},
     run::wait,
 };
 
-native!(File = FILE);
+native_at!(File = FILE, |file| Some(file.address()));
 hosted!(File);
 
 /// What opens a file's content.
@@ -25,7 +25,7 @@ table! {
         prop "reader": "filesystem.FileReader", "Its content." => |cx, f| Arc::new(Opener(f.clone())) as Shared;
         fn "asMap" "(): { [key: string]: any }" "Its facts." => |cx, f, a| Val::Map(new_map(facts(f)));
     }
-    json |f| Val::Map(new_map(facts(f).into_iter().chain([("reader".to_owned(), Val::Map(new_map([])))])));
+    json |f| Val::Map(new_map(facts(f)));
 }
 
 table! {

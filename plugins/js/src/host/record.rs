@@ -113,7 +113,7 @@ table! {
             fields(r)
         };
     }
-    json |r| Val::Raw(serde_json::to_string(r).unwrap_or_default());
+    json |r| Val::Raw(json(r));
 }
 
 /// A value as `get` gives it: dates and JSON as host values.
@@ -125,6 +125,7 @@ pub(crate) fn value(record: &Record, key: &str) -> Val {
         Some("json") => Val::Raw(json_text(record, key)),
         Some("geoPoint") => Val::Host(std::sync::Arc::new(Geo::of(record, key))),
         Some("password") => Val::Str(password(record, key)),
+        Some("file") => files(record, key),
         Some(_) => record.get_value(key).map_or(Val::Null, Val::from),
         None if key == "expand" => expand(record),
         None if matches!(key, "collectionId" | "collectionName") => Val::Null,
@@ -133,6 +134,43 @@ pub(crate) fn value(record: &Record, key: &str) -> Val {
             None => record.get_value(key).map_or(Val::Null, Val::from),
         },
     }
+}
+
+/// Names of files, and files that are not stored yet.
+fn files(record: &Record, key: &str) -> Val {
+    let unsaved = record.unsaved_files(key);
+    let one = |value: serde_json::Value| match unsaved.iter().find(|file| is_named(file, &value)) {
+        Some(file) => Val::Host(std::sync::Arc::new(file.clone())),
+        None => Val::from(value),
+    };
+    match record.get_value(key) {
+        Some(serde_json::Value::Array(all)) => Val::List(all.into_iter().map(one).collect()),
+        Some(value) => one(value),
+        None => Val::Null,
+    }
+}
+
+fn is_named(file: &File, name: &serde_json::Value) -> bool {
+    name.as_str().is_some_and(|name| file.name() == name || file.stored_as() == name)
+}
+
+/// A record as JSON; files that are not stored yet are objects.
+fn json(record: &Record) -> String {
+    let fields = record.collection().fields();
+    let mut unsaved =
+        fields.iter().filter(|field| field.type_name() == "file").map(|field| field.name());
+    let unsaved: Vec<&str> =
+        unsaved.by_ref().filter(|name| !record.unsaved_files(name).is_empty()).collect();
+    if unsaved.is_empty() {
+        return serde_json::to_string(record).unwrap_or_default();
+    }
+    let mut all = serde_json::to_value(record).unwrap_or_default();
+    for name in unsaved {
+        if let Some(shown) = all.get_mut(name) {
+            *shown = files(record, name).into_json();
+        }
+    }
+    all.to_string()
 }
 
 /// The same for a script: who assigns an item of a list changes the record.
@@ -235,6 +273,7 @@ fn string(record: &Record, key: &str) -> String {
         Some("json") => json_text(record, key),
         Some("geoPoint") => Geo::of(record, key).text(),
         Some("password") => password(record, key),
+        Some("file") if !record.unsaved_files(key).is_empty() => String::new(),
         Some(_) => record.get_str(key),
         None => hashed(record, key).unwrap_or_else(|| match record.get_value(key) {
             Some(serde_json::Value::String(text)) => text,
@@ -250,6 +289,8 @@ fn slice(record: &Record, key: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let items = match record.field_type(key) {
         Some("date" | "autodate") => Vec::new(),
+        // as the reference, which turns lists of texts only into texts
+        Some("file") if !record.unsaved_files(key).is_empty() => Vec::new(),
         Some("bool" | "number" | "geoPoint") => vec![string(record, key)],
         _ => record.get_string_slice(key),
     };

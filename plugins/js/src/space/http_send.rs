@@ -17,7 +17,7 @@ use crate::{
 
 table! {
     pub(crate) static HTTP: Space = "Http", "Requests to other servers." {
-        fn "send" "(config: { url: string; method?: string; body?: any; headers?: { [key: string]: string }; timeout?: number }): http.Result" "Sends a request and waits for the answer." => |cx, h, a| {
+        fn "send" "(config: { url: string; method?: string; body?: any; data?: { [key: string]: any }; headers?: { [key: string]: string }; timeout?: number }): http.Result" "Sends a request and waits for the answer." => |cx, h, a| {
             let outgoing = outgoing(a)?;
             let app = Local::of(cx).js.app.clone();
             let (method, url) = (outgoing.method.clone(), outgoing.url.clone());

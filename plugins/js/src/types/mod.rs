@@ -185,7 +185,7 @@ impl Out {
                 let params: Vec<String> = native
                     .params
                     .iter()
-                    .map(|param| format!("{}: {}", param.name, param.kind))
+                    .map(|param| format!("{}: {}", parameter(&param.name), param.kind))
                     .collect();
                 let _ = writeln!(self.text, "  {name}({}): {}", params.join(", "), native.returns);
             }
@@ -236,9 +236,65 @@ fn made(name: &str) -> String {
     }
 }
 
+/// Words that TypeScript takes for no name of a parameter.
+const RESERVED: &[&str] = &[
+    "break",
+    "case",
+    "catch",
+    "class",
+    "const",
+    "continue",
+    "debugger",
+    "default",
+    "delete",
+    "do",
+    "else",
+    "enum",
+    "export",
+    "extends",
+    "false",
+    "finally",
+    "for",
+    "function",
+    "if",
+    "import",
+    "in",
+    "instanceof",
+    "new",
+    "null",
+    "return",
+    "super",
+    "switch",
+    "this",
+    "throw",
+    "true",
+    "try",
+    "typeof",
+    "var",
+    "void",
+    "while",
+    "with",
+];
+
+/// The name of a parameter as TypeScript takes it.
+fn parameter(name: &str) -> String {
+    if RESERVED.contains(&name) { format!("{name}_") } else { name.to_owned() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_parameter_has_a_name_that_typescript_reserves() {
+        assert_eq!((parameter("default"), parameter("value")), ("default_".into(), "value".into()));
+        let app = App::builder().build().expect("an app");
+        let names = text(&app);
+        let names = names.split(['(', ',']).filter_map(|part| Some(part.split_once(':')?.0.trim()));
+        for name in names.map(|name| name.trim_start_matches("...").trim_end_matches('?')) {
+            assert!(!RESERVED.contains(&name), "{name}");
+        }
+    }
 
     #[test]
     fn every_table_is_declared() {
