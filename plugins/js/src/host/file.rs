@@ -19,13 +19,14 @@ native!(Opener = OPENER);
 
 table! {
     pub(crate) static FILE: File = "filesystem.File", "A file that is to be stored." {
+        prop "reader": "filesystem.FileReader", "Its content." => |cx, f| Arc::new(Opener(f.clone())) as Shared;
         prop "name": "string", "The name it is stored under." => |cx, f| f.stored_as(), set |cx, f, v| f.rename(&text(cx, &v)?);
         prop "originalName": "string", "The name it came with." => |cx, f| f.original_name().to_owned();
         prop "size": "number", "Its size in bytes." => |cx, f| f.size();
-        prop "reader": "filesystem.FileReader", "Its content." => |cx, f| Arc::new(Opener(f.clone())) as Shared;
         fn "asMap" "(): { [key: string]: any }" "Its facts." => |cx, f, a| Val::Map(new_map(facts(f)));
     }
-    json |f| Val::Map(new_map(facts(f)));
+    json |f| Val::Map(new_map(facts(f).into_iter().chain([("reader".to_owned(), Val::Map(new_map([])))])));
+    order &["reader", "name", "originalName", "size"];
 }
 
 table! {
@@ -34,7 +35,8 @@ table! {
     }
 }
 
-fn facts(file: &File) -> [(String, Val); 3] {
+/// What Go writes of a file as JSON.
+pub(super) fn facts(file: &File) -> [(String, Val); 3] {
     [
         ("name".to_owned(), file.stored_as().into()),
         ("originalName".to_owned(), file.original_name().into()),

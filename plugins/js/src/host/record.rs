@@ -154,6 +154,18 @@ fn is_named(file: &File, name: &serde_json::Value) -> bool {
     name.as_str().is_some_and(|name| file.name() == name || file.stored_as() == name)
 }
 
+/// A file of a record as Go writes it.
+fn encoded(one: Val) -> serde_json::Value {
+    let file = match &one {
+        Val::Host(host) => host.get::<File>(),
+        _ => None,
+    };
+    match file {
+        Some(file) => Val::Map(new_map(super::file::facts(file))).into_json(),
+        None => one.into_json(),
+    }
+}
+
 /// A record as JSON; files that are not stored yet are objects.
 fn json(record: &Record) -> String {
     let fields = record.collection().fields();
@@ -167,7 +179,10 @@ fn json(record: &Record) -> String {
     let mut all = serde_json::to_value(record).unwrap_or_default();
     for name in unsaved {
         if let Some(shown) = all.get_mut(name) {
-            *shown = files(record, name).into_json();
+            *shown = match files(record, name) {
+                Val::List(all) => all.into_iter().map(encoded).collect(),
+                one => encoded(one),
+            };
         }
     }
     all.to_string()
